@@ -1,0 +1,1 @@
+"""Recognise technical actions in racket sports from video."""

@@ -1,0 +1,167 @@
+"""Clips and the manifest that lists them."""
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from tt_actions.files import write_atomically
+
+Split = Literal["train", "val", "test"]
+Roi = tuple[int, int, int, int]
+
+COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split")
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One stretch of a video, and what is known of it.
+
+    Args:
+        path: The video file.
+        label: Class name, or None where it is not known.
+        start_s: Start in seconds from the beginning of the video.
+        end_s: End in seconds (exclusive), or None for the end of the file.
+        roi: Region (x0, y0, x1, y1) in pixels of the upright picture, x1 and y1 exclusive, or None for all.
+        group: Player, match or scene: clips of one group never stand on both sides of a split.
+        split: The split that the data set prescribes, or None.
+
+    Raises:
+        ValueError: If the times are not 0 <= start < end, the roi is empty, or the split is unknown.
+    """
+
+    path: Path
+    label: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    roi: Roi | None = None
+    group: str | None = None
+    split: Split | None = None
+
+    def __post_init__(self) -> None:
+        end = math.inf if self.end_s is None else self.end_s
+        if not 0 <= self.start_s < end or math.isinf(self.start_s):
+            raise ValueError(
+                f"Expected `start_s` and `end_s` of '{self.path}' to be 0 <= start < end, "
+                f"but got {self.start_s} and {self.end_s}."
+            )
+        check_roi(self.roi)
+        if self.split is not None and self.split not in get_args(Split):
+            raise ValueError(
+                f"Expected `split` of '{self.path}' to be train, val, test or empty, but got '{self.split}'."
+            )
+
+    @property
+    def name(self) -> str:
+        """The file's path with the stretch of time and the region where they are given: unique in a set."""
+        stretch = f"[{self.start_s:g}-{'' if self.end_s is None else f'{self.end_s:g}'}]"
+        region = "" if self.roi is None else f"({','.join(map(str, self.roi))})"
+        return f"{self.path}{stretch if self.start_s or self.end_s is not None else ''}{region}"
+
+
+def check_roi(roi: Roi | None) -> None:
+    """Refuse a region that holds no pixel.
+
+    Args:
+        roi: (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
+
+    Raises:
+        ValueError: If it is not 0 <= x0 < x1 and 0 <= y0 < y1.
+    """
+    if roi is None:
+        return
+    x0, y0, x1, y1 = roi
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise ValueError(
+            f"Expected `roi` to be x0,y0,x1,y1 with 0 <= x0 < x1 and 0 <= y0 < y1, but got {roi}."
+        )
+
+
+def read_manifest(path: Path) -> list[ClipRecord]:
+    """Read the clips that a CSV file lists.
+
+    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split`` in any order; only ``path`` is
+    needed, an empty cell means none, and relative paths start at the manifest's folder.
+
+    Args:
+        path: The CSV file.
+
+    Returns:
+        One record a row, in the file's order.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is empty, a column is unknown or missing, or a cell can't be read; with the
+            line's number.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a manifest CSV, but there is no file '{path}'.")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        try:
+            rows = csv.DictReader(file, strict=True)
+            _check_columns(path, rows.fieldnames or ())
+            records = [_read_row(path, rows.line_num, row) for row in rows]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
+    if not records:
+        raise ValueError(f"Expected at least one clip in '{path}', but it has no rows.")
+    return records
+
+
+def _check_columns(path: Path, names: Iterable[str]) -> None:
+    names = list(names)
+    unknown = [name for name in names if name not in COLUMNS]
+    if "path" not in names or unknown or len(set(names)) < len(names):
+        raise ValueError(
+            f"Expected the first line of '{path}' to name columns out of {','.join(COLUMNS)}, each once and "
+            f"`path` among them, but got {','.join(names) or 'nothing'}."
+        )
+
+
+def _read_row(manifest: Path, line: int, row: dict[str | None, str]) -> ClipRecord:
+    try:
+        if None in row or None in row.values():
+            raise ValueError("Expected as many cells as the first line has columns.")
+        cells = {str(name): value.strip() for name, value in row.items()}
+        if not cells["path"]:
+            raise ValueError("Expected `path` to name a video file, but it is empty.")
+        corners = [int(cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
+        if len(corners) not in (0, 4):
+            raise ValueError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
+        return ClipRecord(
+            path=manifest.parent / cells["path"],
+            label=cells.get("label") or None,
+            start_s=float(cells.get("start_s") or 0),
+            end_s=float(cells["end_s"]) if cells.get("end_s") else None,
+            roi=cast(Roi, tuple(corners)) if corners else None,
+            group=cells.get("group") or None,
+            split=cast(Split, cells.get("split") or None),
+        )
+    except ValueError as error:
+        raise ValueError(f"'{manifest}', line {line}: {error}") from error
+
+
+def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
+    """Write clips as a manifest that :func:`read_manifest` reads back.
+
+    Videos below the manifest's folder are written relative to it, others as absolute paths.
+
+    Args:
+        path: The CSV file to write; its folder must exist.
+        records: The clips.
+    """
+    folder = path.parent.absolute()
+    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for record in records:
+            video = record.path.absolute()
+            shown = video.relative_to(folder) if video.is_relative_to(folder) else video
+            start = repr(record.start_s) if record.start_s else ""
+            end = "" if record.end_s is None else repr(record.end_s)
+            corners = record.roi or ("",) * 4
+            rows.writerow(
+                [shown.as_posix(), record.label, start, end, *corners, record.group or "", record.split or ""]
+            )

@@ -1,0 +1,87 @@
+"""The contract of every model: per-frame logits.
+
+Letters used throughout the package: B batch, T frames, C channels, H W pixels, V joints, K classes,
+D features.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, arange, nn
+
+
+def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
+    """Mark the frames of a padded batch that belong to its clips.
+
+    Args:
+        lengths: Number of frames of each clip.
+        num_frames: Length *T* of the padded batch.
+
+    Shape:
+        lengths ``(B,)``, int64 -> mask ``(B, T)``, bool.
+
+    >>> import torch
+    >>> valid_frames(torch.tensor([1, 3]), 3)
+    tensor([[ True, False, False],
+            [ True,  True,  True]])
+    """
+    return arange(num_frames, device=lengths.device) < lengths[:, None]
+
+
+def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
+    """Average the per-frame softmax of each clip over its valid frames, in log space.
+
+    Args:
+        logits: Per-frame logits; frames past ``lengths`` are ignored.
+        lengths: Number of valid frames of each clip, at least 1.
+
+    Shape:
+        logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
+    """
+    mask = valid_frames(lengths, logits.shape[1])
+    log_probs = logits.log_softmax(-1).masked_fill(~mask[..., None], float("-inf"))
+    return log_probs.logsumexp(1) - lengths[:, None].log()
+
+
+class ActionModel(nn.Module, ABC):
+    """A network that gives every frame of a clip its class logits.
+
+    Subclasses implement :meth:`forward`. In eval mode the valid part of the result must not depend on the
+    other clips of the batch or on the amount of padding. A causal model also has
+    ``step(inputs_t, state) -> (logits_t, state)``, where ``state`` is ``None`` before the first frame.
+
+    Args:
+        num_classes: Number of classes *K*.
+
+    Raises:
+        ValueError: If ``num_classes`` is below 2.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
+        self.num_classes = num_classes
+
+    @abstractmethod
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+
+    def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
+        """Return each clip's log-probabilities: by default the mean softmax over its valid frames.
+
+        Args:
+            logits: What :meth:`forward` returned.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
+        """
+        return mean_log_probability(logits, lengths)

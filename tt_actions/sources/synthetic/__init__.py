@@ -1,0 +1,1 @@
+"""Synthetic strokes: drawn videos with exact ground truth."""
