@@ -1,1 +1,23 @@
-"""Recognise technical actions in racket sports from video."""
+"""Recognise technical actions in racket sports from video.
+
+>>> import tt_actions
+>>> model = tt_actions.load("runs/cnn_lstm/version_0/checkpoints/best.ckpt")  # doctest: +SKIP
+>>> model.predict("clip.mp4").label  # doctest: +SKIP
+'forehand'
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tt_actions.checkpoint import load as load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs PyTorch when it is asked for: processes that only decode or draw start in no time."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tt_actions import checkpoint
+
+    return getattr(checkpoint, name)

@@ -2,15 +2,17 @@
 
 import csv
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from tt_actions.classes import STROKES
 from tt_actions.files import write_atomically
+from tt_actions.video import Roi, check_roi
 
 Split = Literal["train", "val", "test"]
-Roi = tuple[int, int, int, int]
 
 COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split")
 
@@ -56,26 +58,48 @@ class ClipRecord:
     @property
     def name(self) -> str:
         """The file's path with the stretch of time and the region where they are given: unique in a set."""
-        stretch = f"[{self.start_s:g}-{'' if self.end_s is None else f'{self.end_s:g}'}]"
+        stretch = f"[{self.start_s:.9g}-{'' if self.end_s is None else f'{self.end_s:.9g}'}]"
         region = "" if self.roi is None else f"({','.join(map(str, self.roi))})"
         return f"{self.path}{stretch if self.start_s or self.end_s is not None else ''}{region}"
 
 
-def check_roi(roi: Roi | None) -> None:
-    """Refuse a region that holds no pixel.
+def class_names(records: Iterable[ClipRecord]) -> list[str]:
+    """List the classes of labelled clips: in the order of STROKES where they are strokes, else by name.
 
     Args:
-        roi: (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
+        records: The clips; those without a label don't count.
+
+    >>> class_names([ClipRecord(Path("a.mp4"), "smash"), ClipRecord(Path("b.mp4"), "serve")])
+    ['serve', 'smash']
+    >>> class_names([ClipRecord(Path("a.mp4"), "walk"), ClipRecord(Path("b.mp4"), "run")])
+    ['run', 'walk']
+    """
+    names = {record.label for record in records if record.label is not None}
+    return [name for name in STROKES if name in names] if names <= set(STROKES) else sorted(names)
+
+
+def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
+    """Refuse clips that can't be learnt from.
+
+    Args:
+        where: The folder or file that they come from.
+        records: The clips.
 
     Raises:
-        ValueError: If it is not 0 <= x0 < x1 and 0 <= y0 < y1.
+        ValueError: If a clip has no label or is there twice, or all are of one class.
     """
-    if roi is None:
-        return
-    x0, y0, x1, y1 = roi
-    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+    if bare := [record.name for record in records if record.label is None]:
         raise ValueError(
-            f"Expected `roi` to be x0,y0,x1,y1 with 0 <= x0 < x1 and 0 <= y0 < y1, but got {roi}."
+            f"Expected a label for every clip of '{where}', but {len(bare)} of {len(records)} have none, "
+            f"the first of them '{bare[0]}'. Fill the `label` column."
+        )
+    if len(names := class_names(records)) < 2:
+        raise ValueError(
+            f"Expected clips of at least two classes in '{where}', but got only {names}. Add another."
+        )
+    if double := [name for name, count in Counter(r.name for r in records).items() if count > 1]:
+        raise ValueError(
+            f"Expected every clip once in '{where}', but '{double[0]}' is there twice. Remove one."
         )
 
 

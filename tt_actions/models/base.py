@@ -42,6 +42,47 @@ def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
     return log_probs.logsumexp(1) - lengths[:, None].log()
 
 
+def check_positive(**sizes: int) -> None:
+    """Refuse a size below 1.
+
+    Args:
+        **sizes: Sizes by the name of their argument.
+
+    Raises:
+        ValueError: If one is below 1.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"Expected `{name}` to be at least 1, but got {size}.")
+
+
+def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
+    """Refuse clips that a network of frames can't read.
+
+    Args:
+        frames: Clips of one batch.
+        in_channels: Channels *C* that the network reads.
+        min_size: Smallest height and width, in pixels, that the network reads.
+
+    Shape:
+        frames ``(B, T, C, H, W)``.
+
+    Raises:
+        ValueError: If the rank or the channels differ, there is no frame, or a frame is too small.
+    """
+    shape = tuple(frames.shape)
+    if len(shape) != 5 or shape[2] != in_channels:
+        raise ValueError(
+            f"Expected `frames` to be (B, T, {in_channels}, H, W), but got {shape}. "
+            "Add the missing dimension, or set `in_channels` of the model."
+        )
+    if shape[1] < 1 or min(shape[3:]) < min_size:
+        raise ValueError(
+            f"Expected `frames` to hold at least one frame of {min_size} x {min_size} pixels, "
+            f"but got {shape}. Use longer clips or larger frames."
+        )
+
+
 class ActionModel(nn.Module, ABC):
     """A network that gives every frame of a clip its class logits.
 

@@ -1,0 +1,47 @@
+# tt_actions: `make` says what there is.
+PYTHON ?= python3
+EXP ?= cnn_lstm
+BIN := .venv/bin
+
+DATA_ARGS = $(if $(DATA),--data.source UserClips --data.source.path '$(DATA)')
+START = $(if $(RESUME),--resume '$(RESUME)',--config experiments/$(EXP).yaml $(DATA_ARGS))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test lint bench check synth constraints
+
+help:  ## Say what each target does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: .venv/.installed  ## Make .venv and install the project with the tested versions
+
+.venv/.installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: Expected Python 3.11 to 3.13 as '$(PYTHON)', but found none. Install it, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit((3, 11) > v[:2] or v[:2] > (3, 13))' || { echo "error: Expected Python 3.11 to 3.13, but $(PYTHON) is $$($(PYTHON) -V 2>&1 | cut -d" " -f2). Name another: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -c 'import cv2' || { echo "error: OpenCV lacks a system library (see above). On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0"; exit 1; }
+	@touch $@
+
+train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] [RESUME=run directory] [ARGS="--key value"]
+	@$(BIN)/tt-actions train $(START) $(ARGS)
+
+test: setup  ## Run the tests: [ARGS="-m slow"]
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
+	@$(BIN)/python tests/bench.py
+
+constraints:  ## Make constraints.txt anew: the newest set within the bounds of pyproject.toml
+	$(PYTHON) -m venv --clear .venv-constraints
+	.venv-constraints/bin/python -m pip install --quiet torch==2.13.0 --editable '.[dev]'
+	@{ echo "# The exact versions that the tests pass with. Made by \`make constraints\`, which installs the newest"; \
+	   echo "# versions within the bounds of pyproject.toml (torch as said in the Makefile) into an empty environment and"; \
+	   echo "# freezes them; run it again and then \`make test\` to refresh. On a GPU machine torch brings the nvidia-*"; \
+	   echo "# packages that it pins itself."; \
+	   .venv-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
+	rm -rf .venv-constraints

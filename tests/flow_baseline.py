@@ -1,0 +1,106 @@
+"""The floor: linear and kernel classifiers on coarse optical-flow statistics.
+
+Run as ``python tests/flow_baseline.py MANIFEST_OR_FOLDER [--roi x0 y0 x1 y1]`` to see the accuracy on the split
+that the data module makes, or with ``--experiment experiments/cnn_lstm.yaml`` on that experiment's own split.
+"""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from tt_actions.clips import ClipRecord
+from tt_actions.video import read_frames
+
+SIZE = (60, 80)
+FPS = 15.0
+GRID = (3, 3)
+SEGMENTS = 4
+BINS = 8
+
+
+def flow_features(record: ClipRecord) -> np.ndarray:
+    """Mean flow speed and a histogram of flow directions, by cell of a 3x3 grid and quarter of the clip."""
+    cv2.setNumThreads(1)
+    frames = read_frames(
+        record.path, fps=FPS, start_s=record.start_s, end_s=record.end_s, size=SIZE, roi=record.roi
+    ).frames
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    cells = np.zeros((SEGMENTS, *GRID, BINS + 1))
+    rows = np.arange(SIZE[0])[:, None] * GRID[0] // SIZE[0]
+    columns = np.arange(SIZE[1])[None] * GRID[1] // SIZE[1]
+    num_pairs = max(1, len(grey) - 1)
+    for i, (before, after) in enumerate(zip(grey, grey[1:], strict=False)):
+        flow = cv2.calcOpticalFlowFarneback(before, after, None, 0.5, 3, 9, 3, 5, 1.1, 0)
+        speed, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1])
+        bins = (angle / (2 * np.pi) * BINS).astype(int) % BINS
+        segment = i * SEGMENTS // num_pairs
+        np.add.at(cells, (segment, rows, columns, bins), speed)
+        np.add.at(cells, (segment, rows, columns, BINS), speed)
+    cells /= num_pairs * SIZE[0] * SIZE[1]
+    return np.log1p(100 * cells).ravel()
+
+
+def features_of(records: list[ClipRecord], num_workers: int = 2) -> np.ndarray:
+    """Features of all clips, ``(N, D)``."""
+    with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
+        return np.stack(list(pool.map(flow_features, records, chunksize=8)))
+
+
+def fit_and_score(
+    train: np.ndarray, train_labels: list[str], groups: list[str], test: np.ndarray, test_labels: list[str]
+) -> dict[str, float]:
+    """Test accuracy of logistic regression and of an SVM, their strength chosen by group folds of the training set."""
+    folds = GroupKFold(min(5, len(set(groups))))
+    models = {
+        "logistic regression": (LogisticRegression(max_iter=2000), {"C": [0.001, 0.01, 0.1, 1.0]}),
+        "SVM": (SVC(), {"C": [0.3, 1.0, 3.0, 10.0]}),
+    }
+    scores = {}
+    for name, (model, grid) in models.items():
+        step = type(model).__name__.lower()
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), model), {f"{step}__{k}": v for k, v in grid.items()}, cv=folds
+        )
+        search.fit(train, train_labels, groups=groups)
+        scores[name] = float(search.score(test, test_labels))
+    return scores
+
+
+def score_records(records: list[ClipRecord]) -> dict[str, float]:
+    """Scores on the records' own splits; validation clips count as training clips."""
+    features = features_of(records)
+    is_test = np.array([record.split == "test" for record in records])
+    labels = np.array([record.label for record in records])
+    groups = np.array([record.group or str(record.path) for record in records])
+    return fit_and_score(
+        features[~is_test],
+        labels[~is_test].tolist(),
+        groups[~is_test].tolist(),
+        features[is_test],
+        labels[is_test].tolist(),
+    )
+
+
+def main() -> None:
+    from tt_actions.clips import read_manifest
+    from tt_actions.splits import split_clips
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    options = parser.parse_args()
+    records = split_clips(read_manifest(options.manifest), 0.15, 0.2, seed=0)
+    for name, accuracy in score_records(records).items():
+        print(f"{name}: {accuracy:.3f}")
+
+
+if __name__ == "__main__":
+    main()

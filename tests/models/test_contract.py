@@ -1,0 +1,151 @@
+"""What every model promises, checked on every model there is: a new one is tested by existing.
+
+A model needs to be buildable as ``Model(num_classes=4)``. One that reads something else than frames tells
+its input's shape past (B, T) in ``INPUT_SHAPES``.
+"""
+
+import importlib
+import inspect
+import io
+import pkgutil
+
+import pytest
+import torch
+
+import tt_actions.models
+from tt_actions.models.base import ActionModel
+
+INPUT_SHAPES = {}
+FRAME_SHAPE = (3, 24, 32)
+LENGTHS = torch.tensor([5, 2, 3])
+
+
+def discover():
+    found = set()
+    for module in pkgutil.walk_packages(tt_actions.models.__path__, "tt_actions.models."):
+        for _, model in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(model, ActionModel) and not inspect.isabstract(model):
+                found.add(model)
+    return sorted(found, key=lambda model: model.__name__)
+
+
+MODELS = discover()
+CAUSAL = [model for model in MODELS if hasattr(model, "step")]
+by_name = pytest.mark.parametrize("model_class", MODELS, ids=lambda model: model.__name__)
+
+
+def build(model_class):
+    torch.manual_seed(0)
+    return model_class(num_classes=4)
+
+
+def draw(model_class, b, t):
+    generator = torch.Generator().manual_seed(b * 100 + t)
+    return torch.rand(b, t, *INPUT_SHAPES.get(model_class.__name__, FRAME_SHAPE), generator=generator)
+
+
+def valid_part(logits, lengths):
+    return [clip[:length] for clip, length in zip(logits, lengths.tolist(), strict=True)]
+
+
+def test_models_are_found():
+    assert {"CNNLSTM"} <= {model.__name__ for model in MODELS}
+    assert CAUSAL
+
+
+@by_name
+@pytest.mark.parametrize("t", [1, 6])
+def test_gives_every_frame_logits(model_class, t):
+    model = build(model_class)
+    logits = model(draw(model_class, 2, t), torch.full((2,), t))
+    assert logits.shape == (2, t, 4)
+    assert logits.isfinite().all()
+
+
+@by_name
+def test_clip_probabilities_sum_to_one(model_class):
+    model = build(model_class).eval()
+    log_probs = model.clip_log_probability(model(draw(model_class, 3, 5), LENGTHS), LENGTHS)
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(3))
+
+
+@by_name
+def test_gradient_reaches_every_parameter(model_class):
+    model = build(model_class)
+    log_probs = model.clip_log_probability(model(draw(model_class, 3, 5), LENGTHS), LENGTHS)
+    (-log_probs[:, 1]).sum().backward()
+    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not dead
+
+
+@by_name
+@torch.no_grad()
+def test_a_clip_does_not_depend_on_its_batch_or_padding(model_class):
+    model = build(model_class).eval()
+    inputs = draw(model_class, 3, 5)
+    logits = model(inputs, LENGTHS)
+    log_probs = model.clip_log_probability(logits, LENGTHS)
+    for k, length in enumerate(LENGTHS.tolist()):
+        alone = model(inputs[k : k + 1, :length], LENGTHS[k : k + 1])
+        torch.testing.assert_close(logits[k, :length], alone[0], atol=1e-5, rtol=1e-4)
+        clip = model.clip_log_probability(alone, LENGTHS[k : k + 1])
+        torch.testing.assert_close(log_probs[k], clip[0], atol=1e-5, rtol=1e-4)
+
+
+@by_name
+@torch.no_grad()
+def test_what_stands_in_the_padding_does_not_matter(model_class):
+    model = build(model_class).eval()
+    inputs = torch.cat([draw(model_class, 3, 5), draw(model_class, 3, 2)], 1)
+    spoilt = inputs.clone()
+    for clip, length in zip(spoilt, LENGTHS.tolist(), strict=True):
+        clip[length:] = 1e3
+    logits, logits_spoilt = model(inputs, LENGTHS), model(spoilt, LENGTHS)
+    for plain, other in zip(valid_part(logits, LENGTHS), valid_part(logits_spoilt, LENGTHS), strict=True):
+        torch.testing.assert_close(plain, other, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        model.clip_log_probability(logits, LENGTHS),
+        model.clip_log_probability(logits_spoilt, LENGTHS),
+        atol=1e-6,
+        rtol=1e-5,
+    )
+
+
+@by_name
+@pytest.mark.parametrize("change", ["missing dimension", "extra dimension"])
+def test_wrong_rank_is_refused(model_class, change):
+    inputs = draw(model_class, 2, 3)
+    inputs = inputs[:, 0] if change == "missing dimension" else inputs[None]
+    with pytest.raises(ValueError, match=r"Expected `\w+` to be \(B, T, .* but got \(\d"):
+        build(model_class)(inputs, torch.full((2,), 3))
+
+
+@by_name
+@torch.no_grad()
+def test_saved_weights_give_the_same_result(model_class):
+    first = build(model_class).eval()
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    torch.manual_seed(1)
+    second = model_class(num_classes=4).eval()
+    second.load_state_dict(torch.load(file, weights_only=True))
+    inputs = draw(model_class, 3, 5)
+    torch.testing.assert_close(first(inputs, LENGTHS), second(inputs, LENGTHS), atol=0, rtol=0)
+
+
+@by_name
+def test_fewer_than_two_classes_are_refused(model_class):
+    with pytest.raises(ValueError, match=r"Expected `num_classes` to be at least 2, but got 1\."):
+        model_class(num_classes=1)
+
+
+@pytest.mark.parametrize("model_class", CAUSAL, ids=lambda model: model.__name__)
+@torch.no_grad()
+def test_stepping_through_a_clip_equals_forward(model_class):
+    model = build(model_class).eval()
+    inputs, state, steps = draw(model_class, 2, 6), None, []
+    for inputs_t in inputs.unbind(1):
+        logits_t, state = model.step(inputs_t, state)
+        steps.append(logits_t)
+    torch.testing.assert_close(torch.stack(steps, 1), model(inputs, torch.full((2,), 6)), atol=1e-5, rtol=0)

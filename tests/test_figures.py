@@ -1,0 +1,145 @@
+"""Figures: what they say and where, and the history that they are drawn from."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import LearningRateMonitor
+from pytorch_lightning.loggers import CSVLogger
+
+from tt_actions.figures import confusion_figure, curves_figure, frame_strip, read_history
+
+
+def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) -> Path:
+    names = columns or ("lr-Adam", "train/loss", "train/accuracy", "val/loss", "val/accuracy")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["epoch", "step", *names, "test/loss"])
+        writer.writeheader()
+        for epoch in range(num_epochs):
+            for name in names:  # a row each, the others blank
+                value = {"epoch": epoch} if not name.startswith("lr-") else {}
+                writer.writerow({"step": epoch, name: (epoch - 1) ** 2 / 9, **value})
+        writer.writerow({"epoch": num_epochs, "step": num_epochs, "test/loss": 0.5})
+    return path
+
+
+class Line(pl.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch: torch.Tensor) -> torch.Tensor:
+        loss = self.line(batch).square().mean()
+        self.log("train/loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: torch.Tensor) -> None:
+        self.log("val/loss", 10.0 - self.current_epoch + 0 * batch.mean())
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning")  # Lightning 2.6 on torch 2.13
+def test_history_of_a_real_training_is_read_by_epoch(tmp_path: Path) -> None:
+    trainer = pl.Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        logger=CSVLogger(tmp_path, name=None, version=""),
+        callbacks=[LearningRateMonitor()],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
+    data = torch.utils.data.DataLoader(torch.ones(4, 1), batch_size=2)
+    trainer.fit(Line(), data, data)
+    history = read_history(tmp_path / "metrics.csv")
+    assert history["val/loss"] == {0: 10, 1: 9, 2: 8}
+    assert history["lr-SGD"] == pytest.approx({0: 0.1, 1: 0.05, 2: 0.025})
+    assert list(history["train/loss"]) == [0, 1, 2]
+
+
+def test_later_rows_of_an_epoch_replace_earlier_ones(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("epoch,step,val/loss\n0,1,3.0\n1,3,nan\n1,3,\n1,3,2.0\n1,4,1.5\n2,5,nan\n")
+    assert read_history(path)["val/loss"] == {0: 3.0, 1: 1.5}
+
+
+def drawn_texts(figure: Any) -> list[str]:
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def test_curves_mark_the_best_epoch_of_the_monitored_column(tmp_path: Path) -> None:
+    highest = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=3), "val/accuracy")
+    assert "best epoch: 0 (highest val/accuracy)" in drawn_texts(highest)
+    figure = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=5))
+    texts = drawn_texts(figure)
+    assert "best epoch: 1 (lowest val/loss)" in texts
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy", "learning rate"]
+    training = next(line for line in figure.axes[0].lines if line.get_label() == "training")
+    assert training.get_xydata().tolist() == [[epoch, (epoch - 1) ** 2 / 9] for epoch in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("num_epochs", "columns"), [(1, ()), (4, ("train/loss",)), (50, ("lr-Adam", "val/loss"))]
+)
+def test_curves_are_drawn_from_what_there_is(
+    tmp_path: Path, num_epochs: int, columns: tuple[str, ...]
+) -> None:
+    figure = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs, columns))
+    assert ("best epoch" in " ".join(drawn_texts(figure))) == ("train/loss" not in columns)
+
+
+def test_history_without_training_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="but it holds epoch, step, test/loss"):
+        curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=0))
+
+
+def test_confusion_figure_shows_counts_and_shares() -> None:
+    texts = drawn_texts(confusion_figure(np.array([[30, 10], [0, 0]]), ["serve", "smash"]))
+    for text in ("30", "75%", "10", "25%", "serve  (40)", "smash  (no clips)"):
+        assert text in texts
+    assert "30 of 40 clips right: accuracy 0.750" in texts
+
+
+@pytest.mark.parametrize("num_classes", [2, 12, 20])
+def test_confusion_figure_takes_many_and_strange_names(num_classes: int, tmp_path: Path) -> None:
+    names = ["x" * 90, "chop $_{", *(f"smash number_{i} from behind the table" for i in range(18))]
+    figure = confusion_figure(np.eye(num_classes, dtype=int), names[:num_classes])
+    figure.savefig(
+        tmp_path / "figure.png", dpi=40
+    )  # a layout that does not fit warns, and warnings are errors
+    cells, labels = figure.axes[0].get_window_extent(), figure.axes[0].get_yticklabels()
+    assert cells.width > 0.3 * figure.bbox.width
+    assert all(label.get_window_extent().x0 >= 0 for label in labels)
+
+
+@pytest.mark.parametrize("num_frames", [1, 5, 60])
+def test_frame_strip_shows_pictures_at_their_moments(num_frames: int) -> None:
+    frames = np.zeros((num_frames, 12, 16, 3), np.uint8)
+    frames += np.arange(num_frames, dtype=np.uint8)[:, None, None, None]
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(8), num_frames)
+    figure = frame_strip(frames, probabilities, list("abcdefg$"), "clip $1 and $2")
+    strip, chart = figure.axes
+    image = strip.images[0]
+    left, right, *_ = image.get_extent()
+    shown = np.asarray(image.get_array())[0, :, 0]
+    times = left + (np.arange(len(shown)) + 0.5) * (right - left) / len(shown)
+    assert np.abs(shown - times).max() <= num_frames / 16 + 1
+    assert "clip $1 and $2" in drawn_texts(figure)
+    assert len(chart.lines) == 8
+    assert len(chart.get_legend().get_texts()) == 6
+
+
+def test_frame_strip_refuses_probabilities_of_another_clip() -> None:
+    with pytest.raises(ValueError, match=r"\(T, K\) = \(4, 2\).* but got \(5, 2\)"):
+        frame_strip(np.zeros((4, 8, 8, 3), np.uint8), np.ones((5, 2)) / 2, ["a", "b"], "clip")

@@ -1,0 +1,304 @@
+"""Reports: numbers against scikit-learn and by hand, files and a W&B run read back."""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import sklearn.metrics
+import torch
+import wandb
+from rich.console import Console
+
+import tt_actions.report
+from tt_actions.classes import STROKES
+from tt_actions.metrics import FrameAgreement, TemporalConsistency
+from tt_actions.report import (
+    PUBLISHED,
+    Predictions,
+    log_report,
+    measure,
+    print_report,
+    provenance,
+    write_predictions,
+    write_report,
+)
+
+
+def by_hand() -> Predictions:
+    """Class a: clips 0 and 1, b: clip 2, c: none; clip 1 is taken for b."""
+    return Predictions(
+        class_names=("a", "b", "c"),
+        names=("0.mp4", "1, second.mp4", "2.mp4"),
+        labels=np.array([0, 0, 1]),
+        probabilities=np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.25, 0.5, 0.25]]),
+        frame_classes=(np.array([0, 0, 1, 0, 0]), np.array([1, 1, 1, 2]), np.array([1])),
+        loss=0.5,
+    )
+
+
+def at_random(class_names: tuple[str, ...], num_clips: int, seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, len(class_names), num_clips)
+    probabilities = rng.dirichlet(np.ones(len(class_names)), num_clips)
+    probabilities[np.arange(num_clips), labels] += 0.3
+    return Predictions(
+        class_names,
+        tuple(f"{clip}.mp4" for clip in range(num_clips)),
+        labels,
+        probabilities / 1.3,
+        tuple(rng.integers(0, len(class_names), rng.integers(1, 40)) for _ in range(num_clips)),
+        0.5,
+    )
+
+
+def write_history(path: Path) -> Path:
+    path.write_text("epoch,step,train/loss,val/loss\n0,3,,2.5\n0,3,2.0,\n1,7,,1.5\n1,7,1.0,\n")
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refuse_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_numbers_counted_by_hand() -> None:
+    metrics = measure(by_hand())
+    # a: pairs 2/4 and 2/3, frames of the clip's class 4/5 and 3/4; b: one frame, so no pair
+    assert metrics["per_class"]["a"] == {
+        "accuracy": 0.5,
+        "temporal_consistency": pytest.approx((2 / 4 + 2 / 3) / 2),
+        "frame_agreement": pytest.approx((4 / 5 + 3 / 4) / 2),
+        "support": 2,
+    }
+    assert metrics["per_class"]["b"] == {
+        "accuracy": 1.0,
+        "temporal_consistency": None,
+        "frame_agreement": 1.0,
+        "support": 1,
+    }
+    assert metrics["per_class"]["c"] == {
+        "accuracy": None,
+        "temporal_consistency": None,
+        "frame_agreement": None,
+        "support": 0,
+    }
+    assert metrics["accuracy"] == pytest.approx(2 / 3)
+    assert metrics["precision"] == pytest.approx((1 + 1 / 2) / 2)
+    assert metrics["recall"] == pytest.approx((1 / 2 + 1) / 2)
+    assert metrics["f1"] == pytest.approx(2 / 3, abs=1e-6)
+    assert metrics["temporal_consistency"] == pytest.approx(7 / 12)
+    assert metrics["frame_agreement"] == pytest.approx((0.775 + 1) / 2)
+    assert metrics["num_clips"] == 3
+
+
+def test_numbers_agree_with_the_metrics_of_the_training() -> None:
+    predictions = at_random(STROKES, 30)
+    lengths = torch.tensor([len(frames) for frames in predictions.frame_classes])
+    frames = [torch.from_numpy(frames) for frames in predictions.frame_classes]
+    logits = torch.nn.functional.one_hot(torch.nn.utils.rnn.pad_sequence(frames, batch_first=True), 4)
+    target, predicted = torch.from_numpy(predictions.labels), torch.from_numpy(predictions.predicted)
+    consistency, agreement = TemporalConsistency(4), FrameAgreement(4)
+    consistency.update(logits, lengths, target)
+    agreement.update(predicted, target, logits, lengths)
+    per_class = measure(predictions)["per_class"].values()
+    assert [row["temporal_consistency"] for row in per_class] == pytest.approx(consistency.compute().tolist())
+    assert [row["frame_agreement"] for row in per_class] == pytest.approx(agreement.compute().tolist())
+
+
+@pytest.mark.parametrize(("num_classes", "num_clips"), [(2, 1), (2, 50), (4, 115), (12, 20)])
+def test_numbers_agree_with_scikit_learn(num_classes: int, num_clips: int) -> None:
+    predictions = at_random(tuple(f"c{i}" for i in range(num_classes)), num_clips)
+    metrics = measure(predictions)
+    truth, predicted = predictions.labels, predictions.probabilities.argmax(1)
+    precision, recall, f1, _ = sklearn.metrics.precision_recall_fscore_support(
+        truth, predicted, average="macro", zero_division=0
+    )
+    assert metrics["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(truth, predicted))
+    assert [metrics[key] for key in ("precision", "recall", "f1")] == pytest.approx(
+        [precision, recall, f1], abs=1e-6
+    )
+    matrix = sklearn.metrics.confusion_matrix(truth, predicted, labels=range(num_classes))
+    assert np.array_equal(predictions.confusion, matrix)
+    for row, name in zip(matrix, metrics["per_class"], strict=True):
+        index = predictions.class_names.index(name)
+        expected = pytest.approx(row[index] / row.sum()) if row.sum() else None
+        assert metrics["per_class"][name]["accuracy"] == expected
+
+
+def test_all_predictions_of_one_class() -> None:
+    predictions = Predictions(
+        STROKES,
+        tuple("0123"),
+        np.arange(4),
+        np.tile([0.7, 0.1, 0.1, 0.1], (4, 1)),
+        (np.zeros(9, int),) * 4,
+        1.2,
+    )
+    metrics = measure(predictions)
+    assert metrics["accuracy"] == 0.25
+    assert metrics["precision"] == pytest.approx(1 / 16)
+    assert [row["accuracy"] for row in metrics["per_class"].values()] == [1, 0, 0, 0]
+    assert metrics["temporal_consistency"] == metrics["frame_agreement"] == 1
+
+
+def test_no_clips_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one clip, but got none"):
+        Predictions(STROKES, (), np.empty(0, int), np.empty((0, 4)), (), math.nan)
+
+
+def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> None:
+    history = write_history(tmp_path / "metrics.csv")
+    folder = tmp_path / "runs" / "report"
+    metrics = write_report(folder, by_hand(), {"seed": 3, "seconds": math.inf}, history)
+    tables = {"metrics.json", "predictions.csv", "per_class.csv", "confusion_matrix.csv"}
+    assert {path.name for path in folder.iterdir()} == tables | {"confusion_matrix.png", "curves.png"}
+    read = json.loads((folder / "metrics.json").read_text("utf-8"), parse_constant=refuse_constant)
+    assert read == metrics == {**measure(by_hand()), "provenance": {"seed": 3, "seconds": None}}
+
+    rows = read_rows(folder / "predictions.csv")
+    assert list(rows[0]) == ["name", "label", "predicted", "p_a", "p_b", "p_c", "temporal_consistency"]
+    assert list(rows[1].values())[:6] == ["1, second.mp4", "a", "b", "0.05", "0.9", "0.05"]
+    assert [row["temporal_consistency"] for row in rows] == ["0.5", str(2 / 3), ""]
+    assert read_rows(folder / "per_class.csv")[2] == {
+        "class": "c", "accuracy": "", "temporal_consistency": "", "frame_agreement": "", "support": "0"
+    }  # fmt: skip
+    assert (folder / "confusion_matrix.csv").read_text() == "label,a,b,c\na,1,1,0\nb,0,1,0\nc,0,0,0\n"
+    for name in ("confusion_matrix.png", "curves.png"):
+        assert plt.imread(folder / name).std() > 0.01
+
+
+def test_report_replaces_an_older_one_and_needs_no_training(tmp_path: Path) -> None:
+    write_report(tmp_path, at_random(STROKES, 9), {}, None)
+    write_report(tmp_path, by_hand(), {}, None)
+    assert len(read_rows(tmp_path / "predictions.csv")) == 3
+    assert not (tmp_path / "curves.png").exists()
+
+
+def test_predictions_of_clips_without_labels_are_written(tmp_path: Path) -> None:
+    predictions = dataclasses.replace(by_hand(), labels=np.array([-1, -1, -1]))
+    write_predictions(tmp_path / "report" / "predictions.csv", predictions)
+    rows = read_rows(tmp_path / "report" / "predictions.csv")
+    assert [(row["label"], row["predicted"]) for row in rows] == [("", "a"), ("", "b"), ("", "b")]
+
+
+def test_loss_that_is_not_finite_is_null(tmp_path: Path) -> None:
+    one = Predictions(("a", "b"), ("x",), np.array([1]), np.array([[0.5, 0.5]]), (np.array([0]),), math.nan)
+    metrics = write_report(tmp_path, one, {}, None)
+    text = (tmp_path / "metrics.json").read_text("utf-8")
+    assert metrics["loss"] is None
+    assert json.loads(text, parse_constant=refuse_constant) == metrics
+
+
+def printed(metrics: dict[str, Any], width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_report(metrics, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def cells(text: str) -> dict[str, list[str]]:
+    """The first line that starts with each word, as words."""
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    return {row[0]: row[1:] for row in reversed(rows)}
+
+
+def test_strokes_are_printed_beside_the_published_figures() -> None:
+    text = printed(measure(at_random(STROKES, 115)))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "published (private data)" in text
+    lines = cells(text)
+    assert lines["published"][:4] == ["0.923", "0.918", "0.925", "0.921"]
+    assert lines["backhand"][-2:] == ["0.920", "0.884"]
+    assert set(PUBLISHED["per_class"]) == set(STROKES)
+
+
+def test_other_classes_are_printed_alone_and_unknowns_as_dashes() -> None:
+    text = printed(measure(by_hand()))
+    assert "published" not in text
+    lines = cells(text)
+    assert lines["measured"] == ["0.667", "0.750", "0.750", "0.667", "0.583", f"{(0.775 + 1) / 2:.3f}", "3"]
+    assert lines["a"] == ["0.500", "0.583", "0.775", "2"]
+    assert lines["c"] == ["-", "-", "-", "0"]
+
+
+def test_printed_class_names_are_whole_and_taken_literally() -> None:
+    text = printed(measure(at_random(("flick [red]", "long " * 30), 4)))
+    assert "flick [red]" in text
+    assert text.count("long") == 30
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_provenance_names_config_versions_and_commit() -> None:
+    made = provenance("a: 1\n", seed=7, seconds=12.34)
+    assert made["config_hash"] == hashlib.sha256(b"a: 1\n").hexdigest()
+    assert (made["seed"], made["seconds"]) == (7, 12.3)
+    assert made["versions"]["torch"] == torch.__version__
+    assert json.loads(json.dumps(made)) == made
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    command = ["git", *identity, "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_commit_is_that_of_the_checkout_and_says_if_files_changed(tmp_path: Path) -> None:
+    git(tmp_path, "init")
+    (tmp_path / "file").write_text("1")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "-m", "first")
+    git(tmp_path, "tag", "-a", "v1", "-m", "v1")
+    head = git(tmp_path, "rev-parse", "HEAD")
+    assert tt_actions.report._commit(tmp_path) == head
+    (tmp_path / "file").write_text("2")
+    assert tt_actions.report._commit(tmp_path) == f"{head}-dirty"
+    (tmp_path / "installed").mkdir()
+    assert tt_actions.report._commit(tmp_path / "installed") is None
+
+
+def test_commit_is_unknown_where_git_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").write_text("gitdir: /nowhere\n")
+    assert tt_actions.report._commit(tmp_path) is None
+    monkeypatch.setenv("PATH", "")
+    assert tt_actions.report._commit(tmp_path) is None
+
+
+def test_figures_leave_pyplot_alone(tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    write_report(tmp_path, by_hand(), {}, write_history(tmp_path / "metrics.csv"))
+    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == before
+
+
+def test_report_reaches_an_offline_wandb_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    folder = tmp_path / "report"
+    write_report(folder, by_hand(), {}, write_history(tmp_path / "metrics.csv"))
+    with wandb.init(project="test", dir=tmp_path) as run:
+        log_report(run, folder, by_hand(), worst=2)
+        assert run.summary["report/accuracy"] == pytest.approx(2 / 3)
+        assert run.summary["report/num_clips"] == 3
+        files = Path(run.dir)
+    (table,) = files.glob("media/table/report/worst_clips*.json")
+    assert json.loads(table.read_text())["data"] == [
+        ["1, second.mp4", "a", "b", 0.05, pytest.approx(2 / 3)],
+        ["2.mp4", "b", "b", 0.5, None],
+    ]
+    for name in ("confusion_matrix", "curves"):
+        (image,) = files.glob(f"media/images/report/{name}*.png")
+        assert image.read_bytes() == (folder / f"{name}.png").read_bytes()

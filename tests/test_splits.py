@@ -1,0 +1,124 @@
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tt_actions.clips import ClipRecord
+from tt_actions.splits import check_splits, share_out, split_clips, write_splits
+
+
+def clips(num_groups=10, per_group=8, classes="abcd", **fields):
+    return [
+        ClipRecord(Path(f"g{g}_{i}.mp4"), label=classes[i % len(classes)], group=f"g{g}", **fields)
+        for g in range(num_groups)
+        for i in range(per_group)
+    ]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=3, max_size=30),
+    num_folds=st.integers(2, 3),
+    seed=st.integers(0, 5),
+)
+def test_no_group_stands_in_two_parts_and_every_clip_in_one(sizes, num_folds, seed):
+    groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
+    labels = ["ab"[i % 2] for i in range(len(groups))]
+    part = share_out(labels, groups, [1 / num_folds] * num_folds, seed)
+    assert len(part) == len(groups)
+    assert all(
+        len({p for p, g in zip(part, groups, strict=True) if g == group}) == 1 for group in set(groups)
+    )
+
+
+def test_shares_and_class_balance_are_met():
+    done = split_clips(clips(num_groups=40), 0.15, 0.2, seed=0)
+    counts = Counter((r.split, r.label) for r in done)
+    for label in "abcd":
+        assert counts["train", label] == 52
+        assert counts["val", label] == 12
+        assert counts["test", label] == 16
+
+
+def test_the_seed_alone_decides():
+    assert split_clips(clips(), 0.2, 0.2, 1) == split_clips(clips(), 0.2, 0.2, 1)
+    assert split_clips(clips(), 0.2, 0.2, 1) != split_clips(clips(), 0.2, 0.2, 2)
+
+
+def test_every_clip_is_tested_in_exactly_one_fold():
+    tested = Counter()
+    for fold in range(4):
+        done = split_clips(clips(), 0.15, 0.2, 0, num_folds=4, fold=fold)
+        tested.update(r.path for r in done if r.split == "test")
+    assert set(tested.values()) == {1}
+    assert len(tested) == 80
+
+
+def test_prescribed_splits_are_honoured_and_pull_their_group():
+    records = clips(3, 4, split="train") + clips(10, 8)[24:]
+    records[-1] = ClipRecord(Path("g9_7.mp4"), label="d", group="g9", split="test")
+    done = split_clips(records, 0.2, 0.2, 0)
+    assert all(r.split == "train" for r in done[:12])
+    assert {r.split for r in done if r.group == "g9"} == {"test"}
+
+
+def test_val_is_taken_out_of_train_where_the_manifest_has_none():
+    records = [
+        ClipRecord(r.path, r.label, group=r.group, split="test" if r.group == "g0" else "train")
+        for r in clips()
+    ]
+    done = split_clips(records, 0.2, 0.2, 0)
+    assert {r.group for r in done if r.split == "test"} == {"g0"}
+    assert {r.split for r in done} == {"train", "val", "test"}
+
+
+def test_clips_of_one_file_without_a_group_stay_together():
+    records = [
+        ClipRecord(Path(f"m{i % 8}.mp4"), "ab"[i // 8 % 2], start_s=float(i), end_s=i + 1.0)
+        for i in range(64)
+    ]
+    check_splits(split_clips(records, 0.2, 0.2, 0))
+
+
+@pytest.mark.parametrize(
+    ("records", "options", "message"),
+    [
+        (
+            [ClipRecord(Path(f"{i}.mp4"), "a", group="g", split=("train", "test")[i]) for i in (0, 1)],
+            {},
+            "'g' in test and train",
+        ),
+        (clips(), {"num_folds": 3}, "`num_folds` and `fold` together"),
+        (clips(), {"num_folds": 11, "fold": 0}, "number of groups"),
+        (clips(), {"num_folds": 3, "fold": 3}, "`fold` < `num_folds`"),
+        (clips(split="train"), {"num_folds": 3, "fold": 0}, "no prescribed splits"),
+        (clips(), {"val_share": 0.6, "test_share": 0.5}, "leave something"),
+        (clips(split="train"), {}, "none is left for test"),
+        (clips(1), {}, "none is left for val and test"),
+        (clips(3, 1, "a") + clips(1, 1, "b", split="test"), {}, "every class in the training set"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(records, options, message):
+    with pytest.raises(ValueError, match=message):
+        split_clips(records, **{"val_share": 0.2, "test_share": 0.2, "seed": 0, **options})
+
+
+def test_one_video_in_two_splits_is_a_leak_even_with_different_groups():
+    records = [
+        ClipRecord(Path("m.mp4"), "a", start_s=0, end_s=1, group="p", split="train"),
+        ClipRecord(Path("m.mp4"), "a", start_s=1, end_s=2, group="q", split="val"),
+        ClipRecord(Path("n.mp4"), "a", group="r", split="test"),
+    ]
+    with pytest.raises(ValueError, match=r"every path in one split.*m\.mp4"):
+        check_splits(records)
+
+
+def test_splits_are_written(tmp_path):
+    done = split_clips(clips(), 0.2, 0.2, 0)
+    write_splits(tmp_path / "splits.csv", done)
+    rows = list(csv.DictReader((tmp_path / "splits.csv").read_text().splitlines()))
+    assert [(r["name"], r["label"], r["group"], r["split"]) for r in rows] == [
+        (r.name, r.label, r.group, r.split) for r in done
+    ]

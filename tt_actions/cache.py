@@ -1,0 +1,262 @@
+"""Decoded frames on disk: each clip is decoded once for its content and its frame spec."""
+
+import hashlib
+import json
+import math
+import mmap
+import multiprocessing
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from tt_actions.clips import ClipRecord
+from tt_actions.files import write_atomically
+from tt_actions.video import FrameSpec, Roi, VideoError, VideoWarning, read_frames
+
+_VERSION = 1  # raise it when the same clip and spec would give other pixels
+_HEADER_BYTES = 128  # what `numpy.save` writes before 4D uint8 data
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00v\x00\{'descr': '\|u1', 'fortran_order': False, "
+    rb"'shape': \((\d+), (\d+), (\d+), 3\), \} *\n"
+)
+_FEW_CLIPS = 8  # decoded here before new processes would have started
+
+_Key = tuple[Path, float, float | None, Roi | None, FrameSpec]
+
+
+class FrameCache:
+    """Frames of clips as memory maps, decoded when first asked for.
+
+    A cached file is found by the video's content, so a moved video is not decoded again and a changed one
+    is. Any number of processes may use one folder; a cached file that is missing or broken is made again.
+
+    Args:
+        folder: Where the frames are kept; made when first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[_Key, Path] = {}
+
+    def frames(self, record: ClipRecord, spec: FrameSpec) -> np.ndarray:
+        """Return all frames of a clip; within one process a video is taken not to change.
+
+        Args:
+            record: The clip; its ``roi`` goes before that of the spec.
+            spec: Rate and size of the frames.
+
+        Returns:
+            A read-only memory map.
+
+        Shape:
+            ``(T, H, W, 3)``, uint8 RGB.
+
+        Raises:
+            VideoError: If the clip can't be read.
+            OSError: If the frames can't be written.
+        """
+        key = (record.path, record.start_s, record.end_s, record.roi, spec)
+        file = self._files.get(key)
+        if file is None:
+            file = self._files[key] = self._file(record, spec)
+        frames = _map(file)
+        if frames is None:
+            self._decode(record, spec, file)
+            frames = _map(file)
+            assert frames is not None
+        return frames
+
+    def build(
+        self,
+        records: Sequence[ClipRecord],
+        spec: FrameSpec,
+        num_workers: int | None = None,
+        *,
+        skip_unreadable: bool = False,
+    ) -> list[ClipRecord]:
+        """Decode the clips that are not cached yet, in parallel, and find those that can't be read.
+
+        Args:
+            records: The clips.
+            spec: Rate and size of the frames.
+            num_workers: Number of processes; None for one a core.
+            skip_unreadable: Warn of clips that can't be read instead of refusing the set.
+
+        Returns:
+            The clips that can be read, in the same order.
+
+        Raises:
+            VideoError: If clips can't be read, all of them named; with ``skip_unreadable`` if none can.
+            OSError: If the frames can't be written.
+
+        Warns:
+            VideoWarning: Of damaged files, and with ``skip_unreadable`` of those that can't be read.
+        """
+        errors = self.decode_missing(records, spec, num_workers)
+        if errors:
+            listed = "".join(f"\n  {error}" for error in errors.values())
+            message = f"{len(errors)} of {len(records)} clips can't be read:{listed}"
+            if not skip_unreadable or len(errors) == len(records):
+                raise VideoError(
+                    f"Expected clips that can be read, but {message}\n"
+                    "Mend or remove these files, or set `skip_unreadable: true` to go on without them."
+                )
+            warnings.warn(f"Going on without clips: {message}", VideoWarning, stacklevel=2)
+        return [record for record in records if record.name not in errors]
+
+    def decode_missing(
+        self, records: Sequence[ClipRecord], spec: FrameSpec, num_workers: int | None = None
+    ) -> dict[str, str]:
+        """Decode the clips that are not cached yet, in parallel.
+
+        Args:
+            records: The clips.
+            spec: Rate and size of the frames.
+            num_workers: Number of processes; None for one a core.
+
+        Returns:
+            What is wrong with the clips that can't be read, by the clip's name.
+
+        Raises:
+            OSError: If the frames can't be written.
+
+        Warns:
+            VideoWarning: Of damaged files.
+        """
+        errors: dict[str, str] = {}
+        with ThreadPoolExecutor() as threads:
+            # all digests before any process starts, so that a long file is read once and not by each
+            videos = list(dict.fromkeys(record.path for record in records))
+            problems = dict(zip(videos, threads.map(self._digest_problem, videos), strict=True))
+        missing = []
+        for record in records:
+            if problem := problems[record.path]:
+                errors[record.name] = problem
+            elif _map(self._file(record, spec)) is None:
+                missing.append(record)
+        if not missing:
+            return errors
+        workers = num_workers if num_workers is not None else os.cpu_count() or 1
+        with _processes(workers if len(missing) > _FEW_CLIPS else 1) as pool:
+            decode = partial(_decode_one, self.folder, spec)
+            results = map(decode, missing) if pool is None else pool.map(decode, missing)
+            console = Console(stderr=True)
+            shown = track(results, f"Decoding into {self.folder}", total=len(missing), console=console)
+            for record, (error, notes) in zip(missing, shown, strict=True):
+                if error:
+                    errors[record.name] = error
+                for note in notes:
+                    warnings.warn(note, VideoWarning, stacklevel=3)
+        return errors
+
+    def _decode(self, record: ClipRecord, spec: FrameSpec, file: Path) -> None:
+        frames = read_frames(
+            record.path,
+            fps=spec.fps,
+            start_s=record.start_s,
+            end_s=record.end_s,
+            size=spec.size,
+            aspect=spec.aspect,
+            roi=record.roi or spec.roi,
+        ).frames
+        with _writing(file, frames.nbytes) as temporary:
+            np.save(temporary, frames)
+
+    def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
+        what = [record.start_s, record.end_s, record.roi or spec.roi, spec.fps, spec.size, spec.aspect]
+        key = _hash(json.dumps([_VERSION, self._digest(record.path), *what]).encode())
+        return self.folder / key[:2] / f"{key}.npy"
+
+    def _digest(self, video: Path) -> str:
+        """Return the digest of a file's content, from a note in the cache where the file is unchanged."""
+        try:
+            status = video.stat()
+            note = self.folder / "digests" / _hash(str(video.absolute()).encode())
+            seen = f"{status.st_size} {status.st_mtime_ns} "
+            noted = note.read_text(encoding="ascii", errors="replace") if note.is_file() else ""
+            if re.fullmatch(re.escape(seen) + "[0-9a-f]{40}", noted):
+                return noted.removeprefix(seen)
+            with video.open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+        except OSError as error:
+            raise VideoError(
+                f"Expected a video file, but '{video}' can't be read ({error.strerror}). "
+                "Check the path and its permissions."
+            ) from error
+        with _writing(note, len(seen) + 40) as temporary:
+            temporary.write_text(seen + digest, encoding="ascii")
+        return digest
+
+    def _digest_problem(self, video: Path) -> str | None:
+        try:
+            self._digest(video)
+        except VideoError as error:
+            return str(error)
+        return None
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=20).hexdigest()
+
+
+def _map(file: Path) -> np.ndarray | None:
+    """Map a cached file; None where it is absent or broken. ``numpy.load`` takes ten times as long."""
+    try:
+        with file.open("rb", buffering=0) as opened:
+            header = _HEADER.fullmatch(opened.read(_HEADER_BYTES))
+            if header is None:
+                return None
+            shape = (int(header[1]), int(header[2]), int(header[3]), 3)
+            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        return None
+    if len(data) != _HEADER_BYTES + math.prod(shape):
+        return None
+    return np.frombuffer(data, np.uint8, offset=_HEADER_BYTES).reshape(shape)
+
+
+@contextmanager
+def _writing(file: Path, num_bytes: int) -> Iterator[Path]:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(file) as temporary:
+            yield temporary
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"Expected to write {num_bytes / 1e6:.1f} MB of decoded frames, but got: {error.strerror}. "
+            "Free some space or choose another `cache_dir`",
+            str(file),
+        ) from error
+
+
+@contextmanager
+def _processes(num_workers: int) -> Iterator[Executor | None]:
+    if num_workers <= 1:
+        yield None
+        return
+    # spawn: a fork would copy the locks of threads that are running
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield pool
+
+
+def _decode_one(folder: Path, spec: FrameSpec, record: ClipRecord) -> tuple[str | None, list[str]]:
+    """Decode one clip; return what is wrong with it and what it warns of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", VideoWarning)
+        try:
+            FrameCache(folder).frames(record, spec)
+        except VideoError as error:
+            return str(error), []
+    return None, [str(warning.message) for warning in caught]

@@ -1,0 +1,121 @@
+"""What a folder or a manifest of clips holds, and what of it can't be read."""
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from tt_actions.clips import ClipRecord, class_names
+from tt_actions.sources.user_clips import UserClips
+from tt_actions.video import VideoError, VideoInfo, probe
+
+
+def check(path: Path) -> int:
+    """Print counts by class and group, durations, formats and unreadable files of a user's clips.
+
+    Of every file the header is read and the first frame decoded.
+
+    Args:
+        path: A folder with a folder of clips for each class, or a manifest CSV.
+
+    Returns:
+        The exit code: 1 if a clip can't be read, else 0.
+
+    Raises:
+        FileNotFoundError: If the path does not exist.
+        ValueError: If it holds no clips that can be learnt from.
+    """
+    records = UserClips(path).records()
+    videos = list(dict.fromkeys(record.path for record in records))
+    with ThreadPoolExecutor() as threads:
+        probed = track(
+            threads.map(_probe, videos), "Opening", total=len(videos), console=Console(stderr=True)
+        )
+        found = dict(zip(videos, probed, strict=True))
+    durations, problems = {}, {}
+    for record in records:
+        outcome = _duration_s(record, found[record.path])
+        if isinstance(outcome, str):
+            problems[record.name] = outcome
+        else:
+            durations[record] = outcome
+    console = Console()
+    console.print(_class_table(records, durations))
+    if any(record.group for record in records):
+        console.print(_group_table(records))
+    console.print(_format_table(info for info in found.values() if isinstance(info, VideoInfo)))
+    for problem in dict.fromkeys(problems.values()):
+        console.print(f"[red]unreadable:[/red] {escape(problem)}", soft_wrap=True)
+    console.print(f"{len(records)} clips in {len(videos)} files, {len(problems)} of them unreadable.")
+    return 1 if problems else 0
+
+
+def _probe(video: Path) -> VideoInfo | str:
+    try:
+        return probe(video)
+    except VideoError as error:
+        return str(error)
+
+
+def _duration_s(record: ClipRecord, info: VideoInfo | str) -> float | str:
+    """Return how long a clip is, or what is wrong with it."""
+    if isinstance(info, str):
+        return info
+    end_s = info.duration_s if record.end_s is None else record.end_s
+    if record.start_s >= info.duration_s or end_s > info.duration_s + 1 / info.fps:
+        return (
+            f"Expected times within the {info.duration_s:.3f} s of '{info.path}', but got {record.start_s:g} s "
+            f"to {end_s:g} s. Correct `start_s` and `end_s`."
+        )
+    if record.roi is not None and (record.roi[2] > info.width or record.roi[3] > info.height):
+        return (
+            f"Expected `roi` to lie within the {info.width}x{info.height} pixels of '{info.path}', but got "
+            f"{record.roi}. Correct the region."
+        )
+    return min(end_s, info.duration_s) - record.start_s
+
+
+def _class_table(records: list[ClipRecord], durations: dict[ClipRecord, float]) -> Table:
+    table = Table("class", title="Clips by class")
+    for column in ("clips", "groups", "unreadable", "shortest s", "median s", "longest s"):
+        table.add_column(column, justify="right")
+    for name in class_names(records):
+        own = [record for record in records if record.label == name]
+        lengths = [durations[record] for record in own if record in durations]
+        spread = (min(lengths), statistics.median(lengths), max(lengths)) if lengths else ()
+        table.add_row(
+            escape(name),
+            str(len(own)),
+            str(len({record.group for record in own} - {None})),
+            str(len(own) - len(lengths)),
+            *(f"{length:.2f}" for length in spread),
+        )
+    return table
+
+
+def _group_table(records: list[ClipRecord]) -> Table:
+    names = class_names(records)
+    table = Table("group", title="Clips by group")
+    for name in (*names, "all"):
+        table.add_column(escape(name), justify="right")
+    groups: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for record in records:
+        groups[record.group or "(none)"][record.label] += 1
+    for group, counts in sorted(groups.items()):
+        table.add_row(escape(group), *(str(counts[name]) for name in names), str(counts.total()))
+    return table
+
+
+def _format_table(infos: Iterable[VideoInfo]) -> Table:
+    table = Table("picture", "fps", "codec", title="Files by format")
+    table.add_column("files", justify="right")
+    counts = Counter((f"{info.width}x{info.height}", f"{info.fps:.4g}", info.codec) for info in infos)
+    for kind, count in counts.most_common():
+        table.add_row(*kind, str(count))
+    return table

@@ -1,0 +1,124 @@
+"""The experiments' side of the command line: YAML and options in, a run out."""
+
+import logging
+import os
+import sys
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from jsonargparse import set_parsing_settings
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+import tt_actions.models
+import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
+from tt_actions.datamodule import ClipDataModule
+from tt_actions.runs import (
+    RUN_DIR_VARIABLE,
+    RunCSVLogger,
+    Tracker,
+    WandbOptions,
+    checkpoint_step,
+    create_run_dir,
+)
+from tt_actions.task import StrokeRecognizer
+from tt_actions.training import ActionTrainer, run_callbacks
+
+set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+
+os.environ.setdefault("WANDB_SILENT", "true")
+for _name in ("pytorch_lightning", "lightning_fabric"):
+    logging.getLogger(_name).setLevel(
+        logging.WARNING
+    )  # hardware, advertisements and paths that we say ourselves
+for _message in (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 on torch 2.13
+    r".*does not have many workers",  # none is right on a CPU: see `default_num_workers`
+    r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
+    r"``instantiate_classes`` was deprecated",  # Lightning 2.6 on jsonargparse 4.49
+):
+    warnings.filterwarnings("ignore", _message)
+
+
+class ActionCLI(LightningCLI):
+    """train, fit, validate, test and predict, driven by an experiment's YAML.
+
+    Args:
+        args: The command line's words.
+        resume: Directory of the run to go on with, or None for a new run.
+    """
+
+    def __init__(self, args: list[str], resume: Path | None = None) -> None:
+        self.resume = resume
+        options: dict[str, Any] = {"parser_mode": "omegaconf+"}
+        super().__init__(
+            StrokeRecognizer,
+            ClipDataModule,
+            trainer_class=ActionTrainer,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            parser_kwargs=dict.fromkeys(self.subcommands(), options) | options,
+            save_config_kwargs={"overwrite": True},
+            args=args,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the subcommands, each with the arguments that the command line does not set."""
+        return {"train": {"model", "datamodule"}, **LightningCLI.subcommands()}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what belongs to a run, and hand the data's classes to the model.
+
+        Args:
+            parser: A subcommand's parser.
+        """
+        parser.add_argument("--experiment", type=str, default="experiment", help="Name of the experiment.")
+        parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run directories.")
+        parser.add_argument(
+            "--monitor",
+            type=str,
+            default="val/loss",
+            help="Validation metric that decides which checkpoint is best; of a loss the smallest.",
+        )
+        parser.add_class_arguments(WandbOptions, "wandb")
+        parser.link_arguments("data.preprocessing", "model.preprocessing", asdict, apply_on="instantiate")
+        parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
+        parser.link_arguments(
+            "data.num_classes", "model.network.init_args.num_classes", apply_on="instantiate"
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse the words that were given, whatever program they were given to.
+
+        Args:
+            parser: The parser of all subcommands.
+            args: The words.
+        """
+        assert isinstance(args, list)
+        self.config = parser.parse_args(args)
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Make the trainer with the run's directory, loggers and callbacks.
+
+        Args:
+            kwargs: Passed on to the trainer.
+        """
+        config = self.config[str(self.subcommand)]
+        if config.trainer.fast_dev_run:
+            return super().instantiate_trainer(logger=False, **kwargs)
+        run_dir = self.resume or create_run_dir(config.runs, config.experiment)
+        os.environ[RUN_DIR_VARIABLE] = str(run_dir)
+        self.trainer_defaults = {"callbacks": run_callbacks(run_dir, config.seed_everything, config.monitor)}
+        step = None
+        if self.resume:
+            self.save_config_callback = None  # the run keeps the config that it began with
+            step = checkpoint_step(Path(config.ckpt_path))
+        loggers: list[Any] = [RunCSVLogger(run_dir, step)]
+        options = WandbOptions(**config.wandb.as_dict())
+        if options.resolved_mode() != "disabled":
+            loggers.append(Tracker(options, run_dir, config.experiment))
+        kwargs.setdefault("enable_progress_bar", sys.stdout.isatty())
+        return super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)

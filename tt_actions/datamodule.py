@@ -1,0 +1,189 @@
+"""Clips of one source as training, validation and test batches."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from tt_actions.cache import FrameCache
+from tt_actions.clips import ClipRecord, Split, class_names
+from tt_actions.dataset import ClipDataset, Sample, collate
+from tt_actions.preprocessing import Preprocessing
+from tt_actions.sources.base import ClipSource
+from tt_actions.splits import split_clips
+
+
+class ClipDataModule(pl.LightningDataModule):
+    """Frame sequences of a source's clips, split by group.
+
+    Args:
+        source: Where the clips come from.
+        preprocessing: How video becomes the network's input.
+        batch_size: Clips in a batch, on each device.
+        val_share: Share of the clips for validation, where the source does not prescribe the split.
+        test_share: Share of the clips for test, where the source does not prescribe the split.
+        split_seed: Seed of the split, apart from the training's seed so that seeds compare on one split.
+        num_folds: Number of cross-validation folds; with it ``fold`` is the test set.
+        fold: The fold to test on, 0 to ``num_folds`` - 1.
+        balanced: Draw every class equally often in training.
+        skip_unreadable: Go on without the files that can't be read instead of refusing the set.
+        cache_dir: Folder of the decoded frames.
+        num_workers: Loader processes; None for what suits the machine.
+
+    Raises:
+        ValueError: If ``batch_size`` is not positive.
+    """
+
+    def __init__(
+        self,
+        source: ClipSource,
+        preprocessing: Preprocessing,
+        batch_size: int = 16,
+        val_share: float = 0.15,
+        test_share: float = 0.2,
+        split_seed: int = 0,
+        num_folds: int | None = None,
+        fold: int | None = None,
+        balanced: bool = False,
+        skip_unreadable: bool = False,
+        cache_dir: Path = Path("data/cache"),
+        num_workers: int | None = None,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
+        self.source = source
+        self.preprocessing = preprocessing
+        self.batch_size = batch_size
+        self.val_share, self.test_share, self.split_seed = val_share, test_share, split_seed
+        self.num_folds, self.fold = num_folds, fold
+        self.balanced = balanced
+        self.skip_unreadable = skip_unreadable
+        self.cache = FrameCache(Path(cache_dir))
+        self.num_workers = default_num_workers() if num_workers is None else num_workers
+
+    @cached_property
+    def records(self) -> list[ClipRecord]:
+        """The source's labelled clips that can be read, each with its split."""
+        self.source.prepare()
+        records = self.cache.build(
+            self.source.records(), self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
+        )
+        return split_clips(
+            records, self.val_share, self.test_share, self.split_seed, self.num_folds, self.fold
+        )
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in the order of the network's outputs."""
+        return class_names(self.records)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes *K*."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> list[int]:
+        """Number of training clips of each class."""
+        counts = Counter(record.label for record in self.records if record.split == "train")
+        return [counts[name] for name in self.class_names]
+
+    def dataset(self, split: Split) -> ClipDataset:
+        """Return one split's clips.
+
+        Args:
+            split: Which one; only train samples its frames at random.
+        """
+        records = [record for record in self.records if record.split == split]
+        return ClipDataset(
+            records,
+            self.class_names,
+            self.cache,
+            self.preprocessing.frame_spec,
+            self.preprocessing.num_frames,
+            self.preprocessing.sampling,
+            training=split == "train",
+        )
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Return shuffled batches of the training clips."""
+        dataset = self.dataset("train")
+        labels = [self.class_names.index(str(record.label)) for record in dataset.records]
+        return self._loader(dataset, EpochSampler(labels, self.balanced))
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Return batches of the validation clips."""
+        return self._loader(self.dataset("val"))
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Return batches of the test clips."""
+        return self._loader(self.dataset("test"))
+
+    def predict_dataloader(self) -> DataLoader[Sample]:
+        """Return batches of the test clips."""
+        return self.test_dataloader()
+
+    def _loader(self, dataset: ClipDataset, sampler: Sampler[int] | None = None) -> DataLoader[Sample]:
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            multiprocessing_context="spawn" if self.num_workers else None,
+        )
+
+
+class EpochSampler(Sampler[int]):
+    """A training order that is a function of the seed and the epoch, so that a resumed run sees the same clips.
+
+    Args:
+        labels: Class index of each clip.
+        balanced: Draw clips with replacement such that every class is equally likely, instead of each clip once.
+    """
+
+    def __init__(self, labels: list[int], balanced: bool) -> None:
+        counts = Counter(labels)
+        self.weights = torch.tensor([1 / counts[label] for label in labels], dtype=torch.float64)
+        self.balanced = balanced
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch; Lightning calls this before each.
+
+        Args:
+            epoch: Number of the epoch.
+        """
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + self.epoch)
+        if self.balanced:
+            order = torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
+        else:
+            order = torch.randperm(len(self), generator=generator)
+        return iter(order.tolist())
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+
+def default_num_workers() -> int:
+    """Return how many loader processes suit the machine.
+
+    None on a CPU, where cached frames load in a fraction of a training step and workers would take its cores;
+    beside a GPU as many as there are spare cores, up to 8.
+    """
+    if not torch.cuda.is_available():
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores // max(1, torch.cuda.device_count()) - 1))

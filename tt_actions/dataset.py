@@ -1,0 +1,188 @@
+"""Clips as samples and batches of frames."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from tt_actions.cache import FrameCache
+from tt_actions.clips import ClipRecord
+from tt_actions.video import FrameSpec
+
+Sampling = Literal["uniform", "dense", "all"]
+
+NO_LABEL = -1
+"""The clip label of a clip whose class is not known."""
+
+NO_FRAME_LABEL = -100
+"""The frame label of padding and of frames whose class is not known: what PyTorch's losses leave out."""
+
+
+class Batch(NamedTuple):
+    """Clips padded to the longest with black frames.
+
+    The inputs' memory is ordered (B, T, H, W, C), which is what channels-last convolutions want.
+
+    Shape:
+        inputs ``(B, T, C, H, W)``, uint8; lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
+        ``(B, T)``, int64, -100 where there is none, or None where frames carry no labels at all.
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    label: Tensor
+    frame_labels: Tensor | None
+    names: list[str]
+
+
+class Sample(NamedTuple):
+    """One clip.
+
+    Shape:
+        frames ``(T, C, H, W)``, uint8; frame_labels ``(T,)``, int64.
+    """
+
+    frames: Tensor
+    length: int
+    label: int
+    frame_labels: Tensor
+    name: str
+
+
+def sample_indices(
+    num_available: int,
+    num_frames: int,
+    sampling: Sampling,
+    training: bool,
+    rng: torch.Generator | None = None,
+) -> np.ndarray:
+    """Choose frames of a clip.
+
+    ``uniform`` takes one frame of each of T equal segments, its centre or in training a random one, and so
+    repeats frames of a shorter clip. ``dense`` takes T neighbours, in the middle or in training from a random
+    start, or all of a shorter clip. ``all`` takes every frame, or where there are more than T the segments'
+    centres.
+
+    Args:
+        num_available: Number of frames of the clip.
+        num_frames: Number of frames *T* to choose.
+        sampling: How.
+        training: Whether to choose at random.
+        rng: Source of randomness; None for torch's own.
+
+    Returns:
+        Indices in order.
+
+    Shape:
+        ``(T,)`` int64; ``dense`` and ``all`` give fewer where the clip has fewer.
+
+    Raises:
+        ValueError: If a number is below 1 or ``sampling`` is unknown.
+
+    >>> sample_indices(10, 4, "uniform", training=False)
+    array([1, 3, 6, 8])
+    >>> sample_indices(10, 4, "dense", training=False)
+    array([3, 4, 5, 6])
+    >>> sample_indices(3, 4, "all", training=False)
+    array([0, 1, 2])
+    """
+    if min(num_available, num_frames) < 1 or sampling not in get_args(Sampling):
+        raise ValueError(
+            f"Expected `num_available` and `num_frames` to be at least 1 and `sampling` to be one of "
+            f"{get_args(Sampling)}, but got {num_available}, {num_frames} and '{sampling}'."
+        )
+    if sampling != "uniform" and num_available <= num_frames:
+        return np.arange(num_available)
+    if sampling == "dense":
+        last = num_available - num_frames
+        start = int(torch.randint(last + 1, (), generator=rng)) if training else last // 2
+        return np.arange(start, start + num_frames)
+    random = training and sampling == "uniform"
+    within = torch.rand(num_frames, generator=rng, dtype=torch.float64).numpy() if random else 0.5
+    indices = ((np.arange(num_frames) + within) * num_available / num_frames).astype(np.int64)
+    return indices.clip(max=num_available - 1)  # a draw next to 1 can round up
+
+
+class ClipDataset(Dataset[Sample]):
+    """Clips of a set, with their frames from the cache.
+
+    A clip's label holds at each of its frames. Random choices follow torch's seed.
+
+    Args:
+        records: The clips.
+        class_names: Names of the classes, in the order of the network's outputs.
+        cache: The decoded frames.
+        spec: How video becomes frames.
+        num_frames: Frames *T* of a clip; with ``all`` the most that are taken.
+        sampling: Which frames; see :func:`sample_indices`.
+        training: Whether to choose frames at random.
+
+    Raises:
+        ValueError: If a clip's label is not among the class names.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[ClipRecord],
+        class_names: Sequence[str],
+        cache: FrameCache,
+        spec: FrameSpec,
+        num_frames: int,
+        sampling: Sampling,
+        training: bool,
+    ) -> None:
+        unknown = sorted({r.label for r in records if r.label is not None} - set(class_names))
+        if unknown:
+            raise ValueError(f"Expected labels out of {list(class_names)}, but got {unknown}.")
+        self.records = list(records)
+        self.cache, self.spec = cache, spec
+        self.num_frames, self.sampling, self.training = num_frames, sampling, training
+        index = {name: i for i, name in enumerate(class_names)}
+        self._labels = [NO_LABEL if r.label is None else index[r.label] for r in self.records]
+        self._names = [record.name for record in self.records]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Sample:
+        available = self.cache.frames(self.records[index], self.spec)
+        chosen = sample_indices(len(available), self.num_frames, self.sampling, self.training)
+        frames = torch.from_numpy(available[chosen])  # (T, H, W, C)
+        label = self._labels[index]
+        frame_label = NO_FRAME_LABEL if label == NO_LABEL else label
+        return Sample(
+            frames=frames.permute(0, 3, 1, 2),
+            length=len(chosen),
+            label=label,
+            frame_labels=torch.full((len(chosen),), frame_label),
+            name=self._names[index],
+        )
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Join clips to a batch, padded to the longest.
+
+    Args:
+        samples: At least one clip, with frames of one size.
+
+    Returns:
+        The batch, in the samples' order.
+    """
+    lengths = [sample.length for sample in samples]
+    longest, (_, c, h, w) = max(lengths), samples[0].frames.shape
+    inputs = torch.empty((len(samples), longest, h, w, c), dtype=torch.uint8)
+    frame_labels = torch.full((len(samples), longest), NO_FRAME_LABEL)
+    for i, sample in enumerate(samples):
+        inputs[i, : sample.length] = sample.frames.permute(0, 2, 3, 1)
+        inputs[i, sample.length :] = 0
+        frame_labels[i, : sample.length] = sample.frame_labels
+    return Batch(
+        inputs=inputs.permute(0, 1, 4, 2, 3),
+        lengths=torch.tensor(lengths),
+        label=torch.tensor([sample.label for sample in samples]),
+        frame_labels=frame_labels,
+        names=[sample.name for sample in samples],
+    )

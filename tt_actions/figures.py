@@ -1,0 +1,247 @@
+"""The drawings of a report: confusion matrix, learning curves, frames with their probabilities.
+
+Every function returns a matplotlib Figure of its own, so nothing here touches pyplot's global state.
+"""
+
+import csv
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+"""Told apart with any colour vision: Okabe and Ito, Color Universal Design, 2008."""
+
+STAGE_COLOURS = {"training": COLOURS[0], "validation": COLOURS[5]}
+GREY = "#767676"
+
+PANELS = (
+    ("loss", {"training": "train/loss", "validation": "val/loss"}),
+    ("accuracy", {"training": "train/accuracy", "validation": "val/accuracy"}),
+    (
+        "temporal consistency",
+        {"training": "train/temporal_consistency", "validation": "val/temporal_consistency"},
+    ),
+)
+NUM_PICTURES = 8
+
+
+def confusion_figure(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+    """Draw a confusion matrix: counts in the cells, each row's shares as colour and per cent.
+
+    Args:
+        matrix: Number of clips by true class (row) and predicted class (column).
+        class_names: Names of the *K* classes.
+
+    Shape:
+        matrix ``(K, K)``, with at least one clip.
+    """
+    num_classes = len(class_names)
+    support = matrix.sum(1)
+    shares = matrix / np.maximum(support, 1)[:, None]
+    cell = 0.95 if num_classes <= 6 else 0.62  # inches
+    names = [textwrap.fill(_shortened(name), 22, break_long_words=False) for name in class_names]
+    longest = max(len(line) for name in names for line in name.splitlines())
+    size = 1.7 + 0.08 * longest + cell * num_classes
+    figure = Figure(figsize=(size, size), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(matrix.shape):
+        _write_cell(axes, row, column, int(matrix[row, column]), shares[row, column], cell)
+    axes.set_title(
+        f"{matrix.trace()} of {matrix.sum()} clips right: accuracy {matrix.trace() / matrix.sum():.3f}",
+        pad=12,
+    )
+    _name_cells(axes, names, support.tolist())
+    return figure
+
+
+def _name_cells(axes: Axes, names: list[str], support: list[int]) -> None:
+    num_classes = len(names)
+    rows = [f"{name}  ({n})" if n else f"{name}  (no clips)" for name, n in zip(names, support, strict=True)]
+    upright = num_classes <= 6 and max(map(len, names)) <= 11
+    axes.set_xticks(
+        range(num_classes),
+        names,
+        rotation=0 if upright else 45,
+        ha="center" if upright else "right",
+        rotation_mode="anchor",
+        parse_math=False,
+    )
+    axes.set_yticks(range(num_classes), rows, parse_math=False)
+    axes.set_xlabel("predicted", labelpad=8)
+    axes.set_ylabel("true (clips)", labelpad=8)
+    edges = np.arange(num_classes + 1) - 0.5
+    axes.set_xticks(edges, minor=True)
+    axes.set_yticks(edges, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 36 else f"{name[:35]}…"
+
+
+def _write_cell(axes: Axes, row: int, column: int, count: int, share: float, cell: float) -> None:
+    colour = "white" if share > 0.55 else "#202020" if count else "#B8B8B8"
+    lines = [(-0.1, 15, f"{count}"), (0.2, 11, f"{share:.0%}")] if count else [(0, 11, "0")]
+    for below, fontsize, text in lines:
+        axes.text(column, row + below, text, ha="center", va="center", fontsize=fontsize * cell, color=colour)
+
+
+def read_history(path: Path) -> dict[str, dict[int, float]]:
+    """Read the values by epoch that Lightning's CSVLogger wrote.
+
+    A row without an epoch (the learning-rate monitor's) belongs to the next row that has one. Of several
+    values of an epoch the last counts; blank and non-finite cells are left out.
+
+    Args:
+        path: The ``metrics.csv``.
+
+    Returns:
+        Column name -> epoch -> value.
+    """
+    history: dict[str, dict[int, float]] = {}
+    waiting = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            waiting.append(row)
+            if not row.get("epoch"):
+                continue
+            epoch = int(float(row["epoch"]))
+            for name, cell in (item for earlier in waiting for item in earlier.items()):
+                if cell and math.isfinite(float(cell)):
+                    history.setdefault(name, {})[epoch] = float(cell)
+            waiting.clear()
+    return history
+
+
+def curves_figure(history: Path, monitor: str = "val/loss") -> Figure:
+    """Draw loss, accuracy, temporal consistency and learning rate over the epochs of a training.
+
+    The best epoch, the first one if several are, is marked. Panels without values are left out.
+
+    Args:
+        history: The ``metrics.csv`` of Lightning's CSVLogger.
+        monitor: The column that decides which epoch is best: the lowest loss, or the highest of another.
+
+    Raises:
+        ValueError: If the file holds none of these values.
+    """
+    series = read_history(history)
+    rates = {name.removeprefix("lr-"): name for name in series if name.startswith("lr-")}
+    panels = [
+        (title, drawn)
+        for title, lines in (*PANELS, ("learning rate", rates))
+        if (drawn := {label: series[name] for label, name in lines.items() if name in series})
+    ]
+    if not panels:
+        raise ValueError(
+            f"Expected '{history}' to hold losses, accuracies or learning rates by epoch, but it holds "
+            f"{', '.join(series) or 'no values'}. Use the metrics.csv of a training run."
+        )
+    extreme, word = (min, "lowest") if monitor.endswith("loss") else (max, "highest")
+    monitored = series.get(monitor, {})
+    best = extreme(monitored, key=monitored.__getitem__, default=None)
+    num_columns = min(len(panels), 2)
+    num_rows = math.ceil(len(panels) / num_columns)
+    figure = Figure(figsize=(5 * num_columns, 3 * num_rows + 0.3), layout="constrained", dpi=150)
+    for index, (title, lines) in enumerate(panels):
+        _draw_panel(figure.add_subplot(num_rows, num_columns, index + 1), title, lines, best)
+    if best is not None:
+        figure.suptitle(f"best epoch: {best} ({word} {monitor})", fontsize=11, color=GREY)
+    return figure
+
+
+def _draw_panel(axes: Axes, title: str, lines: dict[str, dict[int, float]], best: int | None) -> None:
+    if best is not None:
+        axes.axvline(best, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for number, (label, values) in enumerate(lines.items()):
+        colour = STAGE_COLOURS.get(label, COLOURS[(2 + number) % len(COLOURS)])
+        marker = "o" if len(values) < 15 else None
+        axes.plot(list(values), list(values.values()), marker=marker, ms=4, color=colour, label=label)
+        if best in values:
+            axes.plot(best, values[best], "o", ms=7, color=colour, mec="white", mew=1.2, zorder=3)
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel("epoch")
+    axes.margins(y=0.12)
+    if title in ("accuracy", "temporal consistency"):
+        axes.set_ylim(0, 1.04)
+    _tidy(axes)
+    if len(lines) > 1 or "validation" in lines:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def frame_strip(
+    frames: NDArray[np.uint8],
+    frame_probabilities: NDArray[np.floating],
+    class_names: Sequence[str],
+    title: str,
+) -> Figure:
+    """Draw pictures of a clip, each above its moment in the per-frame probabilities.
+
+    Args:
+        frames: The clip in RGB.
+        frame_probabilities: Softmax of every frame.
+        class_names: Names of the *K* classes; the six likeliest ones are drawn in colour.
+        title: What stands above.
+
+    Shape:
+        frames ``(T, H, W, 3)``, uint8, and frame_probabilities ``(T, K)``.
+
+    Raises:
+        ValueError: If there is not one row of probabilities a frame, or not one column a class.
+    """
+    num_frames, height, width = frames.shape[:3]
+    if frame_probabilities.shape != (num_frames, len(class_names)) or not num_frames:
+        raise ValueError(
+            f"Expected `frame_probabilities` of shape (T, K) = ({num_frames}, {len(class_names)}), T at "
+            f"least 1, but got {frame_probabilities.shape}. Use the valid frames of one clip."
+        )
+    strip_height = 11 * height / (NUM_PICTURES * width)
+    figure = Figure(figsize=(11, strip_height + 2.6), layout="constrained", dpi=150)
+    strip, chart = figure.subplots(2, 1, sharex=True, height_ratios=(strip_height, 2.2))
+    middles = (np.arange(NUM_PICTURES) + 0.5) * num_frames / NUM_PICTURES
+    picked = frames[middles.astype(int)]  # a short clip shows a frame more than once
+    strip.imshow(np.concatenate(list(picked), 1), extent=(-0.5, num_frames - 0.5, 0, 1), aspect="auto")
+    for edge in np.arange(1, NUM_PICTURES) * num_frames / NUM_PICTURES - 0.5:
+        strip.axvline(edge, color="white", linewidth=2)
+    strip.axis("off")
+    strip.set_title(title, loc="left", fontsize=11, parse_math=False)
+    _draw_probabilities(chart, frame_probabilities, class_names)
+    return figure
+
+
+def _draw_probabilities(axes: Axes, probabilities: NDArray[np.floating], class_names: Sequence[str]) -> None:
+    marker = "o" if len(probabilities) < 15 else None
+    likeliest = np.argsort(-probabilities.mean(0), kind="stable")
+    coloured = sorted(likeliest[: len(COLOURS)])
+    for index in likeliest[len(COLOURS) :]:
+        axes.plot(probabilities[:, index], marker=marker, ms=3, lw=1, color="#C8C8C8")
+    for colour, index in zip(COLOURS, coloured, strict=False):
+        name = _shortened(class_names[index])
+        axes.plot(probabilities[:, index], marker=marker, ms=4, lw=2, color=colour, label=name)
+    axes.set_xlim(-0.5, len(probabilities) - 0.5)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel("frame")
+    axes.set_ylabel("probability")
+    _tidy(axes)
+    legend = axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#B0B0B0")
+    axes.tick_params(color="#B0B0B0", labelsize=9)
+    axes.grid(color="#ECECEC", linewidth=0.8)
+    axes.set_axisbelow(True)

@@ -1,0 +1,123 @@
+"""The command line: what a command needs is imported when it runs, so that help is quick."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+COMMANDS = {
+    "train": "fit, test the best checkpoint and write the report: what `make train` calls",
+    "fit": "train and validate only",
+    "validate": "measure a checkpoint on the validation clips",
+    "test": "measure a checkpoint on the test clips and write the report",
+    "predict": "write a checkpoint's predictions on the test clips",
+    "synth": "draw synthetic strokes: videos with exact ground truth",
+    "check": "say what a folder or a manifest of clips holds",
+}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run a command.
+
+    Args:
+        args: The command and its options; None takes them from the process's command line, and then an error
+            of the user's ends the process with one line instead of a traceback.
+
+    Raises:
+        ValueError: If an option or the data are not as expected.
+        OSError: If a file is missing or can't be written.
+        FloatingPointError: If a training's loss is not finite.
+    """
+    if args is not None:
+        _run(args)
+        return
+    try:
+        _run(sys.argv[1:])
+    except (ValueError, OSError, FloatingPointError) as error:
+        if os.environ.get("TT_ACTIONS_TRACEBACK"):
+            raise
+        sys.exit(f"error: {error}")
+
+
+def _run(args: list[str]) -> None:
+    command, rest = (args[0], args[1:]) if args else ("--help", [])
+    if command == "synth":
+        _synth(rest)
+    elif command == "check":
+        _check(rest)
+    elif command in COMMANDS:
+        _lightning(command, rest)
+    else:
+        lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
+        usage = "\n".join(["usage: tt-actions COMMAND [OPTIONS]", "", "commands:", *lines, ""])
+        if command in ("-h", "--help"):
+            sys.stdout.write(f"{usage}\n`tt-actions COMMAND --help` explains a command's options.\n")
+        else:
+            sys.exit(f"{usage}\nerror: Expected one of these commands, but got '{command}'.")
+
+
+def _lightning(command: str, rest: list[str]) -> None:
+    """Hand over to Lightning; ``train --resume DIR [OPTIONS]`` takes config and checkpoint from a run."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--resume", type=Path)
+    known, rest = parser.parse_known_args(rest)
+    from tt_actions.cli import ActionCLI
+    from tt_actions.runs import RUN_DIR_VARIABLE, resumable_checkpoint
+
+    if known.resume:
+        checkpoint = resumable_checkpoint(known.resume)
+        config = known.resume / "config.yaml"
+        rest = ["--config", str(config), "--ckpt_path", str(checkpoint), *rest]
+    try:
+        ActionCLI([command, *rest], resume=known.resume)
+    finally:
+        os.environ.pop(RUN_DIR_VARIABLE, None)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"Expected WxH such as 320x240, but got '{text}'.")
+    return int(width), int(height)
+
+
+def _synth(args: list[str]) -> None:
+    parser = argparse.ArgumentParser("tt-actions synth", description=COMMANDS["synth"])
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
+    parser.add_argument("--clips", type=int, default=565, help="number of clips of one stroke")
+    parser.add_argument("--players", type=int, default=40, help="number of players")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all that is random")
+    parser.add_argument("--rallies", type=int, default=0, help="number of rallies")
+    parser.add_argument("--rally-seconds", type=float, default=60.0, help="length of a rally in seconds")
+    parser.add_argument("--size", type=_size, default=(320, 240), help="picture size WxH in pixels")
+    parser.add_argument("--depth", action="store_true", help="write depth maps too")
+    parser.add_argument("--silhouettes", action="store_true", help="write the players' silhouettes too")
+    parser.add_argument("--workers", type=int, default=None, help="processes; all cores unless given")
+    options = parser.parse_args(args)
+    from tt_actions.sources.synthetic.generate import synthesize
+
+    synthesize(
+        options.out,
+        num_clips=options.clips,
+        num_players=options.players,
+        seed=options.seed,
+        size=options.size,
+        num_rallies=options.rallies,
+        rally_s=options.rally_seconds,
+        depth=options.depth,
+        silhouettes=options.silhouettes,
+        num_workers=options.workers,
+    )
+
+
+def _check(args: list[str]) -> None:
+    parser = argparse.ArgumentParser("tt-actions check", description=COMMANDS["check"])
+    parser.add_argument("data", type=Path, help="a folder with a folder a class, or a manifest CSV")
+    data = parser.parse_args(args).data
+    from tt_actions.check import check
+
+    sys.exit(check(data))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The two metrics of per-frame predictions that torchmetrics lacks, by true class.
+
+Each is a pure function, one figure a clip, and a metric that averages it over the clips of a class.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+
+from tt_actions.models.base import valid_frames
+
+
+def temporal_consistency(logits: Tensor, lengths: Tensor) -> Tensor:
+    """Return each clip's share of adjacent valid frames that are predicted the same class.
+
+    Args:
+        logits: Per-frame logits; frames past ``lengths`` are ignored.
+        lengths: Number of valid frames of each clip.
+
+    Returns:
+        Shares in [0, 1]; nan for a clip of one frame, which has no pair.
+
+    Shape:
+        logits ``(B, T, K)``, lengths ``(B,)`` -> shares ``(B,)``.
+
+    >>> logits = F.one_hot(torch.tensor([[0, 0, 2, 2, 2, 1]]), 3)
+    >>> temporal_consistency(logits, torch.tensor([5]))
+    tensor([0.7500])
+    """
+    classes = logits.argmax(-1)
+    valid = valid_frames(lengths - 1, logits.shape[1] - 1)
+    same = (classes[:, 1:] == classes[:, :-1]) & valid
+    return same.sum(1) / (lengths - 1)
+
+
+def frame_agreement(logits: Tensor, lengths: Tensor, preds: Tensor) -> Tensor:
+    """Return each clip's share of valid frames that are predicted the clip's predicted class.
+
+    Args:
+        logits: Per-frame logits; frames past ``lengths`` are ignored.
+        lengths: Number of valid frames of each clip.
+        preds: Predicted class of each clip.
+
+    Shape:
+        logits ``(B, T, K)``, lengths ``(B,)``, preds ``(B,)`` -> shares in [0, 1] ``(B,)``.
+
+    >>> logits = F.one_hot(torch.tensor([[0, 0, 2, 2, 2, 1]]), 3)
+    >>> frame_agreement(logits, torch.tensor([5]), torch.tensor([2]))
+    tensor([0.6000])
+    """
+    agree = (logits.argmax(-1) == preds[:, None]) & valid_frames(lengths, logits.shape[1])
+    return agree.sum(1) / lengths
+
+
+class _ClassMean(Metric):
+    """The mean of one figure a clip, over the clips of each true class.
+
+    The state is named after the figure: a MetricCollection merges metrics whose states have equal names and,
+    after one batch, equal values.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    figure: str
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.add_state(self.figure, torch.zeros(2, num_classes), dist_reduce_fx="sum")  # sums, counts
+
+    def _add(self, shares: Tensor, target: Tensor) -> None:
+        values = torch.stack([shares.nan_to_num(), (~shares.isnan()).float()])  # (2, B)
+        by_class = values[..., None] * F.one_hot(target, self.num_classes)  # (2, B, K)
+        setattr(self, self.figure, getattr(self, self.figure) + by_class.sum(1))
+
+    def compute(self) -> Tensor:
+        """Return the mean of each class, nan where it has no clip.
+
+        Shape:
+            ``(K,)``.
+        """
+        total, count = getattr(self, self.figure)
+        mean: Tensor = total / count
+        return mean
+
+    def macro(self) -> Tensor:
+        """Return the mean over the classes that have a clip, nan if none has.
+
+        Shape:
+            ``()``.
+        """
+        mean: Tensor = self.compute().nanmean()
+        return mean
+
+
+class TemporalConsistency(_ClassMean):
+    """Temporal consistency by true class.
+
+    Over the clips of a class, the mean share of adjacent valid frame pairs whose predicted class is the
+    same: how steady the prediction is. A clip of one frame does not count.
+
+    Args:
+        num_classes: Number of classes *K*.
+        **kwargs: Passed on to :class:`torchmetrics.Metric`.
+    """
+
+    figure = "consistency"
+
+    def update(self, logits: Tensor, lengths: Tensor, target: Tensor) -> None:
+        """Add the clips of a batch.
+
+        Args:
+            logits: Per-frame logits; frames past ``lengths`` are ignored.
+            lengths: Number of valid frames of each clip.
+            target: True class of each clip.
+
+        Shape:
+            logits ``(B, T, K)``, lengths ``(B,)``, target ``(B,)``.
+        """
+        self._add(temporal_consistency(logits, lengths), target)
+
+
+class FrameAgreement(_ClassMean):
+    """Frame agreement by true class.
+
+    Over the clips of a class, the mean share of valid frames whose predicted class is the clip's.
+
+    Args:
+        num_classes: Number of classes *K*.
+        **kwargs: Passed on to :class:`torchmetrics.Metric`.
+    """
+
+    figure = "agreement"
+
+    def update(self, preds: Tensor, target: Tensor, logits: Tensor, lengths: Tensor) -> None:
+        """Add the clips of a batch.
+
+        Args:
+            preds: Predicted class of each clip.
+            target: True class of each clip.
+            logits: Per-frame logits; frames past ``lengths`` are ignored.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            preds ``(B,)``, target ``(B,)``, logits ``(B, T, K)``, lengths ``(B,)``.
+        """
+        self._add(frame_agreement(logits, lengths, preds), target)
+
+
+def build_metrics(num_classes: int) -> MetricCollection:
+    """Gather all that is reported of a set of clips.
+
+    The collection is updated by name with ``preds`` (the predicted class of each clip), ``target``,
+    ``logits`` and ``lengths``. Precision, recall and F1 are macro averages. ``class_accuracy`` (0 for a class
+    without clips), ``temporal_consistency`` and ``frame_agreement`` (nan) have one figure a class,
+    ``confusion_matrix`` one row a true class.
+
+    Args:
+        num_classes: Number of classes *K*.
+    """
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+            "precision": MulticlassPrecision(num_classes),
+            "recall": MulticlassRecall(num_classes),
+            "f1": MulticlassF1Score(num_classes),
+            "class_accuracy": MulticlassAccuracy(num_classes, average=None),
+            "confusion_matrix": MulticlassConfusionMatrix(num_classes),
+            "temporal_consistency": TemporalConsistency(num_classes),
+            "frame_agreement": FrameAgreement(num_classes),
+        }
+    )

@@ -1,0 +1,40 @@
+"""What happens to a clip between its file and the network."""
+
+from dataclasses import dataclass
+
+from tt_actions.dataset import Sampling
+from tt_actions.video import FrameSpec
+
+
+@dataclass(frozen=True)
+class Preprocessing(FrameSpec):
+    """How video becomes the network's input; rides in the checkpoint.
+
+    Args:
+        num_frames: Frames *T* of a clip; with ``sampling: all`` the most that are taken.
+        sampling: Which frames: spread over the clip, a dense window of neighbours, or all.
+        mean: Mean of each channel, taken away from pixels in [0, 1].
+        std: Standard deviation of each channel, that pixels are divided by.
+
+    Raises:
+        ValueError: If ``num_frames`` is below 1 or a standard deviation is not positive.
+    """
+
+    num_frames: int = 16
+    sampling: Sampling = "uniform"
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_frames < 1:
+            raise ValueError(f"Expected `num_frames` to be at least 1, but got {self.num_frames}.")
+        if len(self.mean) != len(self.std) or min(self.std) <= 0:
+            raise ValueError(
+                f"Expected as many positive `std` as `mean`, but got {self.std} and {self.mean}."
+            )
+
+    @property
+    def frame_spec(self) -> FrameSpec:
+        """The part that decides what is decoded, and so what is cached."""
+        return FrameSpec(self.fps, self.size, self.aspect, self.roi)

@@ -1,0 +1,233 @@
+"""The run directory: ``runs/<experiment>/version_<n>/`` and the loggers that write into it."""
+
+import csv
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+
+RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
+"""Names the run directory to the other processes of a multi-device run."""
+
+
+def create_run_dir(runs: Path, experiment: str) -> Path:
+    """Make the next free ``version_<n>`` directory; safe with several runs starting at once.
+
+    Args:
+        runs: Folder of all runs.
+        experiment: Name of the experiment.
+
+    Returns:
+        The new, empty directory; in a further process of the same run, the one its first process made.
+    """
+    if given := os.environ.get(RUN_DIR_VARIABLE):
+        return Path(given)
+    folder = runs / experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    version = 0
+    while True:
+        run_dir = folder / f"version_{version}"
+        try:
+            run_dir.mkdir()
+        except FileExistsError:
+            version += 1
+        else:
+            return run_dir
+
+
+def resumable_checkpoint(run_dir: Path) -> Path:
+    """Find what a stopped run goes on from.
+
+    Args:
+        run_dir: The run's directory.
+
+    Returns:
+        Its last checkpoint.
+
+    Raises:
+        FileNotFoundError: If the directory holds no config or no checkpoint.
+    """
+    checkpoint = run_dir / "checkpoints" / "last.ckpt"
+    for path in (run_dir / "config.yaml", checkpoint):
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"Expected a run directory such as runs/cnn_lstm/version_0, but there is no '{path}'. "
+                "A run leaves it once its first epoch is over."
+            )
+    return checkpoint
+
+
+class RunCSVLogger(CSVLogger):
+    """A CSVLogger that writes to ``metrics.csv`` in the run directory and goes on with it after a resume.
+
+    Args:
+        run_dir: The run's directory.
+        resume_step: Global step that the run resumes from: later rows of an earlier attempt are dropped.
+    """
+
+    def __init__(self, run_dir: Path, resume_step: int | None = None) -> None:
+        super().__init__(run_dir, name="", version="")
+        self._rows = [] if resume_step is None else _read_metrics(run_dir / "metrics.csv", resume_step)
+
+    @property
+    @rank_zero_only
+    def experiment(self) -> Any:
+        """The writer, which begins with the rows of the run so far."""
+        if self._experiment is None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Experiment logs directory")  # the rows are kept below
+                writer = super().experiment
+            writer.metrics.extend(self._rows)
+        return super().experiment
+
+
+def _read_metrics(path: Path, resume_step: int) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    for row in rows:
+        row.update({k: int(row[k]) for k in ("step", "epoch") if k in row})
+    return [row for row in rows if row["step"] < resume_step]
+
+
+@dataclass(frozen=True)
+class WandbOptions:
+    """How runs are tracked on Weights & Biases.
+
+    Args:
+        mode: ``auto`` is what ``WANDB_MODE`` says, else online when logged in and offline otherwise; an offline
+            run is uploaded later with ``wandb sync``.
+        project: Name of the project.
+        entity: User or team, or None for the account's default.
+        group: Name that groups runs, or None for the experiment's.
+        tags: Tags of the run.
+    """
+
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    project: str = "tt_actions"
+    entity: str | None = None
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+    def resolved_mode(self) -> str:
+        """Return online, offline or disabled."""
+        if self.mode != "auto":
+            return self.mode
+        if given := os.environ.get("WANDB_MODE"):
+            return given
+        import wandb
+
+        return "online" if wandb.login(prompt=False, verify=False) else "offline"
+
+
+class Tracker(Logger):
+    """A WandbLogger whose failure is told once and never ends or delays the training.
+
+    Args:
+        options: Mode, project and names.
+        run_dir: The run's directory; offline files go to its ``wandb`` folder.
+        experiment: Name of the experiment.
+    """
+
+    def __init__(self, options: WandbOptions, run_dir: Path, experiment: str) -> None:
+        super().__init__()
+        self.options, self.run_dir, self._name = options, run_dir, experiment
+        self._logger: WandbLogger | None = None
+        self._failed = False
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """Name of the run directory."""
+        return self.run_dir.name
+
+    def attempt(self, action: Callable[[WandbLogger], Any]) -> None:
+        """Do something with the logger; at the first failure warn and stop tracking.
+
+        Args:
+            action: What to do; given the WandbLogger, whose ``experiment`` is the run.
+        """
+        if self._failed:
+            return
+        try:
+            action(self._started())
+        except Exception as error:
+            self._failed = True
+            warnings.warn(
+                f"W&B failed and is off for the rest of the run ({type(error).__name__}: {error}). "
+                "The training goes on; metrics.csv holds all figures.",
+                stacklevel=2,
+            )
+
+    def _started(self) -> WandbLogger:
+        if self._logger is None:
+            import wandb
+
+            self._logger = WandbLogger(
+                name=f"{self._name}/{self.version}",
+                save_dir=self.run_dir,
+                project=self.options.project,
+                entity=self.options.entity,
+                group=self.options.group or self._name,
+                tags=self.options.tags,
+                mode=self.options.resolved_mode(),
+                settings=wandb.Settings(init_timeout=15, console="off", silent=True),
+            )
+        return self._logger
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Log numbers.
+
+        Args:
+            metrics: The numbers by name.
+            step: Global step.
+        """
+        self.attempt(lambda logger: logger.log_metrics(metrics, step))
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Log the run's configuration.
+
+        Args:
+            params: The configuration.
+            args: Passed on.
+            kwargs: Passed on.
+        """
+        self.attempt(lambda logger: logger.log_hyperparams(params, *args, **kwargs))
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Upload what is left; the run itself is closed by :meth:`finish`.
+
+        Args:
+            status: How the trainer ended.
+        """
+        if self._logger is not None:
+            self.attempt(lambda logger: logger.finalize(status))
+
+    @rank_zero_only
+    def finish(self) -> None:
+        """Close the run."""
+        if self._logger is not None:
+            self.attempt(lambda logger: logger.experiment.finish())
+
+
+def checkpoint_step(path: Path) -> int:
+    """Read the global step that a checkpoint was made at.
+
+    Args:
+        path: The checkpoint.
+    """
+    return int(torch.load(path, map_location="cpu", weights_only=True)["global_step"])

@@ -1,0 +1,82 @@
+"""Clips in folders, one folder a class: what a user has."""
+
+import re
+from pathlib import Path
+
+from tt_actions.clips import ClipRecord, check_labels
+from tt_actions.sources.base import ClipSource
+
+SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+
+
+class FolderSource(ClipSource):
+    """Video files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are left out.
+
+    Args:
+        path: The folder of the classes' folders.
+        group_pattern: Regular expression that finds a clip's group (player, match or scene) in its file name:
+            its first group, or else the whole match. None for clips that have nothing in common.
+
+    Raises:
+        ValueError: If ``group_pattern`` is not a regular expression.
+    """
+
+    def __init__(self, path: Path, group_pattern: str | None = None) -> None:
+        self.path = path
+        self.group_pattern = group_pattern
+        try:
+            self._group = None if group_pattern is None else re.compile(group_pattern)
+        except re.error as error:
+            raise ValueError(
+                f"Expected `group_pattern` to be a regular expression, but got '{group_pattern}': {error}."
+            ) from error
+
+    def records(self) -> list[ClipRecord]:
+        """List the clips, by class and name.
+
+        Raises:
+            FileNotFoundError: If the folder is not there.
+            ValueError: If it holds no folders of videos, a class without videos or a single class, or if a
+                name does not match ``group_pattern``.
+        """
+        if not self.path.is_dir():
+            raise FileNotFoundError(f"Expected a folder of clips, but there is no folder '{self.path}'.")
+        classes = sorted(p for p in self.path.iterdir() if p.is_dir() and not p.name.startswith("."))
+        videos = {folder: self._videos(folder) for folder in classes}
+        if not any(videos.values()):
+            raise ValueError(
+                f"Expected '{self.path}' to hold a folder with videos ({', '.join(SUFFIXES)}) for each class, "
+                f"but got {len(classes)} folders and no video in them. Sort the clips into such folders."
+            )
+        if empty := [folder.name for folder in classes if not videos[folder]]:
+            raise ValueError(
+                f"Expected videos ({', '.join(SUFFIXES)}) in every folder of '{self.path}', but got none in "
+                f"{', '.join(empty)}. Add clips or remove the folder."
+            )
+        records = [
+            ClipRecord(p, folder.name, group=self._find_group(p))
+            for folder in classes
+            for p in videos[folder]
+        ]
+        check_labels(self.path, records)
+        return records
+
+    @staticmethod
+    def _videos(folder: Path) -> list[Path]:
+        return sorted(
+            p
+            for p in folder.iterdir()
+            if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
+        )
+
+    def _find_group(self, video: Path) -> str | None:
+        if self._group is None:
+            return None
+        found = self._group.search(video.name)
+        group = found and (found[1] if self._group.groups else found[0])
+        if not group:
+            raise ValueError(
+                f"Expected `group_pattern` '{self.group_pattern}' to find a group in every file name, but it "
+                f"finds none in '{video}'. Correct the pattern or rename the file."
+            )
+        return group

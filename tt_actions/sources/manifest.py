@@ -1,0 +1,28 @@
+"""Clips that a manifest CSV lists."""
+
+from pathlib import Path
+
+from tt_actions.clips import ClipRecord, check_labels, read_manifest
+from tt_actions.sources.base import ClipSource
+
+
+class ManifestSource(ClipSource):
+    """The rows of a CSV file with the columns ``path,label,start_s,end_s,x0,y0,x1,y1,group,split``.
+
+    Args:
+        path: The CSV file; see :func:`tt_actions.clips.read_manifest`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def records(self) -> list[ClipRecord]:
+        """List the clips in the file's order.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it can't be read, a clip has no label or is there twice, or all are of one class.
+        """
+        records = read_manifest(self.path)
+        check_labels(self.path, records)
+        return records

@@ -1,0 +1,77 @@
+"""What stands still in a scene: drawn once, a little larger than the picture, and shifted with the camera."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tt_actions.sources.synthetic.camera import NEAR_M
+from tt_actions.sources.synthetic.room import Rays, draw_room
+from tt_actions.sources.synthetic.scene import Scene
+from tt_actions.sources.synthetic.table import LENGTH_M, TOP_M, WIDTH_M, draw_net, draw_table
+
+OVERSAMPLING = 2
+
+
+@dataclass(frozen=True)
+class Background:
+    """The hall with its table, and the net as a layer of its own.
+
+    Args:
+        hall: RGB, and where the table is.
+        net: RGB, and how much the net hides; cut to the net.
+        net_corner: Column and row of the net's first pixel.
+        depth: Of every pixel in metres.
+        margin: Pixels at every side beyond the scene's picture.
+
+    Shape:
+        hall ``(H, W, 4)``, net ``(h, w, 4)``, uint8; depth ``(H, W)``, float32.
+    """
+
+    hall: np.ndarray
+    net: np.ndarray
+    net_corner: tuple[int, int]
+    depth: np.ndarray
+    margin: int
+
+
+def draw_background(scene: Scene) -> Background:
+    """Draw what stands still, large enough for every shake of the camera."""
+    corners = np.array([[x, y, 1] for x in (0, scene.size[0]) for y in (0, scene.size[1])], float)
+    moved = (scene.shake @ corners.T)[:, :2] - corners.T[:2]
+    margin = int(np.ceil(np.abs(moved).max())) + 2
+    width, height = (side + 2 * margin for side in scene.size)
+    # Pixel centres: the pixel of index i spans i - 0.5 to i + 0.5 in both pictures.
+    edge = OVERSAMPLING * (margin + 0.5) - 0.5
+    camera = np.array([[OVERSAMPLING, 0, edge], [0, OVERSAMPLING, edge], [0, 0, 1]]) @ scene.still
+    rays = Rays.of(camera, (OVERSAMPLING * width, OVERSAMPLING * height))
+    rng = np.random.default_rng(scene.seed)
+    picture, depth = draw_room(rng, rays)
+    table = draw_table(rng, camera, rays, picture, scene.light)
+    hall = _shrunk(np.dstack([picture, table]), scene)
+    net = _shrunk(draw_net(camera, picture.shape[:2]), scene)
+    left, top, net_width, net_height = cv2.boundingRect(net[..., 3])
+    return Background(
+        hall=hall,
+        net=net[top : top + net_height, left : left + net_width],
+        net_corner=(left, top),
+        depth=_with_top(rays, depth, table)[::OVERSAMPLING, ::OVERSAMPLING],
+        margin=margin,
+    )
+
+
+def _shrunk(layer: np.ndarray, scene: Scene) -> np.ndarray:
+    size = (layer.shape[1] // OVERSAMPLING, layer.shape[0] // OVERSAMPLING)
+    layer = cv2.resize(layer, size, interpolation=cv2.INTER_AREA)
+    layer[..., :3] = scene.light.tint(layer[..., :3])
+    return layer
+
+
+def _with_top(rays: Rays, depth: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Put the table's depth over the hall's: its top where that is seen, else its nearest side."""
+    top = rays.depth_of_plane(2, TOP_M)
+    on_top = (np.abs(rays.at(top, 0)) < LENGTH_M / 2) & (np.abs(rays.at(top, 1)) < WIDTH_M / 2) & (top > NEAR_M)
+    end = rays.depth_of_plane(0, np.sign(rays.origin[0]) * LENGTH_M / 2)
+    side = rays.depth_of_plane(1, np.sign(rays.origin[1]) * WIDTH_M / 2)
+    below = np.where(table > 127, np.minimum(depth, np.minimum(end, side)), depth)
+    return np.where(on_top, top, below).astype(np.float32)

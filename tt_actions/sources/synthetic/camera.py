@@ -1,0 +1,116 @@
+"""Perspective cameras: how a point in metres becomes a pixel."""
+
+import numpy as np
+
+Size = tuple[int, int]
+"""Width and height of a picture in pixels."""
+
+NEAR_M = 0.3
+"""Nothing closer to the camera than this is drawn."""
+
+
+def look_at(position: np.ndarray, target: np.ndarray, focal_px: float, centre_px: np.ndarray) -> np.ndarray:
+    """Build the matrix K [R | t] of an upright camera.
+
+    Hartley & Zisserman, Multiple View Geometry, 2nd ed., section 6.1; x to the right, y down, z ahead.
+
+    Args:
+        position: Centre of the camera in metres.
+        target: A point on its axis in metres, not straight above or below.
+        focal_px: Focal length in pixels.
+        centre_px: Where its axis meets the picture, (x, y) in pixels.
+
+    Shape:
+        position and target ``(3,)``, centre_px ``(2,)`` -> ``(3, 4)``; the third row gives metres of depth.
+    """
+    ahead = (target - position) / np.linalg.norm(target - position)
+    right = np.cross(ahead, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(ahead, right), ahead])
+    intrinsics = np.array([[focal_px, 0, centre_px[0]], [0, focal_px, centre_px[1]], [0, 0, 1]])
+    matrix: np.ndarray = intrinsics @ np.column_stack([rotation, -rotation @ position])
+    return matrix
+
+
+def project(camera: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixels of points; (0, 0) is the centre of the first pixel.
+
+    Args:
+        camera: Matrices as :func:`look_at` builds them.
+        points: Points in metres; one behind the camera gets a pixel without meaning and a depth below 0.
+
+    Returns:
+        Pixels (x, y), and depths in metres along the camera's axis.
+
+    Shape:
+        camera ``(..., 3, 4)``, points ``(..., N, 3)`` -> pixels ``(..., N, 2)``, depths ``(..., N)``.
+    """
+    seen = points @ np.swapaxes(camera[..., :3], -1, -2) + camera[..., None, :, 3]
+    depth = seen[..., 2]
+    return seen[..., :2] / np.where(np.abs(depth) < 1e-6, 1e-6, depth)[..., None], depth
+
+
+def centre_of(camera: np.ndarray) -> np.ndarray:
+    """Find where a camera stands, in metres.
+
+    Shape:
+        camera ``(3, 4)`` -> ``(3,)``.
+    """
+    return -np.linalg.solve(camera[:, :3], camera[:, 3])
+
+
+def frame_points(
+    rng: np.random.Generator, position: np.ndarray, points: np.ndarray, size: Size, fill: float, axis: int
+) -> np.ndarray:
+    """Aim and zoom a camera so that moving points fill a share of the picture and stay in it.
+
+    Args:
+        rng: Where the place of the points in the picture comes from.
+        position: Centre of the camera in metres.
+        points: What to keep in the picture, frame by frame.
+        size: Width and height of the picture.
+        fill: Share of the picture's ``axis`` that the points of one frame cover on average.
+        axis: 0 for the width, 1 for the height.
+
+    Shape:
+        position ``(3,)``, points ``(T, N, 3)`` -> ``(3, 4)``.
+    """
+    middle = (points.min((0, 1)) + points.max((0, 1))) / 2
+    pixels, _ = project(look_at(position, middle, 1.0, np.zeros(2)), points)
+    extent = np.ptp(pixels[..., axis], axis=1).mean()
+    # The highest reach of a smash may leave the picture, as it does when a person films.
+    low, high = np.percentile(pixels.reshape(-1, 2), [0.5, 99.5], axis=0)
+    focal_px = min(fill * size[axis] / extent, float((0.96 * np.array(size) / (high - low)).min()))
+    slack = np.array(size) - focal_px * (high - low)
+    place = slack * rng.uniform(0.3, 0.7, 2) - focal_px * low
+    return look_at(position, middle, focal_px, place)
+
+
+def draw_shake(rng: np.random.Generator, num_frames: int, fps: float, size: Size, amount: float) -> np.ndarray:
+    """Draw the small movements of a held camera.
+
+    A small turn of the camera moves its picture as a whole; shifts and a roll of the picture stand for it
+    here, so that ``shake @ camera`` is the exact matrix of every frame.
+
+    Args:
+        rng: Where all chance comes from.
+        num_frames: Length *T*.
+        fps: Frames a second.
+        size: Width and height of the picture.
+        amount: Typical shift as a share of the picture's height.
+
+    Shape:
+        ``(T, 3, 3)``.
+    """
+    times_s = np.arange(num_frames)[:, None] / fps
+    hertz = np.array([0.15, 0.4, 1.1, 2.7]) * rng.uniform(0.7, 1.4, (3, 4))
+    weights = np.array([1.0, 0.6, 0.3, 0.15]) * rng.normal(0, amount, (3, 4))
+    phases = rng.uniform(0, 2 * np.pi, (3, 4))
+    x, y, roll = (np.sin(2 * np.pi * times_s[None] * hertz[:, None] + phases[:, None]) * weights[:, None]).sum(-1)
+    roll = roll / 3
+    turn = np.stack([np.cos(roll), -np.sin(roll), np.sin(roll), np.cos(roll)], -1).reshape(-1, 2, 2)
+    middle = (np.array(size) - 1) / 2
+    shake = np.tile(np.eye(3), (num_frames, 1, 1))
+    shake[:, :2, :2] = turn
+    shake[:, :2, 2] = middle - turn @ middle + np.stack([x, y], -1) * size[1]
+    return shake

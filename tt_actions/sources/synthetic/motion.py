@@ -1,0 +1,278 @@
+"""What moves in a scene: players, rackets and the ball over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tt_actions.classes import STROKES
+from tt_actions.sources.synthetic.ball import Arc, places
+from tt_actions.sources.synthetic.exchange import BALL_ON_PALM_M, Hit, draw_hit, hit_before, hit_next, pass_by
+from tt_actions.sources.synthetic.performance import perform
+from tt_actions.sources.synthetic.player import Player
+from tt_actions.sources.synthetic.strokes import smooth_step
+
+FPS = 30.0
+"""Frames a second of every motion."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One performed stroke; times in seconds from the start.
+
+    Args:
+        label: Class name.
+        start_s: When the backswing begins; of a serve, the preparation of the toss.
+        contact_s: When racket and ball meet.
+        end_s: When the follow-through is over.
+        player: Index of the track that plays it.
+    """
+
+    label: str
+    start_s: float
+    contact_s: float
+    end_s: float
+    player: int
+
+
+@dataclass(frozen=True)
+class Track:
+    """One player's motion in metres.
+
+    Args:
+        player: Who moves.
+        joints: The 25 joints in NTU RGB+D order.
+        racket_position: Centre of the blade.
+        racket_rotation: Columns: long axis of the blade away from the handle, the axis across it in its
+            plane, normal of the forehand side.
+
+    Shape:
+        joints ``(T, 25, 3)``, racket_position ``(T, 3)``, racket_rotation ``(T, 3, 3)``, float32.
+    """
+
+    player: Player
+    joints: np.ndarray
+    racket_position: np.ndarray
+    racket_rotation: np.ndarray
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Everything that moves in a scene at :data:`FPS` frames a second.
+
+    The world is in metres, z up, the floor at z = 0, the table's centre at x = y = 0 and its length along x.
+
+    Args:
+        tracks: The near player at x < -1.37 facing +x, and the opponent if there is one.
+        ball: Centre of the ball, NaN while none is in play.
+        strokes: What is played, in order of contact.
+
+    Shape:
+        ball ``(T, 3)``, float32.
+    """
+
+    tracks: tuple[Track, ...]
+    ball: np.ndarray
+    strokes: tuple[Stroke, ...]
+
+    def frame_labels(self, player: int = 0) -> np.ndarray:
+        """Give the class of every frame.
+
+        Args:
+            player: Index of the track that counts.
+
+        Returns:
+            Indices in (serve, forehand, backhand, smash, idle).
+
+        Shape:
+            ``(T,)``, int64.
+        """
+        times_s = np.arange(len(self.ball)) / FPS
+        labels = np.full(len(times_s), len(STROKES))
+        for stroke in self.strokes:
+            if stroke.player == player:
+                labels[(times_s >= stroke.start_s) & (times_s < stroke.end_s)] = STROKES.index(stroke.label)
+        return labels
+
+
+SHORTEST_CLIP_S = 2.0
+"""What a clip needs to hold any stroke whole."""
+
+_MARGIN_S = 0.03
+_BALL_OUT_BEFORE_SERVE_S = 0.6
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    hits: Sequence[Hit]
+    arcs: Sequence[Arc]
+
+
+def clip_motion(
+    rng: np.random.Generator, player: Player, label: str, duration_s: float, opponent: Player | None
+) -> Motion:
+    """Move through one stroke of ``player`` that begins at a random time, waiting before and after.
+
+    Args:
+        rng: Where all chance comes from.
+        player: The near player.
+        label: The stroke's class.
+        duration_s: Length in seconds.
+        opponent: Who stands at the other end, or None for nobody.
+
+    Raises:
+        ValueError: If ``label`` is no stroke or ``duration_s`` is too short for one.
+    """
+    if label not in STROKES:
+        raise ValueError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
+    if duration_s < SHORTEST_CLIP_S:
+        raise ValueError(
+            f"Expected `duration_s` to be at least {SHORTEST_CLIP_S:g}, long enough for any stroke, "
+            f"but got {duration_s}."
+        )
+    players = (player,) if opponent is None else (player, opponent)
+    exchange = None
+    while exchange is None:
+        exchange = _draw_clip(rng, players, label, duration_s)
+    return _move(rng, players, [exchange], duration_s)
+
+
+def _draw_clip(
+    rng: np.random.Generator, players: Sequence[Player], label: str, duration_s: float
+) -> _Exchange | None:
+    hit = draw_hit(rng, players, 0, label)
+    assert hit.swing is not None
+    latest_s = duration_s - _MARGIN_S - (hit.swing.end_s - hit.swing.start_s)
+    hit = replace(hit, time_s=rng.uniform(_MARGIN_S, latest_s) - hit.swing.start_s)
+    hits, arcs = [hit], [*hit.toss()]
+    if label != "serve":
+        feed = _draw_feed(rng, players, hit)
+        if feed is None:
+            return None
+        hits, arcs = [*feed.hits, hit], [*feed.arcs]
+    answer = hit_next(rng, players, hit, str(rng.choice(["forehand", "backhand"])))
+    if answer and rng.random() < 0.75 and answer[0].time_s + 0.5 > duration_s:
+        return _Exchange([*hits, answer[0]], [*arcs, *answer[1], *pass_by(rng, answer[0])])
+    return _Exchange(hits, [*arcs, *pass_by(rng, hit)])
+
+
+def _draw_feed(rng: np.random.Generator, players: Sequence[Player], hit: Hit) -> _Exchange | None:
+    """Bring the ball to the near player's hit; an opponent who is seen plays it out of the hand if he must."""
+    expected_s = hit.time_s - (1.1 if hit.label == "smash" else 0.6)
+    from_hand = len(players) == 2 and expected_s > 0.25
+    label = "serve" if from_hand else str(rng.choice(["forehand", "backhand"]))
+    before = hit_before(rng, players, hit, label)
+    if before is None:
+        return None
+    feed, arcs = before
+    if feed.swing is None or from_hand:
+        return _Exchange([feed], [*feed.toss(), *arcs])
+    earlier = hit_before(rng, (), feed, "forehand")
+    return _Exchange([feed], [*(earlier[1] if earlier else ()), *arcs])
+
+
+def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s: float) -> Motion:
+    """Move through exchanges that begin with a serve, with pauses between.
+
+    Args:
+        rng: Where all chance comes from.
+        players: The near player, and the opponent if one is seen.
+        duration_s: Length in seconds.
+
+    Raises:
+        ValueError: If there are not one or two players, or the time is too short for a serve.
+    """
+    if len(players) not in (1, 2):
+        raise ValueError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
+    if duration_s < SHORTEST_CLIP_S + 1:
+        raise ValueError(f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}.")
+    exchanges: list[_Exchange] = []
+    now_s = rng.uniform(0.1, 0.9)
+    server = 0
+    while now_s < duration_s:
+        exchange = _draw_rally(rng, players, server, now_s, duration_s)
+        if exchange.hits:
+            exchanges.append(exchange)
+            now_s = exchange.hits[-1].time_s
+        now_s += rng.uniform(1.4, 3.2)
+        server = int(rng.random() < 0.5)
+    return _move(rng, players, exchanges, duration_s)
+
+
+def _draw_rally(
+    rng: np.random.Generator, players: Sequence[Player], server: int, start_s: float, end_s: float
+) -> _Exchange:
+    hit = draw_hit(rng, players, server, "serve")
+    hit = replace(hit, time_s=start_s - (hit.swing.start_s if hit.swing else -0.5))
+    hits: list[Hit] = []
+    arcs = [*hit.toss()]
+    to_here = arcs
+    num_hits = 2 + rng.geometric(0.25)
+    while _ends_before(hit, end_s):
+        hits, arcs = [*hits, hit], [*arcs, *to_here]
+        if len(hits) == num_hits or (hit.label == "smash" and rng.random() < 0.6):
+            break
+        may_smash = len(hits) > 1
+        label = str(rng.choice(STROKES[1:], p=[0.4, 0.4, 0.2] if may_smash else [0.5, 0.5, 0]))
+        answer = hit_next(rng, players, hit, label)
+        if answer is None:
+            break
+        hit, to_here = answer
+    return _Exchange(hits, [*arcs, *pass_by(rng, hits[-1])] if hits else [])
+
+
+def _ends_before(hit: Hit, end_s: float) -> bool:
+    return hit.time_s + (hit.swing.end_s if hit.swing else 0) < end_s
+
+
+def _move(
+    rng: np.random.Generator, players: Sequence[Player], exchanges: Sequence[_Exchange], duration_s: float
+) -> Motion:
+    times_s = np.arange(round(duration_s * FPS)) / FPS
+    hits = [hit for exchange in exchanges for hit in exchange.hits]
+    ball = places([arc for exchange in exchanges for arc in exchange.arcs], times_s)
+    relaxed = _relaxed(times_s, exchanges)
+    tracks = []
+    for side, player in enumerate(players):
+        swings = [(hit.time_s, hit.swing) for hit in hits if hit.side == side and hit.swing]
+        joints, blade, rotation = perform(rng, player, side, times_s, swings, relaxed, ball)
+        tracks.append(Track(player, *(part.astype(np.float32) for part in (joints, blade, rotation))))
+    for hit in hits:
+        if hit.swing and hit.swing.release_s is not None:
+            held = _held(times_s, hit)
+            player = players[hit.side]
+            palm = tracks[hit.side].joints[held, 11 if player.left_handed else 7]
+            ball[held] = palm + BALL_ON_PALM_M
+    return Motion(tuple(tracks), ball.astype(np.float32), _strokes(hits, duration_s))
+
+
+def _held(times_s: np.ndarray, hit: Hit) -> np.ndarray:
+    assert hit.swing is not None
+    assert hit.swing.release_s is not None
+    since_s = times_s - hit.time_s
+    return np.asarray(
+        (since_s < hit.swing.release_s) & (since_s > hit.swing.start_s - _BALL_OUT_BEFORE_SERVE_S)
+    )
+
+
+def _relaxed(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
+    relaxed = np.ones_like(times_s)
+    for exchange in exchanges:
+        first, last = exchange.hits[0], exchange.hits[-1]
+        since_start_s = times_s - first.time_s - (first.swing.start_s if first.swing else -0.5)
+        since_end_s = times_s - last.time_s - 0.5
+        relaxed -= smooth_step(since_start_s / 0.6 + 2) * (1 - smooth_step(since_end_s / 0.9))
+    return np.clip(relaxed, 0, 1)
+
+
+def _strokes(hits: Sequence[Hit], duration_s: float) -> tuple[Stroke, ...]:
+    strokes: list[Stroke] = []
+    ended_s = [0.0, 0.0]
+    for hit in hits:
+        if hit.swing is None or not 0 <= hit.time_s < duration_s:
+            continue
+        start_s = max(hit.time_s + hit.swing.start_s, ended_s[hit.side])
+        end_s = min(hit.time_s + hit.swing.end_s, duration_s)
+        strokes.append(Stroke(hit.label, float(start_s), float(hit.time_s), float(end_s), hit.side))
+        ended_s[hit.side] = end_s
+    return tuple(strokes)

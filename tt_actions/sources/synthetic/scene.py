@@ -1,0 +1,176 @@
+"""How a motion is filmed: the world's dice, the camera, the light."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tt_actions.sources.synthetic.camera import Size, centre_of, draw_shake, frame_points
+from tt_actions.sources.synthetic.motion import FPS, Motion
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that decides how varied and how hard the pictures are; ranges are drawn from evenly.
+
+    Args:
+        clip_s: Length of a clip in seconds.
+        wide_share: Share of clips in the side view of the whole table with both players.
+        rally_wide_share: The same of rallies.
+        opponent_share: Share of close views with an opponent beyond the table.
+        azimuth_deg: Angle between where the player looks and where the camera of a close view stands,
+            seen from the player, to either side: 0 in front, 180 behind.
+        distance_m: Between player and camera in close views.
+        height_m: Of the camera above the floor in close views.
+        fill: Share of the picture's height that the player covers in close views.
+        shake: Typical movement of the picture as a share of its height.
+        shutter: Share of a frame's time that the shutter is open: motion blur.
+        brightness: Factor on all colours.
+        warmth: Red over blue, as a logarithm.
+        vignette: Loss of light in the corners.
+        softness_px: Blur of the lens, standard deviation at 240 rows.
+        noise: Standard deviation of the sensor noise, of 255.
+        crf: Constant rate factor of the H.264 encoder: compression.
+    """
+
+    clip_s: Range = (2.0, 3.0)
+    wide_share: float = 0.15
+    rally_wide_share: float = 0.5
+    opponent_share: float = 0.4
+    azimuth_deg: Range = (0.0, 180.0)
+    distance_m: Range = (2.8, 5.5)
+    height_m: Range = (1.1, 2.4)
+    fill: Range = (0.58, 0.82)
+    shake: float = 0.006
+    shutter: Range = (0.25, 0.6)
+    brightness: Range = (0.8, 1.2)
+    warmth: Range = (-0.16, 0.2)
+    vignette: Range = (0.0, 0.35)
+    softness_px: Range = (0.0, 0.6)
+    noise: Range = (0.5, 4.5)
+    crf: Range = (19.0, 29.0)
+
+
+@dataclass(frozen=True)
+class Light:
+    """What the pictures are lit by.
+
+    Args:
+        direction: Unit vector towards the lamps.
+        gains: Factors on red, green and blue.
+        shadow: Darkness of cast shadows, in [0, 1].
+        vignette: Loss of light in the corners.
+
+    Shape:
+        direction and gains ``(3,)``.
+    """
+
+    direction: np.ndarray
+    gains: np.ndarray
+    shadow: float
+    vignette: float
+
+    def tint(self, rgb: np.ndarray) -> np.ndarray:
+        """Light colours of [0, 255].
+
+        Shape:
+            ``(..., 3)`` -> ``(..., 3)``.
+        """
+        return np.clip(rgb * self.gains, 0, 255)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A motion's filming.
+
+    Args:
+        size: Width and height of the picture in pixels.
+        still: The camera without shake.
+        shake: What moves its picture, frame by frame.
+        light: What it is lit by.
+        shutter: Share of a frame's time that the shutter is open.
+        softness_px: Blur of the lens, standard deviation in pixels.
+        noise: Standard deviation of the sensor noise.
+        crf: Compression.
+        seed: Of the room's look and of the noise.
+
+    Shape:
+        still ``(3, 4)``, shake ``(T, 3, 3)``.
+    """
+
+    size: Size
+    still: np.ndarray
+    shake: np.ndarray
+    light: Light
+    shutter: float
+    softness_px: float
+    noise: float
+    crf: int
+    seed: int
+
+    @property
+    def camera(self) -> np.ndarray:
+        """The matrix of every frame, ``(T, 3, 4)``."""
+        matrices: np.ndarray = self.shake @ self.still
+        return matrices
+
+
+def draw_scene(rng: np.random.Generator, motion: Motion, wide: bool, size: Size, world: World) -> Scene:
+    """Draw how a motion is filmed.
+
+    Args:
+        rng: Where all chance comes from.
+        motion: What is filmed; the first player is the one a close view shows.
+        wide: Side view of the whole table, or close view of one player.
+        size: Width and height of the picture in pixels.
+        world: What to draw from.
+    """
+    still = _frame_table(rng, size) if wide else _frame_player(rng, motion, size, world)
+    num_frames = len(motion.ball)
+    return Scene(
+        size=size,
+        still=still,
+        shake=draw_shake(rng, num_frames, FPS, size, world.shake * rng.uniform(0.1, 1.9)),
+        light=_draw_light(rng, centre_of(still), world),
+        shutter=rng.uniform(*world.shutter),
+        softness_px=rng.uniform(*world.softness_px) * size[1] / 240,
+        noise=rng.uniform(*world.noise),
+        crf=round(rng.uniform(*world.crf)),
+        seed=int(rng.integers(2**32)),
+    )
+
+
+def _frame_player(rng: np.random.Generator, motion: Motion, size: Size, world: World) -> np.ndarray:
+    joints = motion.tracks[0].joints.astype(float)
+    azimuth = np.deg2rad(rng.uniform(*world.azimuth_deg)) * rng.choice([-1, 1])
+    distance_m = rng.uniform(*world.distance_m)
+    if len(motion.tracks) > 1 and np.cos(azimuth) > 0:
+        # In front of the opponent's back there is only the table's length.
+        distance_m = min(distance_m, 2.9 / np.cos(azimuth))
+    foot = joints[:, 0, :2].mean(0)
+    stand = foot + distance_m * np.array([np.cos(azimuth), np.sin(azimuth)])
+    position = np.array([*stand, max(rng.uniform(*world.height_m), 1.25 if np.cos(azimuth) > 0.4 else 0)])
+    return frame_points(rng, position, joints, size, rng.uniform(*world.fill), axis=1)
+
+
+def _frame_table(rng: np.random.Generator, size: Size) -> np.ndarray:
+    position = np.array(
+        [rng.normal(0, 0.5), rng.uniform(5.5, 9.0) * rng.choice([-1, 1]), rng.uniform(1.3, 3.2)]
+    )
+    reach_m = rng.uniform(2.45, 2.9)
+    ends = np.array([[[-reach_m, 0, 0.0], [reach_m, 0, 0.0], [0, 0, 1.7]]])
+    return frame_points(rng, position, ends, size, rng.uniform(0.88, 0.96), axis=0)
+
+
+def _draw_light(rng: np.random.Generator, camera_m: np.ndarray, world: World) -> Light:
+    elevation, warmth = np.deg2rad(rng.uniform(50, 80)), rng.uniform(*world.warmth)
+    # Lamps stand on the camera's side more often than behind the player: nobody films into the light.
+    azimuth = np.arctan2(camera_m[1], camera_m[0]) + rng.normal(0, 1.2)
+    level = np.cos(elevation)
+    return Light(
+        direction=np.array([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)]),
+        gains=rng.uniform(*world.brightness) * np.exp(np.array([0.5, 0.1, -0.5]) * warmth),
+        shadow=rng.uniform(0.25, 0.55),
+        vignette=rng.uniform(*world.vignette),
+    )

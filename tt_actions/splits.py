@@ -1,0 +1,193 @@
+"""Train, validation and test: stratified by class, disjoint by group."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast, get_args
+
+import numpy as np
+
+from tt_actions.clips import ClipRecord, Split
+from tt_actions.files import write_atomically
+
+
+def share_out(labels: Sequence[str], groups: Sequence[str], shares: Sequence[float], seed: int) -> np.ndarray:
+    """Deal whole groups of clips into parts of given shares, each class spread as evenly as groups allow.
+
+    Groups are taken in a random order, those with many clips first; each goes to the part that then lacks most
+    of what the group brings: the step that lowers the squared distance to the wanted counts most, those of the
+    classes and of all clips.
+
+    Args:
+        labels: Class of each clip.
+        groups: Group of each clip.
+        shares: Wanted share of each part; they add up to 1.
+        seed: Seed of the random order.
+
+    Returns:
+        The part's index of each clip, shape ``(N,)``.
+
+    >>> share_out(["a", "b"] * 4, ["p", "p", "q", "q", "r", "r", "s", "s"], [0.5, 0.5], seed=0).tolist()
+    [1, 1, 0, 0, 0, 0, 1, 1]
+    """
+    _, label_index = np.unique(labels, return_inverse=True)
+    names, group_index = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), label_index.max() + 1))
+    np.add.at(counts, (group_index, label_index), 1)
+    counts = np.column_stack([counts, counts.sum(1)])  # (groups, classes + 1)
+    lacking = np.outer(shares, counts.sum(0))  # (parts, classes + 1)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts[order, -1], kind="stable")]
+    part = np.empty(len(names), dtype=int)
+    for group in order:
+        part[group] = (lacking @ counts[group]).argmax()
+        lacking[part[group]] -= counts[group]
+    return part[group_index]
+
+
+def split_clips(
+    records: Sequence[ClipRecord],
+    val_share: float,
+    test_share: float,
+    seed: int,
+    num_folds: int | None = None,
+    fold: int | None = None,
+) -> list[ClipRecord]:
+    """Give every clip its split.
+
+    A clip's own ``split`` is honoured, and its whole group follows; the rest is dealt out by
+    :func:`share_out`. Where all clips come with a split but none is val, val is taken out of train. With folds,
+    fold ``fold`` is the test set and val is taken out of the others. Clips without a group form one by file.
+
+    Args:
+        records: The labelled clips.
+        val_share: Share of the clips for validation.
+        test_share: Share of the clips for test; not used with folds.
+        seed: Seed of the random choice.
+        num_folds: Number of cross-validation folds *k*, or None for one split.
+        fold: Which fold is the test set, 0 to k - 1.
+
+    Returns:
+        The records in the same order, each with a split.
+
+    Raises:
+        ValueError: If a group is prescribed two splits, folds and prescribed splits are mixed, an option is out
+            of range, or a class is missing from the training set.
+    """
+    _check_options(records, val_share, test_share, num_folds, fold)
+    labels = [record.label or "" for record in records]
+    groups = [record.group or record.path.as_posix() for record in records]
+    prescribed = _prescribed_splits(records, groups)
+    splits: list[Split | None] = [prescribed.get(group) for group in groups]
+    free = [i for i, split in enumerate(splits) if split is None]
+
+    def deal(chosen: list[int], names: Sequence[Split], shares: Sequence[float]) -> None:
+        parts = share_out([labels[i] for i in chosen], [groups[i] for i in chosen], shares, seed)
+        for i, part in zip(chosen, parts, strict=True):
+            splits[i] = names[part]
+
+    if num_folds is not None:
+        parts = share_out(labels, groups, [1 / num_folds] * num_folds, seed)
+        splits = ["test" if part == fold else "train" for part in parts]
+    elif free:
+        train_share = 1 - val_share - test_share
+        deal(free, ("train", "val", "test"), (train_share, val_share, test_share))
+    if "val" not in splits:
+        train = [i for i, split in enumerate(splits) if split == "train"]
+        share = min(0.5, val_share * len(splits) / max(1, len(train)))
+        deal(train, ("train", "val"), (1 - share, share))
+    done = [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
+    check_splits(done)
+    return done
+
+
+def _check_options(
+    records: Sequence[ClipRecord],
+    val_share: float,
+    test_share: float,
+    num_folds: int | None,
+    fold: int | None,
+) -> None:
+    if not (0 < val_share < 1 and 0 < test_share < 1 and val_share + test_share < 1):
+        raise ValueError(
+            "Expected `val_share` and `test_share` to be above 0 and to leave something for training, but got "
+            f"{val_share} and {test_share}."
+        )
+    if (num_folds is None) != (fold is None):
+        raise ValueError("Expected `num_folds` and `fold` together or neither. Give the missing one.")
+    if num_folds is not None and fold is not None:
+        num_groups = len({record.group or record.path.as_posix() for record in records})
+        if not (2 <= num_folds <= num_groups and 0 <= fold < num_folds):
+            raise ValueError(
+                f"Expected 2 <= `num_folds` <= {num_groups} (the number of groups) and 0 <= `fold` < `num_folds`, "
+                f"but got {num_folds} and {fold}."
+            )
+        if any(record.split for record in records):
+            raise ValueError(
+                "Expected no prescribed splits with `num_folds`. Empty the split column or drop folds."
+            )
+
+
+def _prescribed_splits(records: Sequence[ClipRecord], groups: Sequence[str]) -> dict[str, Split]:
+    found: dict[str, set[Split]] = defaultdict(set)
+    for record, group in zip(records, groups, strict=True):
+        if record.split:
+            found[group].add(record.split)
+    leaking = {group: sorted(splits) for group, splits in found.items() if len(splits) > 1}
+    if leaking:
+        shown = ", ".join(
+            f"'{group}' in {' and '.join(splits)}" for group, splits in list(leaking.items())[:5]
+        )
+        raise ValueError(
+            f"Expected every group in one split, but {len(leaking)} stand in several: {shown}. "
+            "Clips of one player or match on both sides flatter the result: mend the split column."
+        )
+    return {group: splits.pop() for group, splits in found.items()}
+
+
+def check_splits(records: Sequence[ClipRecord]) -> None:
+    """Refuse splits that leak or can't be trained on.
+
+    Args:
+        records: Clips with their splits.
+
+    Raises:
+        ValueError: If a group or a video stands in two splits, a split is empty, or a class is missing from train.
+    """
+    for what in ("group", "path"):
+        places: dict[object, set[Split | None]] = defaultdict(set)
+        for record in records:
+            if (key := getattr(record, what)) is not None:
+                places[key].add(record.split)
+        leaking = [str(key) for key, splits in places.items() if len(splits) > 1]
+        if leaking:
+            raise ValueError(
+                f"Expected every {what} in one split, but got in several: {', '.join(leaking[:5])}. "
+                "Give all clips of one video the same group."
+            )
+    classes = {split: {r.label for r in records if r.split == split} for split in get_args(Split)}
+    if missing := {record.label for record in records} - classes["train"]:
+        raise ValueError(
+            f"Expected every class in the training set, but {sorted(map(str, missing))} have no group left for it. "
+            "Add clips of more groups, or lower `val_share` and `test_share`."
+        )
+    if empty := [split for split in ("val", "test") if not classes[split]]:
+        raise ValueError(
+            f"Expected clips for train, val and test, but none is left for {' and '.join(empty)}. "
+            "Add clips of more groups, raise their shares, or fill the manifest's split column."
+        )
+
+
+def write_splits(path: Path, records: Sequence[ClipRecord]) -> None:
+    """Write which clip went where.
+
+    Args:
+        path: The CSV file to write: columns ``name,label,group,split``.
+        records: Clips with their splits.
+    """
+    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("name", "label", "group", "split"))
+        rows.writerows((r.name, r.label, r.group or "", cast(str, r.split)) for r in records)

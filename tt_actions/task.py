@@ -1,0 +1,302 @@
+"""The LightningModule: loss, one shared step, metrics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, MetricCollection
+
+from tt_actions.dataset import Batch, sample_indices
+from tt_actions.metrics import build_metrics
+from tt_actions.models.base import ActionModel
+from tt_actions.preprocessing import Preprocessing
+from tt_actions.transforms import Augmentation
+from tt_actions.video import Roi, read_frames
+
+Stage = Literal["train", "val", "test"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+@dataclass(frozen=True)
+class ClipPrediction:
+    """What a model says of one clip.
+
+    Args:
+        label: The likeliest class.
+        probabilities: Probability of each class.
+        frame_probabilities: Probability of each class at each frame.
+        times_s: When each frame is shown, in seconds from the beginning of the video.
+
+    Shape:
+        frame_probabilities ``(T, K)``, times_s ``(T,)``.
+    """
+
+    label: str
+    probabilities: dict[str, float]
+    frame_probabilities: np.ndarray
+    times_s: np.ndarray
+
+
+class Output(NamedTuple):
+    """What one step gives.
+
+    Shape:
+        loss ``()``, logits ``(B, T, K)``, clip log-probabilities ``(B, K)``.
+    """
+
+    loss: Tensor
+    logits: Tensor
+    log_probs: Tensor
+
+
+class StrokeRecognizer(pl.LightningModule):
+    """Trains and tests a network that names the stroke in a clip.
+
+    The loss is the negative log of the clip's averaged probability of its class, and beside it, weighted, the
+    cross-entropy of every frame with its own label.
+
+    Args:
+        network: The network.
+        class_names: Names of the classes, in the order of the network's outputs.
+        preprocessing: How video becomes the network's input: a :class:`Preprocessing` as plain types.
+        augmentation: Random changes of the training clips, or None.
+        optimizer: Makes the optimizer.
+        scheduler: Makes the learning-rate schedule, stepped once an epoch, or None for a constant rate.
+        frame_loss: Weight of the frames' cross-entropy.
+        label_smoothing: Share of the target spread over all classes.
+        class_weights: Weight of each class in the loss, or None for equal weights.
+
+    Raises:
+        ValueError: If the names or weights don't number the network's classes, or an option is out of range.
+    """
+
+    mean: Tensor
+    std: Tensor
+    weights: Tensor
+
+    def __init__(
+        self,
+        network: ActionModel,
+        class_names: list[str],
+        preprocessing: dict[str, Any],
+        optimizer: OptimizerCallable,
+        augmentation: Augmentation | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        frame_loss: float = 0.0,
+        label_smoothing: float = 0.0,
+        class_weights: list[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if len(class_names) != network.num_classes:
+            raise ValueError(
+                f"Expected `class_names` for the network's {network.num_classes} classes, but got {class_names}."
+            )
+        if class_weights is not None and len(class_weights) != network.num_classes:
+            raise ValueError(
+                f"Expected `class_weights` for {', '.join(class_names)}, but got {class_weights}."
+            )
+        if frame_loss < 0 or not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
+                f"{frame_loss} and {label_smoothing}."
+            )
+        self.network = network
+        self.class_names = tuple(class_names)
+        self.preprocessing = Preprocessing(**preprocessing)
+        self.augmentation = augmentation
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.frame_loss = frame_loss
+        self.label_smoothing = label_smoothing
+        weights = torch.ones(network.num_classes) if class_weights is None else torch.tensor(class_weights)
+        self.register_buffer("weights", weights, persistent=False)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(self.preprocessing, name)).view(-1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+        self.metrics = nn.ModuleDict({f"{stage}_set": build_metrics(len(class_names)) for stage in STAGES})
+        self.mean_loss = nn.ModuleDict({f"{stage}_set": MeanMetric() for stage in STAGES})
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer, and its schedule where there is one."""
+        optimizer = self.optimizer(self.parameters())
+        if self.scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.scheduler(optimizer)}
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits of clips as they come from the video.
+
+        Args:
+            frames: The clips, uint8 or float in [0, 1].
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        if not frames.is_floating_point():
+            frames = frames.float().div_(255)
+        logits: Tensor = self.network((frames - self.mean) / self.std, lengths)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
+        """Return the loss of a training batch.
+
+        Args:
+            batch: The clips.
+            batch_idx: Its number in the epoch.
+        """
+        return self._step(batch, "train").loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
+        """Measure a validation batch.
+
+        Args:
+            batch: The clips.
+            batch_idx: Its number in the epoch.
+        """
+        self._step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Measure a test batch and return its predictions.
+
+        Args:
+            batch: The clips.
+            batch_idx: Its number in the epoch.
+        """
+        output = self._step(batch, "test")
+        return {"logits": output.logits, "log_probs": output.log_probs}
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Predict a batch.
+
+        Args:
+            batch: The clips.
+            batch_idx: Its number in the epoch.
+        """
+        logits = self(batch.inputs, batch.lengths)
+        return {"logits": logits, "log_probs": self.network.clip_log_probability(logits, batch.lengths)}
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training metrics."""
+        self._log_epoch("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the epoch's validation metrics."""
+        self._log_epoch("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self._log_epoch("test")
+
+    def _step(self, batch: Batch, stage: Stage) -> Output:
+        frames, frame_labels = batch.inputs, batch.frame_labels
+        targets, frame_targets = self._targets(batch.label), None
+        if stage == "train" and self.augmentation is not None:
+            frames, frame_labels = self.augmentation(frames, batch.lengths, frame_labels)
+        if self.frame_loss and frame_labels is not None:
+            frame_targets = self._targets(frame_labels)
+        if stage == "train" and self.augmentation is not None:
+            frames, targets, frame_targets = self.augmentation.mix(frames, targets, frame_targets)
+        logits = self(frames, batch.lengths)
+        log_probs = self.network.clip_log_probability(logits, batch.lengths)
+        loss = self._loss(log_probs, targets)
+        if frame_targets is not None:
+            loss = loss + self.frame_loss * self._loss(logits.log_softmax(-1), frame_targets)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"Expected a finite loss, but got {loss.item()} in {stage} on {', '.join(batch.names)}. "
+                "Look at these clips, lower the learning rate or clip gradients (trainer.gradient_clip_val)."
+            )
+        output = Output(loss, logits.detach(), log_probs.detach())
+        self._measure(output, batch, stage)
+        return output
+
+    def _measure(self, output: Output, batch: Batch, stage: Stage) -> None:
+        metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
+        assert isinstance(metrics, MetricCollection)
+        assert isinstance(mean_loss, MeanMetric)
+        metrics.update(
+            preds=output.log_probs.argmax(-1),
+            target=batch.label,
+            logits=output.logits,
+            lengths=batch.lengths,
+        )
+        mean_loss.update(output.loss.detach(), len(batch.label))
+
+    def _log_epoch(self, stage: Stage) -> None:
+        metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
+        assert isinstance(metrics, MetricCollection)
+        assert isinstance(mean_loss, MeanMetric)
+        values = metrics.compute()
+        logged = {"loss": mean_loss.compute(), "accuracy": values["accuracy"]}
+        if stage != "train":
+            logged |= {name: values[name] for name in ("precision", "recall", "f1")}
+            for name in ("class_accuracy", "temporal_consistency", "frame_agreement"):
+                logged[name] = values[name].nanmean()
+                logged |= {f"{name}/{c}": v for c, v in zip(self.class_names, values[name], strict=True)}
+            del logged["class_accuracy"]
+        # every process has computed the same value, so that nothing is left to reduce
+        self.log_dict({f"{stage}/{name}": value for name, value in logged.items()}, sync_dist=False)
+        metrics.reset()
+        mean_loss.reset()
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        """One smoothed distribution a label; all zero where the label is negative (padding)."""
+        num_classes = len(self.class_names)
+        known = labels >= 0
+        one_hot = F.one_hot(labels.clamp(min=0), num_classes).float()
+        smoothed = one_hot * (1 - self.label_smoothing) + self.label_smoothing / num_classes
+        return smoothed * known[..., None]
+
+    def _loss(self, log_probs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy, weighted by class, averaged over all that has a target."""
+        weighted = targets * self.weights
+        return -(weighted * log_probs).sum() / weighted.sum().clamp(min=1e-12)
+
+    @torch.no_grad()
+    def predict(
+        self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+    ) -> ClipPrediction:
+        """Name the stroke of one clip.
+
+        Args:
+            path: The video file.
+            start_s: Start of the clip in seconds.
+            end_s: End of the clip in seconds, or None for the end of the file.
+            roi: Region (x0, y0, x1, y1) in pixels; None for that of the training.
+
+        Returns:
+            The class, its probabilities, and those of every frame with its time.
+
+        Raises:
+            VideoError: If the clip can't be read.
+        """
+        spec = self.preprocessing
+        frames, times_s = read_frames(
+            Path(path),
+            fps=spec.fps,
+            start_s=start_s,
+            end_s=end_s,
+            size=spec.size,
+            aspect=spec.aspect,
+            roi=roi or spec.roi,
+        )
+        chosen = sample_indices(len(frames), spec.num_frames, spec.sampling, training=False)
+        clip = torch.from_numpy(frames[chosen]).permute(0, 3, 1, 2)[None].to(self.device)
+        lengths = torch.tensor([len(chosen)], device=self.device)
+        logits = self(clip, lengths)
+        probabilities = self.network.clip_log_probability(logits, lengths)[0].exp().tolist()
+        by_class = dict(zip(self.class_names, probabilities, strict=True))
+        return ClipPrediction(
+            label=max(by_class, key=lambda name: by_class[name]),
+            probabilities=by_class,
+            frame_probabilities=logits[0].softmax(-1).cpu().numpy(),
+            times_s=times_s[chosen],
+        )

@@ -1,0 +1,191 @@
+"""Augmentation of whole batches on the model's device: one random choice for all frames of a clip."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Range = tuple[float, float]
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in brightness (ITU-R BT.601)."""
+
+
+class Augmentation(nn.Module):
+    """Random changes that leave a stroke what it is, drawn anew for every clip of every batch.
+
+    All frames of a clip change alike, so that motion survives. The mirrored picture of a stroke is the same
+    stroke of a player of the other hand: flips keep the class.
+
+    Args:
+        flip: Probability of a horizontal flip.
+        crop: Range of the cropped window's side as a share of the picture; the window's place is random.
+        stretch: Largest factor by which the window's aspect changes, 1 for none.
+        rotation_deg: Largest rotation in degrees.
+        brightness: Largest brightness added or taken away, in units of full scale.
+        contrast: Largest relative change of contrast.
+        saturation: Largest relative change of saturation.
+        blur: Probability of a 3x3 binomial blur.
+        noise: Largest standard deviation of sensor noise, in units of full scale; half of the clips get some.
+        erase: Probability that a random rectangle, up to a third of each side, is painted over.
+        speed: Largest relative change of playing speed, around a random instant.
+        jitter: Probability that a frame is replaced by a neighbour.
+        mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412), 0 for none.
+
+    Raises:
+        ValueError: If a probability or a range lies outside its bounds.
+    """
+
+    def __init__(
+        self,
+        flip: float = 0.5,
+        crop: Range = (0.8, 1.0),
+        stretch: float = 1.1,
+        rotation_deg: float = 5.0,
+        brightness: float = 0.1,
+        contrast: float = 0.2,
+        saturation: float = 0.2,
+        blur: float = 0.1,
+        noise: float = 0.03,
+        erase: float = 0.1,
+        speed: float = 0.15,
+        jitter: float = 0.05,
+        mixup: float = 0.0,
+    ) -> None:
+        super().__init__()
+        shares = {"flip": flip, "blur": blur, "erase": erase, "jitter": jitter, "speed": speed}
+        for name, value in shares.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"Expected `{name}` to lie in 0 to 1, but got {value}.")
+        if not 0 < crop[0] <= crop[1] <= 1:
+            raise ValueError(f"Expected `crop` to be a range within (0, 1], but got {crop}.")
+        if stretch < 1 or min(rotation_deg, brightness, contrast, saturation, noise, mixup) < 0:
+            raise ValueError("Expected `stretch` to be at least 1 and no strength to be negative.")
+        self.flip, self.crop, self.stretch, self.rotation_deg = flip, crop, stretch, rotation_deg
+        self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
+        self.blur, self.noise, self.erase = blur, noise, erase
+        self.speed, self.jitter, self.mixup = speed, jitter, mixup
+
+    def forward(
+        self, frames: Tensor, lengths: Tensor, frame_labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Change a batch of clips.
+
+        Args:
+            frames: The clips, uint8.
+            lengths: Number of valid frames of each clip.
+            frame_labels: Class of each frame, which moves in time with it, or None.
+
+        Shape:
+            frames ``(B, T, C, H, W)``, uint8, frame_labels ``(B, T)`` -> the same, frames float32 in [0, 1].
+        """
+        if self.speed or self.jitter:
+            clip = torch.arange(len(frames), device=frames.device)[:, None]
+            index = self._resample_time(lengths, frames.shape[1])
+            frames = frames[clip, index]
+            frame_labels = None if frame_labels is None else frame_labels[clip, index]
+        x = frames.float().div_(255)
+        x = self._warp(x)
+        x = self._recolour(x)
+        x = self._blur(x)
+        x = self._add_noise(x)
+        return self._erase(x).clamp_(0, 1), frame_labels
+
+    def mix(
+        self, x: Tensor, targets: Tensor, frame_targets: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Blend every clip and its targets with those of another clip of the batch (MixUp).
+
+        Args:
+            x: The clips.
+            targets: Their class distributions.
+            frame_targets: Class distribution of each frame, or None.
+
+        Shape:
+            x ``(B, ...)``, targets ``(B, K)``, frame_targets ``(B, T, K)`` -> the same.
+        """
+        if not self.mixup:
+            return x, targets, frame_targets
+        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+        other = torch.randperm(len(x), device=x.device)
+        if frame_targets is not None:
+            frame_targets = frame_targets.lerp(frame_targets[other], 1 - share)
+        return x.lerp(x[other], 1 - share), targets.lerp(targets[other], 1 - share), frame_targets
+
+    def _resample_time(self, lengths: Tensor, num_frames: int) -> Tensor:
+        """Which frame each instant shows after the change of speed, ``(B, T)``; padding stays padding."""
+        b, t, device = len(lengths), num_frames, lengths.device
+        last = (lengths - 1)[:, None]  # (B, 1)
+        index = torch.arange(t, device=device).expand(b, t)
+        anchor = torch.rand(b, 1, device=device) * last
+        moved = (anchor + (index - anchor) * (1 + self.speed * _symmetric(b, 1, device=device))).round()
+        neighbour = torch.randint(0, 2, (b, t), device=device) * 2 - 1
+        moved += neighbour * (torch.rand(b, t, device=device) < self.jitter)
+        moved = torch.minimum(moved.clamp(min=0), last).long()
+        return torch.where(index <= last, moved, index)
+
+    def _warp(self, x: Tensor) -> Tensor:
+        b, t, c, h, w = x.shape
+        device = x.device
+        side = self.crop[0] + (self.crop[1] - self.crop[0]) * torch.rand(b, device=device)
+        stretch = self.stretch ** _symmetric(b, device=device)
+        width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
+        mirror = torch.where(torch.rand(b, device=device) < self.flip, -1.0, 1.0)
+        angle = math.radians(self.rotation_deg) * _symmetric(b, device=device)
+        cos, sin, aspect = angle.cos(), angle.sin(), w / h
+        shift_x = (1 - width) * _symmetric(b, device=device)
+        shift_y = (1 - height) * _symmetric(b, device=device)
+        rows = (
+            (mirror * width * cos, -height * sin / aspect, shift_x),
+            (mirror * width * sin * aspect, height * cos, shift_y),
+        )
+        theta = torch.stack([torch.stack(row, -1) for row in rows], dim=1)  # (B, 2, 3)
+        grid = F.affine_grid(theta, [b, 1, h, w], align_corners=False)
+        folded = x.reshape(b, t * c, h, w)  # one grid serves all frames of a clip
+        warped = F.grid_sample(folded, grid, padding_mode="border", align_corners=False)
+        return warped.view(b, t, c, h, w)
+
+    def _recolour(self, x: Tensor) -> Tensor:
+        b, _, c = x.shape[:3]
+        gain = 1 + self.contrast * _symmetric(b, device=x.device)
+        shift = 0.5 * (1 - gain) + self.brightness * _symmetric(b, device=x.device)
+        matrix = torch.eye(c, device=x.device).expand(b, c, c)
+        if c == len(LUMA):
+            grey = x.new_tensor(LUMA).expand(c, c)
+            colour = (1 + self.saturation * _symmetric(b, device=x.device)).view(b, 1, 1)
+            matrix = colour * matrix + (1 - colour) * grey
+        matrix = matrix * gain.view(b, 1, 1)
+        flat = x.flatten(3)  # (B, T, C, H*W)
+        return (matrix[:, None] @ flat).add_(shift.view(b, 1, 1, 1)).view_as(x)
+
+    def _blur(self, x: Tensor) -> Tensor:
+        chosen = torch.rand(len(x), device=x.device) < self.blur
+        if not chosen.any():
+            return x
+        clips = x[chosen].flatten(0, 1)  # (N*T, C, H, W)
+        for _ in range(2):  # two 2x2 means are the 3x3 binomial
+            clips = F.avg_pool2d(clips, 2, stride=1)
+        clips = F.pad(clips, (1, 1, 1, 1), mode="replicate")
+        x[chosen] = clips.view_as(x[chosen])
+        return x
+
+    def _add_noise(self, x: Tensor) -> Tensor:
+        if not self.noise:
+            return x
+        chosen = (torch.rand(len(x), device=x.device) < 0.5).nonzero().flatten().tolist()
+        for i in chosen:
+            x[i] += torch.randn_like(x[i]) * (self.noise * torch.rand(1, device=x.device))
+        return x
+
+    def _erase(self, x: Tensor) -> Tensor:
+        _, _, c, h, w = x.shape
+        for i in (torch.rand(len(x), device=x.device) < self.erase).nonzero().flatten().tolist():
+            top, left, height, width = (torch.rand(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
+            x[i, :, :, top : top + height + 1, left : left + width + 1] = torch.rand(c, 1, 1, device=x.device)
+        return x
+
+
+def _symmetric(*shape: int, device: torch.device) -> Tensor:
+    """Uniform numbers in [-1, 1)."""
+    return torch.rand(*shape, device=device) * 2 - 1
