@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tt_actions.decoder import open_decoder
 from tt_actions.video import (
     FrameSpec,
     VideoError,
@@ -195,6 +196,14 @@ def test_seeking_gives_what_decoding_from_the_start_gives(tmp_path, suffix):
         np.testing.assert_array_equal(part.frames, frames[wanted])
         np.testing.assert_array_equal(part.times_s, times_s[wanted])
         assert number(read_frames(path, start_s=start_s, fps=25).frames[0]) == math.floor(start_s * 25 + 0.025)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_late_stretch_is_reached_without_decoding_all_before(tmp_path, suffix):
+    path = tmp_path / f"long{suffix}"
+    encode(path, range(250), Fraction(1, 25), g="17")
+    with open_decoder(path, 9.0) as decoder:
+        assert 9 - 18 / 25 < next(decoder.frames())[0] <= 9
 
 
 def rotate(path, turned, quarter_turns):

@@ -70,8 +70,8 @@ def _duration_s(record: ClipRecord, info: VideoInfo | str) -> float | str:
     end_s = info.duration_s if record.end_s is None else record.end_s
     if record.start_s >= info.duration_s or end_s > info.duration_s + 1 / info.fps:
         return (
-            f"Expected times within the {info.duration_s:.3f} s of '{info.path}', but got {record.start_s:g} s "
-            f"to {end_s:g} s. Correct `start_s` and `end_s`."
+            f"Expected times within the {info.duration_s:.3f} s of '{info.path}', but got "
+            f"{record.start_s:g} s to {end_s:g} s. Correct `start_s` and `end_s`."
         )
     if record.roi is not None and (record.roi[2] > info.width or record.roi[3] > info.height):
         return (

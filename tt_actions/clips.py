@@ -178,7 +178,7 @@ def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
     """
     folder = path.parent.absolute()
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
+        rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for record in records:
             video = record.path.absolute()

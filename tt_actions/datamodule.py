@@ -115,7 +115,8 @@ class ClipDataModule(pl.LightningDataModule):
         """Return shuffled batches of the training clips."""
         dataset = self.dataset("train")
         labels = [self.class_names.index(str(record.label)) for record in dataset.records]
-        return self._loader(dataset, EpochSampler(labels, self.balanced))
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        return self._loader(dataset, EpochSampler(labels, self.balanced, epoch))
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the validation clips."""
@@ -129,32 +130,38 @@ class ClipDataModule(pl.LightningDataModule):
         """Return batches of the test clips."""
         return self.test_dataloader()
 
-    def _loader(self, dataset: ClipDataset, sampler: Sampler[int] | None = None) -> DataLoader[Sample]:
+    def _loader(
+        self, dataset: ClipDataset, sampler: Sampler[tuple[int, int]] | None = None
+    ) -> DataLoader[Sample]:
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=collate,
+            generator=torch.Generator(),  # or each pass would draw from the numbers that augmentation draws from
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="spawn" if self.num_workers else None,
         )
 
 
-class EpochSampler(Sampler[int]):
-    """A training order that is a function of the seed and the epoch, so that a resumed run sees the same clips.
+class EpochSampler(Sampler[tuple[int, int]]):
+    """A training order that is a function of seed and epoch, so that a resumed run sees the same clips.
+
+    Each item is a clip's index and the seed of its random choice of frames.
 
     Args:
         labels: Class index of each clip.
-        balanced: Draw clips with replacement such that every class is equally likely, instead of each clip once.
+        balanced: Draw clips with replacement and every class equally often, instead of each clip once.
+        epoch: The epoch to begin with.
     """
 
-    def __init__(self, labels: list[int], balanced: bool) -> None:
+    def __init__(self, labels: list[int], balanced: bool, epoch: int = 0) -> None:
         counts = Counter(labels)
         self.weights = torch.tensor([1 / counts[label] for label in labels], dtype=torch.float64)
         self.balanced = balanced
-        self.epoch = 0
+        self.epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch; Lightning calls this before each.
@@ -164,14 +171,15 @@ class EpochSampler(Sampler[int]):
         """
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[int]:
-        seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + self.epoch)
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+        rng = torch.Generator().manual_seed(seed * 1_000_003 + self.epoch)
         if self.balanced:
-            order = torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
+            order = torch.multinomial(self.weights, len(self), replacement=True, generator=rng)
         else:
-            order = torch.randperm(len(self), generator=generator)
-        return iter(order.tolist())
+            order = torch.randperm(len(self), generator=rng)
+        seeds = torch.randint(2**31, (len(self),), generator=rng)
+        return iter(list(zip(order.tolist(), seeds.tolist(), strict=True)))
 
     def __len__(self) -> int:
         return len(self.weights)

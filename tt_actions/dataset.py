@@ -109,7 +109,8 @@ def sample_indices(
 class ClipDataset(Dataset[Sample]):
     """Clips of a set, with their frames from the cache.
 
-    A clip's label holds at each of its frames. Random choices follow torch's seed.
+    A clip's label holds at each of its frames. An item is a clip's index, or in training the index and the seed of
+    the random choice of frames, so that a sample is the same in whatever process and order it is made.
 
     Args:
         records: The clips.
@@ -147,9 +148,11 @@ class ClipDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
+        index, seed = item if isinstance(item, tuple) else (item, 0)
         available = self.cache.frames(self.records[index], self.spec)
-        chosen = sample_indices(len(available), self.num_frames, self.sampling, self.training)
+        rng = torch.Generator().manual_seed(seed)
+        chosen = sample_indices(len(available), self.num_frames, self.sampling, self.training, rng)
         frames = torch.from_numpy(available[chosen])  # (T, H, W, C)
         label = self._labels[index]
         frame_label = NO_FRAME_LABEL if label == NO_LABEL else label

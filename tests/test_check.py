@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from tt_actions.check import check
+from tt_actions.clips import ClipRecord, write_manifest
+from tt_actions.video import write_video
+
+
+@pytest.fixture
+def clips(tmp_path):
+    for i, label in enumerate(["smash", "serve", "serve"]):
+        (tmp_path / label).mkdir(exist_ok=True)
+        write_video(tmp_path / label / f"{i}.mp4", [np.zeros((32, 48, 3), np.uint8)] * 10 * (i + 1), fps=10)
+    return tmp_path
+
+
+def rows(output):
+    return [line.strip("│ ").split() for line in output.replace("│", " ").splitlines() if line.strip()]
+
+
+def test_a_good_folder_is_counted_and_measured(clips, capsys):
+    assert check(clips) == 0
+    printed = rows(capsys.readouterr().out)
+    assert ["serve", "2", "0", "0", "2.00", "2.50", "3.00"] in printed
+    assert ["smash", "1", "0", "0", "1.00", "1.00", "1.00"] in printed
+    assert ["48x32", "10", "h264", "3"] in printed
+
+
+def test_what_cannot_be_read_is_listed_and_told_by_the_exit_code(clips, capsys):
+    (clips / "serve" / "bad.mp4").write_text("text")
+    assert check(clips) == 1
+    output = capsys.readouterr().out
+    assert "unreadable: Expected" in output
+    assert "bad.mp4" in output
+    assert ["serve", "3", "0", "1", "2.00", "2.50", "3.00"] in rows(output)
+
+
+def test_a_manifests_groups_times_and_regions_are_checked(clips, capsys):
+    video = clips / "serve" / "2.mp4"
+    records = [
+        ClipRecord(video, "serve", 0.0, 1.5, group="anna"),
+        ClipRecord(video, "smash", 1.5, 2.0, group="anna"),
+        ClipRecord(video, "smash", 9.0, None, group="bert"),
+        ClipRecord(video, "smash", 0.0, 9.5, group="bert"),
+        ClipRecord(video, "smash", 2.0, 3.0, roi=(0, 0, 49, 32), group="bert"),
+    ]
+    write_manifest(clips / "m.csv", records)
+    assert check(clips / "m.csv") == 1
+    output = capsys.readouterr().out
+    assert output.count("unreadable: Expected times within the 3.000 s") == 2
+    assert "unreadable: Expected `roi` to lie within the 48x32 pixels" in output
+    assert ["anna", "1", "1", "2"] in rows(output)
+    assert ["bert", "0", "3", "3"] in rows(output)
+    assert ["smash", "4", "2", "3", "0.50", "0.50", "0.50"] in rows(output)

@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tt_actions.clips import COLUMNS, ClipRecord, check_labels, class_names, read_manifest, write_manifest
+
+# a cell is stripped when it is read, and CSV in UTF-8 holds no surrogates and no NUL
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
+    lambda value: value == value.strip()
+)
+names = text.filter(lambda value: "/" not in value and value not in {".", ".."})
+ascending = st.tuples(st.integers(0, 4000), st.integers(1, 4000)).map(lambda pair: (pair[0], sum(pair)))
+
+
+@st.composite
+def clip_records(draw):
+    start_s = draw(st.floats(0, 1e5))
+    (x0, x1), (y0, y1) = draw(ascending), draw(ascending)
+    return ClipRecord(
+        path=Path("/clips") / draw(names) / draw(names),
+        label=draw(st.none() | text),
+        start_s=start_s,
+        end_s=draw(st.none() | st.floats(start_s, 2e5, exclude_min=True)),
+        roi=draw(st.none() | st.just((x0, y0, x1, y1))),
+        group=draw(st.none() | text),
+        split=draw(st.sampled_from([None, "train", "val", "test"])),
+    )
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=st.lists(clip_records(), min_size=1, max_size=4))
+def test_a_manifest_written_and_read_is_the_same(tmp_path, records):
+    write_manifest(tmp_path / "manifest.csv", records)
+    assert read_manifest(tmp_path / "manifest.csv") == records
+
+
+def test_videos_beside_the_manifest_are_written_relative_and_move_with_it(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    write_manifest(old / "m.csv", [ClipRecord(old / "serve" / "1.mp4"), ClipRecord(Path("/far/2.mp4"))])
+    old.rename(new)
+    assert [r.path for r in read_manifest(new / "m.csv")] == [new / "serve" / "1.mp4", Path("/far/2.mp4")]
+
+
+def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):
+    manifest = tmp_path / "m.csv"
+    manifest.write_bytes("\ufefflabel,end_s,path\r\nserve, 2.5 ,a.mp4\r\n,,b.mp4\r\n".encode())
+    assert read_manifest(manifest) == [
+        ClipRecord(tmp_path / "a.mp4", "serve", end_s=2.5),
+        ClipRecord(tmp_path / "b.mp4"),
+    ]
+    manifest.write_text("path\na.mp4\n")
+    assert read_manifest(manifest) == [ClipRecord(tmp_path / "a.mp4")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "first line"),
+        ("path,label\n", "no rows"),
+        ("label\nserve\n", "first line"),
+        ("path,lable\na.mp4,serve\n", "lable"),
+        ("path,path\na.mp4,b.mp4\n", "first line"),
+        ("path,label\na.mp4,serve\n,smash\n", "line 3: Expected `path`"),
+        ("path,label\na.mp4\n", "line 2: Expected as many cells"),
+        ("path\na.mp4,serve\n", "line 2: Expected as many cells"),
+        ("path,start_s\na.mp4,one\n", "line 2: .*one"),
+        ("path,start_s,end_s\na.mp4,2,1\n", "line 2: Expected `start_s`"),
+        ("path,start_s\na.mp4,nan\n", "line 2: Expected `start_s`"),
+        ("path,start_s\na.mp4,-1\n", "line 2: Expected `start_s`"),
+        ("path,x0,y0,x1,y1\na.mp4,1,2,3,\n", "line 2: Expected all of `x0`"),
+        ("path,x0,y0,x1,y1\na.mp4,3,2,3,4\n", "line 2: Expected `roi`"),
+        ("path,split\na.mp4,training\n", "line 2: Expected `split`"),
+        (b"path\n\xff\xfe.mp4\n", "UTF-8"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused_with_its_line(tmp_path, content, message):
+    manifest = tmp_path / "m.csv"
+    manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=f"(?s)m.csv.*{message}|{message}.*m.csv"):
+        read_manifest(manifest)
+
+
+def test_a_missing_manifest_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file '.*m\.csv'"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_the_header_of_a_written_manifest_is_the_documented_one(tmp_path):
+    write_manifest(tmp_path / "m.csv", [ClipRecord(tmp_path / "a.mp4")])
+    assert (tmp_path / "m.csv").read_text().split() == [",".join(COLUMNS), "a.mp4,,,,,,,,,"]
+
+
+def test_names_tell_stretches_and_regions_of_a_long_video_apart():
+    video = Path("match.mp4")
+    assert ClipRecord(video).name == "match.mp4"
+    assert ClipRecord(video, start_s=1.5, end_s=3, roi=(0, 1, 2, 3)).name == "match.mp4[1.5-3](0,1,2,3)"
+    starts = [5400 + i / 1000 for i in range(100)]
+    assert len({ClipRecord(video, start_s=start).name for start in starts}) == 100
+
+
+def records(*labels):
+    return [ClipRecord(Path(f"{i}.mp4"), label) for i, label in enumerate(labels)]
+
+
+def test_strokes_keep_their_own_order_and_other_classes_are_sorted():
+    assert class_names(records("smash", "serve", None, "backhand", "smash")) == ["serve", "backhand", "smash"]
+    assert class_names(records("smash", "serve", "lob")) == ["lob", "serve", "smash"]
+
+
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        (records("serve", None, "smash", None), "2 of 4 have none, the first of them '1.mp4'"),
+        (records("serve", "serve"), "two classes.*'serve'"),
+        ([*records("serve", "smash"), *records("serve")], "'0.mp4' is there twice"),
+    ],
+)
+def test_clips_that_cannot_be_learnt_from_are_refused(clips, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(Path("clips"), clips)
