@@ -6,7 +6,6 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,7 +124,9 @@ def test_a_broken_cached_file_is_made_again(record, folder, damage, same_process
     file.unlink()  # the map above keeps the old file
     file.write_bytes(copy)
     damage(file)
-    np.testing.assert_array_equal((cache if same_process else FrameCache(folder)).frames(record, SPEC), wanted)
+    np.testing.assert_array_equal(
+        (cache if same_process else FrameCache(folder)).frames(record, SPEC), wanted
+    )
 
 
 def test_a_broken_digest_note_is_made_again(record, folder):
@@ -151,7 +152,7 @@ def test_processes_may_build_the_same_clip_at_once(record, folder):
     assert not [path for path in folder.rglob(".*") if path.is_file()]
 
 
-def test_build_decodes_in_processes_and_returns_the_clips_in_order(tmp_path, folder, capfd):
+def test_build_decodes_and_returns_the_clips_in_order(tmp_path, folder, capfd):
     records = [draw(tmp_path / f"{i}.mp4", brightness=i) for i in range(10)]
     assert FrameCache(folder).build(records, SPEC, num_workers=2) == records
     assert len(cached_files(folder)) == 10

@@ -4,17 +4,14 @@ import hashlib
 import json
 import math
 import mmap
-import multiprocessing
 import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import track
@@ -29,7 +26,6 @@ _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00v\x00\{'descr': '\|u1', 'fortran_order': False, "
     rb"'shape': \((\d+), (\d+), (\d+), 3\), \} *\n"
 )
-_FEW_CLIPS = 8  # decoded here before new processes would have started
 
 _Key = tuple[Path, float, float | None, Roi | None, FrameSpec]
 
@@ -89,7 +85,7 @@ class FrameCache:
         Args:
             records: The clips.
             spec: Rate and size of the frames.
-            num_workers: Number of processes; None for one a core.
+            num_workers: Clips to decode at once; None for one a core.
             skip_unreadable: Warn of clips that can't be read instead of refusing the set.
 
         Returns:
@@ -122,7 +118,7 @@ class FrameCache:
         Args:
             records: The clips.
             spec: Rate and size of the frames.
-            num_workers: Number of processes; None for one a core.
+            num_workers: Clips to decode at once; None for one a core.
 
         Returns:
             What is wrong with the clips that can't be read, by the clip's name.
@@ -135,7 +131,7 @@ class FrameCache:
         """
         errors: dict[str, str] = {}
         with ThreadPoolExecutor() as threads:
-            # all digests before any process starts, so that a long file is read once and not by each
+            # all digests first, so that a long file is read once and not for each of its clips
             videos = list(dict.fromkeys(record.path for record in records))
             problems = dict(zip(videos, threads.map(self._digest_problem, videos), strict=True))
         missing = []
@@ -146,18 +142,22 @@ class FrameCache:
                 missing.append(record)
         if not missing:
             return errors
-        workers = num_workers if num_workers is not None else os.cpu_count() or 1
-        with _processes(workers if len(missing) > _FEW_CLIPS else 1) as pool:
-            decode = partial(_decode_one, self.folder, spec)
-            results = map(decode, missing) if pool is None else pool.map(decode, missing)
+        # threads suffice: libav and OpenCV work outside Python's lock
+        with ThreadPoolExecutor(num_workers or os.cpu_count()) as threads:
+            results = threads.map(lambda record: self._problem(record, spec), missing)
             console = Console(stderr=True)
             shown = track(results, f"Decoding into {self.folder}", total=len(missing), console=console)
-            for record, (error, notes) in zip(missing, shown, strict=True):
-                if error:
-                    errors[record.name] = error
-                for note in notes:
-                    warnings.warn(note, VideoWarning, stacklevel=3)
+            for record, problem in zip(missing, shown, strict=True):
+                if problem:
+                    errors[record.name] = problem
         return errors
+
+    def _problem(self, record: ClipRecord, spec: FrameSpec) -> str | None:
+        try:
+            self.frames(record, spec)
+        except VideoError as error:
+            return str(error)
+        return None
 
     def _decode(self, record: ClipRecord, spec: FrameSpec, file: Path) -> None:
         frames = read_frames(
@@ -238,25 +238,3 @@ def _writing(file: Path, num_bytes: int) -> Iterator[Path]:
             "Free some space or choose another `cache_dir`",
             str(file),
         ) from error
-
-
-@contextmanager
-def _processes(num_workers: int) -> Iterator[Executor | None]:
-    if num_workers <= 1:
-        yield None
-        return
-    # spawn: a fork would copy the locks of threads that are running
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield pool
-
-
-def _decode_one(folder: Path, spec: FrameSpec, record: ClipRecord) -> tuple[str | None, list[str]]:
-    """Decode one clip; return what is wrong with it and what it warns of."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", VideoWarning)
-        try:
-            FrameCache(folder).frames(record, spec)
-        except VideoError as error:
-            return str(error), []
-    return None, [str(warning.message) for warning in caught]

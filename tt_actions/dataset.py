@@ -109,8 +109,8 @@ def sample_indices(
 class ClipDataset(Dataset[Sample]):
     """Clips of a set, with their frames from the cache.
 
-    A clip's label holds at each of its frames. An item is a clip's index, or in training the index and the seed of
-    the random choice of frames, so that a sample is the same in whatever process and order it is made.
+    A clip's label holds at each of its frames. An item is a clip's index, or in training the index and the
+    seed of the random choice of frames, so that a sample is the same wherever and whenever it is made.
 
     Args:
         records: The clips.

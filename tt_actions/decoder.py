@@ -81,9 +81,17 @@ def _video_stream(path: Path, container: av.container.InputContainer) -> av.Vide
         raise VideoError(
             f"Expected '{path}' to be in a known codec, but it is not. Convert it to MP4 (H.264)."
         )
-    if not (streams[0].average_rate or streams[0].guessed_rate):
-        raise VideoError(f"Expected '{path}' to tell its frame rate, but it does not. Convert it to MP4.")
     return streams[0]
+
+
+def _frame_s(path: Path, stream: av.VideoStream) -> float:
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate is not None and rate * _LONGEST_FRAME_S > 1:
+            return float(1 / rate)
+    raise VideoError(
+        f"Expected '{path}' to tell its frame rate, but got {stream.average_rate} frames a second. "
+        "If it is damaged, copy it again; else convert it to MP4 (H.264)."
+    )
 
 
 class Decoder:
@@ -104,9 +112,10 @@ class Decoder:
         self.path, self.container = path, container
         self.stream = _video_stream(path, container)
         self.stream.thread_type = "AUTO"
-        self.frame_s = float(1 / (self.stream.average_rate or self.stream.guessed_rate or 1))
+        self.frame_s = _frame_s(path, self.stream)
         self.origin_s = self._origin_s()
         self.end_s = 0.0  # end of display of the last frame so far
+        self._from_s = -self.frame_s  # no frame comes before
         self.exhausted = False
         self._reached_s = 0.0  # end of the last packet of any stream so far
         self._broken_at_s: float | None = None
@@ -161,19 +170,25 @@ class Decoder:
         for frame in self._decoded:
             # frames shown before the keyframe may refer to what was skipped
             if frame.key_frame:
+                if frame.pts is None:
+                    return False
                 self._decoded = chain([frame], self._decoded)
-                return frame.pts is not None and self._seconds(frame.pts) - self.origin_s <= start_s
+                self._from_s = self._seconds(frame.pts) - self.origin_s
+                return self._from_s <= start_s
         return False
 
     def frames(self) -> TimedFrames:
         """Yield every frame with its time in seconds, which never runs backwards."""
         head = list(islice(self._decoded, _REORDERED_FRAMES + 1))
         stamped = self.container.format.name != "avi" and _run_forward([frame.pts for frame in head])
-        last_s, counted_from = -self.frame_s, (0, 0.0)
-        for index, frame in enumerate(chain(head, self._decoded)):
+        last_s, counted_from = self._from_s, (0, 0.0)
+        ordered = chain(head, self._decoded)
+        del head  # its pictures are large
+        for index, frame in enumerate(ordered):
             stamp_s = None if frame.pts is None else self._seconds(frame.pts) - self.origin_s
-            if stamped and stamp_s is not None and (index == 0 or 0 <= stamp_s - last_s < _LONGEST_FRAME_S):
-                last_s, shown_s = stamp_s, max(self._seconds(frame.duration), self.frame_s)
+            if stamped and stamp_s is not None and 0 <= stamp_s - last_s < _LONGEST_FRAME_S:
+                own_s = self._seconds(frame.duration)
+                last_s, shown_s = stamp_s, max(own_s if own_s < _LONGEST_FRAME_S else 0, self.frame_s)
             else:
                 if stamped:
                     stamped, counted_from = False, (index, last_s + self.frame_s)

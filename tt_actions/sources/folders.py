@@ -14,8 +14,9 @@ class FolderSource(ClipSource):
 
     Args:
         path: The folder of the classes' folders.
-        group_pattern: Regular expression that finds a clip's group (player, match or scene) in its file name:
-            its first group, or else the whole match. None for clips that have nothing in common.
+        group_pattern: Regular expression that finds a clip's group (player, match or scene) in its file name
+            without the suffix: its first group, or else the whole match. None for clips that have nothing in
+            common.
 
     Raises:
         ValueError: If ``group_pattern`` is not a regular expression.
@@ -45,7 +46,7 @@ class FolderSource(ClipSource):
         videos = {folder: self._videos(folder) for folder in classes}
         if not any(videos.values()):
             raise ValueError(
-                f"Expected '{self.path}' to hold a folder with videos ({', '.join(SUFFIXES)}) for each class, "
+                f"Expected '{self.path}' to hold a folder of videos ({', '.join(SUFFIXES)}) for each class, "
                 f"but got {len(classes)} folders and no video in them. Sort the clips into such folders."
             )
         if empty := [folder.name for folder in classes if not videos[folder]]:
@@ -72,7 +73,7 @@ class FolderSource(ClipSource):
     def _find_group(self, video: Path) -> str | None:
         if self._group is None:
             return None
-        found = self._group.search(video.name)
+        found = self._group.search(video.stem)
         group = found and (found[1] if self._group.groups else found[0])
         if not group:
             raise ValueError(

@@ -22,7 +22,7 @@ class Disc(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A piece of the body: the hull of its discs, brought ``lift_m`` nearer when parts are sorted by depth."""
+    """A piece of the body: the hull of its discs, ``lift_m`` nearer than they are when sorted by depth."""
 
     colour: str
     lift_m: float
@@ -34,10 +34,14 @@ def _side(shoulder: int, hip: int, tips: int) -> tuple[Part, ...]:
     elbow, wrist, hand = shoulder + 1, shoulder + 2, shoulder + 3
     knee, ankle, foot = hip + 1, hip + 2, hip + 3
     return (
-        Part("skin", 0, (Disc(hip, knee, 0.1, 0.078), Disc(hip, knee, 1, 0.052))),
+        Part("skin", 0, (Disc(hip, knee, 0.5, 0.066), Disc(hip, knee, 1, 0.052))),
         Part("shorts", 0.03, (Disc(hip, knee, 0, 0.09), Disc(hip, knee, 0.55, 0.083))),
-        Part("skin", 0, (Disc(knee, ankle, 0, 0.05), Disc(knee, ankle, 0.3, 0.053), Disc(knee, ankle, 1, 0.034))),
-        Part("socks", 0.02, (Disc(knee, ankle, 0.72, 0.042), Disc(knee, ankle, 1, 0.04))),
+        Part(
+            "skin",
+            0,
+            (Disc(knee, ankle, 0, 0.05), Disc(knee, ankle, 0.3, 0.053), Disc(knee, ankle, 0.8, 0.037)),
+        ),
+        Part("socks", 0.02, (Disc(knee, ankle, 0.74, 0.041), Disc(knee, ankle, 0.95, 0.038))),
         Part(
             "shoes",
             0.03,
@@ -48,10 +52,18 @@ def _side(shoulder: int, hip: int, tips: int) -> tuple[Part, ...]:
                 Disc(ankle, foot, 1.05, 0.032),
             ),
         ),
-        Part("skin", 0, (Disc(shoulder, elbow, 0, 0.05), Disc(shoulder, elbow, 1, 0.039))),
+        Part("skin", 0, (Disc(shoulder, elbow, 0.5, 0.045), Disc(shoulder, elbow, 1, 0.039))),
         Part("shirt", 0.04, (Disc(shoulder, elbow, 0, 0.062), Disc(shoulder, elbow, 0.55, 0.058))),
-        Part("skin", 0.01, (Disc(elbow, wrist, 0, 0.04), Disc(elbow, wrist, 0.3, 0.042), Disc(elbow, wrist, 1, 0.027))),
-        Part("skin", 0.04, (Disc(wrist, hand, 0, 0.026), Disc(hand, tips, 0, 0.038), Disc(hand, tips, 0.7, 0.024))),
+        Part(
+            "skin",
+            0.01,
+            (Disc(elbow, wrist, 0, 0.04), Disc(elbow, wrist, 0.3, 0.042), Disc(elbow, wrist, 1, 0.027)),
+        ),
+        Part(
+            "skin",
+            0.04,
+            (Disc(wrist, hand, 0, 0.026), Disc(hand, tips, 0, 0.038), Disc(hand, tips, 0.7, 0.024)),
+        ),
         Part("skin", 0.05, (Disc(hand, tips + 1, 0.2, 0.02), Disc(hand, tips + 1, 0.9, 0.014))),
     )
 
@@ -130,18 +142,29 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def shifted(values: np.ndarray, lag: float) -> np.ndarray:
     """Give values a fraction of a frame later, or earlier where ``lag`` is negative, by linear interpolation.
 
-    >>> shifted(np.array([0.0, 4.0, np.nan]), 0.25)
-    array([ 1.,  4., nan])
+    Args:
+        values: One for each frame.
+        lag: How much later, in frames, between -1 and 1.
+
+    >>> shifted(np.array([0.0, 4.0, 6.0]), 0.25)
+    array([1. , 4.5, 6. ])
 
     Shape:
         ``(T, ...)`` -> ``(T, ...)``.
     """
     beside = np.concatenate([values[:1], values[:-1]] if lag < 0 else [values[1:], values[-1:]])
-    mixed = values + abs(lag) * (beside - values)
-    return np.where(np.isnan(mixed), values, mixed)
+    return np.asarray(values + abs(lag) * (beside - values))
 
 
 def disc_radii(part: Part, player: Player) -> np.ndarray:
-    """Give the radii of a part's discs in metres, ``(D,)``."""
+    """Give the radii of a part's discs in metres.
+
+    Args:
+        part: One of :data:`PARTS`.
+        player: Whose.
+
+    Shape:
+        ``(D,)``.
+    """
     girth = 1.0 if part.discs[0].joint == _HEAD else player.girth
     return np.array([disc.radius_m for disc in part.discs]) * player.height_m / 1.75 * girth

@@ -36,7 +36,11 @@ class Background:
 
 
 def draw_background(scene: Scene) -> Background:
-    """Draw what stands still, large enough for every shake of the camera."""
+    """Draw what stands still, large enough for every shake of the camera.
+
+    Args:
+        scene: How it is filmed.
+    """
     corners = np.array([[x, y, 1] for x in (0, scene.size[0]) for y in (0, scene.size[1])], float)
     moved = (scene.shake @ corners.T)[:, :2] - corners.T[:2]
     margin = int(np.ceil(np.abs(moved).max())) + 2
@@ -70,7 +74,9 @@ def _shrunk(layer: np.ndarray, scene: Scene) -> np.ndarray:
 def _with_top(rays: Rays, depth: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Put the table's depth over the hall's: its top where that is seen, else its nearest side."""
     top = rays.depth_of_plane(2, TOP_M)
-    on_top = (np.abs(rays.at(top, 0)) < LENGTH_M / 2) & (np.abs(rays.at(top, 1)) < WIDTH_M / 2) & (top > NEAR_M)
+    on_top = (
+        (np.abs(rays.at(top, 0)) < LENGTH_M / 2) & (np.abs(rays.at(top, 1)) < WIDTH_M / 2) & (top > NEAR_M)
+    )
     end = rays.depth_of_plane(0, np.sign(rays.origin[0]) * LENGTH_M / 2)
     side = rays.depth_of_plane(1, np.sign(rays.origin[1]) * WIDTH_M / 2)
     below = np.where(table > 127, np.minimum(depth, np.minimum(end, side)), depth)

@@ -12,6 +12,7 @@ TABLE_HEIGHT_M = 0.76
 HALF_LENGTH_M = 1.37
 HALF_WIDTH_M = 0.7625
 NET_HEIGHT_M = 0.1525
+"""Of ball, table and net, as the rules of the ITTF have them."""
 
 _ON_TABLE_M = TABLE_HEIGHT_M + RADIUS_M
 _OVER_NET_M = _ON_TABLE_M + NET_HEIGHT_M + 0.01
@@ -37,7 +38,10 @@ class Arc:
     velocity: np.ndarray
 
     def at(self, times_s: np.ndarray) -> np.ndarray:
-        """Give the ball's place at moments.
+        """Give the ball's place.
+
+        Args:
+            times_s: The moments, in seconds.
 
         Shape:
             ``(T,)`` -> ``(T, 3)``.
@@ -47,7 +51,17 @@ class Arc:
 
 
 def toss(start_s: float, end_s: float, start: np.ndarray, end: np.ndarray) -> Arc:
-    """Throw from one place and moment to another."""
+    """Throw from one place and moment to another.
+
+    Args:
+        start_s: When the ball leaves, in seconds.
+        end_s: When it arrives, in seconds.
+        start: Whence, in metres.
+        end: Where to, in metres.
+
+    Shape:
+        ``(3,)`` each.
+    """
     duration_s = end_s - start_s
     velocity = (end - start) / duration_s + [0, 0, GRAVITY / 2 * duration_s]
     return Arc(start_s, end_s, start, velocity)
@@ -74,7 +88,7 @@ def fly(
     first_s, kept, root = (
         axis.ravel()
         for axis in np.meshgrid(
-            np.linspace(0.05, 1.0, 96), [0.72, 0.82, 0.92, 1.0], [-1.0, 1.0], indexing="ij"
+            np.linspace(0.05, 1.4, 136), [0.55, 0.72, 0.85, 1.0], [-1.0, 1.0], indexing="ij"
         )
     )
     restitution = rng.uniform(0.85, 0.90)
@@ -155,7 +169,11 @@ def let_fall(arc: Arc) -> list[Arc]:
 
 
 def places(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
-    """Give the ball's place at moments; NaN where no arc flies.
+    """Give the ball's place; NaN where no arc flies.
+
+    Args:
+        arcs: All flights.
+        times_s: The moments, in seconds.
 
     Shape:
         ``(T,)`` -> ``(T, 3)``.
@@ -168,5 +186,10 @@ def places(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
 
 
 def delayed(arcs: Sequence[Arc], delay_s: float) -> list[Arc]:
-    """Give the same flight, later by ``delay_s`` seconds."""
+    """Give the same flight, later.
+
+    Args:
+        arcs: The flight.
+        delay_s: By how much, in seconds.
+    """
     return [Arc(arc.start_s + delay_s, arc.end_s + delay_s, arc.position, arc.velocity) for arc in arcs]

@@ -2,8 +2,8 @@
 
 Everything here is right-handed and faces +x, with y to the left and z up, in metres. The joints stand in the
 order of NTU RGB+D (Shahroudy et al. 2016, figure 2): 0 hips' middle, 1 spine's middle, 2 neck, 3 head,
-4-7 left shoulder, elbow, wrist, hand, 8-11 the right ones, 12-15 left hip, knee, ankle, foot, 16-19 the right
-ones, 20 spine between the shoulders, 21 left finger tips, 22 left thumb, 23 right finger tips, 24 right thumb.
+4-7 left shoulder, elbow, wrist, hand, 8-11 the right ones, 12-15 left hip, knee, ankle, foot, 16-19 the
+right ones, 20 spine between the shoulders, 21 and 22 left finger tips and thumb, 23 and 24 the right ones.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ GRIP_M = 0.14
 _STRAIGHTEST = 0.985  # of a limb's length: neither knee nor elbow ever locks
 _SHARPEST_ELBOW_RAD = np.radians(42)
 _WIDEST_WRIST_RAD = np.radians(68)
+_ARM_AT_REST = np.array([0.76, -0.24, -0.60])  # from shoulder to wrist, seen from the chest
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,22 @@ class Body:
 
     The shares of body height are those of Winter, *Biomechanics and Motor Control of Human Movement*, 2009,
     figure 4.1, with the trunk's divided as NTU RGB+D divides it.
+
+    Args:
+        low_spine: From the hips' middle to the spine's.
+        high_spine: From there to between the shoulders.
+        neck: From between the shoulders to the neck.
+        head: From the neck to the head.
+        shoulder: From between the shoulders to a shoulder.
+        upper_arm: From shoulder to elbow.
+        forearm: From elbow to wrist.
+        hand: From wrist to hand.
+        finger: From the hand to the finger tips.
+        thumb: From the hand to the thumb.
+        hip: From the hips' middle to a hip.
+        thigh: From hip to knee.
+        shank: From knee to ankle.
+        foot: From ankle to the foot's tip.
     """
 
     low_spine: float
@@ -56,7 +73,11 @@ class Body:
 
 
 def body_of(player: Player) -> Body:
-    """Give the bone lengths that a player's height and proportions make."""
+    """Give the bone lengths that a player's height and proportions make.
+
+    Args:
+        player: Whose body.
+    """
     height, arm, leg = player.height_m, player.arm_scale, player.leg_scale
     return Body(
         low_spine=0.130 * height,
@@ -84,7 +105,7 @@ class Pose:
         blade: Wanted centre of the blade.
         axis: Wanted direction of the blade's long axis, away from the handle.
         normal: Wanted normal of the forehand side.
-        elbow: Where the playing arm's elbow points to, seen from the chest.
+        elbow: Where the playing arm's elbow points to while the arm is at rest, seen from the chest.
         free_hand: Wanted place of the other hand.
         hips: Wanted place of the hips' middle; lowered where a leg would not reach its foot.
         hip_yaw: Turn of the hips to the left, in radians.
@@ -151,7 +172,7 @@ def _place_legs(body: Body, pose: Pose, joints: np.ndarray) -> None:
     drop = np.maximum(0, hips[..., 2] - highest).max(1)
     hips[..., 2] -= drop[:, None]
 
-    knees, ankles = bend(hips, ankles, body.thigh, body.shank, forward + 0.35 * _unit(sides * [0, 1, 0]))
+    knees, ankles = bend(hips, ankles, body.thigh, body.shank, forward + 0.2 * _unit(sides * [0, 1, 0]))
     joints[:, 0] = pose.hips - drop[:, None] * [0, 0, 1]
     joints[:, [12, 16]], joints[:, [13, 17]], joints[:, [14, 18]] = hips, knees, ankles
     joints[:, [15, 19]] = pose.toes
@@ -175,12 +196,14 @@ def _place_playing_arm(
     body: Body, pose: Pose, chest: np.ndarray, joints: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     shoulder = joints[:, 8]
+    rest = chest @ _ARM_AT_REST
     pole = (chest @ pose.elbow[..., None])[..., 0]
     axis = _unit(pose.axis)
     along = _unit(axis + _unit(pose.blade - shoulder))
     for _ in range(2):  # the wrist's place depends on the forearm's direction and the other way round
         wrist = pose.blade - GRIP_M * axis - body.hand * along
-        elbow, wrist = bend(shoulder, wrist, body.upper_arm, body.forearm, pole, _SHARPEST_ELBOW_RAD)
+        aside = _carry(pole, rest, _unit(wrist - shoulder))
+        elbow, wrist = bend(shoulder, wrist, body.upper_arm, body.forearm, aside, _SHARPEST_ELBOW_RAD)
         forearm = _unit(wrist - elbow)
         axis = _within(_unit(pose.axis), forearm, _WIDEST_WRIST_RAD)
         along = _unit(axis + forearm)
@@ -196,10 +219,11 @@ def _place_playing_arm(
 def _place_free_arm(body: Body, pose: Pose, chest: np.ndarray, joints: np.ndarray) -> None:
     shoulder = joints[:, 4]
     along = _unit(pose.free_hand - shoulder)
-    pole = chest @ [-0.45, 0.5, -0.75]
+    rest, pole = chest @ (_ARM_AT_REST * [1, -1, 1]), chest @ [-0.2, 0.55, -0.8]
     for _ in range(2):
         wrist = pose.free_hand - body.hand * along
-        elbow, wrist = bend(shoulder, wrist, body.upper_arm, body.forearm, pole, _SHARPEST_ELBOW_RAD)
+        aside = _carry(pole, rest, _unit(wrist - shoulder))
+        elbow, wrist = bend(shoulder, wrist, body.upper_arm, body.forearm, aside, _SHARPEST_ELBOW_RAD)
         along = _unit(wrist - elbow)
     hand = wrist + body.hand * along
     across = _unit(np.cross(along, [0.0, 0.0, 1.0]) + 1e-6)
@@ -264,14 +288,20 @@ def trunk_rotation(yaw: np.ndarray, lean: np.ndarray, tilt: np.ndarray) -> np.nd
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
+def _carry(pole: np.ndarray, rest: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Turn the elbow's direction with the arm by the smallest rotation from rest: it never flips."""
+    pole = pole - (pole * rest).sum(-1, keepdims=True) * rest
+    onto = (pole * along).sum(-1, keepdims=True) / (1.02 + (rest * along).sum(-1, keepdims=True))
+    return np.asarray(pole - onto * (rest + along))
+
+
 def _within(direction: np.ndarray, centre: np.ndarray, widest_rad: float) -> np.ndarray:
     cosine = (direction * centre).sum(-1, keepdims=True)
     aside = _unit(direction - cosine * centre)
-    return np.where(
-        cosine < np.cos(widest_rad), np.cos(widest_rad) * centre + np.sin(widest_rad) * aside, direction
-    )
+    widest = np.cos(widest_rad) * centre + np.sin(widest_rad) * aside
+    return np.where(cosine < np.cos(widest_rad), widest, direction)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     length = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
-    return vectors / np.maximum(length, 1e-9)
+    return np.asarray(vectors / np.maximum(length, 1e-9))

@@ -53,6 +53,9 @@ def project(camera: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndar
 def centre_of(camera: np.ndarray) -> np.ndarray:
     """Find where a camera stands, in metres.
 
+    Args:
+        camera: A matrix as :func:`look_at` builds it.
+
     Shape:
         camera ``(3, 4)`` -> ``(3,)``.
     """
@@ -86,7 +89,9 @@ def frame_points(
     return look_at(position, middle, focal_px, place)
 
 
-def draw_shake(rng: np.random.Generator, num_frames: int, fps: float, size: Size, amount: float) -> np.ndarray:
+def draw_shake(
+    rng: np.random.Generator, num_frames: int, fps: float, size: Size, amount: float
+) -> np.ndarray:
     """Draw the small movements of a held camera.
 
     A small turn of the camera moves its picture as a whole; shifts and a roll of the picture stand for it
@@ -106,7 +111,9 @@ def draw_shake(rng: np.random.Generator, num_frames: int, fps: float, size: Size
     hertz = np.array([0.15, 0.4, 1.1, 2.7]) * rng.uniform(0.7, 1.4, (3, 4))
     weights = np.array([1.0, 0.6, 0.3, 0.15]) * rng.normal(0, amount, (3, 4))
     phases = rng.uniform(0, 2 * np.pi, (3, 4))
-    x, y, roll = (np.sin(2 * np.pi * times_s[None] * hertz[:, None] + phases[:, None]) * weights[:, None]).sum(-1)
+    x, y, roll = (
+        np.sin(2 * np.pi * times_s[None] * hertz[:, None] + phases[:, None]) * weights[:, None]
+    ).sum(-1)
     roll = roll / 3
     turn = np.stack([np.cos(roll), -np.sin(roll), np.sin(roll), np.cos(roll)], -1).reshape(-1, 2, 2)
     middle = (np.array(size) - 1) / 2

@@ -16,7 +16,7 @@ from tt_actions.sources.synthetic.table import LENGTH_M, SHIFT, WIDTH_M, darken,
 BLOCK = 64
 """Frames whose outlines are computed at once."""
 
-SMEAR_PX = 1.5
+SMEAR_PX = 2.0
 """What moves farther than this while the shutter is open is drawn several times and averaged."""
 
 BEYOND, OVER_FAR_HALF, NEARER = 0, 1, 2
@@ -165,7 +165,9 @@ def _hang_net(picture: np.ndarray, background: Background, to_picture: np.ndarra
     if not background.net.size:
         return
     net_height, net_width = background.net.shape[:2]
-    to_picture = to_picture @ np.array([[1, 0, background.net_corner[0]], [0, 1, background.net_corner[1]], [0, 0, 1]])
+    to_picture = to_picture @ np.array(
+        [[1, 0, background.net_corner[0]], [0, 1, background.net_corner[1]], [0, 0, 1]]
+    )
     corners = to_picture @ [[0, net_width, 0, net_width], [0, 0, net_height, net_height], [1, 1, 1, 1]]
     left, top = np.maximum(corners.min(1), 0).astype(int).tolist()
     box = picture[top : max(0, int(corners[1].max()) + 1), left : max(0, int(corners[0].max()) + 1)]

@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tt_actions.sources.synthetic.ball import HALF_LENGTH_M, RADIUS_M, Arc, delayed, fly, let_fall, toss
+from tt_actions.sources.synthetic.ball import (
+    HALF_LENGTH_M,
+    RADIUS_M,
+    TABLE_HEIGHT_M,
+    Arc,
+    delayed,
+    fly,
+    let_fall,
+    toss,
+)
 from tt_actions.sources.synthetic.performance import rest_at, to_court
 from tt_actions.sources.synthetic.player import Player
 from tt_actions.sources.synthetic.strokes import Swing, plan_swing
@@ -13,6 +22,7 @@ from tt_actions.sources.synthetic.strokes import Swing, plan_swing
 BALL_ON_PALM_M = np.array([0.0, 0.0, 0.045])
 _HALF_BLADE_M = 0.006
 _FLIGHT_S = {"serve": 0.85, "forehand": 0.58, "backhand": 0.58, "smash": 0.34}
+_LOWEST_M = TABLE_HEIGHT_M + 0.04
 _TRIES = 60
 
 
@@ -62,6 +72,8 @@ def draw_hit(rng: np.random.Generator, players: Sequence[Player], side: int, lab
     release_s = swing.release_s or 0.0
     joints, blade, rotation = rest_at(player, swing, np.array([0.0, release_s]))
     place = blade[0] + swing.side * (RADIUS_M + _HALF_BLADE_M) * rotation[0, :, 2]
+    if place[2] < _LOWEST_M:
+        return draw_hit(rng, players, side, label)
     released = None if swing.release_s is None else to_court(joints[1, 7] + BALL_ON_PALM_M, player, side)
     return Hit(side, label, 0.0, to_court(place, player, side), swing, released)
 
@@ -74,12 +86,17 @@ def _somewhere_behind(rng: np.random.Generator, side: int) -> np.ndarray:
 def link(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc] | None:
     """Find the ball's flight from one hit to the next, beginning at the first one's time.
 
+    Args:
+        rng: Where all chance comes from.
+        hit: The earlier hit.
+        following: The hit that the ball is brought to.
+
     Returns:
         The arcs, or None if the ball can't be brought from there to there.
     """
     other = 1 - 2 * hit.side
     halves = [-other, other] if hit.label == "serve" and following.label != "smash" else [other]
-    wanted_s = 1.1 if following.label == "smash" else _FLIGHT_S[hit.label]
+    wanted_s = 1.4 if following.label == "smash" else _FLIGHT_S[hit.label]
     arcs = fly(rng, hit.place, following.place, halves, wanted_s * rng.uniform(0.85, 1.2))
     return None if arcs is None else delayed(arcs, hit.time_s)
 
@@ -88,6 +105,12 @@ def hit_next(
     rng: np.random.Generator, players: Sequence[Player], hit: Hit, label: str
 ) -> tuple[Hit, list[Arc]] | None:
     """Draw the answer to a hit until the ball can be brought there.
+
+    Args:
+        rng: Where all chance comes from.
+        players: The players who are seen, the near one first.
+        hit: The hit that is answered.
+        label: The answer's class.
 
     Returns:
         The answer and the flight to it, or None if none was found.
@@ -105,6 +128,12 @@ def hit_before(
 ) -> tuple[Hit, list[Arc]] | None:
     """Draw the hit that brings the ball to another one.
 
+    Args:
+        rng: Where all chance comes from.
+        players: The players who are seen, the near one first.
+        hit: Where and when the ball has to be.
+        label: Class of the hit before.
+
     Returns:
         The earlier hit and the flight from it, or None if none was found.
     """
@@ -118,7 +147,12 @@ def hit_before(
 
 
 def pass_by(rng: np.random.Generator, hit: Hit) -> list[Arc]:
-    """Find the flight of a ball that nobody returns, down to the floor; none if it can't clear the net."""
+    """Find the flight of a ball that nobody returns, down to the floor; none if it can't clear the net.
+
+    Args:
+        rng: Where all chance comes from.
+        hit: The last hit.
+    """
     answer = hit_next(rng, (), hit, "forehand")
     if answer is None:
         return []

@@ -100,6 +100,7 @@ SHORTEST_CLIP_S = 2.0
 
 _MARGIN_S = 0.03
 _BALL_OUT_BEFORE_SERVE_S = 0.6
+_BARRIERS_M = 4.5  # from the net
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def _draw_clip(
 
 
 def _draw_feed(rng: np.random.Generator, players: Sequence[Player], hit: Hit) -> _Exchange | None:
-    """Bring the ball to the near player's hit; an opponent who is seen plays it out of the hand if he must."""
-    expected_s = hit.time_s - (1.1 if hit.label == "smash" else 0.6)
+    """Bring the ball to the near player's hit; an opponent plays it out of the hand where there is time."""
+    expected_s = hit.time_s - (1.4 if hit.label == "smash" else 0.6)
     from_hand = len(players) == 2 and expected_s > 0.25
     label = "serve" if from_hand else str(rng.choice(["forehand", "backhand"]))
     before = hit_before(rng, players, hit, label)
@@ -185,7 +186,9 @@ def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s
     if len(players) not in (1, 2):
         raise ValueError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
     if duration_s < SHORTEST_CLIP_S + 1:
-        raise ValueError(f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}.")
+        raise ValueError(
+            f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}."
+        )
     exchanges: list[_Exchange] = []
     now_s = rng.uniform(0.1, 0.9)
     server = 0
@@ -230,7 +233,7 @@ def _move(
 ) -> Motion:
     times_s = np.arange(round(duration_s * FPS)) / FPS
     hits = [hit for exchange in exchanges for hit in exchange.hits]
-    ball = places([arc for exchange in exchanges for arc in exchange.arcs], times_s)
+    ball = _fly(times_s, exchanges)
     relaxed = _relaxed(times_s, exchanges)
     tracks = []
     for side, player in enumerate(players):
@@ -244,6 +247,19 @@ def _move(
             palm = tracks[hit.side].joints[held, 11 if player.left_handed else 7]
             ball[held] = palm + BALL_ON_PALM_M
     return Motion(tuple(tracks), ball.astype(np.float32), _strokes(hits, duration_s))
+
+
+def _fly(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
+    """Place the ball of every exchange; the one before is out of sight once the next is taken out."""
+    ball = np.full((len(times_s), 3), np.nan)
+    for exchange in exchanges:
+        first = exchange.hits[0]
+        begins_s = first.time_s + (first.swing.start_s if first.swing else 0)
+        ball[times_s > begins_s - _BALL_OUT_BEFORE_SERVE_S - 0.1] = np.nan
+        flying = places(exchange.arcs, times_s)
+        seen = np.abs(flying[:, 0]) < _BARRIERS_M
+        ball[seen] = flying[seen]
+    return ball
 
 
 def _held(times_s: np.ndarray, hit: Hit) -> np.ndarray:
@@ -262,7 +278,7 @@ def _relaxed(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
         since_start_s = times_s - first.time_s - (first.swing.start_s if first.swing else -0.5)
         since_end_s = times_s - last.time_s - 0.5
         relaxed -= smooth_step(since_start_s / 0.6 + 2) * (1 - smooth_step(since_end_s / 0.9))
-    return np.clip(relaxed, 0, 1)
+    return np.asarray(np.clip(relaxed, 0, 1))
 
 
 def _strokes(hits: Sequence[Hit], duration_s: float) -> tuple[Stroke, ...]:

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tt_actions.sources.synthetic.body import MIRRORED, Pose, body_of, solve, trunk_rotation
-from tt_actions.sources.synthetic.player import Player
-from tt_actions.sources.synthetic.stance import TOE_HEIGHT_M, feet_at, plan_steps, stand_ready, walk
-from tt_actions.sources.synthetic.strokes import (
+from tt_actions.sources.synthetic.key_poses import (
     AXIS,
     BLADE,
     CHEST_YAW,
@@ -19,8 +17,10 @@ from tt_actions.sources.synthetic.strokes import (
     LEAN,
     NORMAL,
     TILT,
-    Swing,
 )
+from tt_actions.sources.synthetic.player import Player
+from tt_actions.sources.synthetic.stance import TOE_HEIGHT_M, feet_at, plan_steps, stand_ready, walk
+from tt_actions.sources.synthetic.strokes import Swing
 
 _SHORTEST_PAUSE_S = 1.0
 

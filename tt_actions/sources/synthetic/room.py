@@ -13,7 +13,19 @@ FLOOR_TILE_M = 6
 WALL_HEIGHT_M = 7
 WALL_LENGTH_M = 24
 FAR_M = 1000.0
-WORDS = ("TABLE TENNIS", "OPEN", "CHAMPIONSHIP", "CLUB", "SPORT", "FINAL", "CUP", "TEAM", "SPIN", "2024", "TT")
+WORDS = (
+    "TABLE TENNIS",
+    "OPEN",
+    "CHAMPIONSHIP",
+    "CLUB",
+    "SPORT",
+    "FINAL",
+    "CUP",
+    "TEAM",
+    "SPIN",
+    "2024",
+    "TT",
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,10 @@ class Rays:
     def depth_of_plane(self, axis: int, place_m: float) -> np.ndarray:
         """Find the depth at which rays meet the plane where coordinate ``axis`` is ``place_m``.
 
+        Args:
+            axis: 0, 1 or 2: x, y or z.
+            place_m: Where the plane is, in metres.
+
         Returns:
             Metres; :data:`FAR_M` where a ray never does.
 
@@ -60,6 +76,11 @@ class Rays:
 
     def at(self, depth: np.ndarray, axis: int, box: tuple[slice, slice] = np.s_[:, :]) -> np.ndarray:
         """Give a coordinate of the points at some depth, in metres, in a box of the picture.
+
+        Args:
+            depth: Along the camera's axis, in metres.
+            axis: 0, 1 or 2: x, y or z.
+            box: Rows and columns, all by default.
 
         Shape:
             depth ``(H, W)`` -> ``(H, W)``, or the box's.
@@ -83,7 +104,9 @@ def draw_room(rng: np.random.Generator, rays: Rays) -> tuple[np.ndarray, np.ndar
     """
     look = _Paint(rng)
     depth = rays.depth_of_plane(2, 0.0)
-    picture = _floor(look, rays, depth)
+    picture = np.zeros((*depth.shape, 3), np.uint8)
+    horizon = int(np.argmax(depth[:, 0] < FAR_M))
+    picture[horizon:] = _floor(look, rays, depth, np.s_[horizon:, :])
     texture = look.wall()
     for axis, side in ((0, -1), (0, 1), (1, -1), (1, 1)):
         away_m = max((5.5, 4.0)[axis], abs(rays.origin[axis]) + 0.5) + rng.uniform(0, 3)
@@ -107,8 +130,8 @@ def _sample(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return cv2.remap(texture, *bounded, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def _floor(look: "_Paint", rays: Rays, depth: np.ndarray) -> np.ndarray:
-    x, y = rays.at(depth, 0), rays.at(depth, 1)
+def _floor(look: "_Paint", rays: Rays, depth: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+    x, y = rays.at(depth, 0, box), rays.at(depth, 1, box)
     seen = _sample(look.floor(), x * FLOOR_PX_M, y * FLOOR_PX_M)
     if look.rng.random() < 0.5:
         outside = (np.abs(x) > look.rng.uniform(4, 7)) | (np.abs(y) > look.rng.uniform(2.6, 3.5))
@@ -125,7 +148,9 @@ class _Paint:
         self.rng = rng
         self.base = self.colour(90, 225, 0.3)
         self.board = self.colour(20, 190, 1.0)
-        self.style = rng.choice(["plain", "panels", "bricks", "curtain", "stands"], p=[0.25, 0.2, 0.2, 0.15, 0.2])
+        self.style = rng.choice(
+            ["plain", "panels", "bricks", "curtain", "stands"], p=[0.25, 0.2, 0.2, 0.15, 0.2]
+        )
         self.boarded = rng.random() < 0.6
 
     def colour(self, low: int, high: int, vivid: float) -> np.ndarray:
@@ -172,7 +197,9 @@ class _Paint:
         return cv2.GaussianBlur(_to_bytes(texture), (0, 0), self.rng.uniform(0.6, 2.2))
 
     def _plain(self, texture: np.ndarray) -> None:
-        texture[-int(self.rng.uniform(1.0, 2.4) * WALL_PX_M) :] *= self.colour(150, 255, 0.6).astype(np.float32) / 255
+        texture[-int(self.rng.uniform(1.0, 2.4) * WALL_PX_M) :] *= (
+            self.colour(150, 255, 0.6).astype(np.float32) / 255
+        )
 
     def _panels(self, texture: np.ndarray) -> None:
         step = int(self.rng.uniform(0.5, 1.6) * WALL_PX_M)
@@ -196,13 +223,17 @@ class _Paint:
         for row in range(len(texture) // 3, len(texture) - 20, 22):
             for x in places[self.rng.random(len(places)) < 0.8].tolist():
                 at = (x + int(self.rng.integers(-3, 4)), row + int(self.rng.integers(-3, 4)))
-                cv2.ellipse(texture, (at[0], at[1] + 12), (7, 9), 0, 0, 360, self.colour(30, 190, 0.8).tolist(), -1)
-                cv2.circle(texture, at, 4, (np.array([200, 155, 125]) * self.rng.uniform(0.4, 0.95)).tolist(), -1)
+                cv2.ellipse(
+                    texture, (at[0], at[1] + 12), (7, 9), 0, 0, 360, self.colour(30, 190, 0.8).tolist(), -1
+                )
+                cv2.circle(
+                    texture, at, 4, (np.array([200, 155, 125]) * self.rng.uniform(0.4, 0.95)).tolist(), -1
+                )
 
     def _banner(self, texture: np.ndarray) -> None:
         height, width = (self.rng.uniform([0.4, 0.6], [1.4, 3.5]) * WALL_PX_M).astype(int).tolist()
         left = int(self.rng.integers(0, texture.shape[1] - width))
-        top = int(self.rng.integers(2 * WALL_PX_M, 5.2 * WALL_PX_M))
+        top = int(self.rng.integers(2 * WALL_PX_M, 5 * WALL_PX_M))
         self._sign(texture, left, top, width, height, self.colour(20, 240, 1.0))
 
     def _boards(self, texture: np.ndarray) -> None:
@@ -227,4 +258,5 @@ class _Paint:
 
 
 def _to_bytes(texture: np.ndarray) -> np.ndarray:
-    return np.clip(texture, 0, 255).astype(np.uint8)
+    bounded: np.ndarray = np.clip(texture, 0, 255)
+    return bounded.astype(np.uint8)

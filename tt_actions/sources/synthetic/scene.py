@@ -47,7 +47,7 @@ class World:
     brightness: Range = (0.8, 1.2)
     warmth: Range = (-0.16, 0.2)
     vignette: Range = (0.0, 0.35)
-    softness_px: Range = (0.0, 0.6)
+    softness_px: Range = (0.0, 0.5)
     noise: Range = (0.5, 4.5)
     crf: Range = (19.0, 29.0)
 
@@ -72,12 +72,16 @@ class Light:
     vignette: float
 
     def tint(self, rgb: np.ndarray) -> np.ndarray:
-        """Light colours of [0, 255].
+        """Light colours.
+
+        Args:
+            rgb: In [0, 255].
 
         Shape:
             ``(..., 3)`` -> ``(..., 3)``.
         """
-        return np.clip(rgb * self.gains, 0, 255)
+        lit: np.ndarray = np.clip(rgb * self.gains, 0, 255)
+        return lit
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def draw_scene(rng: np.random.Generator, motion: Motion, wide: bool, size: Size,
 
 
 def _frame_player(rng: np.random.Generator, motion: Motion, size: Size, world: World) -> np.ndarray:
-    joints = motion.tracks[0].joints.astype(float)
+    joints, racket = motion.tracks[0].joints.astype(float), motion.tracks[0].racket_position[:, None]
     azimuth = np.deg2rad(rng.uniform(*world.azimuth_deg)) * rng.choice([-1, 1])
     distance_m = rng.uniform(*world.distance_m)
     if len(motion.tracks) > 1 and np.cos(azimuth) > 0:
@@ -151,7 +155,8 @@ def _frame_player(rng: np.random.Generator, motion: Motion, size: Size, world: W
     foot = joints[:, 0, :2].mean(0)
     stand = foot + distance_m * np.array([np.cos(azimuth), np.sin(azimuth)])
     position = np.array([*stand, max(rng.uniform(*world.height_m), 1.25 if np.cos(azimuth) > 0.4 else 0)])
-    return frame_points(rng, position, joints, size, rng.uniform(*world.fill), axis=1)
+    kept = np.concatenate([joints, racket], 1)
+    return frame_points(rng, position, kept, size, rng.uniform(*world.fill), axis=1)
 
 
 def _frame_table(rng: np.random.Generator, size: Size) -> np.ndarray:

@@ -71,6 +71,11 @@ def draw_shapes(scene: Scene, motion: Motion, frames: slice, num_shades: int) ->
 def cast_shadows(scene: Scene, motion: Motion, frames: slice) -> np.ndarray:
     """Find the outlines of the players' shadows on the floor.
 
+    Args:
+        scene: How it is filmed.
+        motion: What moves.
+        frames: Which frames.
+
     Shape:
         ``(T, P, N, 2)``, pixels.
     """
@@ -130,7 +135,10 @@ class _View:
     def racket(self, track: Track, owner: int) -> list[Shapes]:
         """Outline a handle and a blade, its wooden edge and the rubber that is seen."""
         poses = [
-            (shifted(track.racket_position, lag)[self.frames], shifted(track.racket_rotation, lag)[self.frames])
+            (
+                shifted(track.racket_position, lag)[self.frames],
+                shifted(track.racket_rotation, lag)[self.frames],
+            )
             for lag in self.lags
         ]
         handle = [np.stack([at - 0.06 * turn[..., 0], at - 0.17 * turn[..., 0]], 1) for at, turn in poses]
@@ -147,13 +155,20 @@ class _View:
         sizes = np.concatenate([[1.0], np.linspace(0.93, 0.45, len(self.shade) - 1)])[:, None, None]
         seen = [project(self.camera, points) for points in edge]
         centre = [pixels.mean(1, keepdims=True)[:, None] for pixels, _ in seen]
-        outlines = [mid + sizes * (pixels[:, None] - mid) for mid, (pixels, _) in zip(centre, seen, strict=True)]
+        outlines = [
+            mid + sizes * (pixels[:, None] - mid) for mid, (pixels, _) in zip(centre, seen, strict=True)
+        ]
         blade = self._shapes(outlines, colours, middle, seen[0][1], 0.0, owner)
         return [self._part(handle, np.array([0.014, 0.015]), track.player.grip, 0.0, owner), blade]
 
     def ball(self, places: np.ndarray) -> Shapes:
-        """Outline the ball, never smaller than can be seen."""
-        ends = [shifted(places, lag)[self.frames][:, None] for lag in self.lags]
+        """Outline the ball, never smaller than can be seen; out of play it is put behind the camera."""
+        behind = centre_of(self.scene.still) - self.scene.still[2, :3]
+        ends = []
+        for lag in self.lags:
+            moved = shifted(places, lag)
+            moved = np.where(np.isnan(moved), places, moved)
+            ends.append(np.where(np.isnan(moved), behind, moved)[self.frames][:, None])
         _, depth = project(self.camera, ends[0])
         radii = np.maximum(BALL_RADIUS_M, 0.9 * depth / self.focal_px)
         return self._part(ends, radii, _BALL, 0.0, -1)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tt_actions.sources.synthetic.player import Player
-from tt_actions.sources.synthetic.strokes import (
+from tt_actions.sources.synthetic.key_poses import (
     AXIS,
     BLADE,
     ELBOW,
@@ -17,18 +16,13 @@ from tt_actions.sources.synthetic.strokes import (
     LEAN,
     NORMAL,
     NUM_CHANNELS,
+    READY,
+    RELAXED,
     STANDARD_HEIGHT_M,
     TILT,
-    Swing,
-    home_of,
-    key_pose,
-    smooth_step,
 )
-
-_READY = key_pose((.50, -.07, .92), (.83, .50, .25), (-.49, .86, -.11), (-.20, -.55, -.80), (.43, .26, .99),
-                  (-.05, .00, .87), (0, 0, 29, 0), (.1, .1))  # fmt: skip
-_RELAXED = key_pose((.32, -.24, .82), (.90, .21, -.37), (-.19, .98, .10), (-.40, -.40, -.85), (.22, .27, .90),
-                    (-.02, .00, .94), (0, 0, 9, 0))  # fmt: skip
+from tt_actions.sources.synthetic.player import Player
+from tt_actions.sources.synthetic.strokes import Swing, home_of, smooth_step
 
 # What a gesture moves away from the stance: channels and where to.
 _GESTURES: tuple[tuple[tuple[slice, tuple[float, float, float]], ...], ...] = (
@@ -38,7 +32,7 @@ _GESTURES: tuple[tuple[tuple[slice, tuple[float, float, float]], ...], ...] = (
     ((BLADE, (0.36, 0.02, 1.18)), (AXIS, (0.2, 0.5, 0.8)), (NORMAL, (-0.9, 0.0, 0.2))),  # looks at the rubber
     ((BLADE, (0.42, 0.06, 1.06)), (AXIS, (0.7, 0.6, 0.2)), (FREE_HAND, (0.46, 0.10, 1.02))),  # wipes it
     ((BLADE, (0.34, -0.36, 0.94)), (AXIS, (0.7, -0.3, 0.1)), (NORMAL, (0.3, 0.8, 0.1))),  # loosens the arm
-    ((NORMAL, (0.3, -0.5, 0.8)), (AXIS, (0.9, 0.1, 0.3))),  # turns the racket
+    ((NORMAL, (0.5, 0.4, 0.75)), (AXIS, (0.9, 0.1, 0.3))),  # turns the racket
 )
 
 # Size of the sway of each channel, in metres, radians or parts of a direction.
@@ -53,14 +47,17 @@ TOE_HEIGHT_M = 0.03
 def smooth_noise(rng: np.random.Generator, times_s: np.ndarray, num_channels: int) -> np.ndarray:
     """Draw smooth random signals of unit variance, slower than 1.5 Hz.
 
+    Args:
+        rng: Where all chance comes from.
+        times_s: The moments, in seconds.
+        num_channels: Number of independent signals.
+
     Shape:
         ``(T,)`` -> ``(T, num_channels)``.
     """
     waves_hz = rng.uniform(0.15, 1.5, (3, num_channels))
     phases = rng.uniform(0, 2 * np.pi, (3, num_channels))
-    return np.asarray(
-        np.sin(2 * np.pi * waves_hz * times_s[:, None, None] + phases).sum(1) * np.sqrt(2 / 3)
-    )
+    return np.asarray(np.sin(2 * np.pi * waves_hz * times_s[:, None, None] + phases).sum(1) * np.sqrt(2 / 3))
 
 
 def stand_ready(
@@ -84,7 +81,7 @@ def stand_ready(
     """
     scale = player.height_m / STANDARD_HEIGHT_M
     ease = relaxed[:, None]
-    channels = (1 - ease) * _READY + ease * _RELAXED
+    channels = np.asarray((1 - ease) * READY + ease * RELAXED)
     for start_s, end_s in free_s:
         _add_gestures(rng, channels, times_s, start_s, end_s)
     for points in (BLADE, FREE_HAND, HIPS):
@@ -215,7 +212,7 @@ def plan_steps(
         stands = [Stand(-np.inf, 1.0, swings[0][1].centre, swings[0][1].feet_yaw)]
     now_s = 0.0
     for contact_s, swing in swings:
-        arrives_s = contact_s + swing.times_s[0] + (0.3 * -swing.times_s[0] if swing.release_s is None else 0)
+        arrives_s = contact_s + 0.8 * swing.taken_over_s
         lasts_s = min(rng.uniform(0.34, 0.46), arrives_s - contact_s - swing.start_s)
         _shuffle(rng, player, stands, now_s, arrives_s - lasts_s)
         stands.append(Stand(arrives_s, lasts_s, swing.centre, swing.feet_yaw))
@@ -227,7 +224,9 @@ def plan_steps(
     return stands
 
 
-def _shuffle(rng: np.random.Generator, player: Player, stands: list[Stand], now_s: float, end_s: float) -> None:
+def _shuffle(
+    rng: np.random.Generator, player: Player, stands: list[Stand], now_s: float, end_s: float
+) -> None:
     while (now_s := now_s + rng.exponential(0.9 / player.restlessness) + 0.3) < end_s:
         last = stands[-1]
         home = home_of(player)

@@ -16,13 +16,22 @@ SHIFT = 4
 
 
 def fixed_point(pixels: np.ndarray) -> np.ndarray:
-    """Turn pixels into OpenCV's whole numbers of 1/16 pixel; a NaN becomes 0."""
-    near = np.clip(np.nan_to_num(pixels), -8000, 8000)
-    return np.round(near * (1 << SHIFT)).astype(np.int32)
+    """Turn pixels into OpenCV's whole numbers of 1/16 pixel.
+
+    Args:
+        pixels: Coordinates of any shape; those far outside of any picture are brought nearer.
+    """
+    fixed: np.ndarray = np.rint(np.clip(pixels, -8000, 8000) * (1 << SHIFT)).astype(np.int32)
+    return fixed
 
 
 def rectangle(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> np.ndarray:
     """Give the corners of a rectangle along the axes, in order; one of the three ranges has no extent.
+
+    Args:
+        x: Range along the table in metres.
+        y: Range across the table in metres.
+        z: Range of height in metres.
 
     Shape:
         ``(4, 3)``.
@@ -180,5 +189,7 @@ def draw_net(camera: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     fill(net, camera, rectangle((0, 0), (-reach, reach), (TOP_M, top)), (40, 40, 40, 120))
     fill(net, camera, rectangle((0, 0), (-reach, reach), (top - 0.015, top)), (236, 236, 236, 250))
     for y in (-reach, reach):
-        fill(net, camera, rectangle((0, 0), (y - 0.012, y + 0.012), (TOP_M - 0.06, top)), (50, 50, 50, 255))
+        for x_m, y_m in ((0.012, 0.0), (0.0, 0.012)):
+            post = rectangle((-x_m, x_m), (y - y_m, y + y_m), (TOP_M - 0.06, top))
+            fill(net, camera, post, (50, 50, 50, 255))
     return net

@@ -1,0 +1,54 @@
+import pytest
+
+from tt_actions.clips import ClipRecord
+from tt_actions.sources.folders import FolderSource
+from tt_actions.sources.manifest import ManifestSource
+from tt_actions.sources.user_clips import UserClips
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    path = tmp_path / "clips.csv"
+    path.write_text("path,label,group,split\na.mp4,serve,anna,train\nb.mp4,smash,bert,test\n")
+    return path
+
+
+def test_rows_become_clips(manifest):
+    assert ManifestSource(manifest).records() == [
+        ClipRecord(manifest.parent / "a.mp4", "serve", group="anna", split="train"),
+        ClipRecord(manifest.parent / "b.mp4", "smash", group="bert", split="test"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path\na.mp4\nb.mp4\n", "Expected a label for every clip"),
+        ("path,label\na.mp4,serve\nb.mp4,serve\n", "two classes"),
+        ("path,label\na.mp4,serve\na.mp4,smash\n", "is there twice"),
+    ],
+)
+def test_a_manifest_that_cannot_be_learnt_from_is_refused(manifest, content, message):
+    manifest.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        ManifestSource(manifest).records()
+
+
+def test_user_clips_are_a_manifest_or_a_folder(manifest, tmp_path):
+    assert UserClips(manifest).records() == ManifestSource(manifest).records()
+    for name in ("serve/p1.mp4", "smash/p2.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    assert UserClips(tmp_path, r"p\d").records() == FolderSource(tmp_path, r"p\d").records()
+
+
+def test_user_clips_that_are_missing_are_named_for_what_they_look_like(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file '.*gone\.csv'"):
+        UserClips(tmp_path / "gone.csv").records()
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*gone'"):
+        UserClips(tmp_path / "gone").records()
+
+
+def test_a_group_pattern_with_a_manifest_is_refused(manifest):
+    with pytest.raises(ValueError, match="Fill its `group` column"):
+        UserClips(manifest, "p")

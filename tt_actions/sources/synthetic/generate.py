@@ -1,0 +1,283 @@
+"""A data set of synthetic strokes on disk: videos, and beside each one what is true of it."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tt_actions.classes import STROKES
+from tt_actions.clips import ClipRecord, write_manifest
+from tt_actions.files import write_atomically
+from tt_actions.sources.synthetic.camera import Size, project
+from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
+from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
+from tt_actions.sources.synthetic.player import Player, draw_player
+from tt_actions.sources.synthetic.scene import Scene, World, draw_scene
+from tt_actions.video import write_video
+
+EDITION = 1
+"""Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
+
+WORLD = World()
+_PLAYERS, _CLIPS, _RALLIES = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a data set is made with; each file follows from this and its own number alone.
+
+    Args:
+        num_clips: Number of clips.
+        num_players: Number of players.
+        seed: Of everything.
+        size: Width and height of the pictures.
+        num_rallies: Number of rallies.
+        rally_s: Length of a rally in seconds.
+        depth: Whether depth maps are kept.
+        silhouettes: Whether silhouettes are kept.
+        world: What scenes are drawn from.
+        edition: Of the drawing.
+
+    Raises:
+        ValueError: If a number or the size is out of its range.
+    """
+
+    num_clips: int
+    num_players: int
+    seed: int
+    size: Size
+    num_rallies: int
+    rally_s: float
+    depth: bool
+    silhouettes: bool
+    world: World
+    edition: int = EDITION
+
+    def __post_init__(self) -> None:
+        for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
+        width, height = self.size
+        if not (160 <= width <= 1280 and 120 <= height <= 720) or width % 2 or height % 2:
+            raise ValueError(
+                f"Expected `size` to be even numbers from 160x120 to 1280x720, but got {width}x{height}."
+            )
+
+    def rng(self, stream: int, index: int) -> np.random.Generator:
+        """Give the source of chance of one player, clip or rally.
+
+        Args:
+            stream: Which of these it is.
+            index: Its number.
+        """
+        return np.random.default_rng([self.seed, stream, index])
+
+    def player(self, index: int) -> Player:
+        """Draw one of the players.
+
+        Args:
+            index: The player's number.
+        """
+        return draw_player(self.rng(_PLAYERS, index), f"player_{index:02d}")
+
+    def clip(self, index: int) -> tuple[str, int]:
+        """Give a clip's class and its player's number, both in turn: every player plays every class.
+
+        Args:
+            index: The clip's number.
+        """
+        return STROKES[index % len(STROKES)], index // len(STROKES) % self.num_players
+
+
+def synthesize(
+    out: Path,
+    num_clips: int = 565,
+    num_players: int = 40,
+    seed: int = 0,
+    size: Size = (320, 240),
+    num_rallies: int = 0,
+    rally_s: float = 60.0,
+    depth: bool = False,
+    silhouettes: bool = False,
+    num_workers: int | None = None,
+    world: World = WORLD,
+) -> None:
+    """Make what is missing of a data set of synthetic strokes.
+
+    Beside every ``.mp4`` stands an ``.npz`` with ``label``, ``player``, ``left_handed``, ``fps``,
+    ``frame_labels`` (T,) (indices in serve, forehand, backhand, smash, idle), ``joints_3d`` (T, 25, 3) in
+    metres, ``joints_2d`` (T, 25, 2) in pixels, ``racket_position`` (T, 3), ``racket_rotation`` (T, 3, 3),
+    the same of the opponent, if there is one, with ``opponent_`` before the name, ``ball`` (T, 3), NaN while
+    out of play, ``camera`` (T, 3, 4), the strokes in order as ``stroke_label``, ``stroke_player`` (0 or, for
+    the opponent, 1), ``stroke_start_s``, ``stroke_contact_s`` and ``stroke_end_s``, and on request ``depth``
+    (T, H, W), float16 metres, and ``silhouettes`` (T, H, W), bool, of the player with the racket.
+    A rally has no ``label``.
+
+    Args:
+        out: Folder for ``clips/<label>/``, ``rallies/`` and ``manifest.csv``, which lists the clips, with the
+            player as group; it is written last.
+        num_clips: Number of clips, the classes in turn.
+        num_players: Number of players.
+        seed: Of everything.
+        size: Width and height of the pictures.
+        num_rallies: Number of rallies.
+        rally_s: Length of a rally in seconds.
+        depth: Whether to keep depth maps.
+        silhouettes: Whether to keep silhouettes.
+        num_workers: Number of processes, or None for one a core.
+        world: What scenes are drawn from.
+
+    Raises:
+        ValueError: If a setting is out of its range, or the folder was made with other settings.
+    """
+    settings = Settings(
+        num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world
+    )  # fmt: skip
+    _claim(out, settings)
+    tasks: list[Callable[[], None]] = [
+        partial(_make_clip, settings, out, i)
+        for i in range(num_clips)
+        if not _is_done(_clip_path(settings, out, i))
+    ]
+    tasks += [
+        partial(_make_rally, settings, out, i)
+        for i in range(num_rallies)
+        if not _is_done(_rally_path(out, i))
+    ]
+    if tasks:
+        _run(tasks, num_workers or os.cpu_count() or 1)
+    manifest = out / "manifest.csv"
+    if num_clips and (tasks or not manifest.exists()):
+        write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
+
+
+def _claim(out: Path, settings: Settings) -> None:
+    """Write what the folder is made with, or check that it is the same."""
+    path = out / "settings.json"
+    new = json.dumps(asdict(settings), indent=2)
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path) as temporary:
+            temporary.write_text(new, encoding="utf-8")
+    wanted, found = json.loads(new), json.loads(path.read_text(encoding="utf-8"))
+    if wanted != found:
+        names = [name for name in wanted if found.get(name) != wanted[name]]
+        told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
+        raise ValueError(
+            f"Expected '{out}' to be made with the same settings, but it was made with {told}. "
+            "Remove the folder or choose another."
+        )
+
+
+def _run(tasks: list[Callable[[], None]], num_workers: int) -> None:
+    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(*columns))
+        done: Iterable[None] = map(_call, tasks)
+        if num_workers > 1 and len(tasks) > 1:
+            pool = ProcessPoolExecutor(
+                min(num_workers, len(tasks)),
+                get_context("spawn"),
+                initializer=cv2.setNumThreads,
+                initargs=(1,),
+            )
+            stack.enter_context(pool)
+            done = pool.map(_call, tasks)
+        for _ in progress.track(done, total=len(tasks)):
+            pass
+
+
+def _call(task: Callable[[], None]) -> None:
+    task()
+
+
+def _clip_path(settings: Settings, out: Path, index: int) -> Path:
+    label, player = settings.clip(index)
+    return out / "clips" / label / f"{label}_{index:04d}_player_{player:02d}.mp4"
+
+
+def _rally_path(out: Path, index: int) -> Path:
+    return out / "rallies" / f"rally_{index:03d}.mp4"
+
+
+def _is_done(path: Path) -> bool:
+    return path.exists() and path.with_suffix(".npz").exists()
+
+
+def _record(settings: Settings, out: Path, index: int) -> ClipRecord:
+    label, player = settings.clip(index)
+    return ClipRecord(_clip_path(settings, out, index), label, group=settings.player(player).name)
+
+
+def _make_clip(settings: Settings, out: Path, index: int) -> None:
+    path = _clip_path(settings, out, index)
+    label, number = settings.clip(index)
+    world, rng = settings.world, settings.rng(_CLIPS, index)
+    wide = bool(rng.random() < world.wide_share)
+    # The opponent is nobody's group: a stranger, so that no player is seen on two sides of a split.
+    opponent = draw_player(rng, "opponent") if wide or rng.random() < world.opponent_share else None
+    motion = clip_motion(rng, settings.player(number), label, rng.uniform(*world.clip_s), opponent)
+    scene = draw_scene(rng, motion, wide, settings.size, world)
+    _write(path, settings, scene, motion, {"label": np.array(label)})
+
+
+def _make_rally(settings: Settings, out: Path, index: int) -> None:
+    world, rng = settings.world, settings.rng(_RALLIES, index)
+    wide = bool(rng.random() < world.rally_wide_share)
+    alone = not wide and rng.random() > world.opponent_share
+    numbers = rng.choice(settings.num_players, 1 if alone else 2, replace=False).tolist()
+    motion = rally_motion(rng, [settings.player(number) for number in numbers], settings.rally_s)
+    scene = draw_scene(rng, motion, wide, settings.size, world)
+    _write(_rally_path(out, index), settings, scene, motion, {})
+
+
+def _write(
+    path: Path, settings: Settings, scene: Scene, motion: Motion, known: dict[str, np.ndarray]
+) -> None:
+    if _is_done(path):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known |= _truth(scene, motion)
+    if settings.depth or settings.silhouettes:
+        depth, silhouettes = zip(*draw_truth(scene, motion), strict=True)
+        known |= {"depth": np.stack(depth).astype(np.float16)} if settings.depth else {}
+        known |= {"silhouettes": np.stack(silhouettes)} if settings.silhouettes else {}
+    with write_atomically(path.with_suffix(".npz")) as temporary:
+        np.savez_compressed(temporary, **known)  # type: ignore[arg-type]
+    write_video(path, draw_pictures(scene, motion), FPS, scene.crf)
+
+
+def _truth(scene: Scene, motion: Motion) -> dict[str, np.ndarray]:
+    camera, strokes = scene.camera, motion.strokes
+    player = motion.tracks[0].player
+    known = {
+        "player": np.array(player.name),
+        "left_handed": np.array(player.left_handed),
+        "fps": np.array(FPS),
+        "camera": camera,
+        "ball": motion.ball,
+        "stroke_label": np.array([stroke.label for stroke in strokes]),
+        "stroke_player": np.array([stroke.player for stroke in strokes]),
+        "stroke_start_s": np.array([stroke.start_s for stroke in strokes]),
+        "stroke_contact_s": np.array([stroke.contact_s for stroke in strokes]),
+        "stroke_end_s": np.array([stroke.end_s for stroke in strokes]),
+    }
+    for index, track in enumerate(motion.tracks):
+        before = "opponent_" if index else ""
+        known |= {
+            f"{before}frame_labels": motion.frame_labels(index),
+            f"{before}joints_3d": track.joints,
+            f"{before}joints_2d": project(camera, track.joints)[0].astype(np.float32),
+            f"{before}racket_position": track.racket_position,
+            f"{before}racket_rotation": track.racket_rotation,
+        }
+    return known

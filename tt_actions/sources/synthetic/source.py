@@ -1,0 +1,51 @@
+"""The data set that draws itself: what everything runs on where there is no other."""
+
+from pathlib import Path
+
+from tt_actions.clips import ClipRecord, read_manifest
+from tt_actions.sources.base import ClipSource
+from tt_actions.sources.synthetic.generate import synthesize
+
+
+class SyntheticStrokes(ClipSource):
+    """Drawn clips of serve, forehand, backhand and smash, made where they are absent.
+
+    The group of a clip is its player.
+
+    Args:
+        out: The folder that holds them.
+        clips: Number of clips.
+        players: Number of players.
+        seed: Of everything.
+        size: Width and height of the pictures in pixels.
+    """
+
+    def __init__(
+        self,
+        out: Path = Path("data/synthetic"),
+        clips: int = 565,
+        players: int = 40,
+        seed: int = 0,
+        size: tuple[int, int] = (320, 240),
+    ) -> None:
+        self.out = out
+        self.clips = clips
+        self.players = players
+        self.seed = seed
+        self.size = size
+
+    def prepare(self) -> None:
+        """Draw the clips that are missing.
+
+        Raises:
+            ValueError: If a setting is out of its range, or the folder was made with other settings.
+        """
+        synthesize(self.out, self.clips, self.players, self.seed, self.size)
+
+    def records(self) -> list[ClipRecord]:
+        """List the clips in the order of their numbers.
+
+        Raises:
+            FileNotFoundError: If they have not been drawn; ``prepare`` does so.
+        """
+        return read_manifest(self.out / "manifest.csv")
