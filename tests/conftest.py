@@ -1,31 +1,78 @@
-"""The clips and the helpers that several test files use."""
+"""The clips, the training and the processes that several test files use."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.sources.synthetic.scene import World
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-
-os.environ["WANDB_MODE"] = "disabled"  # for the processes that are started too; the tests of tracking choose their own
+os.environ["WANDB_MODE"] = "disabled"  # in started processes too; the tests of tracking set their own
 
 
 @pytest.fixture(scope="session")
-def strokes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A manifest of 24 drawn clips, six players by four strokes."""
+def strokes(tmp_path_factory):
+    """The manifest of 24 drawn clips: six players by four strokes."""
     out = tmp_path_factory.mktemp("strokes")
-    world = World(clip_s=(2.0, 2.1), wide_share=0.0, opponent_share=0.0)
-    synthesize(out, 24, 6, size=(160, 120), num_workers=2, world=world)
+    synthesize(out, 24, 6, size=(160, 120), num_workers=2)
     return out / "manifest.csv"
 
 
 @pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache_dir(tmp_path_factory):
+    """One folder of decoded frames for all tests."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def tiny(strokes, cache_dir):
+    """Options of a training on the drawn clips that takes about a second."""
+    options = {
+        "config": Path(__file__).parents[1] / "experiments" / "clips.yaml",
+        "experiment": "tiny",
+        "data.source.path": strokes,
+        "data.cache_dir": cache_dir,
+        "data.preprocessing.size": [16, 16],
+        "data.preprocessing.num_frames": 4,
+        "data.batch_size": 3,
+        "model.network.channels": [4, 4, 4],
+        "model.network.feature_size": 16,
+        "model.network.hidden_size": 16,
+        "trainer.max_epochs": 6,
+        "trainer.accelerator": "cpu",
+        "trainer.enable_model_summary": False,
+    }
+    return [word for key, value in options.items() for word in (f"--{key}", str(value))]
+
+
+@pytest.fixture(scope="session")
+def trained(tiny, tmp_path_factory):
+    """The run directory of a training that nothing disturbed."""
+    runs = tmp_path_factory.mktemp("runs")
+    main(["train", *tiny, "--runs", str(runs)])
+    return runs / "tiny" / "version_0"
+
+
+@pytest.fixture
+def start():
+    """Start the command line as a process of its own; it is ended with the test."""
+    processes = []
+
+    def start_process(*args, **environment):
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "tt_actions.main", *map(str, args)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | environment,
+        )
+        processes.append(process)
+        return process
+
+    yield start_process
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -3,6 +3,8 @@
 import av
 import numpy as np
 
+from tt_actions.video import write_video
+
 SUFFIXES = [".mp4", ".mov", ".mkv", ".avi", ".ts"]
 
 
@@ -38,3 +40,11 @@ def encode(path, stamps, time_base, *, rate=25, container_format=None, **options
 def decode_plainly(path):
     with av.open(str(path)) as container:
         yield from container.decode(video=0)
+
+
+def draw_all(folder):
+    """Write forty pictures at 20 fps in every container."""
+    files = {suffix: folder / f"drawn{suffix}" for suffix in SUFFIXES}
+    for path in files.values():
+        write_video(path, [picture(i) for i in range(40)], fps=20)
+    return files

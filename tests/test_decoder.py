@@ -7,12 +7,17 @@ import av
 import cv2
 import numpy as np
 import pytest
-from drawn_video import SUFFIXES, decode_plainly, encode, number, numbers, picture
+from drawn_video import SUFFIXES, decode_plainly, draw_all, encode, number, numbers, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tt_actions.decoder import VideoError, VideoWarning, open_decoder
 from tt_actions.video import probe, read_frames
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return draw_all(tmp_path_factory.mktemp("drawn"))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from drawn_video import SUFFIXES, decode_plainly, numbers, picture
+from drawn_video import SUFFIXES, decode_plainly, draw_all, numbers, picture
 
 from tt_actions.video import (
     FrameSpec,
@@ -25,6 +25,11 @@ REAL_FILES = sorted(
     for path in (REAL / folder).rglob("*")
     if path.suffix in {".mp4", ".mov", ".avi"}
 )
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return draw_all(tmp_path_factory.mktemp("drawn"))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -21,6 +21,7 @@ from tt_actions.runs import (
     RunCSVLogger,
     Tracker,
     WandbOptions,
+    WholeCheckpoints,
     checkpoint_step,
     create_run_dir,
 )
@@ -39,6 +40,7 @@ for _message in (
     r".*does not have many workers",  # none is right on a CPU: see `default_num_workers`
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"``instantiate_classes`` was deprecated",  # Lightning 2.6 on jsonargparse 4.49
+    r"\s*Dump of a value that does not round-trip",  # the tuples of a checkpoint's preprocessing
 ):
     warnings.filterwarnings("ignore", _message)
 
@@ -66,7 +68,7 @@ class ActionCLI(LightningCLI):
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
         keep_freed_memory()
         self.resume = resume
-        options: dict[str, Any] = {"parser_mode": "omegaconf+"}
+        options: dict[str, Any] = {"parser_mode": "omegaconf+", "allow_abbrev": False}
         super().__init__(
             StrokeRecognizer,
             ClipDataModule,
@@ -110,9 +112,23 @@ class ActionCLI(LightningCLI):
         Args:
             parser: The parser of all subcommands.
             args: The words.
+
+        Raises:
+            ValueError: If a checkpoint is to be measured and none is given.
         """
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
+        command = self.config.subcommand
+        if command in ("validate", "test", "predict") and not self.config[command].ckpt_path:
+            raise ValueError(
+                f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
+                "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
+            )
+
+    def _parse_ckpt_path(self) -> None:
+        """Take the model's arguments from the checkpoint, but not over those that a resumed run is given."""
+        if not self.resume:
+            super()._parse_ckpt_path()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the trainer with the run's directory, loggers and callbacks.
@@ -132,7 +148,9 @@ class ActionCLI(LightningCLI):
             step = checkpoint_step(Path(config.ckpt_path))
         loggers: list[Any] = [RunCSVLogger(run_dir, step)]
         options = WandbOptions(**config.wandb.as_dict())
-        if options.resolved_mode() != "disabled":
+        if not options.is_disabled:
             loggers.append(Tracker(options, run_dir, config.experiment))
         kwargs.setdefault("enable_progress_bar", sys.stdout.isatty())
+        if not config.trainer.plugins:
+            kwargs["plugins"] = [WholeCheckpoints()]
         return super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)

@@ -202,8 +202,10 @@ class Decoder:
     def _ends_early(self) -> bool:
         if self.container.format.name == "mpegts":
             return all(self.container.size % packet for packet in _TS_PACKETS)
+        if _matroska_bytes(self.path) > self.container.size:
+            return True
         missing_s = (self.promised_s or 0) - max(self._reached_s, self.end_s)
-        return missing_s > 1.5 * self.frame_s
+        return missing_s > 0.9 * self.frame_s
 
     def frames_between(self, start_s: float, end_s: float) -> TimedFrames:
         """Yield the frames whose display starts in [start_s, end_s).
@@ -315,8 +317,8 @@ class Decoder:
     def _packets(self) -> Iterator["av.Packet[Any] | None"]:
         try:
             for packet in self.container.demux():
-                if packet.size == 0:
-                    continue
+                if packet.size == 0 and packet.dts is None:
+                    break  # PyAV's flush packets, which fail where a damaged stream appeared on the way
                 if packet.pts is not None:
                     end = (packet.pts + (packet.duration or 0)) * packet.time_base
                     self._reached_s = max(self._reached_s, float(end) - self.origin_s)
@@ -326,7 +328,8 @@ class Decoder:
                         # elsewhere it was cut short, and its error would take whole frames along
                         if self.container.format.name != "mpegts":
                             continue
-                    yield packet
+                    if packet.size:
+                        yield packet
         except av.FFmpegError:
             self._note_break()
         yield None
@@ -339,3 +342,20 @@ class Decoder:
 def _run_forward(stamps: list[int | None]) -> bool:
     given = [stamp for stamp in stamps if stamp is not None]
     return len(given) == len(stamps) and given == sorted(given) and (len(given) < 2 or given[0] < given[-1])
+
+
+def _matroska_bytes(path: Path) -> int:
+    """Return where a Matroska file's Segment is to end; 0 for other files and where it is not told.
+
+    A size is an EBML variable-length integer (RFC 8794, section 4): as many leading zero bits as
+    bytes follow the first, and all ones for unknown.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    at = head.find(b"\x18\x53\x80\x67") + 4  # the Segment's ID
+    if not head.startswith(b"\x1a\x45\xdf\xa3") or at < 4 or at >= len(head) or head[at] == 0:
+        return 0
+    length = 9 - head[at].bit_length()
+    unknown = (1 << 7 * length) - 1
+    size = int.from_bytes(head[at : at + length], "big") & unknown
+    return 0 if size == unknown else at + length + size

@@ -37,6 +37,9 @@ def main(args: list[str] | None = None) -> None:
         if os.environ.get("TT_ACTIONS_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        sys.exit(130)  # what a shell gives a program that Ctrl-C ended
 
 
 def _run(args: list[str]) -> None:
@@ -61,6 +64,8 @@ def _lightning(command: str, rest: list[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume", type=Path)
     known, rest = parser.parse_known_args(rest)
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
     from tt_actions.cli import ActionCLI
     from tt_actions.runs import RUN_DIR_VARIABLE, resumable_checkpoint
 
@@ -70,6 +75,8 @@ def _lightning(command: str, rest: list[str]) -> None:
         rest = ["--config", str(config), "--ckpt_path", str(checkpoint), *rest]
     try:
         ActionCLI([command, *rest], resume=known.resume)
+    except MisconfigurationException as error:
+        raise ValueError(str(error)) from error
     finally:
         os.environ.pop(RUN_DIR_VARIABLE, None)
 
@@ -82,7 +89,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _synth(args: list[str]) -> None:
-    parser = argparse.ArgumentParser("tt-actions synth", description=COMMANDS["synth"])
+    parser = argparse.ArgumentParser("tt-actions synth", description=COMMANDS["synth"], allow_abbrev=False)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
     parser.add_argument("--clips", type=int, default=565, help="number of clips of one stroke")
     parser.add_argument("--players", type=int, default=40, help="number of players")

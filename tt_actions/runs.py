@@ -11,6 +11,9 @@ from typing import Any, Literal
 import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.plugins import TorchCheckpointIO
+
+from tt_actions.files import write_atomically
 
 RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
 """Names the run directory to the other processes of a multi-device run."""
@@ -58,9 +61,33 @@ def resumable_checkpoint(run_dir: Path) -> Path:
         if not path.is_file():
             raise FileNotFoundError(
                 f"Expected a run directory such as runs/cnn_lstm/version_0, but there is no '{path}'. "
-                "A run leaves it once its first epoch is over."
+                "A run leaves it once its training begins."
             )
     return checkpoint
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Saves checkpoints that are whole or absent, even if the process is killed or the disk is full.
+
+    Lightning writes its own to the system's temporary folder and, where that is another file system, copies
+    them over the last ones.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Path | str, storage_options: Any = None
+    ) -> None:
+        """Save a checkpoint.
+
+        Args:
+            checkpoint: What it holds.
+            path: Its file.
+            storage_options: Not used: it is a local file.
+        """
+        del storage_options
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 class RunCSVLogger(CSVLogger):
@@ -115,6 +142,11 @@ class WandbOptions:
     entity: str | None = None
     group: str | None = None
     tags: list[str] = field(default_factory=list)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether nothing is to be tracked."""
+        return (os.environ.get("WANDB_MODE") if self.mode == "auto" else self.mode) == "disabled"
 
     def resolved_mode(self) -> str:
         """Return online, offline or disabled."""

@@ -130,6 +130,22 @@ class StrokeRecognizer(pl.LightningModule):
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self.scheduler(optimizer)}
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that were trained for other classes.
+
+        Args:
+            checkpoint: What the file holds.
+
+        Raises:
+            ValueError: If its classes are not the data's.
+        """
+        trained = checkpoint["hyper_parameters"]["class_names"]
+        if tuple(trained) != self.class_names:
+            raise ValueError(
+                f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips of "
+                f"{', '.join(self.class_names)}. Use data of the same classes, or train anew."
+            )
+
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Return per-frame logits of clips as they come from the video.
 

@@ -34,7 +34,7 @@ def _side(shoulder: int, hip: int, tips: int) -> tuple[Part, ...]:
     elbow, wrist, hand = shoulder + 1, shoulder + 2, shoulder + 3
     knee, ankle, foot = hip + 1, hip + 2, hip + 3
     return (
-        Part("skin", 0, (Disc(hip, knee, 0.5, 0.066), Disc(hip, knee, 1, 0.052))),
+        Part("skin", 0, (Disc(hip, knee, 0.6, 0.064), Disc(hip, knee, 1, 0.052))),
         Part("shorts", 0.03, (Disc(hip, knee, 0, 0.09), Disc(hip, knee, 0.55, 0.083))),
         Part(
             "skin",
@@ -52,7 +52,7 @@ def _side(shoulder: int, hip: int, tips: int) -> tuple[Part, ...]:
                 Disc(ankle, foot, 1.05, 0.032),
             ),
         ),
-        Part("skin", 0, (Disc(shoulder, elbow, 0.5, 0.045), Disc(shoulder, elbow, 1, 0.039))),
+        Part("skin", 0, (Disc(shoulder, elbow, 0.6, 0.044), Disc(shoulder, elbow, 1, 0.039))),
         Part("shirt", 0.04, (Disc(shoulder, elbow, 0, 0.062), Disc(shoulder, elbow, 0.55, 0.058))),
         Part(
             "skin",

@@ -114,6 +114,9 @@ def clip_motion(
 ) -> Motion:
     """Move through one stroke of ``player`` that begins at a random time, waiting before and after.
 
+    An opponent waits and follows the ball but does not play: whose stroke gives the clip its class is plain
+    from every side, mirrored or not.
+
     Args:
         rng: Where all chance comes from.
         player: The near player.
@@ -131,45 +134,26 @@ def clip_motion(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S:g}, long enough for any stroke, "
             f"but got {duration_s}."
         )
-    players = (player,) if opponent is None else (player, opponent)
     exchange = None
     while exchange is None:
-        exchange = _draw_clip(rng, players, label, duration_s)
+        exchange = _draw_clip(rng, player, label, duration_s)
+    players = (player,) if opponent is None else (player, opponent)
     return _move(rng, players, [exchange], duration_s)
 
 
-def _draw_clip(
-    rng: np.random.Generator, players: Sequence[Player], label: str, duration_s: float
-) -> _Exchange | None:
-    hit = draw_hit(rng, players, 0, label)
+def _draw_clip(rng: np.random.Generator, player: Player, label: str, duration_s: float) -> _Exchange | None:
+    """Draw the stroke and the flights to and from it; None if the ball can't be brought there."""
+    hit = draw_hit(rng, [player], 0, label)
     assert hit.swing is not None
     latest_s = duration_s - _MARGIN_S - (hit.swing.end_s - hit.swing.start_s)
     hit = replace(hit, time_s=rng.uniform(_MARGIN_S, latest_s) - hit.swing.start_s)
     hits, arcs = [hit], [*hit.toss()]
     if label != "serve":
-        feed = _draw_feed(rng, players, hit)
+        feed = hit_before(rng, [player], hit, str(rng.choice(["forehand", "backhand"])))
         if feed is None:
             return None
-        hits, arcs = [*feed.hits, hit], [*feed.arcs]
-    answer = hit_next(rng, players, hit, str(rng.choice(["forehand", "backhand"])))
-    if answer and rng.random() < 0.75 and answer[0].time_s + 0.5 > duration_s:
-        return _Exchange([*hits, answer[0]], [*arcs, *answer[1], *pass_by(rng, answer[0])])
+        hits, arcs = [feed[0], hit], feed[1]
     return _Exchange(hits, [*arcs, *pass_by(rng, hit)])
-
-
-def _draw_feed(rng: np.random.Generator, players: Sequence[Player], hit: Hit) -> _Exchange | None:
-    """Bring the ball to the near player's hit; an opponent plays it out of the hand where there is time."""
-    expected_s = hit.time_s - (1.4 if hit.label == "smash" else 0.6)
-    from_hand = len(players) == 2 and expected_s > 0.25
-    label = "serve" if from_hand else str(rng.choice(["forehand", "backhand"]))
-    before = hit_before(rng, players, hit, label)
-    if before is None:
-        return None
-    feed, arcs = before
-    if feed.swing is None or from_hand:
-        return _Exchange([feed], [*feed.toss(), *arcs])
-    earlier = hit_before(rng, (), feed, "forehand")
-    return _Exchange([feed], [*(earlier[1] if earlier else ()), *arcs])
 
 
 def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s: float) -> Motion:

@@ -16,7 +16,7 @@ from tt_actions.sources.synthetic.motion import Motion, Track
 from tt_actions.sources.synthetic.player import Rgb
 from tt_actions.sources.synthetic.scene import Scene
 
-NUM_POINTS = 20
+NUM_POINTS = 16
 BALL_RADIUS_M = 0.02
 BLADE_M = (0.079, 0.075)
 """Half the length and half the width of a blade, in metres."""

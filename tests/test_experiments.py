@@ -1,0 +1,136 @@
+import csv
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tt_actions.clips import read_manifest
+from tt_actions.main import main
+
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
+SHORT = ["--data.preprocessing.num_frames", "4", "--data.batch_size", "4", "--trainer.max_epochs", "2"]
+SHORT += ["--trainer.limit_train_batches", "2", "--trainer.enable_model_summary", "false"]
+STROKES = ["serve", "forehand", "backhand", "smash"]
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def strict_json(path):
+    def refuse(constant):
+        raise ValueError(f"{constant} is not JSON")
+
+    return json.loads(path.read_text("utf-8"), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module", params=EXPERIMENTS, ids=lambda path: path.stem)
+def run(request, strokes, cache_dir, tmp_path_factory):
+    """The run directory that the experiment leaves on the small set."""
+    runs = tmp_path_factory.mktemp("runs")
+    source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
+    folders = ["--data.cache_dir", str(cache_dir), "--runs", str(runs)]
+    main(["train", "--config", str(request.param), *source, *folders, *SHORT])
+    return runs / request.param.stem / "version_0"
+
+
+def test_there_are_experiments():
+    assert {"cnn_lstm", "clips"} <= {path.stem for path in EXPERIMENTS}
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_begins_with_its_question_and_is_named_like_its_file(path):
+    lines = path.read_text("utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    assert "?" in lines[0]
+    assert f"experiment: {path.stem}" in lines
+
+
+def test_a_training_leaves_the_whole_run_directory(run):
+    assert (run / "config.yaml").is_file()
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    report = {path.name for path in (run / "report").iterdir()}
+    assert report == {
+        "metrics.json",
+        "predictions.csv",
+        "per_class.csv",
+        "confusion_matrix.csv",
+        "confusion_matrix.png",
+        "curves.png",
+    }
+
+
+def test_the_report_agrees_with_its_predictions(run):
+    metrics = strict_json(run / "report" / "metrics.json")
+    predictions = rows(run / "report" / "predictions.csv")
+    split = {row["name"]: row for row in rows(run / "splits.csv")}
+    assert {row["name"] for row in predictions} == {n for n, row in split.items() if row["split"] == "test"}
+    assert len(predictions) == metrics["num_clips"]
+    columns = ["name", "label", "predicted", *(f"p_{c}" for c in STROKES), "temporal_consistency"]
+    assert list(predictions[0]) == columns
+    for row in predictions:
+        probabilities = {c: float(row[f"p_{c}"]) for c in STROKES}
+        assert row["label"] == split[row["name"]]["label"]
+        assert row["predicted"] == max(probabilities, key=probabilities.get)
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+    right = [row["label"] == row["predicted"] for row in predictions]
+    assert metrics["accuracy"] == pytest.approx(sum(right) / len(right))
+    keys = {"accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement", "loss"}
+    assert set(metrics) == keys | {"num_clips", "per_class", "provenance"}
+    assert all(math.isfinite(metrics[key]) for key in keys)
+    assert list(metrics["per_class"]) == STROKES
+    for row in metrics["per_class"].values():
+        assert set(row) == {"accuracy", "temporal_consistency", "frame_agreement", "support"}
+    assert set(metrics["provenance"]) >= {"config_hash", "seed", "versions", "commit", "seconds"}
+    assert [row["class"] for row in rows(run / "report" / "per_class.csv")] == STROKES
+    assert [row["label"] for row in rows(run / "report" / "confusion_matrix.csv")] == STROKES
+
+
+def test_metrics_are_logged_for_every_epoch(run):
+    history = rows(run / "metrics.csv")
+    assert {row["epoch"] for row in history if row["train/loss"]} == {"0", "1"}
+    validated = [row for row in history if row["val/loss"]]
+    assert [row["epoch"] for row in validated] == ["0", "1"]
+    per_class = {f"val/temporal_consistency/{c}" for c in STROKES} | {f"val/class_accuracy/{c}" for c in STROKES}
+    assert set(validated[0]) >= {"val/accuracy", "val/f1", "train/accuracy", *per_class}
+
+
+def test_no_group_stands_in_two_splits(run):
+    places = defaultdict(set)
+    for row in rows(run / "splits.csv"):
+        assert row["group"]
+        places[row["group"]].add(row["split"])
+    assert all(len(splits) == 1 for splits in places.values())
+    assert set.union(*places.values()) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+def test_the_saved_config_and_checkpoint_give_the_same_predictions_again(run, tmp_path, command):
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    config = ["--config", str(run / "config.yaml"), "--runs", str(tmp_path)]
+    main([command, *config, "--ckpt_path", str(checkpoint)])
+    report = tmp_path / run.parent.name / "version_0" / "report"
+    assert rows(report / "predictions.csv") == rows(run / "report" / "predictions.csv")
+    assert (report / "metrics.json").exists() == (command == "test")
+
+
+def test_a_saved_config_repeats_the_run(run, tmp_path):
+    main(["fit", "--config", str(run / "config.yaml"), "--runs", str(tmp_path)])
+    again = tmp_path / run.parent.name / "version_0"
+    fitted = [row for row in rows(run / "metrics.csv") if not row.get("test/loss")]
+    again_rows = rows(again / "metrics.csv")
+    assert [{k: row[k] for k in again_rows[0]} for row in fitted] == again_rows
+    assert not (again / "report").exists()
+
+
+def test_the_synthetic_source_is_set_from_the_command_line(strokes, cache_dir, tmp_path):
+    source = {"out": strokes.parent, "clips": 24, "players": 6, "size": [160, 120]}
+    options = [word for key, value in source.items() for word in (f"--data.source.{key}", str(value))]
+    folders = ["--data.cache_dir", str(cache_dir), "--runs", str(tmp_path)]
+    config = Path(__file__).parents[1] / "experiments" / "cnn_lstm.yaml"
+    main(["fit", "--config", str(config), *options, *folders, *SHORT])
+    names = {row["name"] for row in rows(tmp_path / "cnn_lstm" / "version_0" / "splits.csv")}
+    assert names == {record.name for record in read_manifest(strokes)}
