@@ -10,7 +10,9 @@ import pytest
 from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import synthesize
 
-os.environ["WANDB_MODE"] = "disabled"  # in started processes too; the tests of tracking set their own
+# Before torch is loaded, and for started processes too: threads that wait for each other make the smallest of
+# trainings ten times slower where the cores are busy. The tests of tracking set their own mode.
+os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
 
 
 @pytest.fixture(scope="session")
@@ -75,4 +77,5 @@ def start():
     yield start_process
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()

@@ -94,7 +94,9 @@ def test_metrics_are_logged_for_every_epoch(run):
     assert {row["epoch"] for row in history if row["train/loss"]} == {"0", "1"}
     validated = [row for row in history if row["val/loss"]]
     assert [row["epoch"] for row in validated] == ["0", "1"]
-    per_class = {f"val/temporal_consistency/{c}" for c in STROKES} | {f"val/class_accuracy/{c}" for c in STROKES}
+    per_class = {f"val/temporal_consistency/{c}" for c in STROKES} | {
+        f"val/class_accuracy/{c}" for c in STROKES
+    }
     assert set(validated[0]) >= {"val/accuracy", "val/f1", "train/accuracy", *per_class}
 
 

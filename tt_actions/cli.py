@@ -15,6 +15,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 
 import tt_actions.models
 import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
+from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
@@ -22,7 +23,6 @@ from tt_actions.runs import (
     Tracker,
     WandbOptions,
     WholeCheckpoints,
-    checkpoint_step,
     create_run_dir,
 )
 from tt_actions.task import StrokeRecognizer
@@ -40,6 +40,9 @@ for _message in (
     r".*does not have many workers",  # none is right on a CPU: see `default_num_workers`
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"``instantiate_classes`` was deprecated",  # Lightning 2.6 on jsonargparse 4.49
+    r"It is recommended to use `self.log\(.*sync_dist",  # all processes log the same: see `_log_epoch`
+    r"Using `DistributedSampler` with the dataloaders",  # the report counts a clip once: see `_predictions`
+    r"Checkpoint directory .* exists and is not empty",  # a resumed run's
     r"\s*Dump of a value that does not round-trip",  # the tuples of a checkpoint's preprocessing
 ):
     warnings.filterwarnings("ignore", _message)
@@ -83,7 +86,8 @@ class ActionCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """Return the subcommands, each with the arguments that the command line does not set."""
-        return {"train": {"model", "datamodule"}, **LightningCLI.subcommands()}
+        commands = {"train": {"model", "datamodule"}, **LightningCLI.subcommands()}
+        return {name: skipped | {"weights_only"} for name, skipped in commands.items()}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what belongs to a run, and hand the data's classes to the model.
@@ -114,12 +118,16 @@ class ActionCLI(LightningCLI):
             args: The words.
 
         Raises:
-            ValueError: If a checkpoint is to be measured and none is given.
+            FileNotFoundError: If the checkpoint is not there.
+            ValueError: If a checkpoint is to be measured and none is given, or the file is none of ours.
         """
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
-        if command in ("validate", "test", "predict") and not self.config[command].ckpt_path:
+        path = self.config[command].ckpt_path
+        if path:
+            self.checkpoint = read_checkpoint(path)
+        elif command in ("validate", "test", "predict"):
             raise ValueError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
                 "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
@@ -145,7 +153,7 @@ class ActionCLI(LightningCLI):
         step = None
         if self.resume:
             self.save_config_callback = None  # the run keeps the config that it began with
-            step = checkpoint_step(Path(config.ckpt_path))
+            step = self.checkpoint["global_step"]
         loggers: list[Any] = [RunCSVLogger(run_dir, step)]
         options = WandbOptions(**config.wandb.as_dict())
         if not options.is_disabled:

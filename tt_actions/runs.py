@@ -254,12 +254,3 @@ class Tracker(Logger):
         """Close the run."""
         if self._logger is not None:
             self.attempt(lambda logger: logger.experiment.finish())
-
-
-def checkpoint_step(path: Path) -> int:
-    """Read the global step that a checkpoint was made at.
-
-    Args:
-        path: The checkpoint.
-    """
-    return int(torch.load(path, map_location="cpu", weights_only=True)["global_step"])

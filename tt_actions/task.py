@@ -142,8 +142,8 @@ class StrokeRecognizer(pl.LightningModule):
         trained = checkpoint["hyper_parameters"]["class_names"]
         if tuple(trained) != self.class_names:
             raise ValueError(
-                f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips of "
-                f"{', '.join(self.class_names)}. Use data of the same classes, or train anew."
+                f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, "
+                f"but got clips of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
             )
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:

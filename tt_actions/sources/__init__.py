@@ -3,5 +3,5 @@
 from tt_actions.sources.base import ClipSource as ClipSource
 from tt_actions.sources.folders import FolderSource as FolderSource
 from tt_actions.sources.manifest import ManifestSource as ManifestSource
-from tt_actions.sources.user_clips import UserClips as UserClips
 from tt_actions.sources.synthetic.source import SyntheticStrokes as SyntheticStrokes
+from tt_actions.sources.user_clips import UserClips as UserClips

@@ -10,7 +10,7 @@ from tt_actions.sources.synthetic.camera import project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.motion import clip_motion
 from tt_actions.sources.synthetic.player import draw_player
-from tt_actions.sources.synthetic.scene import World, draw_scene
+from tt_actions.sources.synthetic.scene import World, draw_hall, draw_scene
 from tt_actions.sources.synthetic.shapes import draw_shapes
 
 
@@ -18,7 +18,8 @@ def filmed(seed, size=(320, 240), wide=False, num_frames=4, **knobs):
     rng = np.random.default_rng(seed)
     opponent = draw_player(rng, "opponent") if wide else None
     motion = clip_motion(rng, draw_player(rng, "player"), "forehand", 2.0, opponent)
-    scene = draw_scene(rng, motion, wide, size, World(**knobs))
+    world = World(**knobs)
+    scene = draw_scene(rng, draw_hall(rng, world), motion, wide, size, world)
     cut = slice(30, 30 + num_frames)
     tracks = tuple(
         replace(

@@ -49,7 +49,7 @@ def draw_background(scene: Scene) -> Background:
     edge = OVERSAMPLING * (margin + 0.5) - 0.5
     camera = np.array([[OVERSAMPLING, 0, edge], [0, OVERSAMPLING, edge], [0, 0, 1]]) @ scene.still
     rays = Rays.of(camera, (OVERSAMPLING * width, OVERSAMPLING * height))
-    rng = np.random.default_rng(scene.seed)
+    rng = np.random.default_rng(scene.hall_seed)
     picture, depth = draw_room(rng, rays)
     table = draw_table(rng, camera, rays, picture, scene.light)
     hall = _shrunk(np.dstack([picture, table]), scene)

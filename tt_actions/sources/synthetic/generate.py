@@ -21,14 +21,14 @@ from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
-from tt_actions.sources.synthetic.scene import Scene, World, draw_scene
+from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
 from tt_actions.video import write_video
 
 EDITION = 1
 """Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
 
 WORLD = World()
-_PLAYERS, _CLIPS, _RALLIES = 0, 1, 2
+_PLAYERS, _CLIPS, _RALLIES, _HALLS = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,16 @@ class Settings:
                 f"Expected `size` to be even numbers from 160x120 to 1280x720, but got {width}x{height}."
             )
 
+    def hall(self, rng: np.random.Generator) -> Hall:
+        """Choose one of the halls.
+
+        Args:
+            rng: Where the choice comes from.
+        """
+        return draw_hall(self.rng(_HALLS, int(rng.integers(self.world.halls))), self.world)
+
     def rng(self, stream: int, index: int) -> np.random.Generator:
-        """Give the source of chance of one player, clip or rally.
+        """Give the source of chance of one player, clip, rally or hall.
 
         Args:
             stream: Which of these it is.
@@ -226,7 +234,7 @@ def _make_clip(settings: Settings, out: Path, index: int) -> None:
     # The opponent is nobody's group: a stranger, so that no player is seen on two sides of a split.
     opponent = draw_player(rng, "opponent") if wide or rng.random() < world.opponent_share else None
     motion = clip_motion(rng, settings.player(number), label, rng.uniform(*world.clip_s), opponent)
-    scene = draw_scene(rng, motion, wide, settings.size, world)
+    scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, world)
     _write(path, settings, scene, motion, {"label": np.array(label)})
 
 
@@ -236,7 +244,7 @@ def _make_rally(settings: Settings, out: Path, index: int) -> None:
     alone = not wide and rng.random() > world.opponent_share
     numbers = rng.choice(settings.num_players, 1 if alone else 2, replace=False).tolist()
     motion = rally_motion(rng, [settings.player(number) for number in numbers], settings.rally_s)
-    scene = draw_scene(rng, motion, wide, settings.size, world)
+    scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, world)
     _write(_rally_path(out, index), settings, scene, motion, {})
 
 

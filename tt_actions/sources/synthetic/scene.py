@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tt_actions.sources.synthetic.camera import Size, centre_of, draw_shake, frame_points
+from tt_actions.sources.synthetic.camera import Size, draw_shake, frame_points
 from tt_actions.sources.synthetic.motion import FPS, Motion
 
 Range = tuple[float, float]
@@ -15,12 +15,14 @@ class World:
     """Everything that decides how varied and how hard the pictures are; ranges are drawn from evenly.
 
     Args:
+        halls: Number of halls, each with its look, its lamps and its camera stand.
         clip_s: Length of a clip in seconds.
         wide_share: Share of clips in the side view of the whole table with both players.
         rally_wide_share: The same of rallies.
         opponent_share: Share of close views with an opponent beyond the table.
-        azimuth_deg: Angle between where the player looks and where the camera of a close view stands,
-            seen from the player, to either side: 0 in front, 180 behind.
+        azimuth_deg: Where the camera of a close view stands, seen from the player: 0 in front, 180 behind,
+            below 0 on the right.
+        azimuth_jitter_deg: Typical change of that angle between the clips of one hall.
         distance_m: Between player and camera in close views.
         height_m: Of the camera above the floor in close views.
         fill: Share of the picture's height that the player covers in close views.
@@ -34,11 +36,13 @@ class World:
         crf: Constant rate factor of the H.264 encoder: compression.
     """
 
+    halls: int = 4
     clip_s: Range = (2.0, 3.0)
     wide_share: float = 0.15
     rally_wide_share: float = 0.5
     opponent_share: float = 0.4
-    azimuth_deg: Range = (0.0, 180.0)
+    azimuth_deg: Range = (-150.0, -120.0)
+    azimuth_jitter_deg: float = 6.0
     distance_m: Range = (2.8, 5.5)
     height_m: Range = (1.1, 2.4)
     fill: Range = (0.58, 0.82)
@@ -97,7 +101,8 @@ class Scene:
         softness_px: Blur of the lens, standard deviation in pixels.
         noise: Standard deviation of the sensor noise.
         crf: Compression.
-        seed: Of the room's look and of the noise.
+        hall_seed: Of the hall's look.
+        seed: Of the noise.
 
     Shape:
         still ``(3, 4)``, shake ``(T, 3, 3)``.
@@ -111,6 +116,7 @@ class Scene:
     softness_px: float
     noise: float
     crf: int
+    hall_seed: int
     seed: int
 
     @property
@@ -120,62 +126,117 @@ class Scene:
         return matrices
 
 
-def draw_scene(rng: np.random.Generator, motion: Motion, wide: bool, size: Size, world: World) -> Scene:
+@dataclass(frozen=True)
+class Hall:
+    """Where clips are filmed: what stays the same from one to the next.
+
+    Args:
+        seed: Of its look.
+        azimuth_deg: Where the camera of close views stands, seen from the player: 0 in front, 180 behind,
+            below 0 on the right.
+        distance_m: Between player and camera in close views.
+        height_m: Of the camera above the floor in close views.
+        lamps_deg: Where the lamps are, seen from the table's centre.
+        lamps_height_deg: How high they are.
+        gains: Factors of their light on red, green and blue.
+        shadow: Darkness of cast shadows, in [0, 1].
+
+    Shape:
+        gains ``(3,)``.
+    """
+
+    seed: int
+    azimuth_deg: float
+    distance_m: float
+    height_m: float
+    lamps_deg: float
+    lamps_height_deg: float
+    gains: np.ndarray
+    shadow: float
+
+
+def draw_hall(rng: np.random.Generator, world: World) -> Hall:
+    """Draw a hall.
+
+    Args:
+        rng: Where all chance comes from.
+        world: What to draw from.
+    """
+    azimuth_deg = rng.uniform(*world.azimuth_deg)
+    return Hall(
+        seed=int(rng.integers(2**32)),
+        azimuth_deg=azimuth_deg,
+        distance_m=rng.uniform(*world.distance_m),
+        height_m=rng.uniform(*world.height_m),
+        # Lamps stand on the camera's side more often than behind the player: nobody films into the light.
+        lamps_deg=90 * np.sign(azimuth_deg) + np.rad2deg(rng.normal(0, 1.0)),
+        lamps_height_deg=rng.uniform(50, 80),
+        gains=rng.uniform(*world.brightness)
+        * np.exp(np.array([0.5, 0.1, -0.5]) * rng.uniform(*world.warmth)),
+        shadow=rng.uniform(0.25, 0.55),
+    )
+
+
+def draw_scene(
+    rng: np.random.Generator, hall: Hall, motion: Motion, wide: bool, size: Size, world: World
+) -> Scene:
     """Draw how a motion is filmed.
 
     Args:
         rng: Where all chance comes from.
+        hall: Where it is filmed.
         motion: What is filmed; the first player is the one a close view shows.
         wide: Side view of the whole table, or close view of one player.
         size: Width and height of the picture in pixels.
         world: What to draw from.
     """
-    still = _frame_table(rng, size) if wide else _frame_player(rng, motion, size, world)
+    still = _frame_table(rng, hall, size) if wide else _frame_player(rng, hall, motion, size, world)
     num_frames = len(motion.ball)
     return Scene(
         size=size,
         still=still,
         shake=draw_shake(rng, num_frames, FPS, size, world.shake * rng.uniform(0.1, 1.9)),
-        light=_draw_light(rng, centre_of(still), world),
+        light=_draw_light(rng, hall, world),
         shutter=rng.uniform(*world.shutter),
         softness_px=rng.uniform(*world.softness_px) * size[1] / 240,
         noise=rng.uniform(*world.noise),
         crf=round(rng.uniform(*world.crf)),
+        hall_seed=hall.seed,
         seed=int(rng.integers(2**32)),
     )
 
 
-def _frame_player(rng: np.random.Generator, motion: Motion, size: Size, world: World) -> np.ndarray:
+def _frame_player(
+    rng: np.random.Generator, hall: Hall, motion: Motion, size: Size, world: World
+) -> np.ndarray:
     joints, racket = motion.tracks[0].joints.astype(float), motion.tracks[0].racket_position[:, None]
-    azimuth = np.deg2rad(rng.uniform(*world.azimuth_deg)) * rng.choice([-1, 1])
-    distance_m = rng.uniform(*world.distance_m)
+    azimuth = np.deg2rad(hall.azimuth_deg + world.azimuth_jitter_deg * rng.normal())
+    distance_m = hall.distance_m * rng.uniform(0.93, 1.07)
     if len(motion.tracks) > 1 and np.cos(azimuth) > 0:
         # In front of the opponent's back there is only the table's length.
         distance_m = min(distance_m, 2.9 / np.cos(azimuth))
     foot = joints[:, 0, :2].mean(0)
     stand = foot + distance_m * np.array([np.cos(azimuth), np.sin(azimuth)])
-    position = np.array([*stand, max(rng.uniform(*world.height_m), 1.25 if np.cos(azimuth) > 0.4 else 0)])
+    height_m = hall.height_m * rng.uniform(0.95, 1.05)
+    position = np.array([*stand, max(height_m, 1.25 if np.cos(azimuth) > 0.4 else 0)])
     kept = np.concatenate([joints, racket], 1)
     return frame_points(rng, position, kept, size, rng.uniform(*world.fill), axis=1)
 
 
-def _frame_table(rng: np.random.Generator, size: Size) -> np.ndarray:
-    position = np.array(
-        [rng.normal(0, 0.5), rng.uniform(5.5, 9.0) * rng.choice([-1, 1]), rng.uniform(1.3, 3.2)]
-    )
+def _frame_table(rng: np.random.Generator, hall: Hall, size: Size) -> np.ndarray:
+    side = np.sign(hall.azimuth_deg)
+    position = np.array([rng.normal(0, 0.5), rng.uniform(5.5, 9.0) * side, rng.uniform(1.3, 3.2)])
     reach_m = rng.uniform(2.45, 2.9)
     ends = np.array([[[-reach_m, 0, 0.0], [reach_m, 0, 0.0], [0, 0, 1.7]]])
     return frame_points(rng, position, ends, size, rng.uniform(0.88, 0.96), axis=0)
 
 
-def _draw_light(rng: np.random.Generator, camera_m: np.ndarray, world: World) -> Light:
-    elevation, warmth = np.deg2rad(rng.uniform(50, 80)), rng.uniform(*world.warmth)
-    # Lamps stand on the camera's side more often than behind the player: nobody films into the light.
-    azimuth = np.arctan2(camera_m[1], camera_m[0]) + rng.normal(0, 1.2)
+def _draw_light(rng: np.random.Generator, hall: Hall, world: World) -> Light:
+    elevation, azimuth = np.deg2rad(hall.lamps_height_deg), np.deg2rad(hall.lamps_deg)
     level = np.cos(elevation)
     return Light(
         direction=np.array([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)]),
-        gains=rng.uniform(*world.brightness) * np.exp(np.array([0.5, 0.1, -0.5]) * warmth),
-        shadow=rng.uniform(0.25, 0.55),
+        gains=hall.gains * rng.uniform(0.95, 1.05),
+        shadow=hall.shadow,
         vignette=rng.uniform(*world.vignette),
     )

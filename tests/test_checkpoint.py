@@ -1,0 +1,139 @@
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import tt_actions
+from tt_actions.checkpoint import load, read_checkpoint
+from tt_actions.clips import read_manifest
+from tt_actions.main import main
+
+
+@pytest.fixture
+def checkpoint(trained):
+    return trained / "checkpoints" / "best.ckpt"
+
+
+def test_the_file_alone_is_enough(checkpoint, tmp_path, monkeypatch, strokes):
+    moved = tmp_path / "elsewhere" / "model.ckpt"
+    moved.parent.mkdir()
+    moved.write_bytes(checkpoint.read_bytes())
+    monkeypatch.chdir(moved.parent)
+    model = tt_actions.load("model.ckpt")
+    assert not model.training
+    assert model.class_names == ("serve", "forehand", "backhand", "smash")
+    assert (model.preprocessing.fps, model.preprocessing.size, model.preprocessing.num_frames) == (
+        10,
+        (16, 16),
+        4,
+    )
+    assert model.network.cnn.layers[0].out_channels == 4
+    video = read_manifest(strokes)[0].path
+    assert model.predict(video).probabilities == load(checkpoint).predict(video).probabilities
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_it_holds_the_trained_weights_and_plain_types_alone(trained, name):
+    path = trained / "checkpoints" / f"{name}.ckpt"
+    stored = torch.load(path, weights_only=True)["state_dict"]
+    loaded = load(path).state_dict()
+    assert stored.keys() == loaded.keys()
+    assert all(torch.equal(stored[key], loaded[key]) for key in stored)
+
+
+def test_another_process_predicts_the_same(checkpoint, strokes, tmp_path):
+    video = read_manifest(strokes)[3].path
+    script = "import sys, tt_actions; print(tt_actions.load(sys.argv[1]).predict(sys.argv[2]).probabilities)"
+    end = subprocess.run(
+        [sys.executable, "-c", script, checkpoint, video],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert end.stdout.strip() == str(load(checkpoint).predict(video).probabilities)
+    assert not end.stderr
+
+
+class Payload:
+    def __init__(self, victim):
+        self.victim = victim
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.victim),)
+
+
+def test_a_file_that_would_run_code_is_refused_and_does_not_run(checkpoint, tiny, tmp_path):
+    victim, path = tmp_path / "ran", tmp_path / "evil.ckpt"
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save(content | {"payload": Payload(victim)}, path)
+    with pytest.raises(ValueError, match=r"Expected '.*evil\.ckpt' to be a checkpoint of tt_actions"):
+        load(path)
+    with pytest.raises(ValueError, match=r"evil\.ckpt"):
+        main(["test", *tiny, "--ckpt_path", str(path), "--runs", str(tmp_path / "runs")])
+    assert not victim.exists()
+    torch.load(path, weights_only=False)
+    assert victim.exists()  # it would have
+
+
+def write(path, how, good):
+    if how == "empty":
+        path.touch()
+    elif how == "text":
+        path.write_text("not a checkpoint")
+    elif how == "pickle":
+        path.write_bytes(pickle.dumps({"a": 1}, protocol=2))
+    elif how == "video":
+        path.write_bytes(b"\x00\x00\x00\x20ftypisom" * 100)
+    elif how == "foreign weights":
+        torch.save({"state_dict": {"weight": torch.zeros(2)}}, path)
+    elif how == "a list":
+        torch.save([1, 2], path)
+    elif how == "lost weights":
+        content = torch.load(good, weights_only=True)
+        del content["state_dict"]["network.cnn.layers.0.weight"]
+        torch.save(content, path)
+    elif how == "lost arguments":
+        content = torch.load(good, weights_only=True)
+        content["hyper_parameters"] = {"class_names": content["hyper_parameters"]["class_names"]}
+        torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "empty",
+        "text",
+        "pickle",
+        "video",
+        "foreign weights",
+        "a list",
+        "lost weights",
+        "lost arguments",
+    ],
+)
+def test_what_is_no_checkpoint_of_ours_is_refused_by_name(checkpoint, tmp_path, how):
+    path = tmp_path / "wrong.ckpt"
+    write(path, how, checkpoint)
+    with pytest.raises(ValueError, match=r"Expected '.*wrong\.ckpt' to be a checkpoint of tt_actions"):
+        load(path)
+
+
+@pytest.mark.parametrize("part", [0.0001, 0.1, 0.5, 0.9, 0.9999])
+def test_a_file_that_is_cut_short_is_refused_by_name(checkpoint, tmp_path, part):
+    path = tmp_path / "short.ckpt"
+    content = checkpoint.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(ValueError, match=r"Expected '.*short\.ckpt' to be a checkpoint of tt_actions"):
+        load(path)
+
+
+@pytest.mark.parametrize("read", [load, read_checkpoint])
+@pytest.mark.parametrize("path", ["nowhere.ckpt", "."])
+def test_a_missing_file_is_refused_by_name(read, path):
+    with pytest.raises(FileNotFoundError, match=f"there is no file '{path}'"):
+        read(Path(path))

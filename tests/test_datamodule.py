@@ -1,0 +1,181 @@
+import shutil
+from collections import Counter
+from itertools import chain
+
+import pytest
+import torch
+
+from tt_actions.clips import ClipRecord, read_manifest, write_manifest
+from tt_actions.datamodule import ClipDataModule, EpochSampler
+from tt_actions.preprocessing import Preprocessing
+from tt_actions.sources.manifest import ManifestSource
+from tt_actions.video import VideoError, VideoWarning
+
+SMALL = Preprocessing(fps=10, size=(16, 16), num_frames=4)
+LABELS = [0] * 12 + [1] * 4 + [2] * 2
+
+
+def data(manifest, cache_dir, **options):
+    return ClipDataModule(ManifestSource(manifest), SMALL, batch_size=5, cache_dir=cache_dir, **options)
+
+
+def splits(module):
+    return {record.name: record.split for record in module.records}
+
+
+def groups(module, split):
+    return {record.group for record in module.records if record.split == split}
+
+
+def test_classes_and_counts_come_from_the_data(strokes, cache_dir):
+    module = data(strokes, cache_dir, num_workers=0)
+    assert module.class_names == ["serve", "forehand", "backhand", "smash"]
+    assert module.num_classes == 4
+    training = Counter(record.label for record in module.records if record.split == "train")
+    assert module.class_counts == [training[name] for name in module.class_names]
+    assert sum(module.class_counts) == len(module.dataset("train")) > 0
+
+
+def test_every_clip_has_one_split_and_no_group_two(strokes, cache_dir):
+    module = data(strokes, cache_dir)
+    assert set(splits(module)) == {record.name for record in read_manifest(strokes)}
+    parts = [groups(module, split) for split in ("train", "val", "test")]
+    assert all(parts)
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 6
+
+
+def test_the_split_follows_its_own_seed(strokes, cache_dir, monkeypatch):
+    first = splits(data(strokes, cache_dir, split_seed=1))
+    monkeypatch.setenv("PL_GLOBAL_SEED", "7")
+    torch.manual_seed(7)
+    assert splits(data(strokes, cache_dir, split_seed=1)) == first
+    assert any(splits(data(strokes, cache_dir, split_seed=seed)) != first for seed in range(2, 6))
+
+
+def test_folds_test_every_group_once(strokes, cache_dir):
+    folds = [groups(data(strokes, cache_dir, num_folds=3, fold=i), "test") for i in range(3)]
+    assert sum(map(len, folds)) == len(set.union(*folds)) == 6
+
+
+def test_a_manifests_splits_are_kept(strokes, cache_dir, tmp_path):
+    wanted = dict(zip([f"player_0{i}" for i in range(6)], ["test", "val", *["train"] * 4], strict=True))
+    records = [
+        ClipRecord(r.path, r.label, group=r.group, split=wanted[r.group]) for r in read_manifest(strokes)
+    ]
+    write_manifest(tmp_path / "m.csv", records)
+    module = data(tmp_path / "m.csv", cache_dir)
+    assert all(record.split == wanted[record.group] for record in module.records)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_folds": 3}, "`num_folds` and `fold` together"),
+        ({"num_folds": 9, "fold": 0}, r"2 <= `num_folds` <= 6 \(the number of groups\)"),
+        ({"val_share": 0.6, "test_share": 0.6}, "leave something for training"),
+    ],
+)
+def test_splits_that_cannot_be_are_refused(strokes, cache_dir, options, message):
+    with pytest.raises(ValueError, match=message):
+        data(strokes, cache_dir, **options).records  # noqa: B018 - made when it is asked for
+
+
+def test_a_batch_size_below_one_is_refused(strokes):
+    with pytest.raises(ValueError, match="`batch_size` to be at least 1, but got 0"):
+        ClipDataModule(ManifestSource(strokes), SMALL, batch_size=0)
+
+
+def batches(module):
+    loaders = (module.train_dataloader(), module.val_dataloader(), module.test_dataloader())
+    return [list(loader) for loader in loaders]
+
+
+def test_loader_processes_give_the_same_batches(strokes, cache_dir):
+    alone = batches(data(strokes, cache_dir, num_workers=0))
+    shared = batches(data(strokes, cache_dir, num_workers=2))
+    assert [len(part) for part in alone] == [len(part) for part in shared]
+    for batch, other in zip(chain(*alone), chain(*shared), strict=True):
+        assert batch.names == other.names
+        for mine, theirs in zip(batch[:4], other[:4], strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def test_a_batch_is_what_its_records_say(strokes, cache_dir):
+    module = data(strokes, cache_dir, num_workers=0)
+    labels = {record.name: record.label for record in module.records}
+    train, val, test = batches(module)
+    seen = [name for part in (train, val, test) for batch in part for name in batch.names]
+    assert sorted(seen) == sorted(labels)
+    for batch in [*train, *val, *test]:
+        assert batch.inputs.shape[1:] == (4, 3, 16, 16)
+        assert batch.inputs.dtype == torch.uint8
+        assert [module.class_names[i] for i in batch.label] == [labels[name] for name in batch.names]
+
+
+def test_loading_leaves_the_random_numbers_of_the_training_alone(strokes, cache_dir):
+    module = data(strokes, cache_dir, num_workers=0)
+    state = torch.get_rng_state()
+    batches(module)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.fixture
+def broken(strokes, tmp_path):
+    """A manifest of the drawn clips and a file that is none."""
+    (tmp_path / "broken.mp4").write_text("no video")
+    records = [*read_manifest(strokes), ClipRecord(tmp_path / "broken.mp4", "serve", group="player_00")]
+    write_manifest(tmp_path / "m.csv", records)
+    return tmp_path / "m.csv"
+
+
+def test_an_unreadable_file_stops_by_name(broken, cache_dir):
+    with pytest.raises(VideoError, match=r"(?s)1 of 25 clips.*broken\.mp4.*skip_unreadable: true"):
+        data(broken, cache_dir).records  # noqa: B018
+
+
+def test_an_unreadable_file_is_left_out_where_that_is_wanted(broken, cache_dir):
+    module = data(broken, cache_dir, skip_unreadable=True)
+    with pytest.warns(VideoWarning, match=r"(?s)Going on without.*broken\.mp4"):
+        assert len(module.records) == 24
+
+
+def test_clips_are_decoded_once(strokes, tmp_path):
+    videos = tmp_path / "videos"
+    shutil.copytree(strokes.parent, videos, ignore=shutil.ignore_patterns("*.npz"))
+    cache = tmp_path / "cache"
+    batches(data(videos / "manifest.csv", cache, num_workers=0))
+    frames = {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")}
+    assert len(frames) == 24
+    batches(data(videos / "manifest.csv", cache, num_workers=0))
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")} == frames
+
+
+def drawn(balanced=False, epoch=0):
+    return list(EpochSampler(LABELS, balanced, epoch))
+
+
+def test_the_order_is_a_function_of_seed_and_epoch_alone(monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "3")
+    first = drawn(epoch=2)
+    torch.manual_seed(11)
+    sampler = EpochSampler(LABELS, balanced=False)
+    list(sampler)
+    sampler.set_epoch(2)
+    assert list(sampler) == first
+    assert drawn(epoch=1) != first
+    monkeypatch.setenv("PL_GLOBAL_SEED", "4")
+    assert drawn(epoch=2) != first
+
+
+def test_an_epoch_takes_every_clip_once_with_a_seed_of_its_own():
+    order, seeds = zip(*drawn(), strict=True)
+    assert sorted(order) == list(range(len(LABELS)))
+    assert len(set(seeds)) == len(LABELS)
+    assert set(seeds).isdisjoint({seed for _, seed in drawn(epoch=1)})
+
+
+def test_balanced_sampling_draws_every_class_equally_often():
+    counts = Counter(LABELS[i] for epoch in range(300) for i, _ in drawn(balanced=True, epoch=epoch))
+    assert sum(counts.values()) == 300 * len(LABELS)
+    for label in range(3):
+        assert counts[label] / sum(counts.values()) == pytest.approx(1 / 3, abs=0.02)  # 3 standard errors

@@ -1,0 +1,168 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tt_actions.runs import (
+    RunCSVLogger,
+    WandbOptions,
+    WholeCheckpoints,
+    create_run_dir,
+    resumable_checkpoint,
+)
+
+MAKE_RUN_DIRS = """
+import sys, time
+from pathlib import Path
+from tt_actions.runs import create_run_dir
+runs = Path(sys.argv[1])
+(runs / sys.argv[2]).touch()
+while len(list(runs.iterdir())) < 2:
+    time.sleep(0.001)
+print(*(create_run_dir(runs, "race") for _ in range(100)), sep="\\n")
+"""
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_processes_that_start_at_once_get_different_directories(tmp_path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKE_RUN_DIRS, tmp_path, f"ready {i}"], stdout=subprocess.PIPE, text=True
+        )
+        for i in range(2)
+    ]
+    made = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert all(len(names) == 100 for names in made)
+    assert len({name for names in made for name in names}) == 200
+    assert {path.name for path in (tmp_path / "race").iterdir()} == {f"version_{i}" for i in range(200)}
+
+
+def test_a_run_directory_is_the_next_free_one(tmp_path):
+    assert [create_run_dir(tmp_path / "runs", "x").name for _ in range(2)] == ["version_0", "version_1"]
+    assert create_run_dir(tmp_path / "runs", "y") == tmp_path / "runs" / "y" / "version_0"
+
+
+def test_the_other_processes_of_a_run_share_its_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("TT_ACTIONS_RUN_DIR", str(tmp_path / "given"))
+    assert create_run_dir(tmp_path, "x") == tmp_path / "given"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("missing", ["config.yaml", "checkpoints/last.ckpt"])
+def test_what_is_no_run_is_not_resumed(tmp_path, missing):
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("config.yaml", "checkpoints/last.ckpt"):
+        (tmp_path / name).touch()
+    assert resumable_checkpoint(tmp_path) == tmp_path / "checkpoints" / "last.ckpt"
+    (tmp_path / missing).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"runs/cnn_lstm/version_0, but there is no '.*{missing}'"):
+        resumable_checkpoint(tmp_path)
+
+
+def test_rows_after_the_resumed_step_are_dropped(tmp_path):
+    first = RunCSVLogger(tmp_path)
+    for step in range(4):
+        first.log_metrics({"loss": 1.0 + step, "epoch": step // 2}, step)
+    first.log_metrics({"accuracy": 0.5}, 3)
+    first.save()
+    resumed = RunCSVLogger(tmp_path, resume_step=2)
+    resumed.log_metrics({"loss": 9.0, "rate": 0.1}, 2)
+    resumed.save()
+    kept = [(row["step"], row["loss"], row["epoch"], row["rate"]) for row in rows(tmp_path / "metrics.csv")]
+    assert kept == [("0", "1.0", "0", ""), ("1", "2.0", "0", ""), ("2", "9.0", "", "0.1")]
+
+
+def test_a_new_run_begins_its_metrics_anew(tmp_path):
+    logger = RunCSVLogger(tmp_path)
+    logger.log_metrics({"loss": 1.0}, 0)
+    logger.save()
+    assert rows(tmp_path / "metrics.csv") == [{"loss": "1.0", "step": "0"}]
+
+
+def test_a_checkpoint_takes_the_place_of_the_last_one_whole(monkeypatch, tmp_path):
+    other_disk = Path("/dev/shm")
+    if not other_disk.is_dir() or other_disk.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    monkeypatch.setattr(tempfile, "tempdir", str(other_disk))
+    path, reader = tmp_path / "checkpoints" / "last.ckpt", tmp_path / "reader"
+    WholeCheckpoints().save_checkpoint({"step": 1}, path)
+    os.link(path, reader)  # a reader that has the file open sees what this name shows
+    before = reader.read_bytes()
+    WholeCheckpoints().save_checkpoint({"step": 2}, path)
+    assert reader.read_bytes() == before != path.read_bytes()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_tracking_is_off_where_it_is_disabled(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert WandbOptions().is_disabled
+    assert not WandbOptions(mode="offline").is_disabled
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert not WandbOptions().is_disabled
+    assert WandbOptions(mode="disabled").is_disabled
+    assert WandbOptions().resolved_mode() == "offline"
+
+
+@pytest.fixture(scope="module")
+def tracked(tiny, tmp_path_factory):
+    """Three trainings at once, each with what it printed: no server, a key that can't be one, offline."""
+    environments = {
+        "no server": {
+            "WANDB_MODE": "online",
+            "WANDB_BASE_URL": "http://127.0.0.1:9",
+            "WANDB_API_KEY": "0" * 40,
+        },
+        "wrong key": {"WANDB_API_KEY": "short"},
+        "offline": {"WANDB_MODE": "offline"},
+    }
+    folder = tmp_path_factory.mktemp("tracked")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    processes = {}
+    for name, environment in environments.items():
+        arguments = ["train", *tiny, "--runs", folder, "--experiment", name, "--trainer.max_epochs", "2"]
+        processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "tt_actions.main", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=own | environment,
+        )
+    printed = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
+    assert [process.returncode for process in processes.values()] == [0, 0, 0], printed
+    return {name: (folder / name / "version_0", printed[name]) for name in environments}
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason"), [("no server", "CommError"), ("wrong key", "AuthenticationError")]
+)
+def test_a_training_outlives_its_tracker_and_says_so_once(tracked, failing, reason):
+    (run, printed), (undisturbed, _) = tracked[failing], tracked["offline"]
+    assert printed.count("W&B failed and is off for the rest of the run") == 1
+    assert reason in printed
+    assert "Traceback" not in printed
+    assert (run / "report" / "predictions.csv").read_text() == (
+        undisturbed / "report" / "predictions.csv"
+    ).read_text()
+    seconds = [
+        json.loads((path / "report" / "metrics.json").read_text())["provenance"]["seconds"]
+        for path in (run, undisturbed)
+    ]
+    assert seconds[0] < seconds[1] + 22
+
+
+def test_an_offline_run_leaves_metrics_pictures_and_the_worst_clips_to_upload(tracked):
+    run, printed = tracked["offline"]
+    assert "W&B" not in printed
+    [folder] = (run / "wandb").glob("offline-run-*")
+    assert len(list(folder.glob("run-*.wandb"))) == 1
+    assert len(list(folder.glob("files/media/**/*.png"))) == 2
+    assert len(list(folder.glob("files/media/table/**/*.json"))) == 1

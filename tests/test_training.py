@@ -1,0 +1,295 @@
+import csv
+import json
+import math
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from tt_actions.clips import ClipRecord, read_manifest, write_manifest
+from tt_actions.main import main
+from tt_actions.video import write_video
+
+MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def content(run, name="last"):
+    return torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def same_weights(run, other, name="last"):
+    weights, others = content(run, name)["state_dict"], content(other, name)["state_dict"]
+    assert weights.keys() == others.keys()
+    return all(torch.equal(weights[key], others[key]) for key in weights)
+
+
+def train(tiny, runs, *args, command="train"):
+    main([command, *tiny, "--runs", str(runs), *args])
+    return max((runs / "tiny").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+
+def assert_same_run(run, other):
+    assert same_weights(run, other, "last")
+    assert same_weights(run, other, "best")
+    assert (run / "metrics.csv").read_text() == (other / "metrics.csv").read_text()
+    assert rows(run / "report" / "predictions.csv") == rows(other / "report" / "predictions.csv")
+
+
+def test_a_killed_run_that_is_resumed_ends_like_one_that_was_not(start, tiny, trained, tmp_path):
+    process = start("train", *tiny, "--runs", tmp_path)
+    for line in process.stdout:
+        if line.startswith("epoch 2/6"):
+            process.kill()
+    assert process.wait() == -signal.SIGKILL
+    run = tmp_path / "tiny" / "version_0"
+    assert not (run / "report").exists()
+    resumed = start("train", "--resume", run)
+    output, _ = resumed.communicate()
+    assert resumed.returncode == 0
+    assert "epoch 2/6" not in output
+    assert "epoch 6/6" in output
+    assert_same_run(run, trained)
+    assert list((tmp_path / "tiny").iterdir()) == [run]
+
+
+def test_ctrl_c_leaves_what_a_run_goes_on_from_even_in_the_first_epoch(start, tiny, trained, tmp_path):
+    process = start("train", *tiny, "--runs", tmp_path)
+    run = tmp_path / "tiny" / "version_0"
+    while not (run / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    assert re.search(rf"Stopped in epoch \d.*`make train RESUME={run}`", output)
+    assert not (run / "report").exists()
+    main(["train", "--resume", str(run)])
+    assert_same_run(run, trained)
+
+
+def test_ctrl_c_before_the_training_ends_with_a_line(start, tmp_path):
+    process = start("synth", "--out", tmp_path / "drawn", "--workers", "1")
+    while not (tmp_path / "drawn" / "settings.json").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate()
+    assert process.returncode == 130
+    assert "Stopped." in output
+    assert "Traceback" not in output
+
+
+def test_a_run_that_is_over_can_be_made_longer(tiny, trained, tmp_path):
+    run = train(tiny, tmp_path, "--trainer.max_epochs", "4")
+    main(["train", "--resume", str(run), "--trainer.max_epochs", "6"])
+    assert_same_run(run, trained)
+
+
+def test_an_override_of_a_resumed_run_counts(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
+    main(["train", "--resume", str(run), "--trainer.max_epochs", "2", "--model.frame_loss", "0"])
+    losses = [float(row["train/loss"]) for row in rows(run / "metrics.csv") if row["train/loss"]]
+    assert losses[1] < 0.75 * losses[0]  # a third of it was the frames' part
+
+
+def test_the_seed_decides_the_weights(tiny, trained, tmp_path):
+    assert same_weights(train(tiny, tmp_path), trained)
+    assert not same_weights(train(tiny, tmp_path, "--seed_everything", "1"), trained)
+
+
+def test_the_best_checkpoint_is_that_of_the_best_epoch(trained):
+    validated = [row for row in rows(trained / "metrics.csv") if row["val/loss"]]
+    best = min(validated, key=lambda row: float(row["val/loss"]))
+    assert content(trained, "best")["epoch"] == int(best["epoch"])
+    assert content(trained, "last")["epoch"] == 5
+
+
+def test_the_monitor_decides_which_epoch_is_best(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--monitor", "val/accuracy", "--model.optimizer.lr", "0.01")
+    values = [float(row["val/accuracy"]) for row in rows(run / "metrics.csv") if row["val/accuracy"]]
+    assert content(run, "best")["epoch"] == values.index(max(values))
+
+
+def test_an_unknown_monitor_is_told_with_those_there_are(tiny, tmp_path):
+    with pytest.raises(ValueError, match=r"monitor='val/f2'.*'val/f1'"):
+        train(tiny, tmp_path, "--monitor", "val/f2")
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_clips(tiny, strokes, tmp_path):
+    with pytest.raises(FloatingPointError, match="Expected a finite loss, but got nan in ") as error:
+        train(tiny, tmp_path, "--model.optimizer.lr", "1e30")
+    named = re.findall(r"\S+\.mp4", str(error.value))
+    assert named
+    assert set(named) <= {record.name for record in read_manifest(strokes)}
+    assert content(tmp_path / "tiny" / "version_0")["global_step"] == 0  # it can be resumed from its start
+
+
+def test_the_reported_loss_is_the_mean_over_clips_whatever_the_batches(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--model.frame_loss=0", "--trainer.max_epochs=1")
+    losses = [-math.log(float(row[f"p_{row['label']}"])) for row in rows(run / "report" / "predictions.csv")]
+    assert len(losses) % 3  # the last batch is smaller
+    report = json.loads((run / "report" / "metrics.json").read_text())
+    assert report["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+
+
+OPTIONS = {
+    "mixup and every augmentation": [
+        "--model.augmentation.mixup=0.4",
+        *(f"--model.augmentation.{name}=1" for name in ("flip", "blur", "erase", "speed", "jitter")),
+    ],
+    "class weights": ["--model.class_weights=[1,2,3,4]"],
+    "label smoothing": ["--model.label_smoothing=0.1"],
+    "no augmentation": ["--model.augmentation=null"],
+    "a learned average": ["--model.network.average=learned"],
+    "balanced sampling": ["--data.balanced=true"],
+    "folds": ["--data.num_folds=3", "--data.fold=1"],
+    "dense windows": ["--data.preprocessing.sampling=dense"],
+    "all frames": ["--data.preprocessing.sampling=all"],
+    "another optimizer": ["--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0.1"],
+    "a schedule": [
+        "--model.scheduler=torch.optim.lr_scheduler.CosineAnnealingLR",
+        "--model.scheduler.T_max=6",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def short(tiny, tmp_path_factory):
+    """The run directory of a training of two epochs."""
+    return train(tiny, tmp_path_factory.mktemp("short"), "--trainer.max_epochs=2", command="fit")
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_every_option_changes_what_is_learnt(tiny, short, tmp_path, options):
+    run = train(tiny, tmp_path, *options, "--trainer.max_epochs=2", command="fit")
+    losses = [float(row["train/loss"]) for row in rows(run / "metrics.csv") if row["train/loss"]]
+    assert np.isfinite(losses).all()
+    weights, before = content(run)["state_dict"], content(short)["state_dict"]
+    assert any(name not in before or not torch.equal(weights[name], before[name]) for name in weights)
+
+
+def test_loader_processes_change_nothing(tiny, short, tmp_path):
+    run = train(tiny, tmp_path, "--data.num_workers=1", "--trainer.max_epochs=2", command="fit")
+    assert same_weights(run, short)
+
+
+def test_a_schedule_is_followed_epoch_by_epoch(tiny, tmp_path):
+    schedule = "torch.optim.lr_scheduler.StepLR"
+    options = ["--model.scheduler", schedule, "--model.scheduler.step_size=2", "--model.scheduler.gamma=0.5"]
+    run = train(tiny, tmp_path, *options, "--trainer.max_epochs=4", command="fit")
+    rates = [float(row["lr-Adam"]) for row in rows(run / "metrics.csv") if row["lr-Adam"]]
+    assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4])
+
+
+def test_early_stopping_is_added_beside_the_callbacks_of_a_run(tiny, tmp_path):
+    callback = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"]
+    patience = ["--trainer.callbacks.patience=0", "--trainer.callbacks.min_delta=100"]
+    run = train(tiny, tmp_path, *callback, *patience)
+    assert content(run)["epoch"] == 1
+    assert (run / "report" / "metrics.json").is_file()
+
+
+def test_two_processes_share_a_run_and_report_every_clip_once(start, tiny, tmp_path):
+    devices = ["--trainer.devices=2", "--trainer.max_epochs=2", "--data.test_share=0.34"]
+    process = start("train", *tiny, "--runs", tmp_path, *devices)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "Warning" not in output
+    assert output.count("epoch 2/2") == 1
+    [run] = (tmp_path / "tiny").iterdir()
+    names = [row["name"] for row in rows(run / "report" / "predictions.csv")]
+    assert sorted(names) == sorted(row["name"] for row in rows(run / "splits.csv") if row["split"] == "test")
+
+
+def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp_path):
+    best = content(trained, "best")["epoch"]
+    logged = [row for row in rows(trained / "metrics.csv") if row["val/loss"]][best]
+    checkpoint = str(trained / "checkpoints" / "best.ckpt")
+    run = train(tiny, tmp_path, "--ckpt_path", checkpoint, command="validate")
+    measured = rows(run / "metrics.csv")[0]
+    for name in ("val/loss", "val/accuracy", "val/temporal_consistency"):
+        assert float(measured[name]) == pytest.approx(float(logged[name]), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def moves(tmp_path_factory):
+    """Clips of a bright square that moves left, right, up or down."""
+    folder = tmp_path_factory.mktemp("moves")
+    rng = np.random.default_rng(0)
+    records = []
+    for i in range(96):
+        label = list(MOVES)[i % 4]
+        step = np.array(MOVES[label])
+        start = rng.integers(8, 16, 2) - 7 * step
+        frames = np.full((8, 32, 32, 3), rng.integers(0, 80), np.uint8)
+        for t in range(8):
+            x, y = start + 2 * t * step
+            frames[t, y : y + 8, x : x + 8] = 230
+        path = folder / f"{i}.mp4"
+        write_video(path, frames, fps=10, crf=10)
+        records.append(ClipRecord(path, label, group=f"group {i // 4}"))
+    write_manifest(folder / "moves.csv", records)
+    labels = rng.permutation([record.label for record in records])
+    write_manifest(
+        folder / "shuffled.csv",
+        [ClipRecord(r.path, str(label), group=r.group) for r, label in zip(records, labels, strict=True)],
+    )
+    return folder
+
+
+def learn(tiny, moves, runs, manifest):
+    """Train on the moving squares without augmentation; return the last training and the test accuracy."""
+    options = {
+        "data.source.path": moves / manifest,
+        "data.preprocessing.num_frames": 8,
+        "data.batch_size": 16,
+        "model.augmentation": "null",
+        "model.network.dropout": 0,
+        "model.network.channels": [8, 16, 16],
+        "model.network.hidden_size": 32,
+        "model.network.feature_size": 32,
+        "model.optimizer.lr": 0.005,
+        "trainer.max_epochs": 60,
+        "trainer.check_val_every_n_epoch": 10,
+    }
+    run = train(tiny, runs, *(f"--{name}={value}" for name, value in options.items()))
+    history = rows(run / "metrics.csv")
+    last = [float(row["train/accuracy"]) for row in history if row["train/accuracy"]][-1]
+    return last, float(next(row["test/accuracy"] for row in history if row["test/accuracy"]))
+
+
+def test_what_can_be_learnt_is_learnt_and_holds_for_other_groups(tiny, moves, tmp_path):
+    training, test = learn(tiny, moves, tmp_path, "moves.csv")
+    assert training == 1.0
+    assert test >= 0.9
+
+
+def test_shuffled_labels_teach_nothing_about_other_groups(tiny, moves, tmp_path):
+    _, test = learn(tiny, moves, tmp_path, "shuffled.csv")
+    assert test <= 0.5
+
+
+def test_a_handful_of_drawn_clips_is_learnt_by_heart(tiny, strokes, tmp_path):
+    records = read_manifest(strokes)
+    few = [*records[:4], records[8], records[12]]
+    splits = ["train"] * 4 + ["val", "test"]
+    manifest = tmp_path / "few.csv"
+    write_manifest(
+        manifest,
+        [ClipRecord(r.path, r.label, group=s, split=s) for r, s in zip(few, splits, strict=True)],
+    )
+    options = ["--model.augmentation=null", "--model.network.dropout=0", "--model.optimizer.lr=0.005"]
+    options += [f"--data.source.path={manifest}", "--trainer.max_epochs=60", "--data.batch_size=4"]
+    run = train(tiny, tmp_path, *options, "--trainer.check_val_every_n_epoch=20", command="fit")
+    assert (
+        float([row["train/accuracy"] for row in rows(run / "metrics.csv") if row["train/accuracy"]][-1]) == 1
+    )
