@@ -1,11 +1,12 @@
 """The floor: linear and kernel classifiers on coarse optical-flow statistics.
 
-Run as ``python tests/flow_baseline.py MANIFEST_OR_FOLDER [--roi x0 y0 x1 y1]`` to see the accuracy on the split
-that the data module makes, or with ``--experiment experiments/cnn_lstm.yaml`` on that experiment's own split.
+Run as ``python tests/flow_baseline.py MANIFEST_OR_FOLDER [--roi x0 y0 x1 y1]`` to see the accuracy on the
+split that the data module makes, or with ``--experiment experiments/cnn_lstm.yaml`` on that experiment's own.
 """
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def flow_features(record: ClipRecord) -> np.ndarray:
     rows = np.arange(SIZE[0])[:, None] * GRID[0] // SIZE[0]
     columns = np.arange(SIZE[1])[None] * GRID[1] // SIZE[1]
     num_pairs = max(1, len(grey) - 1)
-    for i, (before, after) in enumerate(zip(grey, grey[1:], strict=False)):
+    for i, (before, after) in enumerate(pairwise(grey)):
         flow = cv2.calcOpticalFlowFarneback(before, after, None, 0.5, 3, 9, 3, 5, 1.1, 0)
         speed, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1])
         bins = (angle / (2 * np.pi) * BINS).astype(int) % BINS
@@ -58,7 +59,7 @@ def features_of(records: list[ClipRecord], num_workers: int = 2) -> np.ndarray:
 def fit_and_score(
     train: np.ndarray, train_labels: list[str], groups: list[str], test: np.ndarray, test_labels: list[str]
 ) -> dict[str, float]:
-    """Test accuracy of logistic regression and of an SVM, their strength chosen by group folds of the training set."""
+    """Test accuracy of logistic regression and an SVM, their strength chosen by folds of the training."""
     folds = GroupKFold(min(5, len(set(groups))))
     models = {
         "logistic regression": (LogisticRegression(max_iter=2000), {"C": [0.001, 0.01, 0.1, 1.0]}),

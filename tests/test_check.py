@@ -52,3 +52,9 @@ def test_a_manifests_groups_times_and_regions_are_checked(clips, capsys):
     assert ["anna", "1", "1", "2"] in rows(output)
     assert ["bert", "0", "3", "3"] in rows(output)
     assert ["smash", "4", "2", "3", "0.50", "0.50", "0.50"] in rows(output)
+
+
+def test_clips_without_labels_are_counted(clips, capsys):
+    write_manifest(clips / "m.csv", [ClipRecord(clips / "serve" / "2.mp4"), ClipRecord(clips / "x.mp4")])
+    assert check(clips / "m.csv") == 1
+    assert ["(none)", "2", "0", "1", "3.00", "3.00", "3.00"] in rows(capsys.readouterr().out)

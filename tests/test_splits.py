@@ -1,5 +1,6 @@
 import csv
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tt_actions.clips import ClipRecord
-from tt_actions.splits import check_splits, share_out, split_clips, write_splits
+from tt_actions.splits import check_same_splits, check_splits, share_out, split_clips, write_splits
 
 
 def clips(num_groups=10, per_group=8, classes="abcd", **fields):
@@ -113,6 +114,23 @@ def test_one_video_in_two_splits_is_a_leak_even_with_different_groups():
     ]
     with pytest.raises(ValueError, match=r"every path in one split.*m\.mp4"):
         check_splits(records)
+
+
+@pytest.mark.parametrize("records", [clips(2, 2, split="test"), clips(2, 2, classes=[None])])
+def test_a_set_to_test_or_to_predict_stays_whole(records):
+    assert [r.split for r in split_clips(records, 0.2, 0.2, 0)] == ["test"] * 4
+
+
+def test_a_moved_set_has_the_same_splits_and_a_changed_one_has_not(tmp_path):
+    done = split_clips(clips(), 0.2, 0.2, 0)
+    write_splits(tmp_path / "splits.csv", done)
+    check_same_splits(tmp_path / "splits.csv", [replace(r, path=tmp_path / r.path) for r in done])
+    swapped = [replace(r, split="test" if r.path.name == "g3_1.mp4" else r.split) for r in done]
+    for changed in (done[1:], swapped, split_clips(clips(), 0.2, 0.2, 1)):
+        with pytest.raises(
+            ValueError, match=r"Expected the clips and splits of .*entries differ, such as 'g"
+        ):
+            check_same_splits(tmp_path / "splits.csv", changed)
 
 
 def test_splits_are_written(tmp_path):

@@ -201,12 +201,14 @@ def test_logged_figures_are_those_of_the_report(trained):
             assert float(logged[f"test/{name}/{stroke}"]) == pytest.approx(figures[key], abs=1e-5)
 
 
-def test_predict_says_of_a_clip_what_the_test_said(trained):
+def test_predict_says_of_a_clip_what_the_test_said(trained, strokes):
+    records = {record.name: record for record in read_manifest(strokes)}
     model = load(trained / "checkpoints" / "best.ckpt")
     with (trained / "report" / "predictions.csv").open(newline="") as file:
         tested = list(csv.DictReader(file))
     for row in tested:
-        prediction = model.predict(row["name"])
+        record = records[row["name"]]
+        prediction = model.predict(record.path, roi=record.roi)
         assert prediction.label == row["predicted"]
         assert list(prediction.probabilities) == list(model.class_names)
         for name, probability in prediction.probabilities.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from tt_actions.clips import ClipRecord
@@ -145,8 +146,8 @@ class FrameCache:
         # threads suffice: libav and OpenCV work outside Python's lock
         with ThreadPoolExecutor(num_workers or os.cpu_count()) as threads:
             results = threads.map(lambda record: self._problem(record, spec), missing)
-            console = Console(stderr=True)
-            shown = track(results, f"Decoding into {self.folder}", total=len(missing), console=console)
+            console, title = Console(stderr=True), f"Decoding into {escape(str(self.folder))}"
+            shown = track(results, title, total=len(missing), console=console)
             for record, problem in zip(missing, shown, strict=True):
                 if problem:
                     errors[record.name] = problem
@@ -233,8 +234,6 @@ def _writing(file: Path, num_bytes: int) -> Iterator[Path]:
             yield temporary
     except OSError as error:
         raise OSError(
-            error.errno,
-            f"Expected to write {num_bytes / 1e6:.1f} MB of decoded frames, but got: {error.strerror}. "
-            "Free some space or choose another `cache_dir`",
-            str(file),
+            f"Expected to write {num_bytes / 1e6:.1f} MB of decoded frames to '{file}', but got: "
+            f"{error.strerror or error}. Free some space or choose another `cache_dir`."
         ) from error

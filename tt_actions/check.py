@@ -85,12 +85,13 @@ def _class_table(records: list[ClipRecord], durations: dict[ClipRecord, float]) 
     table = Table("class", title="Clips by class")
     for column in ("clips", "groups", "unreadable", "shortest s", "median s", "longest s"):
         table.add_column(column, justify="right")
-    for name in class_names(records):
+    names: list[str | None] = [*class_names(records)]
+    for name in names or [None]:  # a set to predict has no labels
         own = [record for record in records if record.label == name]
         lengths = [durations[record] for record in own if record in durations]
         spread = (min(lengths), statistics.median(lengths), max(lengths)) if lengths else ()
         table.add_row(
-            escape(name),
+            escape(name or "(none)"),
             str(len(own)),
             str(len({record.group for record in own} - {None})),
             str(len(own) - len(lengths)),

@@ -60,7 +60,10 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 
 
 def _refusal(path: Path | str, error: Exception) -> ValueError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, pickle.UnpicklingError):
+        reason = "it holds something else."  # torch's text advises to load it unsafely
+    else:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ValueError(
         f"Expected '{path}' to be a checkpoint of tt_actions, of tensors and plain types alone, "
         f"but: {reason} Train one with `make train`."

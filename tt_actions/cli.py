@@ -48,11 +48,15 @@ for _message in (
     warnings.filterwarnings("ignore", _message)
 
 
+MEASURING = ("validate", "test", "predict")
+"""The commands that need a checkpoint and leave it as it is."""
+
+
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next step instead of giving it back to the system.
 
-    The large tensors of a training step on the CPU are otherwise mapped, zeroed and unmapped anew at every step:
-    two fifths of the CNN-LSTM's step. Does nothing where the C library is another.
+    Otherwise the large tensors of a training step on the CPU are mapped, zeroed and unmapped anew at every
+    step: two fifths of the CNN-LSTM's step. Does nothing where the C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
@@ -127,16 +131,25 @@ class ActionCLI(LightningCLI):
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
-        elif command in ("validate", "test", "predict"):
+        elif command in MEASURING:
             raise ValueError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
                 "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
             )
 
     def _parse_ckpt_path(self) -> None:
-        """Take the model's arguments from the checkpoint, but not over those that a resumed run is given."""
-        if not self.resume:
-            super()._parse_ckpt_path()
+        """Take the model's arguments from the checkpoint, but not over those that a resumed run is given.
+
+        A checkpoint that is measured brings its preprocessing and its classes too, whatever the config says.
+        """
+        if self.resume:
+            return
+        super()._parse_ckpt_path()
+        command = self.config.subcommand
+        if command in MEASURING:
+            trained = self.checkpoint["hyper_parameters"]
+            data = {"preprocessing": dict(trained["preprocessing"]), "classes": list(trained["class_names"])}
+            self.config = self.parser.parse_object({command: {"data": data}}, self.config)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the trainer with the run's directory, loggers and callbacks.
@@ -158,7 +171,10 @@ class ActionCLI(LightningCLI):
         options = WandbOptions(**config.wandb.as_dict())
         if not options.is_disabled:
             loggers.append(Tracker(options, run_dir, config.experiment))
-        kwargs.setdefault("enable_progress_bar", sys.stdout.isatty())
+        if config.trainer.enable_progress_bar is None:
+            kwargs["enable_progress_bar"] = sys.stdout.isatty()
+        if config.trainer.enable_model_summary is None:
+            kwargs["enable_model_summary"] = False
         if not config.trainer.plugins:
             kwargs["plugins"] = [WholeCheckpoints()]
         return super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)

@@ -81,19 +81,23 @@ def class_names(records: Iterable[ClipRecord]) -> list[str]:
 def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
     """Refuse clips that can't be learnt from.
 
+    A set without any label, which can be predicted, and one for test alone may have fewer classes than two.
+
     Args:
         where: The folder or file that they come from.
         records: The clips.
 
     Raises:
-        ValueError: If a clip has no label or is there twice, or all are of one class.
+        ValueError: If a part of the clips has no label, all are of one class, or a clip is there twice.
     """
-    if bare := [record.name for record in records if record.label is None]:
+    labelled = any(record.label is not None for record in records)
+    if labelled and (bare := [record.name for record in records if record.label is None]):
         raise ValueError(
             f"Expected a label for every clip of '{where}', but {len(bare)} of {len(records)} have none, "
             f"the first of them '{bare[0]}'. Fill the `label` column."
         )
-    if len(names := class_names(records)) < 2:
+    to_learn_from = labelled and any(record.split != "test" for record in records)
+    if to_learn_from and len(names := class_names(records)) < 2:
         raise ValueError(
             f"Expected clips of at least two classes in '{where}', but got only {names}. Add another."
         )
@@ -151,20 +155,36 @@ def _read_row(manifest: Path, line: int, row: dict[str | None, str]) -> ClipReco
         cells = {str(name): value.strip() for name, value in row.items()}
         if not cells["path"]:
             raise ValueError("Expected `path` to name a video file, but it is empty.")
-        corners = [int(cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
+        corners = [_read_pixel(name, cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
         if len(corners) not in (0, 4):
             raise ValueError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
         return ClipRecord(
             path=manifest.parent / cells["path"],
             label=cells.get("label") or None,
-            start_s=float(cells.get("start_s") or 0),
-            end_s=float(cells["end_s"]) if cells.get("end_s") else None,
+            start_s=_read_number("start_s", cells.get("start_s") or "0"),
+            end_s=_read_number("end_s", cells["end_s"]) if cells.get("end_s") else None,
             roi=cast(Roi, tuple(corners)) if corners else None,
             group=cells.get("group") or None,
             split=cast(Split, cells.get("split") or None),
         )
     except ValueError as error:
         raise ValueError(f"'{manifest}', line {line}: {error}") from error
+
+
+def _read_number(column: str, cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected `{column}` to be a number with a decimal point, but got '{cell}'."
+        ) from error
+
+
+def _read_pixel(column: str, cell: str) -> int:
+    number = _read_number(column, cell)
+    if not number.is_integer():  # 12.0 is what pandas makes of 12 in a column with empty cells
+        raise ValueError(f"Expected `{column}` to be a whole number of pixels, but got '{cell}'.")
+    return int(number)
 
 
 def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:

@@ -32,6 +32,8 @@ class ClipDataModule(pl.LightningDataModule):
         fold: The fold to test on, 0 to ``num_folds`` - 1.
         balanced: Draw every class equally often in training.
         skip_unreadable: Go on without the files that can't be read instead of refusing the set.
+        classes: Names of the classes, in the order of the network's outputs; None for those of the clips.
+            Where a checkpoint is measured, those that it was trained for.
         cache_dir: Folder of the decoded frames.
         num_workers: Loader processes; None for what suits the machine.
 
@@ -51,6 +53,7 @@ class ClipDataModule(pl.LightningDataModule):
         fold: int | None = None,
         balanced: bool = False,
         skip_unreadable: bool = False,
+        classes: list[str] | None = None,
         cache_dir: Path = Path("data/cache"),
         num_workers: int | None = None,
     ) -> None:
@@ -64,12 +67,13 @@ class ClipDataModule(pl.LightningDataModule):
         self.num_folds, self.fold = num_folds, fold
         self.balanced = balanced
         self.skip_unreadable = skip_unreadable
+        self.classes = classes
         self.cache = FrameCache(Path(cache_dir))
         self.num_workers = default_num_workers() if num_workers is None else num_workers
 
     @cached_property
     def records(self) -> list[ClipRecord]:
-        """The source's labelled clips that can be read, each with its split."""
+        """The source's clips that can be read, each with its split."""
         self.source.prepare()
         records = self.cache.build(
             self.source.records(), self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
@@ -80,27 +84,44 @@ class ClipDataModule(pl.LightningDataModule):
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Names of the classes, in the order of the network's outputs."""
-        return class_names(self.records)
+        """Names of the classes, in the order of the network's outputs.
+
+        Raises:
+            ValueError: If no clip has a label and the classes are not given, or a clip is of another class.
+        """
+        names = class_names(self.records)
+        if not (names or self.classes):
+            raise ValueError(
+                "Expected labelled clips, but none has a label. Fill the manifest's `label` column; clips "
+                "without one can only be predicted: `tt-actions predict`."
+            )
+        if self.classes is not None and (unknown := [name for name in names if name not in self.classes]):
+            raise ValueError(
+                f"Expected clips of {', '.join(self.classes)}, but got some of {', '.join(unknown)}. "
+                "Leave these out, or train anew with their classes."
+            )
+        return list(self.classes or names)
 
     @property
     def num_classes(self) -> int:
         """Number of classes *K*."""
         return len(self.class_names)
 
-    @property
-    def class_counts(self) -> list[int]:
-        """Number of training clips of each class."""
-        counts = Counter(record.label for record in self.records if record.split == "train")
-        return [counts[name] for name in self.class_names]
-
     def dataset(self, split: Split) -> ClipDataset:
         """Return one split's clips.
 
         Args:
             split: Which one; only train samples its frames at random.
+
+        Raises:
+            ValueError: If it holds no clips.
         """
         records = [record for record in self.records if record.split == split]
+        if not records:
+            raise ValueError(
+                f"Expected clips for {split}, but all {len(self.records)} are for test. "
+                "Correct the manifest's split column."
+            )
         return ClipDataset(
             records,
             self.class_names,
@@ -123,12 +144,22 @@ class ClipDataModule(pl.LightningDataModule):
         return self._loader(self.dataset("val"))
 
     def test_dataloader(self) -> DataLoader[Sample]:
-        """Return batches of the test clips."""
-        return self._loader(self.dataset("test"))
+        """Return batches of the test clips.
+
+        Raises:
+            ValueError: If they have no labels.
+        """
+        dataset = self.dataset("test")
+        if any(record.label is None for record in dataset.records):
+            raise ValueError(
+                "Expected labelled clips to test on, but they have no labels. "
+                "Fill the manifest's `label` column, or use `tt-actions predict`."
+            )
+        return self._loader(dataset)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
-        """Return batches of the test clips."""
-        return self.test_dataloader()
+        """Return batches of the test clips, which need no labels."""
+        return self._loader(self.dataset("test"))
 
     def _loader(
         self, dataset: ClipDataset, sampler: Sampler[tuple[int, int]] | None = None
@@ -139,7 +170,7 @@ class ClipDataModule(pl.LightningDataModule):
             sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=collate,
-            generator=torch.Generator(),  # or each pass would draw from the numbers that augmentation draws from
+            generator=torch.Generator(),  # or each pass would take of the numbers that augmentation draws
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="spawn" if self.num_workers else None,

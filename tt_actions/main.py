@@ -10,7 +10,7 @@ COMMANDS = {
     "fit": "train and validate only",
     "validate": "measure a checkpoint on the validation clips",
     "test": "measure a checkpoint on the test clips and write the report",
-    "predict": "write a checkpoint's predictions on the test clips",
+    "predict": "write a checkpoint's predictions on the test clips, or on all of a manifest without labels",
     "synth": "draw synthetic strokes: videos with exact ground truth",
     "check": "say what a folder or a manifest of clips holds",
 }
@@ -65,6 +65,7 @@ def _lightning(command: str, rest: list[str]) -> None:
     parser.add_argument("--resume", type=Path)
     known, rest = parser.parse_known_args(rest)
     from lightning_fabric.utilities.exceptions import MisconfigurationException
+    from pytorch_lightning.utilities.exceptions import SIGTERMException
 
     from tt_actions.cli import ActionCLI
     from tt_actions.runs import RUN_DIR_VARIABLE, resumable_checkpoint
@@ -77,6 +78,8 @@ def _lightning(command: str, rest: list[str]) -> None:
         ActionCLI([command, *rest], resume=known.resume)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
+    except SIGTERMException:
+        sys.exit(143)  # what a shell gives a program that SIGTERM ended; Lightning's is 0
     finally:
         os.environ.pop(RUN_DIR_VARIABLE, None)
 

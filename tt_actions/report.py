@@ -378,7 +378,7 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
         predictions: What it wrote.
         worst: Number of clips in the table, those with the least probability of their true class first.
     """
-    import wandb  # noqa: PLC0415 - half a second that only a tracked run needs
+    import wandb
 
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, "loss", "num_clips")})

@@ -82,12 +82,23 @@ class WholeCheckpoints(TorchCheckpointIO):
             checkpoint: What it holds.
             path: Its file.
             storage_options: Not used: it is a local file.
+
+        Raises:
+            OSError: If it can't be written.
         """
         del storage_options
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as temporary:
-            torch.save(checkpoint, temporary)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with write_atomically(path) as temporary, temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:  # torch hides a full disk behind a RuntimeError
+            cause = error.__context__ if isinstance(error.__context__, OSError) else error
+            reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+            raise OSError(
+                f"Expected to write the checkpoint '{path}', but got: {reason}. Free some space and go on "
+                f"from the last one: `tt-actions train --resume {path.parent.parent}`."
+            ) from error
 
 
 class RunCSVLogger(CSVLogger):
@@ -129,8 +140,8 @@ class WandbOptions:
     """How runs are tracked on Weights & Biases.
 
     Args:
-        mode: ``auto`` is what ``WANDB_MODE`` says, else online when logged in and offline otherwise; an offline
-            run is uploaded later with ``wandb sync``.
+        mode: ``auto`` is what ``WANDB_MODE`` says, else online when logged in and offline otherwise; an
+            offline run is uploaded later with ``wandb sync``.
         project: Name of the project.
         entity: User or team, or None for the account's default.
         group: Name that groups runs, or None for the experiment's.

@@ -1,7 +1,7 @@
 """Train, validation and test: stratified by class, disjoint by group."""
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +16,9 @@ from tt_actions.files import write_atomically
 def share_out(labels: Sequence[str], groups: Sequence[str], shares: Sequence[float], seed: int) -> np.ndarray:
     """Deal whole groups of clips into parts of given shares, each class spread as evenly as groups allow.
 
-    Groups are taken in a random order, those with many clips first; each goes to the part that then lacks most
-    of what the group brings: the step that lowers the squared distance to the wanted counts most, those of the
-    classes and of all clips.
+    Groups are taken in a random order, those with many clips first; each goes to the part that then lacks
+    most of what the group brings: the step that most lowers the squared distance to the wanted counts, those
+    of the classes and of all clips.
 
     Args:
         labels: Class of each clip.
@@ -58,11 +58,12 @@ def split_clips(
     """Give every clip its split.
 
     A clip's own ``split`` is honoured, and its whole group follows; the rest is dealt out by
-    :func:`share_out`. Where all clips come with a split but none is val, val is taken out of train. With folds,
-    fold ``fold`` is the test set and val is taken out of the others. Clips without a group form one by file.
+    :func:`share_out`. Where all clips come with a split but none is val, val is taken out of train. With
+    folds, fold ``fold`` is the test set and val is taken out of the others. Clips without a group form one
+    by file. A set that is all for test, or has no labels, stays whole: all of it is test.
 
     Args:
-        records: The labelled clips.
+        records: The clips.
         val_share: Share of the clips for validation.
         test_share: Share of the clips for test; not used with folds.
         seed: Seed of the random choice.
@@ -73,10 +74,12 @@ def split_clips(
         The records in the same order, each with a split.
 
     Raises:
-        ValueError: If a group is prescribed two splits, folds and prescribed splits are mixed, an option is out
-            of range, or a class is missing from the training set.
+        ValueError: If a group is prescribed two splits, folds and prescribed splits are mixed, an option is
+            out of range, or a class is missing from the training set.
     """
     _check_options(records, val_share, test_share, num_folds, fold)
+    if all(record.split == "test" or record.label is None for record in records):
+        return [replace(record, split="test") for record in records]
     labels = [record.label or "" for record in records]
     groups = [record.group or record.path.as_posix() for record in records]
     prescribed = _prescribed_splits(records, groups)
@@ -112,8 +115,8 @@ def _check_options(
 ) -> None:
     if not (0 < val_share < 1 and 0 < test_share < 1 and val_share + test_share < 1):
         raise ValueError(
-            "Expected `val_share` and `test_share` to be above 0 and to leave something for training, but got "
-            f"{val_share} and {test_share}."
+            "Expected `val_share` and `test_share` to be above 0 and to leave something for training, "
+            f"but got {val_share} and {test_share}."
         )
     if (num_folds is None) != (fold is None):
         raise ValueError("Expected `num_folds` and `fold` together or neither. Give the missing one.")
@@ -121,8 +124,8 @@ def _check_options(
         num_groups = len({record.group or record.path.as_posix() for record in records})
         if not (2 <= num_folds <= num_groups and 0 <= fold < num_folds):
             raise ValueError(
-                f"Expected 2 <= `num_folds` <= {num_groups} (the number of groups) and 0 <= `fold` < `num_folds`, "
-                f"but got {num_folds} and {fold}."
+                f"Expected 2 <= `num_folds` <= {num_groups} (the number of groups) and "
+                f"0 <= `fold` < `num_folds`, but got {num_folds} and {fold}."
             )
         if any(record.split for record in records):
             raise ValueError(
@@ -154,7 +157,7 @@ def check_splits(records: Sequence[ClipRecord]) -> None:
         records: Clips with their splits.
 
     Raises:
-        ValueError: If a group or a video stands in two splits, a split is empty, or a class is missing from train.
+        ValueError: If a group or a video stands in two splits, a split is empty, or train lacks a class.
     """
     for what in ("group", "path"):
         places: dict[object, set[Split | None]] = defaultdict(set)
@@ -170,8 +173,8 @@ def check_splits(records: Sequence[ClipRecord]) -> None:
     classes = {split: {r.label for r in records if r.split == split} for split in get_args(Split)}
     if missing := {record.label for record in records} - classes["train"]:
         raise ValueError(
-            f"Expected every class in the training set, but {sorted(map(str, missing))} have no group left for it. "
-            "Add clips of more groups, or lower `val_share` and `test_share`."
+            f"Expected every class in the training set, but {sorted(map(str, missing))} have no group left "
+            "for it. Add clips of more groups, or lower `val_share` and `test_share`."
         )
     if empty := [split for split in ("val", "test") if not classes[split]]:
         raise ValueError(
@@ -190,4 +193,27 @@ def write_splits(path: Path, records: Sequence[ClipRecord]) -> None:
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("name", "label", "group", "split"))
-        rows.writerows((r.name, r.label, r.group or "", cast(str, r.split)) for r in records)
+        rows.writerows((r.name, r.label or "", r.group or "", cast(str, r.split)) for r in records)
+
+
+def check_same_splits(path: Path, records: Sequence[ClipRecord]) -> None:
+    """Refuse clips or splits other than those that a run began with: it would be tested on what it learnt.
+
+    Clips are told by label, split and file name, so that a set may be moved.
+
+    Args:
+        path: What :func:`write_splits` wrote when the run began.
+        records: The clips of now with their splits.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        before = Counter((Path(row["name"]).name, row["label"], row["split"]) for row in csv.DictReader(file))
+    now = Counter((Path(r.name).name, r.label or "", cast(str, r.split)) for r in records)
+    if changed := (before - now) + (now - before):
+        name, _, split = min(changed)
+        raise ValueError(
+            f"Expected the clips and splits of '{path}', with which this run began, but {changed.total()} "
+            f"entries differ, such as '{name}' in {split}. Bring clips and options back, or start a new run."
+        )

@@ -96,7 +96,8 @@ class StrokeRecognizer(pl.LightningModule):
         self.save_hyperparameters()
         if len(class_names) != network.num_classes:
             raise ValueError(
-                f"Expected `class_names` for the network's {network.num_classes} classes, but got {class_names}."
+                f"Expected `class_names` for the network's {network.num_classes} classes, "
+                f"but got {class_names}."
             )
         if class_weights is not None and len(class_weights) != network.num_classes:
             raise ValueError(
@@ -142,8 +143,8 @@ class StrokeRecognizer(pl.LightningModule):
         trained = checkpoint["hyper_parameters"]["class_names"]
         if tuple(trained) != self.class_names:
             raise ValueError(
-                f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, "
-                f"but got clips of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
+                f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips "
+                f"of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
             )
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
@@ -157,8 +158,8 @@ class StrokeRecognizer(pl.LightningModule):
             frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         if not frames.is_floating_point():
-            frames = frames.float().div_(255)
-        logits: Tensor = self.network((frames - self.mean) / self.std, lengths)
+            frames = frames.to(self.mean.dtype).div_(255)
+        logits: Tensor = self.network((frames.to(self.mean.dtype) - self.mean) / self.std, lengths)
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature

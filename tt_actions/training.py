@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from tt_actions.datamodule import ClipDataModule
@@ -23,7 +25,7 @@ from tt_actions.report import (
     write_report,
 )
 from tt_actions.runs import Tracker
-from tt_actions.splits import write_splits
+from tt_actions.splits import check_same_splits, write_splits
 from tt_actions.task import StrokeRecognizer
 
 
@@ -57,7 +59,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str) -> list[Callback]:
         monitor: The validation metric that decides which checkpoint is best.
     """
     folder = run_dir / "checkpoints"
-    best = ModelCheckpoint(
+    best = RunCheckpoint(
         folder,
         filename="best",
         monitor=monitor,
@@ -65,9 +67,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str) -> list[Callback]:
         save_weights_only=True,
         enable_version_counter=False,
     )
-    last = ModelCheckpoint(
-        folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
+    last = RunCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
     bar: list[Callback] = [RichProgressBar(leave=False)] if sys.stdout.isatty() else []
     return [
         *bar,
@@ -79,6 +79,27 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str) -> list[Callback]:
         last,
         StopNotice(run_dir),
     ]
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """A ModelCheckpoint that knows its best score again after the run directory was moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the scores of a resumed run, with its files where they are now.
+
+        Args:
+            state_dict: What a checkpoint of the run holds.
+        """
+        assert self.dirpath is not None
+        folder = Path(self.dirpath)
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        moved: dict[str, Any] = {
+            key: str(folder / Path(state_dict[key]).name) for key in paths if state_dict[key]
+        }
+        moved["best_k_models"] = {
+            str(folder / Path(path).name): score for path, score in state_dict["best_k_models"].items()
+        }
+        super().load_state_dict({**state_dict, **moved, "dirpath": self.dirpath})
 
 
 class SeedEpoch(Callback):
@@ -162,9 +183,8 @@ class EpochLine(Callback):
         shown = "  ".join(f"{title} {values[name]:.3f}" for name, title in self.COLUMNS if name in values)
         width, seconds = len(str(trainer.max_epochs)), time.perf_counter() - self.started_s
         if trainer.is_global_zero:
-            _say(
-                f"epoch {epochs_done:>{width}}/{trainer.max_epochs}  {shown}  {seconds:.1f} s{'  *' if better else ''}"
-            )
+            mark = "  *" if better else ""
+            _say(f"epoch {epochs_done:>{width}}/{trainer.max_epochs}  {shown}  {seconds:.1f} s{mark}")
 
 
 class RunReport(Callback):
@@ -181,8 +201,8 @@ class RunReport(Callback):
         self.started_s = time.perf_counter()
         self.clips: dict[str, ClipResult] = {}
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Write the splits.
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Write the splits and say what is trained on what.
 
         Args:
             trainer: The trainer.
@@ -190,8 +210,19 @@ class RunReport(Callback):
             stage: What is about to run.
         """
         self.clips = {}
-        if trainer.is_global_zero:
-            write_splits(self.run_dir / "splits.csv", _datamodule(trainer).records)
+        records, splits_file = _datamodule(trainer).records, self.run_dir / "splits.csv"
+        if splits_file.is_file():
+            check_same_splits(splits_file, records)
+        if not trainer.is_global_zero:
+            return
+        write_splits(splits_file, records)
+        if stage == "fit":
+            splits = Counter(record.split for record in records)
+            num_parameters = sum(parameter.numel() for parameter in pl_module.parameters())
+            _say(
+                f"{type(pl_module.network).__name__}, {num_parameters:,} parameters; {splits['train']} clips "
+                f"to train on, {splits['val']} to validate, {splits['test']} to test"
+            )
 
     def on_test_batch_end(
         self,
@@ -316,7 +347,7 @@ class StopNotice(Callback):
             exception: What ended the run.
         """
         del pl_module
-        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero:
+        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.is_global_zero:
             _say(
                 f"\nStopped in epoch {trainer.current_epoch + 1}. Its start is saved; go on with "
                 f"`make train RESUME={self.run_dir}` or `tt-actions train --resume {self.run_dir}`."
@@ -330,4 +361,4 @@ def _datamodule(trainer: pl.Trainer) -> ClipDataModule:
 
 
 def _say(line: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(line)
+    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(line)

@@ -81,10 +81,9 @@ class Augmentation(nn.Module):
             frames ``(B, T, C, H, W)``, uint8, frame_labels ``(B, T)`` -> the same, frames float32 in [0, 1].
         """
         if self.speed or self.jitter:
-            clip = torch.arange(len(frames), device=frames.device)[:, None]
             index = self._resample_time(lengths, frames.shape[1])
-            frames = frames[clip, index]
-            frame_labels = None if frame_labels is None else frame_labels[clip, index]
+            frames = _take_frames(frames, index)
+            frame_labels = None if frame_labels is None else frame_labels.gather(1, index)
         x = frames.float().div_(255)
         x = self._warp(x)
         x = self._recolour(x)
@@ -163,19 +162,19 @@ class Augmentation(nn.Module):
         chosen = torch.rand(len(x), device=x.device) < self.blur
         if not chosen.any():
             return x
-        clips = x[chosen].flatten(0, 1)  # (N*T, C, H, W)
-        for _ in range(2):  # two 2x2 means are the 3x3 binomial
-            clips = F.avg_pool2d(clips, 2, stride=1)
-        clips = F.pad(clips, (1, 1, 1, 1), mode="replicate")
-        x[chosen] = clips.view_as(x[chosen])
+        clips = F.pad(x[chosen].flatten(0, 1), (1, 1, 1, 1), mode="replicate")  # (N*T, C, H+2, W+2)
+        clips = clips[..., :-2] + 2 * clips[..., 1:-1] + clips[..., 2:]
+        clips = clips[..., :-2, :] + 2 * clips[..., 1:-1, :] + clips[..., 2:, :]
+        x[chosen] = clips.div_(16).view(-1, *x.shape[1:])
         return x
 
     def _add_noise(self, x: Tensor) -> Tensor:
         if not self.noise:
             return x
-        chosen = (torch.rand(len(x), device=x.device) < 0.5).nonzero().flatten().tolist()
-        for i in chosen:
-            x[i] += torch.randn_like(x[i]) * (self.noise * torch.rand(1, device=x.device))
+        grain = torch.randn_like(x[0]).flatten()  # drawn once, for numbers cost more than the rest
+        for i in (torch.rand(len(x), device=x.device) < 0.5).nonzero().flatten().tolist():
+            moved = grain.roll(int(torch.randint(len(grain), ())))
+            x[i] += moved.view_as(x[i]) * (self.noise * torch.rand((), device=x.device))
         return x
 
     def _erase(self, x: Tensor) -> Tensor:
@@ -184,6 +183,14 @@ class Augmentation(nn.Module):
             top, left, height, width = (torch.rand(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
             x[i, :, :, top : top + height + 1, left : left + width + 1] = torch.rand(c, 1, 1, device=x.device)
         return x
+
+
+def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
+    """Take frames ``index`` ``(B, T)`` of each clip of ``(B, T, C, H, W)``; the memory stays (B, T, H, W, C)."""
+    b, t = index.shape
+    rows = (torch.arange(b, device=index.device)[:, None] * t + index).flatten()
+    pixels = frames.permute(0, 1, 3, 4, 2)  # (B, T, H, W, C)
+    return pixels.flatten(0, 1).index_select(0, rows).view(pixels.shape).permute(0, 1, 4, 2, 3)
 
 
 def _symmetric(*shape: int, device: torch.device) -> Tensor:

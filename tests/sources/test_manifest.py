@@ -23,7 +23,7 @@ def test_rows_become_clips(manifest):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("path\na.mp4\nb.mp4\n", "Expected a label for every clip"),
+        ("path,label\na.mp4,serve\nb.mp4,\n", "Expected a label for every clip"),
         ("path,label\na.mp4,serve\nb.mp4,serve\n", "two classes"),
         ("path,label\na.mp4,serve\na.mp4,smash\n", "is there twice"),
     ],

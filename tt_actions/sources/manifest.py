@@ -21,7 +21,7 @@ class ManifestSource(ClipSource):
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it can't be read, a clip has no label or is there twice, or all are of one class.
+            ValueError: If it can't be read or learnt from; see :func:`tt_actions.clips.check_labels`.
         """
         records = read_manifest(self.path)
         check_labels(self.path, records)

@@ -19,7 +19,7 @@ def filmed(seed, size=(320, 240), wide=False, num_frames=4, **knobs):
     opponent = draw_player(rng, "opponent") if wide else None
     motion = clip_motion(rng, draw_player(rng, "player"), "forehand", 2.0, opponent)
     world = World(**knobs)
-    scene = draw_scene(rng, draw_hall(rng, world), motion, wide, size, world)
+    scene = draw_scene(rng, draw_hall(rng, 0, world), motion, wide, size, world)
     cut = slice(30, 30 + num_frames)
     tracks = tuple(
         replace(

@@ -22,13 +22,14 @@ from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
-from tt_actions.video import write_video
+from tt_actions.video import Roi, write_video
 
 EDITION = 1
 """Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
 
 WORLD = World()
-_PLAYERS, _CLIPS, _RALLIES, _HALLS = 0, 1, 2, 3
+_REGION_MARGINS = (0.08, 0.16)  # of the player's height
+_PLAYERS, _CLIPS, _RALLIES, _HALLS, _REGIONS = range(5)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Settings:
         Args:
             rng: Where the choice comes from.
         """
-        return draw_hall(self.rng(_HALLS, int(rng.integers(self.world.halls))), self.world)
+        number = int(rng.integers(self.world.halls))
+        return draw_hall(self.rng(_HALLS, number), number, self.world)
 
     def rng(self, stream: int, index: int) -> np.random.Generator:
         """Give the source of chance of one player, clip, rally or hall.
@@ -223,7 +225,19 @@ def _is_done(path: Path) -> bool:
 
 def _record(settings: Settings, out: Path, index: int) -> ClipRecord:
     label, player = settings.clip(index)
-    return ClipRecord(_clip_path(settings, out, index), label, group=settings.player(player).name)
+    path = _clip_path(settings, out, index)
+    with np.load(path.with_suffix(".npz")) as truth:
+        roi = _region(settings.rng(_REGIONS, index), truth["joints_2d"], settings.size)
+    return ClipRecord(path, label, roi=roi, group=settings.player(player).name)
+
+
+def _region(rng: np.random.Generator, joints: np.ndarray, size: Size) -> Roi:
+    """Draw a region round all that the player's joints reach, as loose as one drawn by hand."""
+    low, high = joints.min((0, 1)), joints.max((0, 1))
+    before, after = rng.uniform(*_REGION_MARGINS, (2, 2)) * (high[1] - low[1])
+    x0, y0 = np.maximum(low - before, 0).astype(int).tolist()
+    x1, y1 = np.minimum(high + after, size).astype(int).tolist()
+    return x0, y0, x1, y1
 
 
 def _make_clip(settings: Settings, out: Path, index: int) -> None:

@@ -21,7 +21,7 @@ class World:
         rally_wide_share: The same of rallies.
         opponent_share: Share of close views with an opponent beyond the table.
         azimuth_deg: Where the camera of a close view stands, seen from the player: 0 in front, 180 behind,
-            below 0 on the right.
+            to the left and to the right in turn from hall to hall.
         azimuth_jitter_deg: Typical change of that angle between the clips of one hall.
         distance_m: Between player and camera in close views.
         height_m: Of the camera above the floor in close views.
@@ -36,16 +36,16 @@ class World:
         crf: Constant rate factor of the H.264 encoder: compression.
     """
 
-    halls: int = 4
-    clip_s: Range = (2.0, 3.0)
-    wide_share: float = 0.15
+    halls: int = 1
+    clip_s: Range = (2.4, 3.0)
+    wide_share: float = 0.08
     rally_wide_share: float = 0.5
-    opponent_share: float = 0.4
-    azimuth_deg: Range = (-150.0, -120.0)
-    azimuth_jitter_deg: float = 6.0
+    opponent_share: float = 0.2
+    azimuth_deg: Range = (130.0, 140.0)
+    azimuth_jitter_deg: float = 4.0
     distance_m: Range = (2.8, 5.5)
     height_m: Range = (1.1, 2.4)
-    fill: Range = (0.58, 0.82)
+    fill: Range = (0.7, 0.8)
     shake: float = 0.006
     shutter: Range = (0.25, 0.6)
     brightness: Range = (0.8, 1.2)
@@ -155,14 +155,15 @@ class Hall:
     shadow: float
 
 
-def draw_hall(rng: np.random.Generator, world: World) -> Hall:
+def draw_hall(rng: np.random.Generator, number: int, world: World) -> Hall:
     """Draw a hall.
 
     Args:
         rng: Where all chance comes from.
+        number: Which hall it is; cameras stand to the left and to the right in turn.
         world: What to draw from.
     """
-    azimuth_deg = rng.uniform(*world.azimuth_deg)
+    azimuth_deg = rng.uniform(*world.azimuth_deg) * (1 if number % 2 else -1)
     return Hall(
         seed=int(rng.integers(2**32)),
         azimuth_deg=azimuth_deg,

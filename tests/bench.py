@@ -1,0 +1,391 @@
+"""How fast the hot paths are, and whether they keep their limits.
+
+Run as ``python tests/bench.py [--quick]``, or ``make bench``: measures on clips that it draws into a
+temporary folder, prints a table and writes runs/bench/bench.json. Every figure is the median of several
+repeats, its spread their smallest and largest. What is compared takes turns within one process, so that
+other work on the machine slows both.
+"""
+# ruff: noqa: ARG002 - Lightning's signatures
+
+import argparse
+import copy
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.callbacks import Callback
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from tt_actions.cli import ActionCLI
+from tt_actions.clips import ClipRecord, Split, read_manifest, write_manifest
+from tt_actions.datamodule import ClipDataModule
+from tt_actions.dataset import Batch, collate
+from tt_actions.files import write_atomically
+from tt_actions.models.peephole_lstm import PeepholeLSTM
+from tt_actions.report import provenance
+from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.task import StrokeRecognizer
+from tt_actions.video import probe, read_frames
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENT = ROOT / "experiments" / "cnn_lstm.yaml"
+NUM_PLAYERS = 16
+NUM_DRAWN = 64
+BLOCK = 6  # steps of one side before it is the other's turn
+
+TARGETS = {"train_ratio": 0.9, "loader_ratio": 10.0}
+MEANINGS = {
+    "train_ratio": "training clips/s, the command over a bare loop",
+    "loader_ratio": "cached loader alone over the command's training, clips/s",
+    "peephole_ratio": "training step of PeepholeLSTM over torch.nn.LSTM, time",
+}
+
+Repeats = dict[str, list[float]]
+"""What was measured, by name, each repeat a number."""
+
+
+class Plan(NamedTuple):
+    """How much is measured: stretches of each drawn clip, epochs beside the first, repeats of the rest."""
+
+    stretches: int = 8
+    epochs: int = 4
+    repeats: int = 7
+
+
+class BareLoop:
+    """The training step without a framework, on normalised batches that lie ready in memory.
+
+    Args:
+        task: Whose network, optimizer and loss it takes.
+        batches: The clips, on the task's device.
+        clip_norm: Largest norm of the gradients, or None.
+    """
+
+    def __init__(self, task: StrokeRecognizer, batches: list[Batch], clip_norm: float | None) -> None:
+        self.network = copy.deepcopy(task.network)
+        self.optimizer = task.optimizer(self.network.parameters())
+        self.frame_loss, self.clip_norm = task.frame_loss, clip_norm
+        self.batches = [
+            batch._replace(inputs=(batch.inputs.float() / 255 - task.mean) / task.std) for batch in batches
+        ]
+
+    def run(self, num_steps: int) -> int:
+        """Train for some steps and return the number of clips."""
+        num_clips = 0
+        for i in range(num_steps):
+            inputs, lengths, label, frame_labels, _ = self.batches[i % len(self.batches)]
+            logits = self.network(inputs, lengths)
+            loss = F.nll_loss(self.network.clip_log_probability(logits, lengths), label)
+            if self.frame_loss:
+                loss = loss + self.frame_loss * F.cross_entropy(logits.transpose(1, 2), frame_labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            if self.clip_norm:
+                nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
+            self.optimizer.step()
+            num_clips += len(label)
+        return num_clips
+
+
+@dataclass
+class Epoch:
+    """Seconds and clips of one epoch of the command and of the bare loop beside it."""
+
+    train_s: float = 0.0
+    bare_s: float = 0.0
+    validation_s: float = 0.0
+    train_clips: int = 0
+    bare_clips: int = 0
+
+
+class TakingTurns(Callback):
+    """Lets a bare loop do as many steps as the command's training, in turns of a few steps, and times both.
+
+    The training's time is all of an epoch but the validation: loading, steps, metrics, logging, checkpoints.
+    """
+
+    def __init__(self) -> None:
+        self.epochs: list[Epoch] = []
+        self.device = torch.device("cpu")
+        self.then_s = 0.0
+
+    def _lap_s(self) -> float:
+        before_s, self.then_s = self.then_s, now_s(self.device)
+        return self.then_s - before_s
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prepare the bare loop."""
+        assert isinstance(pl_module, StrokeRecognizer)
+        self.device = pl_module.device
+        batches = train_batches(trainer.datamodule, 4, self.device)
+        self.bare = BareLoop(pl_module, batches, trainer.gradient_clip_val)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the epoch before, whose last work comes after all callbacks, and open one."""
+        rest_s = self._lap_s()
+        if self.epochs:
+            self.epochs[-1].train_s += rest_s
+        self.epochs.append(Epoch())
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """Give the bare loop its turn."""
+        epoch = self.epochs[-1]
+        epoch.train_clips += len(batch.label)
+        if batch_idx % BLOCK == 0:
+            epoch.train_s += self._lap_s()
+            epoch.bare_clips += self.bare.run(min(BLOCK, int(trainer.num_training_batches) - batch_idx))
+            epoch.bare_s += self._lap_s()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock of the training."""
+        if not trainer.sanity_checking:
+            self.epochs[-1].train_s += self._lap_s()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start it again."""
+        if not trainer.sanity_checking:
+            self.epochs[-1].validation_s += self._lap_s()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the last epoch."""
+        self.epochs[-1].train_s += self._lap_s()
+
+
+class TimedCLI(ActionCLI):
+    """The command line's own training with one more callback."""
+
+    def __init__(self, args: list[str], callback: Callback) -> None:
+        self.callback = callback
+        super().__init__(args)
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Make the trainer as ever and add the callback."""
+        trainer = super().instantiate_trainer(**kwargs)
+        trainer.callbacks.append(self.callback)  # type: ignore[attr-defined]
+        return trainer
+
+
+def now_s(device: torch.device) -> float:
+    """Return the time once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def seconds(action: Callable[[], object], repeats: int, device: torch.device | None = None) -> list[float]:
+    """Time an action some times, after a first time that does not count."""
+    device = device or torch.device("cpu")
+    action()
+    times_s = []
+    for _ in range(repeats):
+        started_s = now_s(device)
+        action()
+        times_s.append(now_s(device) - started_s)
+    return times_s
+
+
+def train_batches(data: ClipDataModule, num_batches: int, device: torch.device) -> list[Batch]:
+    """Return the first training clips as batches on the device, in a fixed order."""
+    dataset, size = data.dataset("train"), data.batch_size
+    batches = [
+        collate([dataset[i % len(dataset)] for i in range(n * size, (n + 1) * size)])
+        for n in range(num_batches)
+    ]
+    return [Batch(*(x.to(device) if isinstance(x, torch.Tensor) else x for x in b)) for b in batches]
+
+
+def draw_clips(folder: Path, stretches: int) -> tuple[Path, float]:
+    """Draw clips and list stretches of each, so that few videos make an epoch of usual length.
+
+    Returns:
+        The manifest, and the seconds that drawing took with all cores.
+    """
+    started_s = time.perf_counter()
+    synthesize(folder, NUM_DRAWN, NUM_PLAYERS)
+    drawing_s = time.perf_counter() - started_s
+    drawn = read_manifest(folder / "manifest.csv")
+    players = sorted({str(record.group) for record in drawn})
+    held_out: dict[str | None, Split] = dict.fromkeys(players[:2], "test")
+    held_out |= dict.fromkeys(players[2:4], "val")
+
+    def stretch(record: ClipRecord, i: int) -> ClipRecord:
+        return replace(record, start_s=0.05 * i, split=held_out.get(record.group, "train"))
+
+    manifest = folder / "stretches.csv"
+    write_manifest(manifest, [stretch(record, i) for record in drawn for i in range(stretches)])
+    return manifest, drawing_s
+
+
+def measure_training(folder: Path, manifest: Path, epochs: int) -> tuple[TimedCLI, Repeats]:
+    """Train as the command does beside the bare loop; the first epoch does not count."""
+    turns = TakingTurns()
+    options = {
+        "data.source.path": manifest,
+        "data.cache_dir": folder / "cache",
+        "runs": folder / "runs",
+        "trainer.max_epochs": epochs + 1,
+        "trainer.devices": 1,
+        "trainer.enable_model_summary": False,
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    cli = TimedCLI(["fit", "--config", str(EXPERIMENT), "--data.source", "UserClips", *words], turns)
+    size, done = cli.datamodule.batch_size, turns.epochs[1:]
+    found = {
+        "train_clips_per_s": [e.train_clips / e.train_s for e in done],
+        "bare_clips_per_s": [e.bare_clips / e.bare_s for e in done],
+        "train_ms_per_step": [1e3 * size * e.train_s / e.train_clips for e in done],
+        "bare_ms_per_step": [1e3 * size * e.bare_s / e.bare_clips for e in done],
+    }
+    pairs = zip(found["train_clips_per_s"], found["bare_clips_per_s"], strict=True)
+    return cli, {"train_ratio": [train / bare for train, bare in pairs], **found}
+
+
+def measure_parts(cli: TimedCLI, device: torch.device, repeats: int) -> Repeats:
+    """Time the cached loader, opening a cached clip, augmentation and inference, each alone."""
+    task, data = cli.model.to(device), cli.datamodule
+    loader, train = data.train_dataloader(), data.dataset("train")
+    loader_s = seconds(lambda: [batch.lengths for batch in loader], repeats)
+    found = {"loader_clips_per_s": [len(train) / s for s in loader_s]}
+
+    def open_all() -> None:
+        for record in train.records:
+            data.cache.frames(record, train.spec)
+
+    found["cache_open_us"] = [1e6 * s / len(train) for s in seconds(open_all, repeats)]
+    batch = train_batches(data, 1, device)[0]
+    if task.augmentation is not None:
+        augment_s = seconds(lambda: task.augmentation(batch.inputs, batch.lengths), repeats, device)
+        found["augmentation_ms_per_step"] = [1e3 * s for s in augment_s]
+    task.eval()
+    with torch.inference_mode():
+        inference_s = seconds(lambda: task(batch.inputs, batch.lengths), repeats, device)
+    return found | {"inference_clips_per_s": [len(batch.label) / s for s in inference_s]}
+
+
+def measure_peephole(cli: TimedCLI, device: torch.device, repeats: int, num_steps: int = 20) -> Repeats:
+    """Time forward and backward of both layers at the experiment's shapes, in turns."""
+    own = cli.model.network.lstm
+    b, t = cli.datamodule.batch_size, cli.datamodule.preprocessing.num_frames
+    layers: dict[str, nn.Module] = {
+        "peephole": PeepholeLSTM(own.input_size, own.hidden_size).to(device),
+        "torch_lstm": nn.LSTM(own.input_size, own.hidden_size, batch_first=True).to(device),
+    }
+    x = torch.randn(b, t, own.input_size, device=device, requires_grad=True)
+    gradient = torch.randn(b, t, own.hidden_size, device=device)
+
+    def steps(layer: nn.Module) -> None:
+        for _ in range(num_steps):
+            x.grad = None
+            layer.zero_grad()
+            layer(x)[0].backward(gradient)
+
+    found: Repeats = {f"{name}_ms_per_step": [] for name in layers}
+    for turn in range(repeats + 1):
+        for name, layer in layers.items():
+            started_s = now_s(device)
+            steps(layer)
+            if turn:  # the first warms up
+                found[f"{name}_ms_per_step"].append(1e3 * (now_s(device) - started_s) / num_steps)
+    ours, torchs = found.values()
+    return {"peephole_ratio": [a / b for a, b in zip(ours, torchs, strict=True)], **found}
+
+
+def measure_video(folder: Path, data: ClipDataModule, repeats: int) -> Repeats:
+    """Time drawing clips in one process, and reading files of two sizes at 10 fps as the experiment does."""
+    started_s = time.perf_counter()
+    synthesize(folder / "few", 4, 2, num_workers=1)
+    found = {"synthesize_clips_per_s": [4 / (time.perf_counter() - started_s)]}
+    synthesize(folder / "large", 1, 2, size=(1280, 720), num_workers=1)
+    for name in ("few", "large"):
+        path = read_manifest(folder / name / "manifest.csv")[0].path
+        video, size = probe(path), data.preprocessing.size
+        read_s = seconds(lambda path=path, size=size: read_frames(path, fps=10.0, size=size), repeats)
+        found[f"decode_fps_{video.width}x{video.height}"] = [video.num_frames / s for s in read_s]
+    return found
+
+
+def measure(folder: Path, plan: Plan) -> dict[str, Any]:
+    """Measure everything in an empty folder and return the contents of bench.json."""
+    started_s = time.perf_counter()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    manifest, drawing_s = draw_clips(folder / "drawn", plan.stretches)
+    cli, found = measure_training(folder, manifest, plan.epochs)
+    task, data = cli.model, cli.datamodule
+    device = cli.trainer.strategy.root_device
+    found |= measure_parts(cli, device, plan.repeats)
+    found |= measure_peephole(cli, device, 2 * plan.repeats)
+    found |= measure_video(folder, data, plan.repeats)
+    found["synthesize_all_cores_clips_per_s"] = [NUM_DRAWN / drawing_s]
+    train_rate = median(found["train_clips_per_s"])
+    found["loader_ratio"] = [rate / train_rate for rate in found["loader_clips_per_s"]]
+    names = [*MEANINGS, *(name for name in found if name not in MEANINGS)]
+    spec = data.preprocessing
+    settings = {
+        "experiment": EXPERIMENT.stem,
+        "batch_shape": [data.batch_size, spec.num_frames, 3, *spec.size],
+        "parameters": sum(p.numel() for p in task.network.parameters()),
+        "train_clips": len(data.dataset("train")),
+        "threads": torch.get_num_threads(),
+        "load_before": load,
+        **plan._asdict(),
+    }
+    return {
+        **{name: float(f"{median(found[name]):.4g}") for name in names},
+        "targets": TARGETS,
+        "spread": {n: [float(f"{f(found[n]):.4g}") for f in (min, max)] for n in names},
+        "settings": settings,
+        "provenance": provenance(EXPERIMENT.read_text(), 0, time.perf_counter() - started_s, device),
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the ratios with their targets and the absolute figures."""
+    table = Table(
+        title=f"{result['provenance']['device']}, {result['settings']['threads']} threads",
+        caption="\n".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items()),
+    )
+    table.add_column("figure", no_wrap=True)
+    for heading in ("median", "smallest", "largest", "target"):
+        table.add_column(heading, justify="right")
+    for name, (low, high) in result["spread"].items():
+        verdict = ""
+        if name in TARGETS:
+            style = "" if result[name] >= TARGETS[name] else "[red]"
+            verdict = f"{style}>= {TARGETS[name]:g}"
+        numbers = (f"{value:g}" for value in (result[name], low, high))
+        table.add_row(name, *numbers, verdict, end_section=name == list(MEANINGS)[-1])
+    Console().print(table)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer repeats: whether it runs, not how fast")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench" / "bench.json")
+    options = parser.parse_args()
+    os.environ.setdefault("WANDB_MODE", "offline")  # as by default, but never uploaded
+    print("Training on drawn clips for its time: the accuracies below mean nothing.")
+    with TemporaryDirectory(prefix="tt_actions_bench_") as folder:
+        result = measure(Path(folder), Plan(2, 2, 3) if options.quick else Plan())
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(options.out) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    show(result)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()
