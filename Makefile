@@ -7,7 +7,7 @@ DATA_ARGS = $(if $(DATA),--data.source UserClips --data.source.path '$(DATA)')
 START = $(if $(RESUME),--resume '$(RESUME)',--config experiments/$(EXP).yaml $(DATA_ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint bench check synth constraints
+.PHONY: help setup train test lint bench constraints
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20

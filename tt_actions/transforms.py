@@ -31,7 +31,8 @@ class Augmentation(nn.Module):
         erase: Probability that a random rectangle, up to a third of each side, is painted over.
         speed: Largest relative change of playing speed, around a random instant.
         jitter: Probability that a frame is replaced by a neighbour.
-        mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412), 0 for none.
+        mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412), 0 for
+            none.
 
     Raises:
         ValueError: If a probability or a range lies outside its bounds.
@@ -84,12 +85,13 @@ class Augmentation(nn.Module):
             index = self._resample_time(lengths, frames.shape[1])
             frames = _take_frames(frames, index)
             frame_labels = None if frame_labels is None else frame_labels.gather(1, index)
-        x = frames.float().div_(255)
-        x = self._warp(x)
-        x = self._recolour(x)
-        x = self._blur(x)
-        x = self._add_noise(x)
-        return self._erase(x).clamp_(0, 1), frame_labels
+        with torch.autocast(frames.device.type, enabled=False):  # the pixels stay float32
+            x = frames.float().div_(255)
+            x = self._warp(x)
+            x = self._recolour(x)
+            x = self._blur(x)
+            x = self._add_noise(x)
+            return self._erase(x).clamp_(0, 1), frame_labels
 
     def mix(
         self, x: Tensor, targets: Tensor, frame_targets: Tensor | None = None
@@ -186,7 +188,7 @@ class Augmentation(nn.Module):
 
 
 def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
-    """Take frames ``index`` ``(B, T)`` of each clip of ``(B, T, C, H, W)``; the memory stays (B, T, H, W, C)."""
+    """Take frames ``index`` ``(B, T)`` of clips ``(B, T, C, H, W)``; the memory stays (B, T, H, W, C)."""
     b, t = index.shape
     rows = (torch.arange(b, device=index.device)[:, None] * t + index).flatten()
     pixels = frames.permute(0, 1, 3, 4, 2)  # (B, T, H, W, C)

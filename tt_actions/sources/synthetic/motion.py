@@ -95,7 +95,7 @@ class Motion:
         return labels
 
 
-SHORTEST_CLIP_S = 2.4
+SHORTEST_CLIP_S = 2.0
 """What a clip needs to hold any stroke whole."""
 
 _MARGIN_S = 0.03

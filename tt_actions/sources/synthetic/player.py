@@ -83,6 +83,7 @@ def draw_player(rng: np.random.Generator, name: str) -> Player:
         rng: Where all chance comes from.
         name: Identifier, unique in a set.
     """
+    red_forehand = rng.random() < 0.5
     shorts_dark = rng.random() < 0.6
     return Player(
         name=name,
@@ -108,8 +109,8 @@ def draw_player(rng: np.random.Generator, name: str) -> Player:
         skin=SKINS[rng.integers(len(SKINS))],
         hair=HAIRS[rng.integers(len(HAIRS))],
         shoes=_draw_colour(rng, 20, 250),
-        forehand_rubber=RED,
-        backhand_rubber=BLACK,
+        forehand_rubber=RED if red_forehand else BLACK,
+        backhand_rubber=BLACK if red_forehand else RED,
         grip=GRIPS[rng.integers(len(GRIPS))],
     )
 

@@ -37,7 +37,7 @@ class World:
     """
 
     halls: int = 1
-    clip_s: Range = (2.4, 3.0)
+    clip_s: Range = (2.0, 3.0)
     wide_share: float = 0.08
     rally_wide_share: float = 0.5
     opponent_share: float = 0.2

@@ -32,13 +32,6 @@ _PHASES_S = {
     "backhand": ((0.38, 0.48), (0.15, 0.20), (0.21, 0.29)),
     "smash": ((0.48, 0.60), (0.18, 0.24), (0.25, 0.33)),
 }
-# Shortest and longest time that the backswing (of a serve: the ball on the palm) and the finish are held.
-_STILL_S = {
-    "serve": ((0.20, 0.35), (0.10, 0.25)),
-    "forehand": ((0.05, 0.25), (0.15, 0.40)),
-    "backhand": ((0.05, 0.25), (0.15, 0.40)),
-    "smash": ((0.05, 0.25), (0.15, 0.35)),
-}
 _FEET_YAW_DEG = {"serve": -40.0, "forehand": -16.0, "backhand": 2.0, "smash": -30.0}
 
 
@@ -53,7 +46,7 @@ class Swing:
         slopes: Their rates of change, per second.
         start_s: When the movement begins.
         taken_over_s: When it has wholly taken over from the ready stance.
-        end_s: When the follow-through is over and its last pose has been held.
+        end_s: When the follow-through is over.
         settled_s: When the player is back in the ready stance.
         centre: Middle of the feet at contact, in metres, in a court where the player faces +x.
         feet_yaw: Turn of the stance to the left, in radians.
@@ -107,7 +100,7 @@ class Swing:
             ``(T,)`` -> ``(T,)``.
         """
         rise = smooth_step((times_s - self.start_s) / (self.taken_over_s - self.start_s))
-        fall = smooth_step((times_s - self.end_s) / (self.settled_s - self.end_s))
+        fall = smooth_step((times_s - self.times_s[-1]) / (self.settled_s - self.times_s[-1]))
         return np.asarray(rise * (1 - fall))
 
 
@@ -137,16 +130,14 @@ def plan_swing(rng: np.random.Generator, player: Player, label: str) -> Swing:
     _vary(rng, player, label, keys, contact)
     tempo = player.tempo * rng.uniform(0.9, 1.1)
     prepare_s, swing_s, follow_s = (rng.uniform(*phase) / tempo for phase in _PHASES_S[label])
-    wait_s, finish_s = (rng.uniform(*stillness) / tempo for stillness in _STILL_S[label])
-    times_s, taken_over_s, release_s = np.array([-swing_s, 0.0, follow_s]), -swing_s - wait_s, None
+    times_s, taken_over_s, release_s = np.array([-swing_s, 0.0, follow_s]), -swing_s, None
     if label == "smash":
-        times_s = np.array([taken_over_s - 0.5 * prepare_s, taken_over_s, *times_s])
-        keys, contact = np.insert(keys, 1, keys[1], axis=0), contact + 1
+        times_s = np.array([-swing_s - 0.5 * prepare_s, *times_s])
     if label == "serve":
         release_s = -_draw_toss_s(rng, keys[contact - 2, FREE_HAND], keys[contact, BLADE])
         dip_s = release_s - rng.uniform(0.20, 0.26)
         times_s = np.array([dip_s - rng.uniform(0.08, 0.20), dip_s, release_s, -swing_s, 0.0, follow_s])
-        taken_over_s = times_s[0] - wait_s
+        taken_over_s = times_s[0]
     slopes = _slopes(times_s, keys, contact, release_s)
     centre, feet_yaw = _draw_stance(rng, player, label, keys[contact, BLADE])
     return Swing(
@@ -156,8 +147,8 @@ def plan_swing(rng: np.random.Generator, player: Player, label: str) -> Swing:
         slopes=slopes,
         start_s=float(taken_over_s - prepare_s),
         taken_over_s=float(taken_over_s),
-        end_s=float(follow_s + finish_s),
-        settled_s=float(follow_s + finish_s + rng.uniform(0.32, 0.5) / tempo),
+        end_s=float(follow_s + 0.05),
+        settled_s=float(follow_s + rng.uniform(0.32, 0.5) / tempo),
         centre=centre,
         feet_yaw=feet_yaw,
         side=int(np.sign(keys[contact, NORMAL.start])),
