@@ -3,8 +3,8 @@ PYTHON ?= python3
 EXP ?= cnn_lstm
 BIN := .venv/bin
 
-DATA_ARGS = $(if $(DATA),--data.source UserClips --data.source.path '$(DATA)')
-START = $(if $(RESUME),--resume '$(RESUME)',--config experiments/$(EXP).yaml $(DATA_ARGS))
+DATA_ARGS = $(if $(DATA),--data.source UserClips --data.source.path "$(DATA)")
+START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml $(DATA_ARGS))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test lint bench constraints

@@ -148,6 +148,7 @@ def synthesize(
 
     Raises:
         ValueError: If a setting is out of its range, or the folder was made with other settings.
+        OSError: If a file can't be written; those that are finished stay.
     """
     settings = Settings(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world
@@ -163,8 +164,16 @@ def synthesize(
         for i in range(num_rallies)
         if not _is_done(_rally_path(out, i))
     ]
-    if tasks:
-        _run(tasks, num_workers or os.cpu_count() or 1)
+    try:
+        if tasks:
+            _run(tasks, num_workers or os.cpu_count() or 1)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"Expected to write {len(tasks)} videos, but got: {error.strerror}. Free some space and run it "
+            "again: it goes on where it stopped",
+            str(out),
+        ) from error
     manifest = out / "manifest.csv"
     if num_clips and (tasks or not manifest.exists()):
         write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
