@@ -154,16 +154,7 @@ def synthesize(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world
     )  # fmt: skip
     _claim(out, settings)
-    tasks: list[Callable[[], None]] = [
-        partial(_make_clip, settings, out, i)
-        for i in range(num_clips)
-        if not _is_done(_clip_path(settings, out, i))
-    ]
-    tasks += [
-        partial(_make_rally, settings, out, i)
-        for i in range(num_rallies)
-        if not _is_done(_rally_path(out, i))
-    ]
+    tasks = _missing(settings, out)
     try:
         if tasks:
             _run(tasks, num_workers or os.cpu_count() or 1)
@@ -177,6 +168,16 @@ def synthesize(
     manifest = out / "manifest.csv"
     if num_clips and (tasks or not manifest.exists()):
         write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
+
+
+def _missing(settings: Settings, out: Path) -> list[Callable[[], None]]:
+    """List what is still to draw."""
+    clips = [i for i in range(settings.num_clips) if not _is_done(_clip_path(settings, out, i))]
+    rallies = [i for i in range(settings.num_rallies) if not _is_done(_rally_path(out, i))]
+    return [
+        *(partial(_make_clip, settings, out, i) for i in clips),
+        *(partial(_make_rally, settings, out, i) for i in rallies),
+    ]
 
 
 def _claim(out: Path, settings: Settings) -> None:
