@@ -1,7 +1,7 @@
 """The floor: linear and kernel classifiers on coarse optical-flow statistics.
 
-Run as ``python tests/flow_baseline.py MANIFEST_OR_FOLDER [--roi x0 y0 x1 y1]`` to see the accuracy on the
-split that the data module makes, or with ``--experiment experiments/cnn_lstm.yaml`` on that experiment's own.
+Run as ``python tests/flow_baseline.py MANIFEST`` to see the test accuracy on the split that the data module
+makes by default.
 """
 
 import argparse

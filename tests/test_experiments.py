@@ -129,7 +129,7 @@ def test_a_saved_config_repeats_the_run(run, tmp_path):
 
 
 def test_the_synthetic_source_is_set_from_the_command_line(strokes, cache_dir, tmp_path):
-    source = {"out": strokes.parent, "clips": 24, "players": 6, "size": [160, 120]}
+    source = {"out": strokes.parent, "clips": 24, "players": 6, "seed": 0, "size": [160, 120]}
     options = [word for key, value in source.items() for word in (f"--data.source.{key}", str(value))]
     folders = ["--data.cache_dir", str(cache_dir), "--runs", str(tmp_path)]
     config = Path(__file__).parents[1] / "experiments" / "cnn_lstm.yaml"

@@ -42,10 +42,10 @@ def test_bones_grow_with_height_and_proportions():
     assert tall.forearm == pytest.approx(2.2 * body_of(player).forearm)
 
 
-def test_players_differ_and_about_one_in_seven_is_left_handed():
+def test_players_differ_and_about_one_in_ten_is_left_handed():
     rng = np.random.default_rng(0)
     players = [draw_player(rng, str(i)) for i in range(600)]
-    assert 0.10 < np.mean([player.left_handed for player in players]) < 0.20
+    assert 0.05 < np.mean([player.left_handed for player in players]) < 0.15
     assert len({player.leg_scale for player in players}) == 600
     assert all({player.forehand_rubber, player.backhand_rubber} == {RED, BLACK} for player in players)
     assert draw_player(np.random.default_rng(7), "x") == draw_player(np.random.default_rng(7), "x")

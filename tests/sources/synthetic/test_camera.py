@@ -32,9 +32,13 @@ def test_framed_points_fill_the_share_asked_for_and_stay_in_the_picture(axis):
     assert np.mean((pixels >= 0) & (pixels < 320)) > 0.99
 
 
-def test_shake_moves_the_picture_a_little_and_without_jumps():
-    shake = draw_shake(np.random.default_rng(3), 90, 30.0, (320, 240), 0.006)
-    moved = (shake @ [0.0, 0.0, 1.0])[:, :2]
-    assert 0.5 < np.abs(moved).max() < 12
-    assert np.abs(np.diff(moved, axis=0)).max() < 1.5
-    np.testing.assert_allclose(np.linalg.det(shake), 1)
+def test_drift_moves_the_picture_slowly_and_a_tremor_keeps_it_moving():
+    def shifts(drift, tremor):
+        shake = draw_shake(np.random.default_rng(3), 90, 30.0, (320, 240), drift, tremor)
+        np.testing.assert_allclose(np.linalg.det(shake), 1)
+        return (shake @ [160.0, 120.0, 1.0])[:, :2]
+
+    slow, fast = shifts(0.006, 0.0), shifts(0.0, 0.006)
+    assert 0.5 < np.ptp(slow, axis=0).max() < 12
+    assert 0.5 < np.ptp(fast, axis=0).max() < 12
+    assert np.abs(np.diff(slow, axis=0)).mean() < 0.5 * np.abs(np.diff(fast, axis=0)).mean()

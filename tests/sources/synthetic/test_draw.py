@@ -77,7 +77,7 @@ def test_depth_of_player_and_floor_agrees_with_the_camera():
 
 
 def test_every_picture_differs_from_the_still_hall_and_from_the_next():
-    scene, motion = filmed(2, noise=(0.0, 0.0), shake=0.0)
+    scene, motion = filmed(2, noise=(0.0, 0.0), drift=0.0, tremor=0.0)
     pictures = list(draw_pictures(scene, motion))
     margin = draw_background(scene).margin
     hall = draw_background(scene).hall[margin:-margin, margin:-margin, :3]
@@ -109,7 +109,7 @@ def test_close_view_shows_the_player_large():
 
 
 def test_fast_parts_are_smeared_while_the_shutter_is_open():
-    scene, motion = filmed(5, noise=(0.0, 0.0), shake=0.0, softness_px=(0.0, 0.0))
+    scene, motion = filmed(5, noise=(0.0, 0.0), drift=0.0, tremor=0.0, softness_px=(0.0, 0.0))
     sharp = next(draw_pictures(replace(scene, shutter=1e-3), motion)).astype(int)
     fast = replace(motion.tracks[0], racket_position=motion.tracks[0].racket_position.copy())
     fast.racket_position[1:] += [0, 0, 0.8]

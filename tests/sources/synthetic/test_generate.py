@@ -9,7 +9,7 @@ import pytest
 
 from tt_actions.classes import STROKES
 from tt_actions.clips import read_manifest
-from tt_actions.sources.synthetic.generate import Settings, synthesize
+from tt_actions.sources.synthetic.generate import Settings, _region, synthesize
 from tt_actions.sources.synthetic.scene import World
 from tt_actions.sources.synthetic.source import SyntheticStrokes
 
@@ -37,6 +37,25 @@ def test_manifest_lists_each_class_with_its_player(made):
     assert [record.label for record in records] == list(STROKES)
     assert {record.group for record in records} == {"player_00"}
     assert all(record.path.is_file() and record.path.with_suffix(".npz").is_file() for record in records)
+
+
+def test_regions_are_upright_and_hold_the_player(made):
+    for record in read_manifest(made / "manifest.csv"):
+        x0, y0, x1, y1 = record.roi
+        assert (x1 - x0) / (y1 - y0) == pytest.approx(0.75, abs=0.05)
+        assert 0 <= x0 < x1 <= 160
+        assert 0 <= y0 < y1 <= 120
+        trunk = facts_of(record.path.with_suffix(".npz"))["joints_2d"][:, [0, 1, 2, 20]]
+        assert ((trunk >= [x0, y0]) & (trunk <= [x1, y1])).mean() > 0.99
+
+
+def test_a_region_does_not_tell_how_far_the_arms_reach():
+    pose = np.random.default_rng(0).normal([160, 120], [8, 30], (25, 2))
+    joints = np.tile(pose, (60, 1, 1))
+    raised = joints.copy()
+    raised[20:30, 8:12] += [60, -80]
+    regions = [_region(np.random.default_rng(1), points, (320, 240)) for points in (joints, raised)]
+    assert regions[0] == regions[1]
 
 
 def test_classes_and_players_are_balanced():

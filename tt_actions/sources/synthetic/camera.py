@@ -90,9 +90,11 @@ def frame_points(
 
 
 def draw_shake(
-    rng: np.random.Generator, num_frames: int, fps: float, size: Size, amount: float
+    rng: np.random.Generator, num_frames: int, fps: float, size: Size, drift: float, tremor: float
 ) -> np.ndarray:
     """Draw the small movements of a held camera.
+
+    Arms drift slowly and tremble fast; a tremor hardly moves the picture, but it does so all the time.
 
     A small turn of the camera moves its picture as a whole; shifts and a roll of the picture stand for it
     here, so that ``shake @ camera`` is the exact matrix of every frame.
@@ -102,15 +104,17 @@ def draw_shake(
         num_frames: Length *T*.
         fps: Frames a second.
         size: Width and height of the picture.
-        amount: Typical shift as a share of the picture's height.
+        drift: Typical slow shift as a share of the picture's height.
+        tremor: Typical fast shift, at 4 to 9 Hz, as a share of the picture's height.
 
     Shape:
         ``(T, 3, 3)``.
     """
     times_s = np.arange(num_frames)[:, None] / fps
-    hertz = np.array([0.15, 0.4, 1.1, 2.7]) * rng.uniform(0.7, 1.4, (3, 4))
-    weights = np.array([1.0, 0.6, 0.3, 0.15]) * rng.normal(0, amount, (3, 4))
-    phases = rng.uniform(0, 2 * np.pi, (3, 4))
+    hertz = np.array([0.15, 0.4, 1.1, 2.7, 4.5, 6.0, 7.5]) * rng.uniform(0.8, 1.25, (3, 7))
+    sizes = np.append(drift * np.array([1.0, 0.6, 0.3, 0.15]), tremor * np.full(3, np.sqrt(2 / 3)))
+    weights = sizes * rng.normal(0, 1, (3, 7))
+    phases = rng.uniform(0, 2 * np.pi, (3, 7))
     x, y, roll = (
         np.sin(2 * np.pi * times_s[None] * hertz[:, None] + phases[:, None]) * weights[:, None]
     ).sum(-1)

@@ -24,11 +24,12 @@ from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
 from tt_actions.video import Roi, write_video
 
-EDITION = 1
+EDITION = 2
 """Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
 
 WORLD = World()
-_REGION_MARGINS = (0.08, 0.16)  # of the player's height
+_REGION_HEIGHT = (1.36, 1.5)  # of the player's height
+_REGION_ASPECT = 0.75
 _PLAYERS, _CLIPS, _RALLIES, _HALLS, _REGIONS = range(5)
 
 
@@ -242,12 +243,20 @@ def _record(settings: Settings, out: Path, index: int) -> ClipRecord:
 
 
 def _region(rng: np.random.Generator, joints: np.ndarray, size: Size) -> Roi:
-    """Draw a region round all that the player's joints reach, as loose as one drawn by hand."""
-    low, high = joints.min((0, 1)), joints.max((0, 1))
-    before, after = rng.uniform(*_REGION_MARGINS, (2, 2)) * (high[1] - low[1])
-    x0, y0 = np.maximum(low - before, 0).astype(int).tolist()
-    x1, y1 = np.minimum(high + after, size).astype(int).tolist()
-    return x0, y0, x1, y1
+    """Draw an upright region round the player, as loose as one drawn by hand.
+
+    Its size and place follow from how tall the player stands and where, not from how far the arms reach: it
+    tells nothing of the stroke.
+    """
+    tall = np.median(np.ptp(joints[..., 1], axis=1))
+    height = min(tall * rng.uniform(*_REGION_HEIGHT), size[1], size[0] / _REGION_ASPECT)
+    region = np.array([height * _REGION_ASPECT, height])
+    middle, feet = np.median(joints[:, 0, 0]), joints[..., 1].max()
+    right = middle + rng.uniform(-0.04, 0.04) * tall + region[0] / 2
+    bottom = feet + rng.uniform(0.04, 0.12) * tall
+    x1, y1 = np.clip([right, bottom], region, size).astype(int).tolist()
+    width, height = region.astype(int).tolist()
+    return x1 - width, y1 - height, x1, y1
 
 
 def _make_clip(settings: Settings, out: Path, index: int) -> None:

@@ -77,7 +77,7 @@ class Player:
 
 
 def draw_player(rng: np.random.Generator, name: str) -> Player:
-    """Draw a player at random; about 15 % are left-handed.
+    """Draw a player at random; about 10 % are left-handed.
 
     Args:
         rng: Where all chance comes from.
@@ -92,7 +92,7 @@ def draw_player(rng: np.random.Generator, name: str) -> Player:
         leg_scale=float(rng.uniform(0.96, 1.04)),
         shoulder_scale=float(rng.uniform(0.90, 1.10)),
         girth=float(rng.uniform(0.85, 1.25)),
-        left_handed=bool(rng.random() < 0.15),
+        left_handed=bool(rng.random() < 0.1),
         tempo=float(rng.uniform(0.88, 1.14)),
         amplitude=float(rng.uniform(0.75, 1.15)),
         crouch_m=float(rng.uniform(-0.05, 0.07)),

@@ -26,7 +26,8 @@ class World:
         distance_m: Between player and camera in close views.
         height_m: Of the camera above the floor in close views.
         fill: Share of the picture's height that the player covers in close views.
-        shake: Typical movement of the picture as a share of its height.
+        drift: Typical slow movement of the picture by a held camera, as a share of its height.
+        tremor: The same of its fast movement.
         shutter: Share of a frame's time that the shutter is open: motion blur.
         brightness: Factor on all colours.
         warmth: Red over blue, as a logarithm.
@@ -38,15 +39,16 @@ class World:
 
     halls: int = 1
     clip_s: Range = (2.0, 3.0)
-    wide_share: float = 0.08
+    wide_share: float = 0.05
     rally_wide_share: float = 0.5
     opponent_share: float = 0.2
-    azimuth_deg: Range = (130.0, 140.0)
+    azimuth_deg: Range = (65.0, 75.0)
     azimuth_jitter_deg: float = 4.0
     distance_m: Range = (2.8, 5.5)
     height_m: Range = (1.1, 2.4)
     fill: Range = (0.7, 0.8)
-    shake: float = 0.006
+    drift: float = 0.006
+    tremor: float = 0.01
     shutter: Range = (0.25, 0.6)
     brightness: Range = (0.8, 1.2)
     warmth: Range = (-0.16, 0.2)
@@ -193,10 +195,11 @@ def draw_scene(
     """
     still = _frame_table(rng, hall, size) if wide else _frame_player(rng, hall, motion, size, world)
     num_frames = len(motion.ball)
+    drift, tremor = rng.uniform(0.1, 1.9, 2) * [world.drift, world.tremor]
     return Scene(
         size=size,
         still=still,
-        shake=draw_shake(rng, num_frames, FPS, size, world.shake * rng.uniform(0.1, 1.9)),
+        shake=draw_shake(rng, num_frames, FPS, size, drift, tremor),
         light=_draw_light(rng, hall, world),
         shutter=rng.uniform(*world.shutter),
         softness_px=rng.uniform(*world.softness_px) * size[1] / 240,
