@@ -41,6 +41,7 @@ def tiny(strokes, cache_dir):
         "data.preprocessing.num_frames": 4,
         "data.batch_size": 3,
         "model.network.channels": [4, 4, 4],
+        "model.network.grid": [4, 4],
         "model.network.feature_size": 16,
         "model.network.hidden_size": 16,
         "trainer.max_epochs": 6,

@@ -12,6 +12,7 @@ import torch
 
 from tt_actions.clips import ClipRecord, read_manifest, write_manifest
 from tt_actions.main import main
+from tt_actions.runs import lock_run_dir
 from tt_actions.video import write_video
 
 MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -69,7 +70,7 @@ def test_ctrl_c_leaves_what_a_run_goes_on_from_even_in_the_first_epoch(start, ti
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate()
-    assert process.returncode != 0
+    assert process.returncode == 130
     assert "Traceback" not in output
     assert re.search(rf"Stopped in epoch \d.*`make train RESUME={run}`", output)
     assert not (run / "report").exists()
@@ -275,6 +276,15 @@ def test_a_run_is_not_resumed_on_other_splits(tiny, tmp_path):
     assert (run / "splits.csv").read_text() == before
 
 
+def test_a_run_that_another_process_trains_is_not_resumed(tiny, tmp_path):
+    train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
+    run = tmp_path / "tiny" / "version_0"
+    with lock_run_dir(run), pytest.raises(ValueError, match=r"another process is training in '.*version_0'"):
+        main(["train", "--resume", str(run)])
+    main(["train", "--resume", str(run), "--trainer.max_epochs", "2"])
+    assert (run / "report" / "metrics.json").is_file()
+
+
 def test_a_run_that_is_terminated_says_so_and_can_be_resumed(start, tiny, trained, tmp_path):
     process = start("train", *tiny, "--runs", tmp_path, "--trainer.max_epochs=500")
     run = tmp_path / "tiny" / "version_0"
@@ -291,7 +301,7 @@ def test_a_run_that_is_terminated_says_so_and_can_be_resumed(start, tiny, traine
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true", "bf16-mixed"])
 def test_a_training_runs_in_another_precision(tiny, tmp_path, precision):
-    options = ["--trainer.max_epochs=1", "--model.augmentation=null"]
+    options = ["--trainer.max_epochs=1", "--model.augmentation=Augmentation"]
     run = train(tiny, tmp_path, f"--trainer.precision={precision}", *options)
     assert (run / "report" / "metrics.json").is_file()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from filelock import FileLock
 from jsonargparse import set_parsing_settings
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -24,6 +25,7 @@ from tt_actions.runs import (
     WandbOptions,
     WholeCheckpoints,
     create_run_dir,
+    lock_run_dir,
 )
 from tt_actions.task import StrokeRecognizer
 from tt_actions.training import ActionTrainer, run_callbacks
@@ -75,17 +77,22 @@ class ActionCLI(LightningCLI):
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
         keep_freed_memory()
         self.resume = resume
+        self.lock: FileLock | None = None
         options: dict[str, Any] = {"parser_mode": "omegaconf+", "allow_abbrev": False}
-        super().__init__(
-            StrokeRecognizer,
-            ClipDataModule,
-            trainer_class=ActionTrainer,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            parser_kwargs=dict.fromkeys(self.subcommands(), options) | options,
-            save_config_kwargs={"overwrite": True},
-            args=args,
-        )
+        try:
+            super().__init__(
+                StrokeRecognizer,
+                ClipDataModule,
+                trainer_class=ActionTrainer,
+                seed_everything_default=0,
+                auto_configure_optimizers=False,
+                parser_kwargs=dict.fromkeys(self.subcommands(), options) | options,
+                save_config_kwargs={"overwrite": True},
+                args=args,
+            )
+        finally:
+            if self.lock:
+                self.lock.release()
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -160,7 +167,10 @@ class ActionCLI(LightningCLI):
         config = self.config[str(self.subcommand)]
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
+        is_first_process = RUN_DIR_VARIABLE not in os.environ
         run_dir = self.resume or create_run_dir(config.runs, config.experiment)
+        if is_first_process:
+            self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
         self.trainer_defaults = {"callbacks": run_callbacks(run_dir, config.seed_everything, config.monitor)}
         step = None

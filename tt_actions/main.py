@@ -39,7 +39,7 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
-        sys.exit(130)  # what a shell gives a program that Ctrl-C ended
+        sys.exit(130)
 
 
 def _run(args: list[str]) -> None:
@@ -80,6 +80,9 @@ def _lightning(command: str, rest: list[str]) -> None:
         raise ValueError(str(error)) from error
     except SIGTERMException:
         sys.exit(143)  # what a shell gives a program that SIGTERM ended; Lightning's is 0
+    except SystemExit as end:
+        # what a shell gives a program that Ctrl-C ended; Lightning's is 1
+        sys.exit(130 if isinstance(end.__context__, KeyboardInterrupt) else end.code)
     finally:
         os.environ.pop(RUN_DIR_VARIABLE, None)
 

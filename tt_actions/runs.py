@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
@@ -42,6 +43,29 @@ def create_run_dir(runs: Path, experiment: str) -> Path:
             version += 1
         else:
             return run_dir
+
+
+def lock_run_dir(run_dir: Path) -> FileLock:
+    """Keep other processes from training in a run directory.
+
+    Args:
+        run_dir: The run's directory.
+
+    Returns:
+        The lock, to be released when the training is over; the end of the process releases it too.
+
+    Raises:
+        ValueError: If another process holds it.
+    """
+    lock = FileLock(run_dir / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(
+            f"Expected a run that has stopped, but another process is training in '{run_dir}'. "
+            "Wait for its end, or stop it first."
+        ) from error
+    return lock
 
 
 def resumable_checkpoint(run_dir: Path) -> Path:
@@ -215,19 +239,35 @@ class Tracker(Logger):
 
     def _started(self) -> WandbLogger:
         if self._logger is None:
-            import wandb
-
-            self._logger = WandbLogger(
-                name=f"{self._name}/{self.version}",
-                save_dir=self.run_dir,
-                project=self.options.project,
-                entity=self.options.entity,
-                group=self.options.group or self._name,
-                tags=self.options.tags,
-                mode=self.options.resolved_mode(),
-                settings=wandb.Settings(init_timeout=15, console="off", silent=True),
-            )
+            mode = self.options.resolved_mode()
+            try:
+                self._logger = self._start(mode)
+            except Exception as error:
+                if mode != "online":
+                    raise
+                warnings.warn(
+                    f"W&B can't be reached ({type(error).__name__}: {error}). The run is tracked offline; "
+                    f"upload it later: `wandb sync {self.run_dir / 'wandb' / 'offline-run-*'}`.",
+                    stacklevel=4,
+                )
+                self._logger = self._start("offline")
         return self._logger
+
+    def _start(self, mode: str) -> WandbLogger:
+        import wandb
+
+        logger = WandbLogger(
+            name=f"{self._name}/{self.version}",
+            save_dir=self.run_dir,
+            project=self.options.project,
+            entity=self.options.entity,
+            group=self.options.group or self._name,
+            tags=self.options.tags,
+            mode=mode,
+            settings=wandb.Settings(init_timeout=15, console="off", silent=True),
+        )
+        _ = logger.experiment  # starts the run
+        return logger
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

@@ -47,7 +47,31 @@ class ActionTrainer(pl.Trainer):
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
         best = getattr(self.checkpoint_callback, "best_model_path", None) or None  # none in a fast run
-        self.test(model, datamodule=datamodule, ckpt_path=best, weights_only=True, verbose=False)
+        self.test(model, datamodule=datamodule, ckpt_path=best, weights_only=True)
+
+    def test(
+        self,
+        model: pl.LightningModule | None = None,
+        dataloaders: Any = None,
+        ckpt_path: Path | str | None = None,
+        verbose: bool = False,
+        datamodule: pl.LightningDataModule | None = None,
+        weights_only: bool | None = None,
+    ) -> Any:
+        """Test; the report says what came out, so that Lightning's own table is off unless asked for.
+
+        Args:
+            model: What is tested.
+            dataloaders: Loaders of the clips, in place of a data module.
+            ckpt_path: Checkpoint to test.
+            verbose: Whether to print Lightning's table too.
+            datamodule: The clips.
+            weights_only: Whether the checkpoint may hold nothing but weights and plain values.
+
+        Returns:
+            The metrics by name, for each loader.
+        """
+        return super().test(model, dataloaders, ckpt_path, verbose, datamodule, weights_only)
 
 
 def run_callbacks(run_dir: Path, seed: int, monitor: str) -> list[Callback]:
@@ -333,7 +357,9 @@ class StopNotice(Callback):
             pl_module: The model.
         """
         last = self.run_dir / "checkpoints" / "last.ckpt"
-        if not trainer.fast_dev_run and not last.is_file():  # type: ignore[attr-defined]
+        # the first process decides for all: saving waits for every process, and the file appears meanwhile
+        is_missing = trainer.strategy.broadcast(not last.is_file())
+        if is_missing and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(last, weights_only=False)
 
     def on_exception(
