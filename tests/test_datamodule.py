@@ -77,6 +77,18 @@ def test_splits_that_cannot_be_are_refused(strokes, cache_dir, options, message)
         data(strokes, cache_dir, **options).records  # noqa: B018 - made when it is asked for
 
 
+def test_copies_of_one_video_under_two_names_are_refused_in_two_splits(strokes, cache_dir, tmp_path):
+    module = data(strokes, cache_dir)
+    tested = next(record for record in module.records if record.split == "test")
+    copy = tmp_path / "copy.mp4"
+    shutil.copy(tested.path, copy)
+    records = [*module.records, ClipRecord(copy, tested.label, group="somebody else", split="train")]
+    manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, records)
+    with pytest.raises(ValueError, match=rf"copies of other names: .*{tested.path.name} = .*copy\.mp4"):
+        _ = data(manifest, cache_dir).records
+
+
 def test_a_batch_size_below_one_is_refused(strokes):
     with pytest.raises(ValueError, match="`batch_size` to be at least 1, but got 0"):
         ClipDataModule(ManifestSource(strokes), SMALL, batch_size=0)

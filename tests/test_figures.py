@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger
 
-from tt_actions.figures import confusion_figure, curves_figure, frame_strip, read_history
+from tt_actions.figures import confusion_figure, curves_figure, read_history
 
 
 def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) -> Path:
@@ -62,15 +62,15 @@ def test_history_of_a_real_training_is_read_by_epoch(tmp_path: Path) -> None:
     data = torch.utils.data.DataLoader(torch.ones(4, 1), batch_size=2)
     trainer.fit(Line(), data, data)
     history = read_history(tmp_path / "metrics.csv")
-    assert history["val/loss"] == {0: 10, 1: 9, 2: 8}
-    assert history["lr-SGD"] == pytest.approx({0: 0.1, 1: 0.05, 2: 0.025})
-    assert list(history["train/loss"]) == [0, 1, 2]
+    assert history["val/loss"] == {1: 10, 2: 9, 3: 8}
+    assert history["lr-SGD"] == pytest.approx({1: 0.1, 2: 0.05, 3: 0.025})
+    assert list(history["train/loss"]) == [1, 2, 3]
 
 
 def test_later_rows_of_an_epoch_replace_earlier_ones(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,step,val/loss\n0,1,3.0\n1,3,nan\n1,3,\n1,3,2.0\n1,4,1.5\n2,5,nan\n")
-    assert read_history(path)["val/loss"] == {0: 3.0, 1: 1.5}
+    assert read_history(path)["val/loss"] == {1: 3.0, 2: 1.5}
 
 
 def drawn_texts(figure: Any) -> list[str]:
@@ -80,13 +80,13 @@ def drawn_texts(figure: Any) -> list[str]:
 
 def test_curves_mark_the_best_epoch_of_the_monitored_column(tmp_path: Path) -> None:
     highest = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=3), "val/accuracy")
-    assert "best epoch: 0 (highest val/accuracy)" in drawn_texts(highest)
+    assert "best epoch: 1 (highest val/accuracy)" in drawn_texts(highest)
     figure = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=5))
     texts = drawn_texts(figure)
-    assert "best epoch: 1 (lowest val/loss)" in texts
+    assert "best epoch: 2 (lowest val/loss)" in texts
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy", "learning rate"]
     training = next(line for line in figure.axes[0].lines if line.get_label() == "training")
-    assert training.get_xydata().tolist() == [[epoch, (epoch - 1) ** 2 / 9] for epoch in range(5)]
+    assert training.get_xydata().tolist() == [[epoch + 1, (epoch - 1) ** 2 / 9] for epoch in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -121,25 +121,3 @@ def test_confusion_figure_takes_many_and_strange_names(num_classes: int, tmp_pat
     cells, labels = figure.axes[0].get_window_extent(), figure.axes[0].get_yticklabels()
     assert cells.width > 0.3 * figure.bbox.width
     assert all(label.get_window_extent().x0 >= 0 for label in labels)
-
-
-@pytest.mark.parametrize("num_frames", [1, 5, 60])
-def test_frame_strip_shows_pictures_at_their_moments(num_frames: int) -> None:
-    frames = np.zeros((num_frames, 12, 16, 3), np.uint8)
-    frames += np.arange(num_frames, dtype=np.uint8)[:, None, None, None]
-    probabilities = np.random.default_rng(0).dirichlet(np.ones(8), num_frames)
-    figure = frame_strip(frames, probabilities, list("abcdefg$"), "clip $1 and $2")
-    strip, chart = figure.axes
-    image = strip.images[0]
-    left, right, *_ = image.get_extent()
-    shown = np.asarray(image.get_array())[0, :, 0]
-    times = left + (np.arange(len(shown)) + 0.5) * (right - left) / len(shown)
-    assert np.abs(shown - times).max() <= num_frames / 16 + 1
-    assert "clip $1 and $2" in drawn_texts(figure)
-    assert len(chart.lines) == 8
-    assert len(chart.get_legend().get_texts()) == 6
-
-
-def test_frame_strip_refuses_probabilities_of_another_clip() -> None:
-    with pytest.raises(ValueError, match=r"\(T, K\) = \(4, 2\).* but got \(5, 2\)"):
-        frame_strip(np.zeros((4, 8, 8, 3), np.uint8), np.ones((5, 2)) / 2, ["a", "b"], "clip")

@@ -69,17 +69,15 @@ def test_a_clip_of_one_frame_has_no_pair_and_does_not_count():
     logits = F.one_hot(torch.tensor([[0, 1], [0, 0], [0, 0]]), 2)
     metric.update(logits, torch.tensor([2, 1, 1]), torch.tensor([0, 0, 1]))
     torch.testing.assert_close(metric.compute(), torch.tensor([0.0, float("nan")]), equal_nan=True)
-    assert metric.macro() == 0
 
 
 def test_batches_of_one_frame_leave_consistency_empty():
     metric = TemporalConsistency(2)
     metric.update(torch.randn(2, 1, 2), torch.tensor([1, 1]), torch.tensor([0, 1]))
     assert metric.compute().isnan().all()
-    assert metric.macro().isnan()
 
 
-def test_by_class_and_macro_equal_plain_loops_over_uneven_batches():
+def test_by_class_equals_plain_loops_over_uneven_batches():
     batch = draw(50)
     consistency, agreement = TemporalConsistency(NUM_CLASSES), FrameAgreement(NUM_CLASSES)
     for clips in torch.arange(50).split([7, 1, 42]):
@@ -88,7 +86,6 @@ def test_by_class_and_macro_equal_plain_loops_over_uneven_batches():
         agreement.update(**part)
     for metric, expected in zip((consistency, agreement), count_by_hand(batch), strict=True):
         np.testing.assert_allclose(metric.compute(), expected, atol=1e-6)
-        assert metric.macro().item() == pytest.approx(np.nanmean(expected), abs=1e-6)
         assert metric.compute()[-1].isnan()
 
 
@@ -108,7 +105,6 @@ def test_collection_equals_scikit_learn():
     target, preds = batch["target"].numpy(), batch["preds"].numpy()
     confusion = sklearn.metrics.confusion_matrix(target, preds, labels=range(NUM_CLASSES))
     precision, recall, f1, _ = sklearn.metrics.precision_recall_fscore_support(target, preds, average="macro")
-    np.testing.assert_array_equal(result["confusion_matrix"], confusion)
     np.testing.assert_allclose(
         result["class_accuracy"][:4], (confusion.diagonal() / confusion.sum(1).clip(1))[:4]
     )
@@ -123,7 +119,8 @@ def test_collection_keeps_consistency_and_agreement_apart_though_the_first_batch
     first["lengths"][:] = 12
     metrics = build_metrics(NUM_CLASSES)
     metrics.update(**first)
-    assert metrics["temporal_consistency"].macro() == metrics["frame_agreement"].macro() == 1
+    for name in ("temporal_consistency", "frame_agreement"):
+        assert metrics[name].compute().nanmean() == 1
     metrics.update(**second)
     both = {name: torch.cat([first[name], second[name]]) for name in first}
     for name, expected in zip(("temporal_consistency", "frame_agreement"), count_by_hand(both), strict=True):

@@ -175,11 +175,19 @@ class FrameCache:
 
     def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
         what = [record.start_s, record.end_s, record.roi or spec.roi, spec.fps, spec.size, spec.aspect]
-        key = _hash(json.dumps([_VERSION, self._digest(record.path), *what]).encode())
+        key = _hash(json.dumps([_VERSION, self.digest(record.path), *what]).encode())
         return self.folder / key[:2] / f"{key}.npy"
 
-    def _digest(self, video: Path) -> str:
-        """Return the digest of a file's content, from a note in the cache where the file is unchanged."""
+    def digest(self, video: Path) -> str:
+        """Return the digest of a file's content, from a note in the cache where the file is unchanged.
+
+        Args:
+            video: The file.
+
+        Raises:
+            VideoError: If it can't be read.
+            OSError: If the note can't be written.
+        """
         try:
             status = video.stat()
             note = self.folder / "digests" / _hash(str(video.absolute()).encode())
@@ -200,7 +208,7 @@ class FrameCache:
 
     def _digest_problem(self, video: Path) -> str | None:
         try:
-            self._digest(video)
+            self.digest(video)
         except VideoError as error:
             return str(error)
         return None

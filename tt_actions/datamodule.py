@@ -15,7 +15,7 @@ from tt_actions.clips import ClipRecord, Split, class_names
 from tt_actions.dataset import ClipDataset, Sample, collate
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources.base import ClipSource
-from tt_actions.splits import split_clips
+from tt_actions.splits import check_copies, split_clips
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -78,9 +78,11 @@ class ClipDataModule(pl.LightningDataModule):
         records = self.cache.build(
             self.source.records(), self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
         )
-        return split_clips(
+        records = split_clips(
             records, self.val_share, self.test_share, self.split_seed, self.num_folds, self.fold
         )
+        check_copies(records, self.cache.digest)
+        return records
 
     @cached_property
     def class_names(self) -> list[str]:

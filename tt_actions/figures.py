@@ -1,4 +1,4 @@
-"""The drawings of a report: confusion matrix, learning curves, frames with their probabilities.
+"""The drawings of a report: confusion matrix and learning curves.
 
 Every function returns a matplotlib Figure of its own, so nothing here touches pyplot's global state.
 """
@@ -29,7 +29,6 @@ PANELS = (
         {"training": "train/temporal_consistency", "validation": "val/temporal_consistency"},
     ),
 )
-NUM_PICTURES = 8
 
 
 def confusion_figure(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
@@ -99,6 +98,7 @@ def _write_cell(axes: Axes, row: int, column: int, count: int, share: float, cel
 def read_history(path: Path) -> dict[str, dict[int, float]]:
     """Read the values by epoch that Lightning's CSVLogger wrote.
 
+    Epochs are counted from 1 here, as on the screen, and from 0 in the file.
     A row without an epoch (the learning-rate monitor's) belongs to the next row that has one. Of several
     values of an epoch the last counts; blank and non-finite cells are left out.
 
@@ -115,7 +115,7 @@ def read_history(path: Path) -> dict[str, dict[int, float]]:
             waiting.append(row)
             if not row.get("epoch"):
                 continue
-            epoch = int(float(row["epoch"]))
+            epoch = int(float(row["epoch"])) + 1
             for name, cell in (item for earlier in waiting for item in earlier.items()):
                 if cell and math.isfinite(float(cell)):
                     history.setdefault(name, {})[epoch] = float(cell)
@@ -177,65 +177,6 @@ def _draw_panel(axes: Axes, title: str, lines: dict[str, dict[int, float]], best
     _tidy(axes)
     if len(lines) > 1 or "validation" in lines:
         axes.legend(frameon=False, fontsize=9)
-
-
-def frame_strip(
-    frames: NDArray[np.uint8],
-    frame_probabilities: NDArray[np.floating],
-    class_names: Sequence[str],
-    title: str,
-) -> Figure:
-    """Draw pictures of a clip, each above its moment in the per-frame probabilities.
-
-    Args:
-        frames: The clip in RGB.
-        frame_probabilities: Softmax of every frame.
-        class_names: Names of the *K* classes; the six likeliest ones are drawn in colour.
-        title: What stands above.
-
-    Shape:
-        frames ``(T, H, W, 3)``, uint8, and frame_probabilities ``(T, K)``.
-
-    Raises:
-        ValueError: If there is not one row of probabilities a frame, or not one column a class.
-    """
-    num_frames, height, width = frames.shape[:3]
-    if frame_probabilities.shape != (num_frames, len(class_names)) or not num_frames:
-        raise ValueError(
-            f"Expected `frame_probabilities` of shape (T, K) = ({num_frames}, {len(class_names)}), T at "
-            f"least 1, but got {frame_probabilities.shape}. Use the valid frames of one clip."
-        )
-    strip_height = 11 * height / (NUM_PICTURES * width)
-    figure = Figure(figsize=(11, strip_height + 2.6), layout="constrained", dpi=150)
-    strip, chart = figure.subplots(2, 1, sharex=True, height_ratios=(strip_height, 2.2))
-    middles = (np.arange(NUM_PICTURES) + 0.5) * num_frames / NUM_PICTURES
-    picked = frames[middles.astype(int)]  # a short clip shows a frame more than once
-    strip.imshow(np.concatenate(list(picked), 1), extent=(-0.5, num_frames - 0.5, 0, 1), aspect="auto")
-    for edge in np.arange(1, NUM_PICTURES) * num_frames / NUM_PICTURES - 0.5:
-        strip.axvline(edge, color="white", linewidth=2)
-    strip.axis("off")
-    strip.set_title(title, loc="left", fontsize=11, parse_math=False)
-    _draw_probabilities(chart, frame_probabilities, class_names)
-    return figure
-
-
-def _draw_probabilities(axes: Axes, probabilities: NDArray[np.floating], class_names: Sequence[str]) -> None:
-    marker = "o" if len(probabilities) < 15 else None
-    likeliest = np.argsort(-probabilities.mean(0), kind="stable")
-    coloured = sorted(likeliest[: len(COLOURS)])
-    for index in likeliest[len(COLOURS) :]:
-        axes.plot(probabilities[:, index], marker=marker, ms=3, lw=1, color="#C8C8C8")
-    for colour, index in zip(COLOURS, coloured, strict=False):
-        name = _shortened(class_names[index])
-        axes.plot(probabilities[:, index], marker=marker, ms=4, lw=2, color=colour, label=name)
-    axes.set_xlim(-0.5, len(probabilities) - 0.5)
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("frame")
-    axes.set_ylabel("probability")
-    _tidy(axes)
-    legend = axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    for text in legend.get_texts():
-        text.set_parse_math(False)
 
 
 def _tidy(axes: Axes) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import (
     MulticlassAccuracy,
-    MulticlassConfusionMatrix,
     MulticlassF1Score,
     MulticlassPrecision,
     MulticlassRecall,
@@ -93,15 +92,6 @@ class _ClassMean(Metric):
         mean: Tensor = total / count
         return mean
 
-    def macro(self) -> Tensor:
-        """Return the mean over the classes that have a clip, nan if none has.
-
-        Shape:
-            ``()``.
-        """
-        mean: Tensor = self.compute().nanmean()
-        return mean
-
 
 class TemporalConsistency(_ClassMean):
     """Temporal consistency by true class.
@@ -162,8 +152,7 @@ def build_metrics(num_classes: int) -> MetricCollection:
 
     The collection is updated by name with ``preds`` (the predicted class of each clip), ``target``,
     ``logits`` and ``lengths``. Precision, recall and F1 are macro averages. ``class_accuracy`` (0 for a class
-    without clips), ``temporal_consistency`` and ``frame_agreement`` (nan) have one figure a class,
-    ``confusion_matrix`` one row a true class.
+    without clips), ``temporal_consistency`` and ``frame_agreement`` (nan) have one figure a class.
 
     Args:
         num_classes: Number of classes *K*.
@@ -175,7 +164,6 @@ def build_metrics(num_classes: int) -> MetricCollection:
             "recall": MulticlassRecall(num_classes),
             "f1": MulticlassF1Score(num_classes),
             "class_accuracy": MulticlassAccuracy(num_classes, average=None),
-            "confusion_matrix": MulticlassConfusionMatrix(num_classes),
             "temporal_consistency": TemporalConsistency(num_classes),
             "frame_agreement": FrameAgreement(num_classes),
         }

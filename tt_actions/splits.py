@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
@@ -180,6 +180,27 @@ def check_splits(records: Sequence[ClipRecord]) -> None:
         raise ValueError(
             f"Expected clips for train, val and test, but none is left for {' and '.join(empty)}. "
             "Add clips of more groups, raise their shares, or fill the manifest's split column."
+        )
+
+
+def check_copies(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:
+    """Refuse copies of one video, whatever their names, in two splits.
+
+    Args:
+        records: Clips with their splits.
+        digest: Gives the digest of a file's content.
+
+    Raises:
+        ValueError: If a copy is tested that was trained on.
+    """
+    places: dict[str, dict[Split | None, Path]] = defaultdict(dict)
+    for record in records:
+        places[digest(record.path)].setdefault(record.split, record.path)
+    leaking = [" = ".join(map(str, paths.values())) for paths in places.values() if len(paths) > 1]
+    if leaking:
+        raise ValueError(
+            f"Expected every video in one split, but {len(leaking)} stand in several as copies of other "
+            f"names: {', '.join(leaking[:5])}. Remove the copies, or give them the same group."
         )
 
 

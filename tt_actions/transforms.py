@@ -119,20 +119,20 @@ class Augmentation(nn.Module):
         b, t, device = len(lengths), num_frames, lengths.device
         last = (lengths - 1)[:, None]  # (B, 1)
         index = torch.arange(t, device=device).expand(b, t)
-        anchor = torch.rand(b, 1, device=device) * last
+        anchor = _uniform(b, 1, device=device) * last
         moved = (anchor + (index - anchor) * (1 + self.speed * _symmetric(b, 1, device=device))).round()
         neighbour = torch.randint(0, 2, (b, t), device=device) * 2 - 1
-        moved += neighbour * (torch.rand(b, t, device=device) < self.jitter)
+        moved += neighbour * (_uniform(b, t, device=device) < self.jitter)
         moved = torch.minimum(moved.clamp(min=0), last).long()
         return torch.where(index <= last, moved, index)
 
     def _warp(self, x: Tensor) -> Tensor:
         b, t, c, h, w = x.shape
         device = x.device
-        side = self.crop[0] + (self.crop[1] - self.crop[0]) * torch.rand(b, device=device)
+        side = self.crop[0] + (self.crop[1] - self.crop[0]) * _uniform(b, device=device)
         stretch = self.stretch ** _symmetric(b, device=device)
         width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
-        mirror = torch.where(torch.rand(b, device=device) < self.flip, -1.0, 1.0)
+        mirror = 1 - 2 * (_uniform(b, device=device) < self.flip).float()
         angle = math.radians(self.rotation_deg) * _symmetric(b, device=device)
         cos, sin, aspect = angle.cos(), angle.sin(), w / h
         shift_x = (1 - width) * _symmetric(b, device=device)
@@ -151,7 +151,7 @@ class Augmentation(nn.Module):
         b, _, c = x.shape[:3]
         gain = 1 + self.contrast * _symmetric(b, device=x.device)
         shift = 0.5 * (1 - gain) + self.brightness * _symmetric(b, device=x.device)
-        matrix = torch.eye(c, device=x.device).expand(b, c, c)
+        matrix = torch.eye(c, device=x.device, dtype=x.dtype).expand(b, c, c)
         if c == len(LUMA):
             grey = x.new_tensor(LUMA).expand(c, c)
             colour = (1 + self.saturation * _symmetric(b, device=x.device)).view(b, 1, 1)
@@ -161,7 +161,7 @@ class Augmentation(nn.Module):
         return (matrix[:, None] @ flat).add_(shift.view(b, 1, 1, 1)).view_as(x)
 
     def _blur(self, x: Tensor) -> Tensor:
-        chosen = torch.rand(len(x), device=x.device) < self.blur
+        chosen = _uniform(len(x), device=x.device) < self.blur
         if not chosen.any():
             return x
         clips = F.pad(x[chosen].flatten(0, 1), (1, 1, 1, 1), mode="replicate")  # (N*T, C, H+2, W+2)
@@ -174,16 +174,16 @@ class Augmentation(nn.Module):
         if not self.noise:
             return x
         grain = torch.randn_like(x[0]).flatten()  # drawn once, for numbers cost more than the rest
-        for i in (torch.rand(len(x), device=x.device) < 0.5).nonzero().flatten().tolist():
+        for i in (_uniform(len(x), device=x.device) < 0.5).nonzero().flatten().tolist():
             moved = grain.roll(int(torch.randint(len(grain), ())))
-            x[i] += moved.view_as(x[i]) * (self.noise * torch.rand((), device=x.device))
+            x[i] += moved.view_as(x[i]) * (self.noise * _uniform(device=x.device))
         return x
 
     def _erase(self, x: Tensor) -> Tensor:
         _, _, c, h, w = x.shape
-        for i in (torch.rand(len(x), device=x.device) < self.erase).nonzero().flatten().tolist():
-            top, left, height, width = (torch.rand(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
-            x[i, :, :, top : top + height + 1, left : left + width + 1] = torch.rand(c, 1, 1, device=x.device)
+        for i in (_uniform(len(x), device=x.device) < self.erase).nonzero().flatten().tolist():
+            top, left, height, width = (_uniform(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
+            x[i, :, :, top : top + height + 1, left : left + width + 1] = _uniform(c, 1, 1, device=x.device)
         return x
 
 
@@ -195,6 +195,11 @@ def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
     return pixels.flatten(0, 1).index_select(0, rows).view(pixels.shape).permute(0, 1, 4, 2, 3)
 
 
+def _uniform(*shape: int, device: torch.device | None = None) -> Tensor:
+    """Uniform numbers in [0, 1); float32 like the pixels, whatever the training's precision."""
+    return torch.rand(shape, device=device, dtype=torch.float32)
+
+
 def _symmetric(*shape: int, device: torch.device) -> Tensor:
     """Uniform numbers in [-1, 1)."""
-    return torch.rand(*shape, device=device) * 2 - 1
+    return _uniform(*shape, device=device) * 2 - 1

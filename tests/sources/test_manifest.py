@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tt_actions.clips import ClipRecord
@@ -52,3 +54,8 @@ def test_user_clips_that_are_missing_are_named_for_what_they_look_like(tmp_path)
 def test_a_group_pattern_with_a_manifest_is_refused(manifest):
     with pytest.raises(ValueError, match="Fill its `group` column"):
         UserClips(manifest, "p")
+
+
+def test_user_clips_without_a_path_say_how_to_give_one():
+    with pytest.raises(ValueError, match="make train EXP=clips DATA=my_clips"):
+        UserClips(Path("???"))

@@ -17,10 +17,16 @@ class UserClips(ClipSource):
             has a column for it.
 
     Raises:
-        ValueError: If ``group_pattern`` is not a regular expression, or is given with a manifest.
+        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+            manifest.
     """
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
+        if str(path) == "???":  # OmegaConf's mark of what must be given
+            raise ValueError(
+                "Expected a folder with a folder of clips for each class, or a manifest CSV, but got none. "
+                "Say where: `make train EXP=clips DATA=my_clips`, or `--data.source.path my_clips`."
+            )
         is_manifest = path.is_file() or path.suffix.lower() == ".csv"
         if is_manifest and group_pattern is not None:
             raise ValueError(
