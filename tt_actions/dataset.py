@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from tt_actions.cache import FrameCache
@@ -174,18 +175,13 @@ def collate(samples: Sequence[Sample]) -> Batch:
     Returns:
         The batch, in the samples' order.
     """
-    lengths = [sample.length for sample in samples]
-    longest, (_, c, h, w) = max(lengths), samples[0].frames.shape
-    inputs = torch.empty((len(samples), longest, h, w, c), dtype=torch.uint8)
-    frame_labels = torch.full((len(samples), longest), NO_FRAME_LABEL)
-    for i, sample in enumerate(samples):
-        inputs[i, : sample.length] = sample.frames.permute(0, 2, 3, 1)
-        inputs[i, sample.length :] = 0
-        frame_labels[i, : sample.length] = sample.frame_labels
+    frames = pad_sequence([sample.frames.permute(0, 2, 3, 1) for sample in samples], batch_first=True)
     return Batch(
-        inputs=inputs.permute(0, 1, 4, 2, 3),
-        lengths=torch.tensor(lengths),
+        inputs=frames.permute(0, 1, 4, 2, 3),  # (B, T, C, H, W)
+        lengths=torch.tensor([sample.length for sample in samples]),
         label=torch.tensor([sample.label for sample in samples]),
-        frame_labels=frame_labels,
+        frame_labels=pad_sequence(
+            [sample.frame_labels for sample in samples], batch_first=True, padding_value=NO_FRAME_LABEL
+        ),
         names=[sample.name for sample in samples],
     )

@@ -159,7 +159,8 @@ class StrokeRecognizer(pl.LightningModule):
         """
         if not frames.is_floating_point():
             frames = frames.to(self.mean.dtype).div_(255)
-        logits: Tensor = self.network((frames.to(self.mean.dtype) - self.mean) / self.std, lengths)
+        normalised = (frames.to(self.mean.dtype) - self.mean).div_(self.std)
+        logits: Tensor = self.network(normalised, lengths)
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature

@@ -86,7 +86,7 @@ class Augmentation(nn.Module):
             frames = _take_frames(frames, index)
             frame_labels = None if frame_labels is None else frame_labels.gather(1, index)
         with torch.autocast(frames.device.type, enabled=False):  # the pixels stay float32
-            x = frames.float().div_(255)
+            x = frames.contiguous().float()  # in [0, 255]
             x = self._warp(x)
             x = self._recolour(x)
             x = self._blur(x)
@@ -143,12 +143,13 @@ class Augmentation(nn.Module):
         )
         theta = torch.stack([torch.stack(row, -1) for row in rows], dim=1)  # (B, 2, 3)
         grid = F.affine_grid(theta, [b, 1, h, w], align_corners=False)
-        folded = x.reshape(b, t * c, h, w)  # one grid serves all frames of a clip
+        folded = x.view(b, t * c, h, w)  # one grid serves all frames of a clip
         warped = F.grid_sample(folded, grid, padding_mode="border", align_corners=False)
         return warped.view(b, t, c, h, w)
 
     def _recolour(self, x: Tensor) -> Tensor:
-        b, _, c = x.shape[:3]
+        """Mix the colours and bring [0, 255] to [0, 1], in one pass."""
+        b, t, c, h, w = x.shape
         gain = 1 + self.contrast * _symmetric(b, device=x.device)
         shift = 0.5 * (1 - gain) + self.brightness * _symmetric(b, device=x.device)
         matrix = torch.eye(c, device=x.device, dtype=x.dtype).expand(b, c, c)
@@ -156,9 +157,9 @@ class Augmentation(nn.Module):
             grey = x.new_tensor(LUMA).expand(c, c)
             colour = (1 + self.saturation * _symmetric(b, device=x.device)).view(b, 1, 1)
             matrix = colour * matrix + (1 - colour) * grey
-        matrix = matrix * gain.view(b, 1, 1)
-        flat = x.flatten(3)  # (B, T, C, H*W)
-        return (matrix[:, None] @ flat).add_(shift.view(b, 1, 1, 1)).view_as(x)
+        matrix = matrix * (gain / 255).view(b, 1, 1)
+        shift, matrix = shift.view(b, 1, 1).repeat_interleave(t, 0), matrix.repeat_interleave(t, 0)
+        return torch.baddbmm(shift, matrix, x.view(b * t, c, h * w)).view_as(x)
 
     def _blur(self, x: Tensor) -> Tensor:
         chosen = _uniform(len(x), device=x.device) < self.blur
