@@ -19,8 +19,7 @@ from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-from flow_baseline import features_of, fit_and_score
+from flow_baseline import features_of, score_records
 from rich.console import Console
 from rich.table import Table
 
@@ -86,20 +85,6 @@ def train_network(records: list[ClipRecord], folder: Path, args: list[str]) -> d
     return metrics
 
 
-def score_flow(records: list[ClipRecord], features: np.ndarray) -> dict[str, float]:
-    """Return the test accuracy of the classifiers of optical flow on one fold."""
-    is_test = np.array([record.split == "test" for record in records])
-    labels = np.array([record.label for record in records])
-    groups = np.array([record.group for record in records])
-    return fit_and_score(
-        features[~is_test],
-        labels[~is_test].tolist(),
-        groups[~is_test].tolist(),
-        features[is_test],
-        labels[is_test].tolist(),
-    )
-
-
 def measure(records: list[ClipRecord], args: list[str]) -> dict[str, Any]:
     """Measure every method on every fold."""
     features = features_of(records)
@@ -107,7 +92,7 @@ def measure(records: list[ClipRecord], args: list[str]) -> dict[str, Any]:
     with TemporaryDirectory(prefix="tt_actions_real_") as name:
         for i, (group, fold) in enumerate(folds(records).items()):
             metrics = train_network(fold, Path(name) / f"fold_{i}", args)
-            accuracy = {NETWORK: metrics["accuracy"], **score_flow(fold, features)}
+            accuracy = {NETWORK: metrics["accuracy"], **score_records(fold, features)}
             counts = {s: sum(record.split == s for record in fold) for s in ("train", "val", "test")}
             fold_results.append({"test": group, "clips": counts, "accuracy": accuracy, "report": metrics})
     methods = list(fold_results[0]["accuracy"])
