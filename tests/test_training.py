@@ -301,7 +301,7 @@ def test_a_run_that_is_terminated_says_so_and_can_be_resumed(start, tiny, traine
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true", "bf16-mixed"])
 def test_a_training_runs_in_another_precision(tiny, tmp_path, precision):
-    options = ["--trainer.max_epochs=1", "--model.augmentation=Augmentation"]
+    options = ["--trainer.max_epochs=1", "--model.augmentation.mixup=0.4"]
     run = train(tiny, tmp_path, f"--trainer.precision={precision}", *options)
     assert (run / "report" / "metrics.json").is_file()
 

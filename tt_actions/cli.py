@@ -12,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 from filelock import FileLock
 from jsonargparse import set_parsing_settings
+from lightning_fabric.utilities import rank_zero_only
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 import tt_actions.models
@@ -167,7 +168,7 @@ class ActionCLI(LightningCLI):
         config = self.config[str(self.subcommand)]
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
-        is_first_process = RUN_DIR_VARIABLE not in os.environ
+        is_first_process = RUN_DIR_VARIABLE not in os.environ and not rank_zero_only.rank  # type: ignore[attr-defined]
         run_dir = self.resume or create_run_dir(config.runs, config.experiment)
         if is_first_process:
             self.lock = lock_run_dir(run_dir)

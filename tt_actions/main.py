@@ -70,6 +70,12 @@ def _lightning(command: str, rest: list[str]) -> None:
     from tt_actions.cli import ActionCLI
     from tt_actions.runs import RUN_DIR_VARIABLE, resumable_checkpoint
 
+    if known.resume and command not in ("train", "fit"):
+        raise ValueError(
+            f"Expected `--resume` with train or fit, but got it with {command}. "
+            f"Name a checkpoint: `tt-actions {command} --config {known.resume}/config.yaml "
+            f"--ckpt_path {known.resume}/checkpoints/best.ckpt`."
+        )
     if known.resume:
         checkpoint = resumable_checkpoint(known.resume)
         config = known.resume / "config.yaml"

@@ -193,10 +193,10 @@ def check_copies(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -
     Raises:
         ValueError: If a copy is tested that was trained on.
     """
-    places: dict[str, dict[Split | None, Path]] = defaultdict(dict)
+    places: dict[str, dict[Path, Split | None]] = defaultdict(dict)
     for record in records:
-        places[digest(record.path)].setdefault(record.split, record.path)
-    leaking = [" = ".join(map(str, paths.values())) for paths in places.values() if len(paths) > 1]
+        places[digest(record.path)][record.path] = record.split
+    leaking = [" = ".join(map(str, copies)) for copies in places.values() if len(set(copies.values())) > 1]
     if leaking:
         raise ValueError(
             f"Expected every video in one split, but {len(leaking)} stand in several as copies of other "

@@ -108,7 +108,8 @@ class Augmentation(nn.Module):
         """
         if not self.mixup:
             return x, targets, frame_targets
-        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+        alpha = torch.tensor(self.mixup, dtype=torch.float32)
+        share = float(torch.distributions.Beta(alpha, alpha).sample())
         other = torch.randperm(len(x), device=x.device)
         if frame_targets is not None:
             frame_targets = frame_targets.lerp(frame_targets[other], 1 - share)

@@ -246,7 +246,8 @@ def _region(rng: np.random.Generator, joints: np.ndarray, size: Size) -> Roi:
     """Draw an upright region round the player, as loose as one drawn by hand.
 
     Its size and place follow from how tall the player stands and where, not from how far the arms reach: it
-    tells nothing of the stroke.
+    hardly tells the stroke (on 1,200 clips its corners alone name 0.34 of them, where chance is 0.25). Racket
+    and arms leave it at times.
     """
     tall = np.median(np.ptp(joints[..., 1], axis=1))
     height = min(tall * rng.uniform(*_REGION_HEIGHT), size[1], size[0] / _REGION_ASPECT)
