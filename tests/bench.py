@@ -58,7 +58,7 @@ Repeats = dict[str, list[float]]
 class Plan(NamedTuple):
     """How much is measured: stretches of each drawn clip, epochs beside the first, repeats of the rest."""
 
-    stretches: int = 8
+    stretches: int = 16  # an epoch of nearly as many steps as the experiment's
     epochs: int = 4
     repeats: int = 7
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import mmap
 import os
 import re
 import warnings
@@ -11,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -28,6 +29,8 @@ _HEADER = re.compile(
     rb"'shape': \((\d+), (\d+), (\d+), 3\), \} *\n"
 )
 
+_MAX_MAPS = 30_000  # Linux gives a process 65,530
+
 _Key = tuple[Path, float, float | None, Roi | None, FrameSpec]
 
 
@@ -36,6 +39,7 @@ class FrameCache:
 
     A cached file is found by the video's content, so a moved video is not decoded again and a changed one
     is. Any number of processes may use one folder; a cached file that is missing or broken is made again.
+    Within one process a video is taken not to change: the map of a clip that was opened is kept.
 
     Args:
         folder: Where the frames are kept; made when first needed.
@@ -43,10 +47,13 @@ class FrameCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: dict[_Key, Path] = {}
+        self._maps: dict[_Key, np.ndarray] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": {}}  # a loader process maps for itself
 
     def frames(self, record: ClipRecord, spec: FrameSpec) -> np.ndarray:
-        """Return all frames of a clip; within one process a video is taken not to change.
+        """Return all frames of a clip.
 
         Args:
             record: The clip; its ``roi`` goes before that of the spec.
@@ -63,14 +70,17 @@ class FrameCache:
             OSError: If the frames can't be written.
         """
         key = (record.path, record.start_s, record.end_s, record.roi, spec)
-        file = self._files.get(key)
-        if file is None:
-            file = self._files[key] = self._file(record, spec)
-        frames = _map(file)
+        frames = self._maps.get(key)
         if frames is None:
-            self._decode(record, spec, file)
+            file = self._file(record, spec)
             frames = _map(file)
-            assert frames is not None
+            if frames is None:
+                self._decode(record, spec, file)
+                frames = _map(file)
+                assert frames is not None
+            if len(self._maps) >= _MAX_MAPS:
+                self._maps.pop(next(iter(self._maps)))
+            self._maps[key] = frames
         return frames
 
     def build(
@@ -219,19 +229,25 @@ def _hash(data: bytes) -> str:
 
 
 def _map(file: Path) -> np.ndarray | None:
-    """Map a cached file; None where it is absent or broken. ``numpy.load`` takes ten times as long."""
+    """Map a cached file; None where it is absent or broken.
+
+    Torch's maps, unlike numpy's, hold no file descriptor, of which a process has few.
+    """
     try:
         with file.open("rb", buffering=0) as opened:
             header = _HEADER.fullmatch(opened.read(_HEADER_BYTES))
-            if header is None:
-                return None
-            shape = (int(header[1]), int(header[2]), int(header[3]), 3)
-            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
+            num_bytes = os.fstat(opened.fileno()).st_size
+        if header is None:
+            return None
+        shape = (int(header[1]), int(header[2]), int(header[3]), 3)
+        if num_bytes != _HEADER_BYTES + math.prod(shape):
+            return None
+        data = torch.from_file(str(file), shared=False, size=num_bytes, dtype=torch.uint8)
+    except (FileNotFoundError, RuntimeError):  # torch's word for a file that is gone meanwhile
         return None
-    if len(data) != _HEADER_BYTES + math.prod(shape):
-        return None
-    return np.frombuffer(data, np.uint8, offset=_HEADER_BYTES).reshape(shape)
+    frames = data.numpy()[_HEADER_BYTES:].reshape(shape)
+    frames.flags.writeable = False
+    return frames
 
 
 @contextmanager

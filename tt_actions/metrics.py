@@ -147,6 +147,15 @@ class FrameAgreement(_ClassMean):
         self._add(frame_agreement(logits, lengths, preds), target)
 
 
+def accuracy(num_classes: int) -> MulticlassAccuracy:
+    """Return the share of clips that are predicted right.
+
+    Args:
+        num_classes: Number of classes *K*.
+    """
+    return MulticlassAccuracy(num_classes, average="micro")
+
+
 def build_metrics(num_classes: int) -> MetricCollection:
     """Gather all that is reported of a set of clips.
 
@@ -159,7 +168,7 @@ def build_metrics(num_classes: int) -> MetricCollection:
     """
     return MetricCollection(
         {
-            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+            "accuracy": accuracy(num_classes),
             "precision": MulticlassPrecision(num_classes),
             "recall": MulticlassRecall(num_classes),
             "f1": MulticlassF1Score(num_classes),

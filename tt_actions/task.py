@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
 from tt_actions.dataset import Batch, sample_indices
-from tt_actions.metrics import build_metrics
+from tt_actions.metrics import accuracy, build_metrics
 from tt_actions.models.base import ActionModel
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.transforms import Augmentation
@@ -121,7 +121,13 @@ class StrokeRecognizer(pl.LightningModule):
         for name in ("mean", "std"):
             values = torch.tensor(getattr(self.preprocessing, name)).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
-        self.metrics = nn.ModuleDict({f"{stage}_set": build_metrics(len(class_names)) for stage in STAGES})
+        self.metrics = nn.ModuleDict(
+            {
+                "train_set": MetricCollection({"accuracy": accuracy(len(class_names))}),  # all that is logged
+                "val_set": build_metrics(len(class_names)),
+                "test_set": build_metrics(len(class_names)),
+            }
+        )
         self.mean_loss = nn.ModuleDict({f"{stage}_set": MeanMetric() for stage in STAGES})
 
     def configure_optimizers(self) -> Any:
@@ -252,14 +258,12 @@ class StrokeRecognizer(pl.LightningModule):
         metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
         assert isinstance(metrics, MetricCollection)
         assert isinstance(mean_loss, MeanMetric)
-        values = metrics.compute()
-        logged = {"loss": mean_loss.compute(), "accuracy": values["accuracy"]}
-        if stage != "train":
-            logged |= {name: values[name] for name in ("precision", "recall", "f1")}
-            for name in ("class_accuracy", "temporal_consistency", "frame_agreement"):
-                logged[name] = values[name].nanmean()
-                logged |= {f"{name}/{c}": v for c, v in zip(self.class_names, values[name], strict=True)}
-            del logged["class_accuracy"]
+        logged = {"loss": mean_loss.compute()}
+        for name, value in metrics.compute().items():
+            if value.ndim:  # a figure a class
+                logged |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
+            if name != "class_accuracy":  # its mean is the recall
+                logged[name] = value.nanmean()
         # every process has computed the same value, so that nothing is left to reduce
         self.log_dict({f"{stage}/{name}": value for name, value in logged.items()}, sync_dist=False)
         metrics.reset()
