@@ -12,6 +12,7 @@ import torch
 
 from tt_actions.runs import (
     RunCSVLogger,
+    Tracker,
     WandbOptions,
     WholeCheckpoints,
     create_run_dir,
@@ -56,7 +57,25 @@ def test_a_run_directory_is_the_next_free_one(tmp_path):
 def test_the_other_processes_of_a_run_share_its_directory(monkeypatch, tmp_path):
     monkeypatch.setenv("TT_ACTIONS_RUN_DIR", str(tmp_path / "given"))
     assert create_run_dir(tmp_path, "x") == tmp_path / "given"
+    assert create_run_dir(tmp_path, "x") == tmp_path / "given"
+    assert list(tmp_path.iterdir()) == [tmp_path / "given"]
+    (tmp_path / "given" / "config.yaml").touch()
+    with pytest.raises(ValueError, match=r"given' holds a run\. Name another, or go on with this one"):
+        create_run_dir(tmp_path, "x")
+
+
+@pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
+def test_processes_of_a_launcher_must_know_one_directory(monkeypatch, tmp_path, variable):
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(ValueError, match=r"TT_ACTIONS_RUN_DIR=.*version_0"):
+        create_run_dir(tmp_path, "x")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file/x' for the run, but got: Not a directory.*`--runs`"):
+        create_run_dir(tmp_path / "file", "x")
 
 
 @pytest.mark.parametrize("missing", ["config.yaml", "checkpoints/last.ckpt"])
@@ -166,15 +185,21 @@ def predictions_of(run):
     return (run / "report" / "predictions.csv").read_text()
 
 
-def test_a_training_outlives_its_tracker_and_says_so_once(tracked):
-    (run, printed), (undisturbed, _) = tracked["wrong key"], tracked["offline"]
-    assert printed.count("W&B failed and is off for the rest of the run (AuthenticationError") == 1
-    assert "Traceback" not in printed
-    assert predictions_of(run) == predictions_of(undisturbed)
+def test_a_tracker_that_fails_says_so_once_and_is_off(tmp_path):
+    tracker = Tracker(WandbOptions(mode="offline"), tmp_path, "x")
+    loggers = []
+    tracker.attempt(loggers.append)
+    with pytest.warns(UserWarning, match=r"off for the rest of the run \(ZeroDivisionError"):
+        tracker.attempt(lambda _: 1 / 0)
+    tracker.log_metrics({"loss": 1.0}, 0)
+    tracker.attempt(loggers.append)
+    assert len(loggers) == 1
+    loggers[0].experiment.finish()
 
 
-def test_a_run_without_a_server_is_tracked_offline(tracked):
-    (run, printed), (undisturbed, _) = tracked["no server"], tracked["offline"]
+@pytest.mark.parametrize("trouble", ["no server", "wrong key"])
+def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
+    (run, printed), (undisturbed, _) = tracked[trouble], tracked["offline"]
     assert printed.count("W&B can't be reached") == 1
     assert "Traceback" not in printed
     assert len(list((run / "wandb").glob("offline-run-*/run-*.wandb"))) == 1

@@ -12,7 +12,6 @@ from typing import Any
 import pytorch_lightning as pl
 from filelock import FileLock
 from jsonargparse import set_parsing_settings
-from lightning_fabric.utilities import rank_zero_only
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 import tt_actions.models
@@ -26,6 +25,7 @@ from tt_actions.runs import (
     WandbOptions,
     WholeCheckpoints,
     create_run_dir,
+    is_first_process,
     lock_run_dir,
 )
 from tt_actions.task import StrokeRecognizer
@@ -79,6 +79,8 @@ class ActionCLI(LightningCLI):
         keep_freed_memory()
         self.resume = resume
         self.lock: FileLock | None = None
+        if resume and is_first_process():
+            self.lock = lock_run_dir(resume)  # before its checkpoint is read
         options: dict[str, Any] = {"parser_mode": "omegaconf+", "allow_abbrev": False}
         try:
             super().__init__(
@@ -168,9 +170,8 @@ class ActionCLI(LightningCLI):
         config = self.config[str(self.subcommand)]
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
-        is_first_process = RUN_DIR_VARIABLE not in os.environ and not rank_zero_only.rank  # type: ignore[attr-defined]
         run_dir = self.resume or create_run_dir(config.runs, config.experiment)
-        if is_first_process:
+        if not self.resume and is_first_process():
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
         self.trainer_defaults = {"callbacks": run_callbacks(run_dir, config.seed_everything, config.monitor)}

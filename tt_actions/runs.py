@@ -17,7 +17,13 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from tt_actions.files import write_atomically
 
 RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
-"""Names the run directory to the other processes of a multi-device run."""
+"""Names the run directory to all processes of a run: set by its first process for those that it starts, or by
+whoever starts them all (torchrun, srun)."""
+
+
+def is_first_process() -> bool:
+    """Return whether this is the only process of its run or the first of several."""
+    return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]
 
 
 def create_run_dir(runs: Path, experiment: str) -> Path:
@@ -28,21 +34,44 @@ def create_run_dir(runs: Path, experiment: str) -> Path:
         experiment: Name of the experiment.
 
     Returns:
-        The new, empty directory; in a further process of the same run, the one its first process made.
+        The new, empty directory; where :data:`RUN_DIR_VARIABLE` names one, that.
+
+    Raises:
+        ValueError: If a launcher has started several processes that don't know of each other's directory, or
+            the directory named holds a run already.
+        OSError: If it can't be made.
     """
-    if given := os.environ.get(RUN_DIR_VARIABLE):
-        return Path(given)
+    given = os.environ.get(RUN_DIR_VARIABLE)
+    if given and is_first_process() and (Path(given) / "config.yaml").exists():
+        raise ValueError(
+            f"Expected `{RUN_DIR_VARIABLE}` to name a new directory, but '{given}' holds a run. "
+            f"Name another, or go on with this one: `--resume {given}`."
+        )
+    if not given and max(int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "SLURM_NTASKS")) > 1:
+        raise ValueError(
+            f"Expected `{RUN_DIR_VARIABLE}` to name one new directory to all processes that torchrun or srun "
+            f"starts, but it is not set. Set it: `{RUN_DIR_VARIABLE}={runs / experiment / 'version_0'}`."
+        )
     folder = runs / experiment
-    folder.mkdir(parents=True, exist_ok=True)
-    version = 0
-    while True:
-        run_dir = folder / f"version_{version}"
-        try:
-            run_dir.mkdir()
-        except FileExistsError:
-            version += 1
-        else:
-            return run_dir
+    try:
+        if given:
+            Path(given).mkdir(parents=True, exist_ok=True)
+            return Path(given)
+        folder.mkdir(parents=True, exist_ok=True)
+        version = 0
+        while True:
+            run_dir = folder / f"version_{version}"
+            try:
+                run_dir.mkdir()
+            except FileExistsError:
+                version += 1
+            else:
+                return run_dir
+    except OSError as error:
+        raise OSError(
+            f"Expected to make a directory in '{given or folder}' for the run, but got: {error.strerror}. "
+            "Choose another folder with `--runs`."
+        ) from error
 
 
 def lock_run_dir(run_dir: Path) -> FileLock:
@@ -239,11 +268,12 @@ class Tracker(Logger):
 
     def _started(self) -> WandbLogger:
         if self._logger is None:
-            mode = self.options.resolved_mode()
+            mode = None
             try:
+                mode = self.options.resolved_mode()
                 self._logger = self._start(mode)
             except Exception as error:
-                if mode != "online":
+                if mode not in (None, "online"):
                     raise
                 warnings.warn(
                     f"W&B can't be reached ({type(error).__name__}: {error}). The run is tracked offline; "
