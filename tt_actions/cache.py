@@ -184,7 +184,7 @@ class FrameCache:
             np.save(temporary, frames)
 
     def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
-        what = [record.start_s, record.end_s, record.roi or spec.roi, spec.fps, spec.size, spec.aspect]
+        what = [record.start_s, record.end_s, record.roi or spec.roi, float(spec.fps), spec.size, spec.aspect]
         key = _hash(json.dumps([_VERSION, self.digest(record.path), *what]).encode())
         return self.folder / key[:2] / f"{key}.npy"
 
