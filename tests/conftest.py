@@ -1,6 +1,7 @@
 """The clips, the training and the processes that several test files use."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from tt_actions.sources.synthetic.generate import synthesize
 # Before torch is loaded, and for started processes too: threads that wait for each other make the smallest of
 # trainings ten times slower where the cores are busy. The tests of tracking set their own mode.
 os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+
+# A shell starts what runs behind `&` with Ctrl-C ignored, and so would be what the tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
