@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tt_actions.clips import ClipRecord
-from tt_actions.splits import check_same_splits, check_splits, share_out, split_clips, write_splits
+from tt_actions.splits import (
+    check_same_splits,
+    check_splits,
+    check_unseen,
+    share_out,
+    split_clips,
+    write_splits,
+)
 
 
 def clips(num_groups=10, per_group=8, classes="abcd", **fields):
@@ -123,7 +130,7 @@ def test_a_set_to_test_or_to_predict_stays_whole(records):
 
 def test_a_moved_set_has_the_same_splits_and_a_changed_one_has_not(tmp_path):
     done = split_clips(clips(), 0.2, 0.2, 0)
-    write_splits(tmp_path / "splits.csv", done)
+    write_splits(tmp_path / "splits.csv", done, str)
     check_same_splits(tmp_path / "splits.csv", [replace(r, path=tmp_path / r.path) for r in done])
     swapped = [replace(r, split="test" if r.path.name == "g3_1.mp4" else r.split) for r in done]
     for changed in (done[1:], swapped, split_clips(clips(), 0.2, 0.2, 1)):
@@ -135,8 +142,32 @@ def test_a_moved_set_has_the_same_splits_and_a_changed_one_has_not(tmp_path):
 
 def test_splits_are_written(tmp_path):
     done = split_clips(clips(), 0.2, 0.2, 0)
-    write_splits(tmp_path / "splits.csv", done)
+    write_splits(tmp_path / "splits.csv", done, str)
     rows = list(csv.DictReader((tmp_path / "splits.csv").read_text().splitlines()))
-    assert [(r["name"], r["label"], r["group"], r["split"]) for r in rows] == [
-        (r.name, r.label, r.group, r.split) for r in done
+    assert [tuple(r[key] for key in ("name", "label", "group", "split", "digest")) for r in rows] == [
+        (r.name, r.label, r.group, r.split, str(r.path)) for r in done
     ]
+
+
+def test_clips_that_a_checkpoint_has_seen_are_not_measured_whatever_their_names(tmp_path):
+    done = split_clips(clips(), 0.2, 0.2, 0)
+    file = tmp_path / "splits.csv"
+    write_splits(file, done, lambda path: path.stem)
+    for split, may_measure in (("test", {"test"}), ("val", {"val", "test"})):
+        for was in ("train", "val", "test"):
+            now = [replace(r, split=split, path=tmp_path / r.path) for r in done if r.split == was]
+            if was in may_measure:
+                check_unseen(file, now, lambda path: path.stem)
+            else:
+                told = rf"but {len(now)} of {len(now)} for {split} .*{now[0].path}' in {was}\."
+                with pytest.raises(ValueError, match=told):
+                    check_unseen(file, now, lambda path: path.stem)
+
+
+def test_a_run_that_knows_no_digests_is_passed_over(tmp_path):
+    done = split_clips(clips(), 0.2, 0.2, 0)
+    check_unseen(tmp_path / "splits.csv", done, str)
+    lines = ["name,label,group,split", *(f"{r.name},{r.label},{r.group},{r.split}" for r in done)]
+    (tmp_path / "splits.csv").write_text("\n".join(lines))
+    check_unseen(tmp_path / "splits.csv", [replace(r, split="test") for r in done], str)
+    check_same_splits(tmp_path / "splits.csv", done)

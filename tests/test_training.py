@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import re
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -221,6 +222,14 @@ def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp
         assert float(measured[name]) == pytest.approx(float(logged[name]), rel=1e-5)
 
 
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_a_checkpoint_is_not_measured_on_clips_that_it_learnt_from(tiny, trained, tmp_path, command):
+    checkpoint = ["--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
+    with pytest.raises(ValueError, match=rf"for {'val' if command == 'validate' else 'test'} were used in"):
+        train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command=command)
+    train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command="predict")
+
+
 def relabelled(strokes, folder, change):
     """A manifest of changed clips."""
     manifest = folder / "changed.csv"
@@ -228,9 +237,15 @@ def relabelled(strokes, folder, change):
     return f"--data.source.path={manifest}"
 
 
+def without_its_run(checkpoint, folder):
+    """The same checkpoint where nothing says which clips it was trained on."""
+    (folder / "model" / "checkpoints").mkdir(parents=True)
+    return str(shutil.copy(checkpoint, folder / "model" / "checkpoints"))
+
+
 def test_a_set_for_test_alone_is_measured_whole(tiny, trained, strokes, tmp_path):
     data = relabelled(strokes, tmp_path, lambda r: replace(r, label="smash", split="test"))
-    checkpoint = str(trained / "checkpoints" / "best.ckpt")
+    checkpoint = without_its_run(trained / "checkpoints" / "best.ckpt", tmp_path)
     run = train(tiny, tmp_path, data, "--ckpt_path", checkpoint, command="test")
     report = json.loads((run / "report" / "metrics.json").read_text())
     assert report["num_clips"] == report["per_class"]["smash"]["support"] == 24
@@ -241,7 +256,7 @@ def test_a_set_for_test_alone_is_measured_whole(tiny, trained, strokes, tmp_path
 
 def test_clips_without_labels_are_predicted_and_nothing_else(tiny, trained, strokes, tmp_path):
     data = relabelled(strokes, tmp_path, lambda r: replace(r, label=None))
-    checkpoint = ["--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
+    checkpoint = ["--ckpt_path", without_its_run(trained / "checkpoints" / "best.ckpt", tmp_path)]
     run = train(tiny, tmp_path, data, *checkpoint, command="predict")
     predicted = rows(run / "report" / "predictions.csv")
     assert len(predicted) == 24

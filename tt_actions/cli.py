@@ -174,7 +174,9 @@ class ActionCLI(LightningCLI):
         if not self.resume and is_first_process():
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
-        self.trainer_defaults = {"callbacks": run_callbacks(run_dir, config.seed_everything, config.monitor)}
+        checkpoint = Path(config.ckpt_path) if config.ckpt_path else None
+        callbacks = run_callbacks(run_dir, config.seed_everything, config.monitor, checkpoint)
+        self.trainer_defaults = {"callbacks": callbacks}
         step = None
         if self.resume:
             self.save_config_callback = None  # the run keeps the config that it began with

@@ -204,17 +204,49 @@ def check_copies(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -
         )
 
 
-def write_splits(path: Path, records: Sequence[ClipRecord]) -> None:
+def write_splits(path: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:
     """Write which clip went where.
 
     Args:
-        path: The CSV file to write: columns ``name,label,group,split``.
+        path: The CSV file to write: columns ``name,label,group,split,digest``.
         records: Clips with their splits.
+        digest: Gives the digest of a file's content.
     """
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("name", "label", "group", "split"))
-        rows.writerows((r.name, r.label or "", r.group or "", cast(str, r.split)) for r in records)
+        rows.writerow(("name", "label", "group", "split", "digest"))
+        rows.writerows(
+            (r.name, r.label or "", r.group or "", cast(str, r.split), digest(r.path)) for r in records
+        )
+
+
+def check_unseen(path: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:
+    """Refuse to measure a checkpoint on clips that it was trained on or chosen by.
+
+    Videos are told by their content. Validation clips may be measured again on validation, whose figures
+    the choice of the checkpoint flatters anyway.
+
+    Args:
+        path: What :func:`write_splits` wrote when the checkpoint was trained; passed over where it is not
+            there, or without digests, as older runs are.
+        records: The clips to measure, of the validation or the test split.
+        digest: Gives the digest of a file's content.
+
+    Raises:
+        ValueError: If the checkpoint has seen one of them.
+    """
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        before = {row["digest"]: row["split"] for row in csv.DictReader(file) if row.get("digest")}
+    seen = [(r, before[d]) for r in records if (d := digest(r.path)) in before]
+    if used := [(r, split) for r, split in seen if split not in ("test", r.split)]:
+        record, split = used[0]
+        raise ValueError(
+            f"Expected clips that the checkpoint was not trained on, but {len(used)} of {len(records)} for "
+            f"{record.split} were used in its training ('{path}'), the first of them '{record.name}' in "
+            f"{split}. Give the same clips and split options as in its config.yaml, or clips that are new."
+        )
 
 
 def check_same_splits(path: Path, records: Sequence[ClipRecord]) -> None:

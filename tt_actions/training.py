@@ -25,7 +25,7 @@ from tt_actions.report import (
     write_report,
 )
 from tt_actions.runs import Tracker
-from tt_actions.splits import check_same_splits, write_splits
+from tt_actions.splits import check_same_splits, check_unseen, write_splits
 from tt_actions.task import StrokeRecognizer
 
 
@@ -74,13 +74,18 @@ class ActionTrainer(pl.Trainer):
         return super().test(model, dataloaders, ckpt_path, verbose, datamodule, weights_only)
 
 
-def run_callbacks(run_dir: Path, seed: int, monitor: str) -> list[Callback]:
+MEASURED = {"fit": ("val", "test"), "validate": ("val",), "test": ("test",), "predict": ()}
+"""The splits whose figures a command gives."""
+
+
+def run_callbacks(run_dir: Path, seed: int, monitor: str, checkpoint: Path | None) -> list[Callback]:
     """Return what every run does besides training.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: The validation metric that decides which checkpoint is best.
+        checkpoint: The checkpoint that is measured or gone on from, or None.
     """
     folder = run_dir / "checkpoints"
     best = RunCheckpoint(
@@ -98,7 +103,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str) -> list[Callback]:
         SeedEpoch(seed),
         LearningRateMonitor(logging_interval="epoch"),
         EpochLine(monitor),
-        RunReport(run_dir, seed, monitor),
+        RunReport(run_dir, seed, monitor, checkpoint),
         best,
         last,
         StopNotice(run_dir),
@@ -218,10 +223,11 @@ class RunReport(Callback):
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: The metric that decides which checkpoint is best.
+        checkpoint: The checkpoint that is measured or gone on from, or None.
     """
 
-    def __init__(self, run_dir: Path, seed: int, monitor: str) -> None:
-        self.run_dir, self.seed, self.monitor = run_dir, seed, monitor
+    def __init__(self, run_dir: Path, seed: int, monitor: str, checkpoint: Path | None) -> None:
+        self.run_dir, self.seed, self.monitor, self.checkpoint = run_dir, seed, monitor, checkpoint
         self.started_s = time.perf_counter()
         self.clips: dict[str, ClipResult] = {}
 
@@ -232,14 +238,22 @@ class RunReport(Callback):
             trainer: The trainer.
             pl_module: The model.
             stage: What is about to run.
+
+        Raises:
+            ValueError: If the splits are not those that the run began with, or a checkpoint is to be measured
+                on clips that it has seen.
         """
         self.clips = {}
-        records, splits_file = _datamodule(trainer).records, self.run_dir / "splits.csv"
+        data, splits_file = _datamodule(trainer), self.run_dir / "splits.csv"
+        records, digest = data.records, data.cache.digest
         if splits_file.is_file():
             check_same_splits(splits_file, records)
+        if self.checkpoint:
+            measured = [r for r in records if r.split in MEASURED[stage]]
+            check_unseen(self.checkpoint.parent.parent / "splits.csv", measured, digest)
         if not trainer.is_global_zero:
             return
-        write_splits(splits_file, records)
+        write_splits(splits_file, records, digest)
         if stage == "fit":
             splits = Counter(record.split for record in records)
             num_parameters = sum(parameter.numel() for parameter in pl_module.parameters())
