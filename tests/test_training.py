@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import math
 import re
@@ -102,6 +103,37 @@ def test_an_override_of_a_resumed_run_counts(tiny, tmp_path):
     main(["train", "--resume", str(run), "--trainer.max_epochs", "2", "--model.frame_loss", "0"])
     losses = [float(row["train/loss"]) for row in rows(run / "metrics.csv") if row["train/loss"]]
     assert losses[1] < 0.75 * losses[0]  # a third of it was the frames' part
+
+
+def test_the_options_of_a_resumed_run_are_recorded_and_those_before_are_kept(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
+    configs = [(run / "config.yaml").read_text()]
+    main(["fit", "--resume", str(run)])
+    assert [path.name for path in run.glob("config*")] == ["config.yaml"]
+    for epochs in (2, 3):
+        main(["train", "--resume", str(run), f"--trainer.max_epochs={epochs}"])
+        configs.append((run / "config.yaml").read_text())
+    assert configs[1] == configs[0].replace("  max_epochs: 1\n", "  max_epochs: 2\n") != configs[0]
+    assert configs[2] == configs[0].replace("  max_epochs: 1\n", "  max_epochs: 3\n")
+    assert [(run / f"config_{n}.yaml").read_text() for n in (0, 1)] == configs[:2]
+    report = json.loads((run / "report" / "metrics.json").read_text())
+    assert report["provenance"]["config_hash"] == hashlib.sha256(configs[2].encode()).hexdigest()
+
+
+def test_what_the_checkpoint_overrules_is_not_taken_for_an_option(tiny, tmp_path):
+    scheduler = ["--model.scheduler=torch.optim.lr_scheduler.CosineAnnealingLR"]
+    scheduler += ["--model.scheduler.T_max=1"]
+    run = train(tiny, tmp_path, *scheduler, "--trainer.max_epochs=1", command="fit")
+    before = (run / "config.yaml").read_text()
+    for name, option in {
+        "optimizer": "--model.optimizer.lr=0.1",
+        "scheduler": "--model.scheduler.T_max=2",
+    }.items():
+        with pytest.raises(ValueError, match=f"Expected the run's own `model.{name}` with `--resume`"):
+            main(["fit", "--resume", str(run), "--trainer.max_epochs=2", option])
+    assert (run / "config.yaml").read_text() == before
+    with pytest.warns(UserWarning, match=r"goes on as it began, for 1 epochs, not for the 2 of"):
+        main(["fit", "--resume", str(run), "--trainer.max_epochs=2"])
 
 
 def test_the_seed_decides_the_weights(tiny, trained, tmp_path):
@@ -289,6 +321,7 @@ def test_a_run_is_not_resumed_on_other_splits(tiny, tmp_path):
     with pytest.raises(ValueError, match="with which this run began"):
         main(["train", "--resume", str(run), "--data.split_seed=3", "--trainer.max_epochs=2"])
     assert (run / "splits.csv").read_text() == before
+    assert not (run / "config_0.yaml").exists()
 
 
 def test_a_run_that_another_process_trains_is_not_resumed(tiny, tmp_path):

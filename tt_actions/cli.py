@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import shutil
 import sys
 import warnings
 from dataclasses import asdict
@@ -11,13 +12,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 from filelock import FileLock
-from jsonargparse import set_parsing_settings
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from jsonargparse import Namespace, set_parsing_settings
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 import tt_actions.models
 import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
 from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
+from tt_actions.files import write_atomically
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
     RunCSVLogger,
@@ -27,6 +29,7 @@ from tt_actions.runs import (
     create_run_dir,
     is_first_process,
     lock_run_dir,
+    resumable_checkpoint,
 )
 from tt_actions.task import StrokeRecognizer
 from tt_actions.training import ActionTrainer, run_callbacks
@@ -67,20 +70,54 @@ def keep_freed_memory() -> None:
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: don't shrink it
 
 
+class ChangedConfig(SaveConfigCallback):
+    """Saves the config of a run that is resumed with other options; the one before is kept beside it."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Save it, once the callbacks before this one have accepted the run.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            stage: What is about to run.
+        """
+        if self.already_saved or not trainer.is_global_zero:
+            return
+        path = Path(trainer.default_root_dir) / self.config_filename
+        number = len(list(path.parent.glob("config_*.yaml")))
+        shutil.copyfile(path, path.with_name(f"config_{number}.yaml"))
+        config = self.config.clone()
+        config["ckpt_path"] = None  # a new run with this config begins anew
+        with write_atomically(path) as temporary:
+            temporary.write_text(self.parser.dump(config, skip_none=False), encoding="utf-8")
+        self.already_saved = True
+
+
 class ActionCLI(LightningCLI):
     """train, fit, validate, test and predict, driven by an experiment's YAML.
 
     Args:
         args: The command line's words.
-        resume: Directory of the run to go on with, or None for a new run.
+        resume: Directory of the run to go on with, by its config and last checkpoint; None for a new run.
     """
 
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
         keep_freed_memory()
         self.resume = resume
         self.lock: FileLock | None = None
-        if resume and is_first_process():
-            self.lock = lock_run_dir(resume)  # before its checkpoint is read
+        self.unchanged = args
+        if resume:
+            checkpoint = resumable_checkpoint(resume)
+            self.unchanged = [
+                args[0],
+                "--config",
+                f"{resume / 'config.yaml'}",
+                "--ckpt_path",
+                f"{checkpoint}",
+            ]
+            args = self.unchanged + args[1:]
+            if is_first_process():
+                self.lock = lock_run_dir(resume)  # before its checkpoint is read
         options: dict[str, Any] = {"parser_mode": "omegaconf+", "allow_abbrev": False}
         try:
             super().__init__(
@@ -133,7 +170,8 @@ class ActionCLI(LightningCLI):
 
         Raises:
             FileNotFoundError: If the checkpoint is not there.
-            ValueError: If a checkpoint is to be measured and none is given, or the file is none of ours.
+            ValueError: If a checkpoint is to be measured and none is given, the file is none of ours, or a
+                run is resumed with options that its checkpoint overrules.
         """
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
@@ -145,6 +183,27 @@ class ActionCLI(LightningCLI):
             raise ValueError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
                 "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
+            )
+
+        self.is_changed = args != self.unchanged
+        if self.is_changed:
+            self._check_changes(parser.parse_args(self.unchanged)[command], self.config[command])
+
+    def _check_changes(self, before: Namespace, now: Namespace) -> None:
+        """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""
+        for name in ("model.optimizer", "model.scheduler"):
+            if now[name] != before[name]:
+                raise ValueError(
+                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds the state, "
+                    "but got other options for it. Leave them out, or start a new run with them."
+                )
+        epochs = now.trainer.max_epochs
+        planned = {state.get("T_max", epochs) for state in self.checkpoint["lr_schedulers"]} - {epochs}
+        if planned and epochs != before.trainer.max_epochs and is_first_process():
+            warnings.warn(
+                f"The schedule of the learning rate goes on as it began, for {max(planned)} epochs, not for "
+                f"the {epochs} of `trainer.max_epochs`. Start a new run for a schedule of another length.",
+                stacklevel=2,
             )
 
     def _parse_ckpt_path(self) -> None:
@@ -179,7 +238,7 @@ class ActionCLI(LightningCLI):
         self.trainer_defaults = {"callbacks": callbacks}
         step = None
         if self.resume:
-            self.save_config_callback = None  # the run keeps the config that it began with
+            self.save_config_callback = ChangedConfig if self.is_changed else None
             step = self.checkpoint["global_step"]
         loggers: list[Any] = [RunCSVLogger(run_dir, step)]
         options = WandbOptions(**config.wandb.as_dict())

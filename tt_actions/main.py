@@ -68,7 +68,7 @@ def _lightning(command: str, rest: list[str]) -> None:
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 
     from tt_actions.cli import ActionCLI
-    from tt_actions.runs import RUN_DIR_VARIABLE, resumable_checkpoint
+    from tt_actions.runs import RUN_DIR_VARIABLE
 
     if known.resume and command not in ("train", "fit"):
         raise ValueError(
@@ -76,10 +76,6 @@ def _lightning(command: str, rest: list[str]) -> None:
             f"Name a checkpoint: `tt-actions {command} --config {known.resume}/config.yaml "
             f"--ckpt_path {known.resume}/checkpoints/best.ckpt`."
         )
-    if known.resume:
-        checkpoint = resumable_checkpoint(known.resume)
-        config = known.resume / "config.yaml"
-        rest = ["--config", str(config), "--ckpt_path", str(checkpoint), *rest]
     try:
         ActionCLI([command, *rest], resume=known.resume)
     except MisconfigurationException as error:
