@@ -155,12 +155,31 @@ def test_a_folder_made_with_other_settings_is_refused_and_left_alone(made):
         ({"size": (321, 240)}, "even numbers"),
         ({"num_players": 1}, "`num_players` to be at least 2, but got 1"),
         ({"seed": -1}, "`seed` to be at least 0, but got -1"),
+        ({"rally_s": 2.0}, "`--rally-seconds` .* at least 3.* seconds, but got 2.0"),
+        ({"rally_s": float("nan")}, "`--rally-seconds` .* but got nan"),
+        ({"rally_s": float("inf")}, "`--rally-seconds` .* but got inf"),
     ],
 )
 def test_settings_out_of_range_are_refused_before_anything_is_written(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         synthesize(tmp_path / "new", 1, **wrong)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "\udcff"])
+def test_damaged_settings_are_named(tmp_path, damage):
+    (tmp_path / "settings.json").write_bytes(damage.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=r"Expected '.*settings\.json' to hold .*Remove the folder"):
+        synthesize(tmp_path, 1)
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(
+            OSError, match=r"write '.*/settings\.json', but got: .*Check the path and its perm"
+        ):
+            synthesize(out, 1)
 
 
 def test_the_source_draws_what_is_absent_and_lists_it(tmp_path):

@@ -1,6 +1,7 @@
 """A data set of synthetic strokes on disk: videos, and beside each one what is true of it."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -19,7 +20,7 @@ from tt_actions.clips import ClipRecord, write_manifest
 from tt_actions.files import write_atomically
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
-from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
+from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
 from tt_actions.video import Roi, write_video
@@ -68,6 +69,11 @@ class Settings:
         for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
+        if not SHORTEST_CLIP_S + 1 <= self.rally_s < math.inf:
+            raise ValueError(
+                f"Expected `--rally-seconds` (`rally_s`) to be at least {SHORTEST_CLIP_S + 1:g} seconds, "
+                f"but got {self.rally_s}."
+            )
         width, height = self.size
         if not (160 <= width <= 1280 and 120 <= height <= 720) or width % 2 or height % 2:
             raise ValueError(
@@ -155,17 +161,8 @@ def synthesize(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world
     )  # fmt: skip
     _claim(out, settings)
-    tasks = _missing(settings, out)
-    try:
-        if tasks:
-            _run(tasks, num_workers or os.cpu_count() or 1)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"Expected to write {len(tasks)} videos, but got: {error.strerror}. Free some space and run it "
-            "again: it goes on where it stopped",
-            str(out),
-        ) from error
+    if tasks := _missing(settings, out):
+        _run(tasks, num_workers or os.cpu_count() or 1)
     manifest = out / "manifest.csv"
     if num_clips and (tasks or not manifest.exists()):
         write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
@@ -186,10 +183,9 @@ def _claim(out: Path, settings: Settings) -> None:
     path = out / "settings.json"
     new = json.dumps(asdict(settings), indent=2)
     if not path.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as temporary:
+        with write_atomically(path, "or choose another folder") as temporary:
             temporary.write_text(new, encoding="utf-8")
-    wanted, found = json.loads(new), json.loads(path.read_text(encoding="utf-8"))
+    wanted, found = json.loads(new), _read_settings(path)
     if wanted != found:
         names = [name for name in wanted if found.get(name) != wanted[name]]
         told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
@@ -197,6 +193,19 @@ def _claim(out: Path, settings: Settings) -> None:
             f"Expected '{out}' to be made with the same settings, but it was made with {told}. "
             "Remove the folder or choose another."
         )
+
+
+def _read_settings(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("they are no mapping")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"Expected '{path}' to hold the settings that the folder was made with, but got: {error}. "
+            "Remove the folder or choose another."
+        ) from error
+    return found
 
 
 def _run(tasks: list[Callable[[], None]], num_workers: int) -> None:
@@ -287,7 +296,6 @@ def _write(
 ) -> None:
     if _is_done(path):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     known |= _truth(scene, motion)
     if settings.depth or settings.silhouettes:
         depth, silhouettes = zip(*draw_truth(scene, motion), strict=True)
