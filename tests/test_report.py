@@ -188,6 +188,14 @@ def test_report_replaces_an_older_one_and_needs_no_training(tmp_path: Path) -> N
     assert not (tmp_path / "curves.png").exists()
 
 
+def test_a_report_that_can_not_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "report").touch()
+    with pytest.raises(
+        OSError, match=r"report/predictions\.csv', but got: .*Check the path .* test the check"
+    ):
+        write_predictions(tmp_path / "report" / "predictions.csv", by_hand())
+
+
 def test_predictions_of_clips_without_labels_are_written(tmp_path: Path) -> None:
     predictions = dataclasses.replace(by_hand(), labels=np.array([-1, -1, -1]))
     write_predictions(tmp_path / "report" / "predictions.csv", predictions)

@@ -102,6 +102,27 @@ def test_rows_after_the_resumed_step_are_dropped(tmp_path):
     assert kept == [("0", "1.0", "0", ""), ("1", "2.0", "0", ""), ("2", "9.0", "", "0.1")]
 
 
+@pytest.mark.parametrize(
+    "damage", ["1,3,", "1,3,0.", "1,x,0.5\r\n", ",,0.5\r\n", "1,3,0.5,7\r\n", "\0\0\0", "\xff\r\n"]
+)
+def test_a_damaged_row_does_not_break_a_resume(tmp_path, damage):
+    good = "epoch,step,loss\r\n0,1,2.0\r\n"
+    (tmp_path / "metrics.csv").write_bytes((good + damage).encode("latin-1"))
+    resumed = RunCSVLogger(tmp_path, resume_step=4)
+    resumed.log_metrics({"loss": 1.0, "epoch": 1}, 4)
+    resumed.save()
+    assert [row["loss"] for row in rows(tmp_path / "metrics.csv")] == ["2.0", "1.0"]
+
+
+def test_a_metrics_file_that_can_not_be_written_is_named_with_what_to_do(tmp_path):
+    logger = RunCSVLogger(tmp_path)
+    logger.log_metrics({"loss": 1.0}, 0)
+    (tmp_path / "metrics.csv").symlink_to("/dev/full")
+    told = rf"metrics\.csv', but got: No space left.*\. Free some space and go on: .*--resume {tmp_path}`"
+    with pytest.raises(OSError, match=told):
+        logger.save()
+
+
 def test_a_new_run_begins_its_metrics_anew(tmp_path):
     logger = RunCSVLogger(tmp_path)
     logger.log_metrics({"loss": 1.0}, 0)
@@ -131,9 +152,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
     try:
-        with pytest.raises(
-            OSError, match=r"Expected to write the checkpoint '.*last\.ckpt', but got: File too large"
-        ):
+        with pytest.raises(OSError, match=r"Expected to write '.*last\.ckpt', but got: File too large"):
             WholeCheckpoints().save_checkpoint({"weight": torch.zeros(100_000)}, path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

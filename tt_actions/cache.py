@@ -6,9 +6,8 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00v\x00\{'descr': '\|u1', 'fortran_order': False, "
     rb"'shape': \((\d+), (\d+), (\d+), 3\), \} *\n"
 )
+
+_ADVICE = "or choose another `cache_dir`"
 
 _MAX_MAPS = 30_000  # Linux gives a process 65,530
 
@@ -180,7 +181,7 @@ class FrameCache:
             aspect=spec.aspect,
             roi=record.roi or spec.roi,
         ).frames
-        with _writing(file, frames.nbytes) as temporary:
+        with write_atomically(file, _ADVICE) as temporary:
             np.save(temporary, frames)
 
     def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
@@ -212,7 +213,7 @@ class FrameCache:
                 f"Expected a video file, but '{video}' can't be read ({error.strerror}). "
                 "Check the path and its permissions."
             ) from error
-        with _writing(note, len(seen) + 40) as temporary:
+        with write_atomically(note, _ADVICE) as temporary:
             temporary.write_text(seen + digest, encoding="ascii")
         return digest
 
@@ -248,16 +249,3 @@ def _map(file: Path) -> np.ndarray | None:
     frames = data.numpy()[_HEADER_BYTES:].reshape(shape)
     frames.flags.writeable = False
     return frames
-
-
-@contextmanager
-def _writing(file: Path, num_bytes: int) -> Iterator[Path]:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(file) as temporary:
-            yield temporary
-    except OSError as error:
-        raise OSError(
-            f"Expected to write {num_bytes / 1e6:.1f} MB of decoded frames to '{file}', but got: "
-            f"{error.strerror or error}. Free some space or choose another `cache_dir`."
-        ) from error

@@ -193,7 +193,7 @@ def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
     Videos below the manifest's folder are written relative to it, others as absolute paths.
 
     Args:
-        path: The CSV file to write; its folder must exist.
+        path: The CSV file to write; its folder is made where it is absent.
         records: The clips.
     """
     folder = path.parent.absolute()

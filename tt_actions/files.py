@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -8,25 +9,52 @@ from pathlib import Path
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path, advice: str = "and run it again") -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its name once the block ends without an error.
 
     A reader sees the old file or the new one, never a part; of several writers the last wins.
 
     Args:
-        path: The final name; its folder must exist.
+        path: The final name; its folder is made where it is absent.
+        advice: What helps besides space or permissions, where the file can't be written.
 
     Yields:
         An existing empty file of the same suffix to write to.
+
+    Raises:
+        OSError: If it can't be written.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    with explain_failure(path, advice):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def explain_failure(path: Path, advice: str) -> Iterator[None]:
+    """Name the file that can't be written, and what to do.
+
+    Args:
+        path: The file.
+        advice: What helps besides space or permissions.
+
+    Raises:
+        OSError: If the block raises one.
+    """
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        is_full = error.errno in (None, errno.ENOSPC, errno.EDQUOT)  # numpy names no number
+        remedy = "Free some space" if is_full else "Check the path and its permissions"
+        raise OSError(
+            f"Expected to write '{path}', but got: {error.strerror or error}. {remedy} {advice}."
+        ) from error

@@ -59,6 +59,7 @@ is defined at :func:`measure`. Shown beside measured figures, never compared wit
 
 OVERALL = ("accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement")
 HEADINGS = ("accuracy", "precision", "recall", "F1", "temporal\nconsistency", "frame\nagreement")
+_ADVICE = "and test the checkpoint again, or resume the training"
 BY_CLASS = ("accuracy", "temporal_consistency", "frame_agreement")
 
 
@@ -267,10 +268,10 @@ def write_report(
 
     Raises:
         ValueError: If ``history`` holds nothing to draw.
+        OSError: If a file can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     metrics = {**measure(predictions), "provenance": _finite_or_none(provenance)}
-    with write_atomically(folder / "metrics.json") as path:
+    with write_atomically(folder / "metrics.json", _ADVICE) as path:
         path.write_text(json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
@@ -295,7 +296,6 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         path: The file; its folder is made if absent.
         predictions: Of the clips.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     probabilities = [f"p_{name}" for name in predictions.class_names]
     columns = ["name", "label", "predicted", *probabilities, "temporal_consistency"]
     _write_rows(path, columns, _prediction_rows(predictions))
@@ -312,14 +312,17 @@ def _prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
 
 
 def _write_rows(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
-    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        write_atomically(path, _ADVICE) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
 
 
 def _write_figure(path: Path, figure: Figure) -> None:
-    with write_atomically(path) as temporary:
+    with write_atomically(path, _ADVICE) as temporary:
         figure.savefig(temporary, bbox_inches="tight", pad_inches=0.15)
 
 

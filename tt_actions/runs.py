@@ -4,6 +4,7 @@ import csv
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
-from tt_actions.files import write_atomically
+from tt_actions.files import explain_failure, write_atomically
 
 RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
 """Names the run directory to all processes of a run: set by its first process for those that it starts, or by
@@ -141,17 +142,14 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         del storage_options
         path = Path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with write_atomically(path) as temporary, temporary.open("wb") as file:
+        with write_atomically(path, _resuming(path.parent.parent)) as temporary, temporary.open("wb") as file:
+            try:
                 torch.save(checkpoint, file)
-        except (OSError, RuntimeError) as error:  # torch hides a full disk behind a RuntimeError
-            cause = error.__context__ if isinstance(error.__context__, OSError) else error
-            reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
-            raise OSError(
-                f"Expected to write the checkpoint '{path}', but got: {reason}. Free some space and go on "
-                f"from the last one: `tt-actions train --resume {path.parent.parent}`."
-            ) from error
+            except RuntimeError as error:  # torch hides a full disk behind it
+                hidden = error.__context__
+                raise (
+                    hidden if isinstance(hidden, OSError) else OSError(str(error).splitlines()[0])
+                ) from error
 
 
 class RunCSVLogger(CSVLogger):
@@ -164,7 +162,8 @@ class RunCSVLogger(CSVLogger):
 
     def __init__(self, run_dir: Path, resume_step: int | None = None) -> None:
         super().__init__(run_dir, name="", version="")
-        self._rows = [] if resume_step is None else _read_metrics(run_dir / "metrics.csv", resume_step)
+        self._file = run_dir / "metrics.csv"
+        self._rows = [] if resume_step is None else _read_metrics(self._file, resume_step)
 
     @property
     @rank_zero_only
@@ -177,15 +176,34 @@ class RunCSVLogger(CSVLogger):
             writer.metrics.extend(self._rows)
         return super().experiment
 
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the rows since the last time.
+
+        Raises:
+            OSError: If they can't be written.
+        """
+        with explain_failure(self._file, _resuming(self._file.parent)):
+            super().save()
+
+
+def _resuming(run_dir: Path) -> str:
+    return f"and go on: `tt-actions train --resume {run_dir}`"
+
 
 def _read_metrics(path: Path, resume_step: int) -> list[dict[str, float]]:
+    """Read the rows before a step, without those that a full disk or a kill has cut."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-    for row in rows:
-        row.update({k: int(row[k]) for k in ("step", "epoch") if k in row})
-    return [row for row in rows if row["step"] < resume_step]
+    whole = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
+    rows: list[dict[str, float]] = []
+    for cells in csv.DictReader(whole.splitlines()):
+        with suppress(ValueError, TypeError, KeyError):  # TypeError: a list of the cells that are too many
+            row = {name: float(cell) for name, cell in cells.items() if cell}
+            row.update({name: int(row[name]) for name in ("step", "epoch") if name in row})
+            if row["step"] < resume_step:
+                rows.append(row)
+    return rows
 
 
 @dataclass(frozen=True)

@@ -317,7 +317,7 @@ def write_video(path: Path, frames: Iterable[Image], fps: float, crf: int = 23) 
 
     Raises:
         ValueError: If the suffix is another, there is no frame, or a frame is not uint8 RGB of one size.
-        VideoError: If the file can't be written.
+        OSError: If the file can't be written.
     """
     remaining = iter(frames)
     first = next(remaining, None)
