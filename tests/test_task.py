@@ -179,7 +179,13 @@ def test_a_loss_that_is_not_finite_names_stage_and_clips():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weights": [1.0, 2.0]}, r"`class_weights` for serve, forehand, smash, but got \[1.0, 2.0\]"),
+        ({"class_weights": [1.0, -2.0, 1.0]}, r"`class_weights` .* from 0 .* but got \[1.0, -2.0, 1.0\]"),
+        ({"class_weights": [1.0, float("nan"), 1.0]}, r"finite .* but got \[1.0, nan, 1.0\]"),
+        ({"class_weights": [0.0, 0.0, 0.0]}, r"not all 0, but got \[0.0, 0.0, 0.0\]"),
+        (
+            {"class_weights": [1.0, 2.0]},
+            r"`class_weights` for serve, forehand, smash, .*but got \[1.0, 2.0\]",
+        ),
         ({"frame_loss": -1.0}, "`frame_loss` >= 0"),
         ({"label_smoothing": 1.0}, "0 <= `label_smoothing` < 1"),
         ({"network": CNNLSTM(4)}, "`class_names` for the network's 4 classes"),

@@ -99,9 +99,12 @@ class StrokeRecognizer(pl.LightningModule):
                 f"Expected `class_names` for the network's {network.num_classes} classes, "
                 f"but got {class_names}."
             )
-        if class_weights is not None and len(class_weights) != network.num_classes:
+        weights = torch.ones(network.num_classes) if class_weights is None else torch.tensor(class_weights)
+        is_weight = weights.isfinite() & (weights >= 0)
+        if len(weights) != network.num_classes or not is_weight.all() or not weights.any():
             raise ValueError(
-                f"Expected `class_weights` for {', '.join(class_names)}, but got {class_weights}."
+                f"Expected `class_weights` for {', '.join(class_names)}, finite and from 0 but not all 0, "
+                f"but got {class_weights}."
             )
         if frame_loss < 0 or not 0 <= label_smoothing < 1:
             raise ValueError(
@@ -116,7 +119,6 @@ class StrokeRecognizer(pl.LightningModule):
         self.scheduler = scheduler
         self.frame_loss = frame_loss
         self.label_smoothing = label_smoothing
-        weights = torch.ones(network.num_classes) if class_weights is None else torch.tensor(class_weights)
         self.register_buffer("weights", weights, persistent=False)
         for name in ("mean", "std"):
             values = torch.tensor(getattr(self.preprocessing, name)).view(-1, 1, 1)
