@@ -189,6 +189,20 @@ def test_build_passes_on_warnings_of_damaged_files(record, folder):
         assert FrameCache(folder).build([record], SPEC) == [record]
 
 
+def test_threads_that_decode_keep_no_maps(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr("tt_actions.cache._MAX_MAPS", 1)  # or two of them may drop the same
+    cache = FrameCache(folder)
+    records = [draw(tmp_path / f"{i}.mp4", brightness=i) for i in range(4)]
+    assert cache.build(records, SPEC, num_workers=4) == records
+    assert cache._maps == {}
+
+
+def test_a_name_that_is_not_utf_8_has_a_digest(record, folder):
+    odd = record.path.with_name("od\udcffd.mp4")
+    record.path.rename(odd)
+    assert len(FrameCache(folder).digest(odd)) == 40
+
+
 def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path, record):
     script = (
         "import sys; from pathlib import Path\n"

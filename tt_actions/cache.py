@@ -166,7 +166,7 @@ class FrameCache:
 
     def _problem(self, record: ClipRecord, spec: FrameSpec) -> str | None:
         try:
-            self.frames(record, spec)
+            self._decode(record, spec, self._file(record, spec))  # the maps are not safe with threads
         except VideoError as error:
             return str(error)
         return None
@@ -201,7 +201,7 @@ class FrameCache:
         """
         try:
             status = video.stat()
-            note = self.folder / "digests" / _hash(str(video.absolute()).encode())
+            note = self.folder / "digests" / _hash(os.fsencode(video.absolute()))
             seen = f"{status.st_size} {status.st_mtime_ns} "
             noted = note.read_text(encoding="ascii", errors="replace") if note.is_file() else ""
             if re.fullmatch(re.escape(seen) + "[0-9a-f]{40}", noted):
