@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_videos_beside_the_manifest_are_written_relative_and_move_with_it(tmp_pa
     write_manifest(old / "m.csv", [ClipRecord(old / "serve" / "1.mp4"), ClipRecord(Path("/far/2.mp4"))])
     old.rename(new)
     assert [r.path for r in read_manifest(new / "m.csv")] == [new / "serve" / "1.mp4", Path("/far/2.mp4")]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_manifest_that_can_not_be_read_is_named(tmp_path):
+    (tmp_path / "m.csv").touch(mode=0o000)
+    with pytest.raises(OSError, match=r"read '.*m\.csv', but got: Permission denied\. Check the permissions"):
+        read_manifest(tmp_path / "m.csv")
 
 
 def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):

@@ -88,8 +88,17 @@ def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
         records: The clips.
 
     Raises:
-        ValueError: If a part of the clips has no label, all are of one class, or a clip is there twice.
+        ValueError: If a part of the clips has no label, all are of one class, a clip is there twice, or its
+            name can't stand in a CSV file.
     """
+    for record in records:
+        try:
+            record.name.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"Expected file names in UTF-8, as the CSV files of a run are, but got {record.name!a}. "
+                "Rename the file or its folder."
+            ) from error
     labelled = any(record.label is not None for record in records)
     if labelled and (bare := [record.name for record in records if record.label is None]):
         raise ValueError(
@@ -121,18 +130,23 @@ def read_manifest(path: Path) -> list[ClipRecord]:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        OSError: If it can't be read.
         ValueError: If the file is empty, a column is unknown or missing, or a cell can't be read; with the
             line's number.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected a manifest CSV, but there is no file '{path}'.")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        try:
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(f"Expected a manifest CSV, but there is no file '{path}'.")
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file, strict=True)
             _check_columns(path, rows.fieldnames or ())
             records = [_read_row(path, rows.line_num, row) for row in rows]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
+    except PermissionError as error:
+        raise OSError(
+            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+        ) from error
     if not records:
         raise ValueError(f"Expected at least one clip in '{path}', but it has no rows.")
     return records

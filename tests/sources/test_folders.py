@@ -59,6 +59,14 @@ def test_a_folder_that_cannot_be_learnt_from_is_refused(tmp_path, names, message
         FolderSource(tmp_path).records()
 
 
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
+    for name in ("serve", "smash"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "od\udcffd.mp4").touch()
+    with pytest.raises(ValueError, match=r"in UTF-8, .* but got '.*serve/od\\udcffd\.mp4'\. Rename the file"):
+        FolderSource(tmp_path).records()
+
+
 def test_a_missing_folder_is_refused():
     with pytest.raises(FileNotFoundError, match="no folder 'nowhere'"):
         FolderSource(Path("nowhere")).records()
