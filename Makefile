@@ -3,8 +3,18 @@ PYTHON ?= python3
 EXP ?= cnn_lstm
 BIN := .venv/bin
 
-DATA_ARGS = $(if $(DATA),--data.source UserClips --data.source.path "$(DATA)")
-START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml $(DATA_ARGS))
+DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source UserClips) --data.source.path "$(DATA)")
+START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml) $(DATA_ARGS)
+
+ifneq ($(filter train,$(MAKECMDGOALS)),)
+  ifeq ($(RESUME),)
+    ifeq ($(wildcard experiments/$(EXP).yaml),)
+      $(error Expected `EXP` to be one of $(basename $(notdir $(wildcard experiments/*.yaml))), but got '$(EXP)')
+    endif
+  else ifeq ($(origin EXP),command line)
+    $(error Expected `EXP` or `RESUME`, but got both. Leave `EXP` out: a run goes on with its own experiment)
+  endif
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test lint bench constraints

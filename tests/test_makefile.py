@@ -1,0 +1,48 @@
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def make(*words):
+    """Return the exit code of a dry run, and its last line."""
+    end = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return end.returncode, (end.stderr or end.stdout).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ([], "--config experiments/cnn_lstm.yaml"),
+        (
+            ["EXP=clips", "DATA=my clips"],
+            "--config experiments/clips.yaml --data.source UserClips --data.source.path 'my clips'",
+        ),
+        (["RESUME=runs/x/version_0"], "--resume runs/x/version_0"),
+        (
+            ["RESUME=runs/x/version_0", "DATA=moved", "ARGS=--trainer.max_epochs 9"],
+            "--resume runs/x/version_0 --data.source.path moved --trainer.max_epochs 9",
+        ),
+    ],
+)
+def test_train_hands_on_what_it_is_given(words, options):
+    code, line = make("train", *words)
+    assert code == 0
+    assert shlex.split(line) == [".venv/bin/tt-actions", "train", *shlex.split(options)]
+
+
+def test_an_unknown_experiment_is_told_with_those_there_are():
+    code, line = make("train", "EXP=clp")
+    assert code == 2
+    assert all(path.stem in line for path in (ROOT / "experiments").glob("*.yaml"))
+    assert "but got 'clp'" in line
+    assert make("lint", "EXP=clp")[0] == 0
+
+
+def test_an_experiment_and_a_run_to_resume_are_not_taken_together():
+    code, line = make("train", "EXP=clips", "RESUME=runs/x/version_0")
+    assert code == 2
+    assert "Expected `EXP` or `RESUME`, but got both." in line
