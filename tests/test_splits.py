@@ -72,6 +72,17 @@ def test_prescribed_splits_are_honoured_and_pull_their_group():
     assert {r.split for r in done if r.group == "g9"} == {"test"}
 
 
+@pytest.mark.parametrize("given", [{"test"}, {"val"}, {"val", "test"}, {"train"}])
+def test_no_other_clips_join_a_prescribed_val_or_test(given):
+    splits = dict(zip(["g0", "g1"], sorted(given), strict=False))
+    done = split_clips([replace(r, split=splits.get(r.group)) for r in clips()], 0.2, 0.2, 0)
+    for split in ("val", "test"):
+        groups = {r.group for r in done if r.split == split}
+        assert len(groups) == (1 if split in given else 2)
+        assert split not in given or groups <= set(splits)
+    assert {r.split for r in done} == {"train", "val", "test"}
+
+
 def test_val_is_taken_out_of_train_where_the_manifest_has_none():
     records = [
         ClipRecord(r.path, r.label, group=r.group, split="test" if r.group == "g0" else "train")

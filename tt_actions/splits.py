@@ -57,10 +57,11 @@ def split_clips(
 ) -> list[ClipRecord]:
     """Give every clip its split.
 
-    A clip's own ``split`` is honoured, and its whole group follows; the rest is dealt out by
-    :func:`share_out`. Where all clips come with a split but none is val, val is taken out of train. With
-    folds, fold ``fold`` is the test set and val is taken out of the others. Clips without a group form one
-    by file. A set that is all for test, or has no labels, stays whole: all of it is test.
+    A clip's own ``split`` is honoured, and its whole group follows; the rest is dealt by :func:`share_out` to
+    train and to those of val and test that no clip prescribes. Where all clips come with a split but none is
+    val, val is taken out of train. With folds, fold ``fold`` is the test set and val is taken out of the
+    others. Clips without a group form one by file. A set that is all for test, or has no labels, stays
+    whole: all of it is test.
 
     Args:
         records: The clips.
@@ -95,8 +96,9 @@ def split_clips(
         parts = share_out(labels, groups, [1 / num_folds] * num_folds, seed)
         splits = ["test" if part == fold else "train" for part in parts]
     elif free:
-        train_share = 1 - val_share - test_share
-        deal(free, ("train", "val", "test"), (train_share, val_share, test_share))
+        shares: dict[Split, float] = {"val": val_share, "test": test_share}
+        left = {split: share for split, share in shares.items() if split not in prescribed.values()}
+        deal(free, ("train", *left), (1 - sum(left.values()), *left.values()))
     if "val" not in splits:
         train = [i for i, split in enumerate(splits) if split == "train"]
         share = min(0.5, val_share * len(splits) / max(1, len(train)))
