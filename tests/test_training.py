@@ -155,8 +155,22 @@ def test_the_monitor_decides_which_epoch_is_best(tiny, tmp_path):
 
 
 def test_an_unknown_monitor_is_told_with_those_there_are(tiny, tmp_path):
-    with pytest.raises(ValueError, match=r"monitor='val/f2'.*'val/f1'"):
+    with pytest.raises(ValueError, match=r"`monitor` to be one of val/loss, .*val/f1, .* but got 'val/f2'"):
         train(tiny, tmp_path, "--monitor", "val/f2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_class_may_be_monitored(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--monitor=val/class_accuracy/smash", "--trainer.max_epochs=1", command="fit")
+    assert (run / "checkpoints" / "best.ckpt").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+def test_the_last_weights_are_tested_where_nothing_was_validated(tiny, tmp_path, capsys):
+    run = train(tiny, tmp_path, "--trainer.limit_val_batches=0", "--trainer.max_epochs=1")
+    assert capsys.readouterr().out.count("No epoch was validated, so that none is the best: the last") == 1
+    assert (run / "report" / "metrics.json").is_file()
+    assert not (run / "checkpoints" / "best.ckpt").exists()
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_clips(tiny, strokes, tmp_path):

@@ -20,6 +20,7 @@ import tt_actions.sources  # noqa: F401 - so that YAML may name these classes wi
 from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
+from tt_actions.metrics import build_metrics
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
     RunCSVLogger,
@@ -170,12 +171,13 @@ class ActionCLI(LightningCLI):
 
         Raises:
             FileNotFoundError: If the checkpoint is not there.
-            ValueError: If a checkpoint is to be measured and none is given, the file is none of ours, or a
-                run is resumed with options that its checkpoint overrules.
+            ValueError: If the metric to monitor is none of validation, no checkpoint to measure is given or
+                the file is none of ours, or a run is resumed with options that its checkpoint overrules.
         """
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
+        _check_monitor(self.config[command].monitor)
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
@@ -251,3 +253,13 @@ class ActionCLI(LightningCLI):
         if not config.trainer.plugins:
             kwargs["plugins"] = [WholeCheckpoints()]
         return super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)
+
+
+def _check_monitor(monitor: str) -> None:
+    names = ["val/loss", *(f"val/{name}" for name in build_metrics(2))]
+    whole = [name for name in names if name != "val/class_accuracy"]
+    if monitor not in whole and monitor.rpartition("/")[0] not in names:
+        raise ValueError(
+            f"Expected `monitor` to be one of {', '.join(whole)}, or that of one class, such as "
+            f"val/class_accuracy/serve, but got '{monitor}'."
+        )

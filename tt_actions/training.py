@@ -46,7 +46,9 @@ class ActionTrainer(pl.Trainer):
             ckpt_path: Checkpoint to go on from; ``--resume RUN_DIRECTORY`` also goes on in its directory.
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
-        best = getattr(self.checkpoint_callback, "best_model_path", None) or None  # none in a fast run
+        best = getattr(self.checkpoint_callback, "best_model_path", None) or None
+        if best is None and not self.fast_dev_run and self.is_global_zero:  # type: ignore[attr-defined]
+            _say("No epoch was validated, so that none is the best: the last weights are tested.")
         self.test(model, datamodule=datamodule, ckpt_path=best, weights_only=True)
 
     def test(
