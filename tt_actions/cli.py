@@ -71,6 +71,17 @@ def keep_freed_memory() -> None:
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: don't shrink it
 
 
+class QuietParser(LightningArgumentParser):
+    """Tells what is wrong and where the options are explained, but does not list them all before it."""
+
+    def print_usage(self, file: Any = None) -> None:
+        """Print nothing: every error would begin with some eighty lines.
+
+        Args:
+            file: Where to.
+        """
+
+
 class ChangedConfig(SaveConfigCallback):
     """Saves the config of a run that is resumed with other options; the one before is kept beside it."""
 
@@ -125,6 +136,7 @@ class ActionCLI(LightningCLI):
                 StrokeRecognizer,
                 ClipDataModule,
                 trainer_class=ActionTrainer,
+                parser_class=QuietParser,
                 seed_everything_default=0,
                 auto_configure_optimizers=False,
                 parser_kwargs=dict.fromkeys(self.subcommands(), options) | options,
