@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from matplotlib.font_manager import get_font_names
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger
 
-from tt_actions.figures import confusion_figure, curves_figure, read_history
+from tt_actions.figures import FONTS, confusion_figure, curves_figure, read_history
 
 
 def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) -> Path:
@@ -109,6 +110,13 @@ def test_confusion_figure_shows_counts_and_shares() -> None:
     for text in ("30", "75%", "10", "25%", "serve  (40)", "smash  (no clips)"):
         assert text in texts
     assert "30 of 40 clips right: accuracy 0.750" in texts
+
+
+def test_class_names_are_written_in_the_installed_fonts_for_their_letters() -> None:
+    axes = confusion_figure(np.eye(2, dtype=int), ["发球", "正手"]).axes[0]
+    assert set(FONTS[1:]) <= set(get_font_names())
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        assert label.get_fontfamily() == FONTS
 
 
 @pytest.mark.parametrize("num_classes", [2, 12, 20])

@@ -188,6 +188,11 @@ def test_report_replaces_an_older_one_and_needs_no_training(tmp_path: Path) -> N
     assert not (tmp_path / "curves.png").exists()
 
 
+def test_class_names_need_no_latin_letters_and_no_font_of_their_own(tmp_path: Path) -> None:
+    write_report(tmp_path, at_random(("发球", "フォアハンド", "백핸드"), 9), {}, None)  # warnings are errors
+    assert plt.imread(tmp_path / "confusion_matrix.png").std() > 0.01
+
+
 def test_a_report_that_can_not_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "report").touch()
     with pytest.raises(

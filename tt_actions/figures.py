@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -24,11 +25,23 @@ GREY = "#767676"
 PANELS = (
     ("loss", {"training": "train/loss", "validation": "val/loss"}),
     ("accuracy", {"training": "train/accuracy", "validation": "val/accuracy"}),
-    (
-        "temporal consistency",
-        {"training": "train/temporal_consistency", "validation": "val/temporal_consistency"},
-    ),
+    ("temporal consistency", {"validation": "val/temporal_consistency"}),
 )
+
+_INSTALLED = get_font_names()
+FONTS = [
+    "sans-serif",
+    *(
+        name
+        for name in (
+            "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR",
+            "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "PingFang SC", "Hiragino Sans",
+            "Apple SD Gothic Neo", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Arial Unicode MS",
+        )
+        if name in _INSTALLED
+    ),
+]  # fmt: skip
+"""Fonts of class names, in this order: the later ones have the Chinese, Japanese and Korean letters."""
 
 
 def confusion_figure(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
@@ -72,8 +85,9 @@ def _name_cells(axes: Axes, names: list[str], support: list[int]) -> None:
         ha="center" if upright else "right",
         rotation_mode="anchor",
         parse_math=False,
+        fontfamily=FONTS,
     )
-    axes.set_yticks(range(num_classes), rows, parse_math=False)
+    axes.set_yticks(range(num_classes), rows, parse_math=False, fontfamily=FONTS)
     axes.set_xlabel("predicted", labelpad=8)
     axes.set_ylabel("true (clips)", labelpad=8)
     edges = np.arange(num_classes + 1) - 0.5

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import subprocess
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -322,7 +323,8 @@ def _write_rows(path: Path, header: list[str], rows: Iterable[list[Any]]) -> Non
 
 
 def _write_figure(path: Path, figure: Figure) -> None:
-    with write_atomically(path, _ADVICE) as temporary:
+    with write_atomically(path, _ADVICE) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
         figure.savefig(temporary, bbox_inches="tight", pad_inches=0.15)
 
 
