@@ -246,8 +246,8 @@ class RunReport(Callback):
                 on clips that it has seen.
         """
         self.clips = {}
-        data, splits_file = _datamodule(trainer), self.run_dir / "splits.csv"
-        records, digest = data.records, data.cache.digest
+        data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        records, digest, splits_file = data.records, data.cache.digest, self.run_dir / "splits.csv"
         if splits_file.is_file():
             check_same_splits(splits_file, records)
         if self.checkpoint:
@@ -394,12 +394,6 @@ class StopNotice(Callback):
                 f"\nStopped in epoch {trainer.current_epoch + 1}. Its start is saved; go on with "
                 f"`make train RESUME={self.run_dir}` or `tt-actions train --resume {self.run_dir}`."
             )
-
-
-def _datamodule(trainer: pl.Trainer) -> ClipDataModule:
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(data, ClipDataModule)
-    return data
 
 
 def _say(line: str) -> None:
