@@ -294,7 +294,8 @@ class StrokeRecognizer(pl.LightningModule):
             path: The video file.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: Region (x0, y0, x1, y1) in pixels; None for that of the training.
+            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one. A
+                manifest's are not in a checkpoint: a model trained on them needs the clip's own.
 
         Returns:
             The class, its probabilities, and those of every frame with its time.

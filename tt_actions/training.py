@@ -38,12 +38,12 @@ class ActionTrainer(pl.Trainer):
         datamodule: ClipDataModule,
         ckpt_path: Path | None = None,
     ) -> None:
-        """Fit, then test the best checkpoint and write the report.
+        """Fit, then test the best checkpoint and write the report; ``--resume RUN_DIR`` goes on with a run.
 
         Args:
             model: What is trained.
             datamodule: The clips.
-            ckpt_path: Checkpoint to go on from; ``--resume RUN_DIRECTORY`` also goes on in its directory.
+            ckpt_path: Checkpoint to go on from in a new run; ``--resume`` goes on in the run's own directory.
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
         best = getattr(self.checkpoint_callback, "best_model_path", None) or None
