@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 
 def make(*words):
     """Return the exit code of a dry run, and its last line."""
-    end = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["make", "-n", "--no-print-directory", *words]  # which another make would have it print
+    end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return end.returncode, (end.stderr or end.stdout).splitlines()[-1]
 
 
