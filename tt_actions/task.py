@@ -165,11 +165,13 @@ class StrokeRecognizer(pl.LightningModule):
         Shape:
             frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
+        logits: Tensor = self.network(self._normalise(frames), lengths)
+        return logits
+
+    def _normalise(self, frames: Tensor) -> Tensor:
         if not frames.is_floating_point():
             frames = frames.to(self.mean.dtype).div_(255)
-        normalised = (frames.to(self.mean.dtype) - self.mean).div_(self.std)
-        logits: Tensor = self.network(normalised, lengths)
-        return logits
+        return (frames.to(self.mean.dtype) - self.mean).div_(self.std)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the loss of a training batch.
@@ -230,17 +232,25 @@ class StrokeRecognizer(pl.LightningModule):
             frame_targets = self._targets(frame_labels)
         if stage == "train" and self.augmentation is not None:
             frames, targets, frame_targets = self.augmentation.mix(frames, targets, frame_targets)
-        logits = self(frames, batch.lengths)
-        log_probs = self.network.clip_log_probability(logits, batch.lengths)
-        loss = self._loss(log_probs, targets)
-        if frame_targets is not None:
-            loss = loss + self.frame_loss * self._loss(logits.log_softmax(-1), frame_targets)
+
+        def class_loss(logits: Tensor) -> Tensor:
+            loss = self._loss(self.network.clip_log_probability(logits, batch.lengths), targets)
+            if frame_targets is None:
+                return loss
+            return loss + self.frame_loss * self._loss(logits.log_softmax(-1), frame_targets)
+
+        if stage == "train":
+            loss, logits = self.network.objective(self._normalise(frames), batch.lengths, class_loss)
+        else:
+            logits = self(frames, batch.lengths)
+            loss = class_loss(logits)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"Expected a finite loss, but got {loss.item()} in {stage} on {', '.join(batch.names)}. "
                 "Look at these clips, lower the learning rate or clip gradients (trainer.gradient_clip_val)."
             )
-        output = Output(loss, logits.detach(), log_probs.detach())
+        logits = logits.detach()
+        output = Output(loss, logits, self.network.clip_log_probability(logits, batch.lengths))
         self._measure(output, batch, stage)
         return output
 

@@ -5,7 +5,8 @@ from torch import nn
 
 from tt_actions.models import CNNLSTM
 from tt_actions.models.base import ActionModel, mean_log_probability
-from tt_actions.models.cnn_lstm import FrameCNN, LearnedAverage, map_valid_frames
+from tt_actions.models.cnn_lstm import LearnedAverage
+from tt_actions.models.frame_cnn import FrameCNN, map_valid_frames
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import tt_actions.models
 from tt_actions.models.base import ActionModel
 
 INPUT_SHAPES = {}
-FRAME_SHAPE = (3, 24, 32)
+FRAME_SHAPE = (3, 32, 48)
 LENGTHS = torch.tensor([5, 2, 3])
 
 
@@ -72,8 +72,13 @@ def test_clip_probabilities_sum_to_one(model_class):
 @by_name
 def test_gradient_reaches_every_parameter(model_class):
     model = build(model_class)
-    log_probs = model.clip_log_probability(model(draw(model_class, 3, 5), LENGTHS), LENGTHS)
-    (-log_probs[:, 1]).sum().backward()
+
+    def class_loss(logits):
+        return -model.clip_log_probability(logits, LENGTHS)[:, 1].sum()
+
+    loss, logits = model.objective(draw(model_class, 3, 5), LENGTHS, class_loss)
+    assert logits.shape == (3, 5, 4)
+    loss.backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert not dead
 
@@ -109,6 +114,15 @@ def test_what_stands_in_the_padding_does_not_matter(model_class):
         atol=1e-6,
         rtol=1e-5,
     )
+
+
+@by_name
+@torch.no_grad()
+def test_the_memory_layout_of_loaded_batches_does_not_matter(model_class):
+    model = build(model_class).eval()
+    inputs = draw(model_class, 3, 5)
+    channels_last = inputs.movedim(2, -1).contiguous().movedim(-1, 2)
+    torch.testing.assert_close(model(channels_last, LENGTHS), model(inputs, LENGTHS), atol=1e-5, rtol=1e-4)
 
 
 @by_name

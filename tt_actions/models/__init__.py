@@ -1,5 +1,11 @@
 """The networks: one architecture a file, all on the contract of :mod:`tt_actions.models.base`."""
 
 from tt_actions.models.base import ActionModel as ActionModel
+from tt_actions.models.c3d import C3D as C3D
+from tt_actions.models.cnn import CNN as CNN
 from tt_actions.models.cnn_lstm import CNNLSTM as CNNLSTM
+from tt_actions.models.cnn_lstm_plus import CNNLSTMPlus as CNNLSTMPlus
+from tt_actions.models.lstm import LSTM as LSTM
+from tt_actions.models.mof import MOF as MOF
 from tt_actions.models.peephole_lstm import PeepholeLSTM as PeepholeLSTM
+from tt_actions.models.r3d_transformer import R3DTransformer as R3DTransformer

@@ -5,6 +5,7 @@ D features.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, arange, nn
 
@@ -114,6 +115,24 @@ class ActionModel(nn.Module, ABC):
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
+
+    def objective(
+        self, inputs: Tensor, lengths: Tensor, class_loss: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss to train with, and the logits: by default the class loss alone.
+
+        A model with objectives of its own adds them here.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+            class_loss: The loss of per-frame logits.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> loss ``()``, logits ``(B, T, K)``.
+        """
+        logits = self(inputs, lengths)
+        return class_loss(logits), logits
 
     def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
         """Return each clip's log-probabilities: by default the mean softmax over its valid frames.

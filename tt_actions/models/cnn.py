@@ -1,0 +1,90 @@
+"""The baseline without recurrence: the CNN and the head on every frame alone."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from tt_actions.models.base import ActionModel, check_frames
+from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
+
+
+class CNN(ActionModel):
+    """Single frames are classified, and their probabilities averaged over time.
+
+    The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM` without what lies
+    between them. No frame knows of another.
+
+    Args:
+        num_classes: Number of classes *K*.
+        channels: Output channels of each convolutional layer.
+        batch_norm: Whether batch normalisation follows each convolution.
+        grid: Rows and columns of the grid that the last feature map is pooled to.
+        feature_size: Width of a frame's features.
+        fc_size: Width of the first fully connected layer.
+        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        in_channels: Channels *C* of a frame.
+
+    Shape:
+        frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        channels: Sequence[int] = (16, 32, 64),
+        batch_norm: bool = False,
+        grid: tuple[int, int] = (4, 4),
+        feature_size: int = 128,
+        fc_size: int = 64,
+        dropout: float = 0.0,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__(num_classes)
+        self.in_channels = in_channels
+        self.cnn = FrameCNN(in_channels, channels, batch_norm, grid, feature_size)
+        self.head = FrameHead(feature_size, fc_size, num_classes, dropout)
+
+    def features(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the features of each frame, zero past ``lengths``.
+
+        Args:
+            inputs: Frames of each clip, padded to the longest.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> features ``(B, T, D)``.
+        """
+        check_frames(inputs, self.in_channels, self.cnn.min_size)
+        return map_valid_frames(self.cnn, inputs, lengths)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits; those past ``lengths`` mean nothing.
+
+        Args:
+            inputs: Frames of each clip, padded to the longest.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        logits: Tensor = self.head(self.features(inputs, lengths))
+        return logits
+
+    def step(self, inputs_t: Tensor, state: None = None) -> tuple[Tensor, None]:
+        """Return the logits of one more frame of each clip.
+
+        Args:
+            inputs_t: The frame.
+            state: None: nothing is remembered.
+
+        Returns:
+            The frame's logits, and None.
+
+        Shape:
+            inputs_t ``(B, C, H, W)`` -> logits_t ``(B, K)``.
+        """
+        check_frames(inputs_t[:, None], self.in_channels, self.cnn.min_size)
+        return self.head(self.cnn(inputs_t)), state

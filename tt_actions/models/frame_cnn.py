@@ -1,0 +1,139 @@
+"""What the networks of single frames share: convolutional features, a head, and valid frames alone."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tt_actions.models.base import check_positive, valid_frames
+
+
+class FrameCNN(nn.Module):
+    """Convolutional features of single frames, of the same width for every picture size.
+
+    Each layer is a 3x3 convolution of stride 1 with SAME padding, a rectifier and a 2x2 max-pooling. Two
+    points the source leaves open are read so: pooling moves by 2 pixels (it prints a step of 0), and its
+    "scale adjustment" is adaptive average pooling to a fixed grid, a linear layer and a rectifier. Pooling
+    runs before the rectifier: both are monotone, so the result is the same for a quarter of the work.
+    Convolutions start as in He et al. (2015), equation 10, and run in channels-last memory.
+
+    Args:
+        in_channels: Channels *C* of a frame.
+        channels: Output channels of each layer.
+        batch_norm: Whether batch normalisation follows each convolution.
+        grid: Rows and columns of the grid that the last feature map is pooled to.
+        feature_size: Width *D* of the features.
+
+    Shape:
+        frames ``(N, C, H, W)`` -> features ``(N, D)``; H and W of at least :attr:`min_size`.
+
+    Raises:
+        ValueError: If there is no layer or a size is below 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        channels: Sequence[int] = (16, 32, 64),
+        batch_norm: bool = False,
+        grid: tuple[int, int] = (4, 4),
+        feature_size: int = 128,
+    ) -> None:
+        super().__init__()
+        check_positive(
+            in_channels=in_channels,
+            channels=min(channels, default=0),
+            grid=min(grid),
+            feature_size=feature_size,
+        )
+        layers: list[nn.Module] = []
+        for width, width_before in zip(channels, (in_channels, *channels), strict=False):
+            layers.append(nn.Conv2d(width_before, width, kernel_size=3, padding=1, bias=not batch_norm))
+            layers += [nn.BatchNorm2d(width)] if batch_norm else []
+            layers += [nn.MaxPool2d(2), nn.ReLU(inplace=True)]
+        self.min_size = 2 ** len(channels)
+        self.layers = nn.Sequential(*layers)
+        self.adjust_scale = nn.Sequential(
+            nn.AdaptiveAvgPool2d(tuple(grid)),
+            nn.Flatten(),
+            nn.Linear(channels[-1] * grid[0] * grid[1], feature_size),
+            nn.ReLU(inplace=True),
+        )
+        self.apply(initialise_for_relu)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return the features of each frame.
+
+        Args:
+            frames: Single frames.
+
+        Shape:
+            frames ``(N, C, H, W)`` -> features ``(N, D)``.
+        """
+        maps: Tensor = self.layers(frames)
+        features: Tensor = self.adjust_scale(maps)
+        return features
+
+
+class FrameHead(nn.Sequential):
+    """Two fully connected layers on every frame, a rectifier between them.
+
+    Args:
+        feature_size: Width *D* of the input.
+        fc_size: Width of the first layer.
+        num_classes: Number of classes *K*.
+        dropout: Share of the input and of the first layer's output that is dropped in training.
+
+    Shape:
+        features ``(..., D)`` -> logits ``(..., K)``.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+
+    def __init__(self, feature_size: int, fc_size: int, num_classes: int, dropout: float = 0.0) -> None:
+        check_positive(feature_size=feature_size, fc_size=fc_size)
+        super().__init__(
+            nn.Dropout(dropout),
+            nn.Linear(feature_size, fc_size),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(fc_size, num_classes),
+        )
+        initialise_for_relu(self[1])
+
+
+def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, lengths: Tensor) -> Tensor:
+    """Apply a network of single frames to the valid frames of a batch of clips.
+
+    Padding costs nothing this way, and stays out of the statistics of batch normalisation.
+
+    Args:
+        network: Takes single frames to features of width *D*.
+        frames: Frames of each clip, padded to the longest.
+        lengths: Number of valid frames of each clip.
+
+    Returns:
+        The features of each frame, zero past ``lengths``.
+
+    Shape:
+        frames ``(B, T, ...)``, lengths ``(B,)`` -> features ``(B, T, D)``.
+    """
+    valid = valid_frames(lengths, frames.shape[1])
+    if valid.all():
+        return network(frames.flatten(0, 1)).view(*valid.shape, -1)
+    features = network(frames[valid])  # (N, D)
+    return features.new_zeros(*valid.shape, features.shape[1]).index_put((valid,), features)
+
+
+def initialise_for_relu(layer: nn.Module) -> None:
+    """Start a layer that a rectifier follows as in He et al. (2015), equation 10, with a bias of zero.
+
+    Args:
+        layer: The layer; any but convolutions and linear ones stay as they are.
+    """
+    if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

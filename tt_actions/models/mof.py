@@ -1,0 +1,106 @@
+"""The baseline that is trained on several objectives at once."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tt_actions.models.base import valid_frames
+from tt_actions.models.cnn import CNN
+
+
+class MOF(CNN):
+    r"""The network of :class:`CNN`, trained on class, temporal smoothness and frame order at once.
+
+    The published comparison names a "multi-objective function" (MOF) and says no more of it. This is a
+    reading: three objectives with learned uncertainty weights (Kendall, Gal & Cipolla 2018, equation 7, in
+    their form with :math:`s = \log \sigma^2`):
+
+    .. math:: e^{-s_1} L_{class} + \tfrac12 e^{-s_2} L_{smooth} + e^{-s_3} L_{order} + \tfrac12 \sum_i s_i
+
+    :math:`L_{smooth}` is the squared change of the class probabilities between neighbouring frames.
+    :math:`L_{order}` is self-supervised: from the features of two frames of a clip, a quarter of the batch's
+    length apart and swapped at random, a small classifier tells which came first.
+
+    Args:
+        num_classes: Number of classes *K*.
+        channels: Output channels of each convolutional layer.
+        batch_norm: Whether batch normalisation follows each convolution.
+        grid: Rows and columns of the grid that the last feature map is pooled to.
+        feature_size: Width of a frame's features.
+        fc_size: Width of the first fully connected layer, and of the order classifier's.
+        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        in_channels: Channels *C* of a frame.
+
+    Shape:
+        frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        channels: Sequence[int] = (16, 32, 64),
+        batch_norm: bool = False,
+        grid: tuple[int, int] = (4, 4),
+        feature_size: int = 128,
+        fc_size: int = 64,
+        dropout: float = 0.0,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__(num_classes, channels, batch_norm, grid, feature_size, fc_size, dropout, in_channels)
+        self.order = nn.Sequential(nn.Linear(2 * feature_size, fc_size), nn.ReLU(), nn.Linear(fc_size, 1))
+        self.log_variances = nn.Parameter(torch.zeros(3))
+
+    def objective(
+        self, inputs: Tensor, lengths: Tensor, class_loss: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum of the three losses, and the logits.
+
+        Args:
+            inputs: Frames of each clip, padded to the longest.
+            lengths: Number of valid frames of each clip.
+            class_loss: The loss of per-frame logits.
+
+        Shape:
+            inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> loss ``()``, logits ``(B, T, K)``.
+        """
+        features = self.features(inputs, lengths)
+        logits: Tensor = self.head(features)
+        smooth = smoothness_loss(logits, lengths)
+        order = self._order_loss(features, lengths)
+        losses = torch.stack([class_loss(logits), smooth / 2, order])
+        return ((-self.log_variances).exp() * losses + self.log_variances / 2).sum(), logits
+
+    def _order_loss(self, features: Tensor, lengths: Tensor) -> Tensor:
+        gap = max(1, features.shape[1] // 4)
+        first, second = features[:, :-gap], features[:, gap:]  # (B, T - gap, D)
+        is_swapped = torch.rand(first.shape[:2], device=features.device) < 0.5
+        swapped, ordered = torch.cat([second, first], -1), torch.cat([first, second], -1)
+        pairs = torch.where(is_swapped[..., None], swapped, ordered)
+        is_valid = valid_frames(lengths, features.shape[1])[:, gap:]
+        scores = self.order(pairs)[..., 0][is_valid]
+        if not len(scores):
+            return features.new_zeros(())
+        return F.binary_cross_entropy_with_logits(scores, is_swapped[is_valid].to(scores.dtype))
+
+
+def smoothness_loss(logits: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mean squared change of the class probabilities between neighbouring valid frames.
+
+    Args:
+        logits: Per-frame logits.
+        lengths: Number of valid frames of each clip.
+
+    Shape:
+        logits ``(B, T, K)``, lengths ``(B,)`` -> loss ``()``, 0 where no clip has two frames.
+
+    >>> smoothness_loss(torch.tensor([[[0.0, 99.0], [99.0, 0.0], [0.0, 0.0]]]), torch.tensor([2])).item()
+    2.0
+    """
+    change = logits.softmax(-1).diff(dim=1).square().sum(-1)  # (B, T - 1)
+    is_valid = valid_frames(lengths, logits.shape[1])[:, 1:]
+    return (change * is_valid).sum() / is_valid.sum().clamp(min=1)

@@ -1,0 +1,162 @@
+"""Residual convolutions over space and time, read by a bidirectional transformer."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tt_actions.models.base import ActionModel, check_frames, check_positive, valid_frames
+from tt_actions.models.c3d import clear_padding
+from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
+
+
+class R3DTransformer(ActionModel):
+    """A residual 3D CNN whose snippets a bidirectional transformer relates to one another.
+
+    After Chalavadi and Yenduri: 3D features, aggregated over time by a transformer in the manner of BERT in
+    place of global average pooling. The convolutions are factorised into space and time (Tran et al. 2018,
+    arXiv:1711.11248). Read so: every step of the last feature map is a snippet and gets a token, tokens know
+    their place from sinusoids (Vaswani et al. 2017), and each is classified; a snippet's logits are repeated
+    for the frames that it came from: there is no finer resolution in time. It is not causal.
+
+    Args:
+        num_classes: Number of classes *K*.
+        channels: Output channels of each residual stage; every one but the first halves space and time.
+        num_layers: Layers of the transformer.
+        num_heads: Heads of its attention; they divide the last of the channels.
+        fc_size: Width of the first fully connected layer of the head.
+        dropout: Share dropped in training in transformer and head.
+        in_channels: Channels *C* of a frame.
+
+    Shape:
+        frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If there is no stage, a size is below 1, or the heads don't divide the width.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        channels: Sequence[int] = (16, 32, 64),
+        num_layers: int = 2,
+        num_heads: int = 4,
+        fc_size: int = 64,
+        dropout: float = 0.0,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__(num_classes)
+        check_positive(
+            in_channels=in_channels,
+            channels=min(channels, default=0),
+            num_layers=num_layers,
+            num_heads=num_heads,
+        )
+        width = channels[-1]
+        if width % num_heads or width % 2:
+            raise ValueError(
+                f"Expected `num_heads` to divide the last of `channels`, an even number, but got {num_heads} "
+                f"and {width}."
+            )
+        self.in_channels, self.min_size = in_channels, 2 ** (len(channels) + 1)
+        self.stem = nn.Sequential(
+            nn.Conv3d(in_channels, channels[0], (1, 5, 5), stride=(1, 2, 2), padding=(0, 2, 2), bias=False),
+            nn.BatchNorm3d(channels[0]),
+            nn.ReLU(),
+        )
+        self.stages = nn.ModuleList(
+            ResidualBlock(before, width, stride=1 if i == 0 else 2)
+            for i, (before, width) in enumerate(zip((channels[0], *channels), channels, strict=False))
+        )
+        self.transformer = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(
+                width, num_heads, 2 * width, dropout, batch_first=True, norm_first=True
+            ),
+            num_layers,
+            norm=nn.LayerNorm(width),
+            enable_nested_tensor=False,
+        )
+        self.head = FrameHead(width, fc_size, num_classes, dropout)
+        self.stem.apply(initialise_for_relu)
+        self.stages.apply(initialise_for_relu)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits; those past ``lengths`` mean nothing.
+
+        Args:
+            inputs: Frames of each clip, padded to the longest.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        check_frames(inputs, self.in_channels, self.min_size)
+        x, steps = self.stem(inputs.transpose(1, 2)), lengths  # (B, C, T, H, W)
+        for stage in self.stages:
+            x, steps = stage(x, steps)
+        tokens = x.mean((3, 4)).transpose(1, 2)  # (B, T/4, D)
+        tokens = tokens + sinusoids(tokens.shape[1], tokens.shape[2]).to(tokens)
+        tokens = self.transformer(tokens, src_key_padding_mask=~valid_frames(steps, tokens.shape[1]))
+        logits: Tensor = self.head(tokens)
+        stride = 2 ** (len(self.stages) - 1)
+        return logits.repeat_interleave(stride, dim=1)[:, : inputs.shape[1]]
+
+
+class ResidualBlock(nn.Module):
+    """Two factorised 3D convolutions beside a shortcut (He et al. 2016; Tran et al. 2018).
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        stride: By how much space and time shrink.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.space = nn.Sequential(
+            nn.Conv3d(in_channels, channels, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False),
+            nn.BatchNorm3d(channels),
+            nn.ReLU(),
+        )
+        self.time = nn.Sequential(
+            nn.Conv3d(channels, channels, (3, 1, 1), (stride, 1, 1), (1, 0, 0), bias=False),
+            nn.BatchNorm3d(channels),
+        )
+        self.shortcut = nn.Sequential(
+            nn.Conv3d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm3d(channels)
+        )
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the block's output and its number of valid steps.
+
+        Args:
+            x: Feature maps over time.
+            lengths: Number of valid steps of each clip.
+
+        Shape:
+            x ``(B, C, T, H, W)``, lengths ``(B,)`` -> ``(B, C', T/s, H/s, W/s)``, ``(B,)``.
+        """
+        y = self.time(clear_padding(self.space(x), lengths)) + self.shortcut(x)
+        return self.relu(y), torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
+
+
+def sinusoids(num_steps: int, width: int) -> Tensor:
+    """Return the position encoding of Vaswani et al. (2017), section 3.5.
+
+    Args:
+        num_steps: Number of positions.
+        width: Number of features, even.
+
+    Shape:
+        ``(num_steps, width)``.
+
+    >>> sinusoids(2, 2)
+    tensor([[0.0000, 1.0000],
+            [0.8415, 0.5403]])
+    """
+    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000) / width))
+    angles = torch.arange(num_steps)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
