@@ -180,12 +180,14 @@ class FrameCache:
             size=spec.size,
             aspect=spec.aspect,
             roi=record.roi or spec.roi,
+            crop=spec.crop,
         ).frames
         with write_atomically(file, _ADVICE) as temporary:
             np.save(temporary, frames)
 
     def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
-        what = [record.start_s, record.end_s, record.roi or spec.roi, float(spec.fps), spec.size, spec.aspect]
+        pixels = [record.roi or spec.roi, float(spec.fps), spec.size, spec.aspect, spec.crop]
+        what = [record.start_s, record.end_s, *pixels]
         key = _hash(json.dumps([_VERSION, self.digest(record.path), *what]).encode())
         return self.folder / key[:2] / f"{key}.npy"
 

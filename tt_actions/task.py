@@ -322,6 +322,7 @@ class StrokeRecognizer(pl.LightningModule):
             size=spec.size,
             aspect=spec.aspect,
             roi=roi or spec.roi,
+            crop=spec.crop,
         )
         chosen = sample_indices(len(frames), spec.num_frames, spec.sampling, training=False)
         clip = torch.from_numpy(frames[chosen]).permute(0, 3, 1, 2)[None].to(self.device)

@@ -14,6 +14,7 @@ import numpy as np
 
 from tt_actions.decoder import VideoError, VideoWarning, open_decoder
 from tt_actions.files import write_atomically
+from tt_actions.player import follow_player
 
 __all__ = [
     "Aspect",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 Aspect = Literal["stretch", "pad"]
+Crop = Literal["none", "motion"]
 Roi = tuple[int, int, int, int]
 Image = np.ndarray
 
@@ -71,6 +73,8 @@ class FrameSpec:
         size: Height and width of a frame in pixels.
         aspect: ``pad`` keeps the picture's aspect and fills up with black, ``stretch`` does not.
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling, or None for all.
+        crop: ``motion`` follows the player within that region (:mod:`tt_actions.player`) and cuts a window
+            of the frame's aspect round them; ``none`` keeps the whole region.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -80,11 +84,12 @@ class FrameSpec:
     size: tuple[int, int]
     aspect: Aspect = "pad"
     roi: Roi | None = None
+    crop: Crop = "none"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
-        _check_request(self.fps, self.size, self.aspect, self.roi)
+        _check_request(self.fps, self.size, self.aspect, self.roi, self.crop)
 
 
 class Frames(NamedTuple):
@@ -116,13 +121,19 @@ def check_roi(roi: Roi | None) -> None:
         )
 
 
-def _check_request(fps: float | None, size: tuple[int, int] | None, aspect: str, roi: Roi | None) -> None:
+def _check_request(
+    fps: float | None, size: tuple[int, int] | None, aspect: str, roi: Roi | None, crop: str = "none"
+) -> None:
     if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"Expected `fps` to be positive, but got {fps}.")
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise ValueError(f"Expected `size` to be a height and a width of at least 1, but got {size}.")
     if aspect not in get_args(Aspect):
         raise ValueError(f"Expected `aspect` to be one of {get_args(Aspect)}, but got '{aspect}'.")
+    if crop not in get_args(Crop):
+        raise ValueError(f"Expected `crop` to be one of {get_args(Crop)}, but got '{crop}'.")
+    if crop == "motion" and size is None:
+        raise ValueError("Expected `size`, the size of the window, with `crop: motion`, but got none.")
     check_roi(roi)
 
 
@@ -135,6 +146,7 @@ def iter_frames(
     size: tuple[int, int] | None = None,
     aspect: Aspect = "pad",
     roi: Roi | None = None,
+    crop: Crop = "none",
 ) -> Iterator[tuple[float, Image]]:
     """Read the frames of a stretch of video one by one, upright.
 
@@ -151,6 +163,7 @@ def iter_frames(
         size: Height and width to scale to, or None to keep the size.
         aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling.
+        crop: ``motion`` cuts a window round the player out of that region, ``none`` keeps it whole.
 
     Yields:
         The time in seconds and the frame, uint8 RGB. One array may come several times in a row.
@@ -162,12 +175,16 @@ def iter_frames(
         VideoError: If the file can't be read, the times or the region are outside, or no frame is there.
         ValueError: If an argument is out of its range.
     """
-    _check_request(fps, size, aspect, roi)
+    _check_request(fps, size, aspect, roi, crop)
     if not 0 <= start_s < (math.inf if end_s is None else end_s) or math.isinf(start_s):
         raise VideoError(
             f"Expected `start_s` and `end_s` for '{path}' to be 0 <= start < end, but got {start_s}, {end_s}."
         )
-    return _iterate(Path(path), fps, start_s, math.inf if end_s is None else end_s, size, aspect, roi)
+    end_s = math.inf if end_s is None else end_s
+    if crop == "motion":
+        assert size is not None
+        return follow_player(_iterate(Path(path), fps, start_s, end_s, None, aspect, roi), size)
+    return _iterate(Path(path), fps, start_s, end_s, size, aspect, roi)
 
 
 def _iterate(
@@ -245,6 +262,7 @@ def read_frames(
     size: tuple[int, int] | None = None,
     aspect: Aspect = "pad",
     roi: Roi | None = None,
+    crop: Crop = "none",
 ) -> Frames:
     """Read the frames of a stretch of video at once; see :func:`iter_frames`.
 
@@ -256,6 +274,7 @@ def read_frames(
         size: Height and width to scale to, or None to keep the size.
         aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling.
+        crop: ``motion`` cuts a window round the player out of that region, ``none`` keeps it whole.
 
     Returns:
         The frames and their times.
@@ -266,7 +285,9 @@ def read_frames(
         ValueError: If an argument is out of its range.
     """
     times, images = zip(
-        *iter_frames(path, fps=fps, start_s=start_s, end_s=end_s, size=size, aspect=aspect, roi=roi),
+        *iter_frames(
+            path, fps=fps, start_s=start_s, end_s=end_s, size=size, aspect=aspect, roi=roi, crop=crop
+        ),
         strict=True,
     )
     for time_s, image in zip(times, images, strict=True):

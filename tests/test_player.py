@@ -1,0 +1,131 @@
+import cv2
+import numpy as np
+import pytest
+
+from tt_actions.clips import read_manifest
+from tt_actions.player import PlayerTracker, Window, camera_motion, cut_out, follow_player, mean_shift
+from tt_actions.video import iter_frames, read_frames
+
+SIZE = (180, 320)
+
+
+def texture(seed, height, width):
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (height // 6, width // 6, 3), dtype=np.uint8)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def panning_shot(num_frames, pan_px=4, flat=False):
+    """A waving figure that walks before a wall, filmed by a panning camera, and where it is."""
+    wall = np.full((240, 800, 3), 60, np.uint8) if flat else texture(0, 240, 800)
+    if flat:
+        cv2.rectangle(wall, (0, 200), (800, 204), (255, 255, 255), -1)
+        for x in range(0, 800, 90):
+            cv2.rectangle(wall, (x, 20), (x + 8, 60), (200, 200, 200), -1)
+    frames, places = [], []
+    for t in range(num_frames):
+        scene = wall.copy()
+        x, y = 260 + 3 * t, 120
+        cv2.rectangle(scene, (x - 10, y - 35), (x + 10, y + 35), (200, 40, 40), -1)
+        hand = int(x + 28 * np.cos(0.7 * t)), int(y - 20 + 28 * np.sin(0.7 * t))
+        cv2.line(scene, (x, y - 20), hand, (250, 220, 180), 6)
+        left = 100 + pan_px * t
+        frames.append(np.ascontiguousarray(scene[30 : 30 + SIZE[0], left : left + SIZE[1]]))
+        places.append((x - left, y - 30))
+    return frames, np.array(places)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("pan_px", [0, 4])
+def test_the_one_who_moves_is_followed_whatever_the_camera_does(pan_px, flat):
+    frames, places = panning_shot(40, pan_px, flat)
+    tracker = PlayerTracker()
+    windows = [tracker.update(frame) for frame in frames]
+    assert windows[0] is None
+    found = np.array([window[:2] for window in windows[6:]])
+    assert np.linalg.norm(found - places[6:], axis=1).max() < 35
+    heights = np.array([2 * window.half_height for window in windows[10:]])
+    assert heights.min() > 60
+    assert flat or heights.max() < 170  # before a bare wall the few corners blur the camera's motion
+
+
+def test_a_window_does_not_depend_on_what_comes_later():
+    frames, _ = panning_shot(20)
+    whole, part = PlayerTracker(), PlayerTracker()
+    assert [whole.update(f) for f in frames][:12] == [part.update(f) for f in frames[:12]]
+
+
+def test_a_still_picture_has_no_player():
+    tracker = PlayerTracker()
+    assert all(tracker.update(texture(1, *SIZE)) is None for _ in range(5))
+
+
+def test_the_camera_motion_is_that_of_the_wall():
+    wall = texture(2, 240, 400)
+    matrix = camera_motion(wall[20:200, 20:300], wall[23:203, 15:295])
+    np.testing.assert_allclose(matrix, [[1, 0, 5], [0, 1, -3]], atol=0.1)
+
+
+def test_a_picture_without_corners_has_no_camera_motion():
+    np.testing.assert_array_equal(camera_motion(*np.zeros((2, 60, 80, 3), np.uint8)), np.eye(2, 3))
+
+
+def test_mean_shift_finds_mean_and_spread_of_a_gaussian():
+    y, x = np.mgrid[:120, :200]
+    weights = np.exp(-0.5 * (((x - 120) / 12) ** 2 + ((y - 50) / 12) ** 2))
+    found = (100.0, 60.0, 15.0)
+    for _ in range(4):
+        found = mean_shift(weights, *found)
+    np.testing.assert_allclose(found, (120, 50, 12), rtol=0.02)
+
+
+def test_a_window_is_cut_out_and_beyond_the_edge_the_edge_is_repeated():
+    image = texture(3, 60, 80)
+    whole = cut_out(image, Window(39.5, 29.5, 30), (60, 80))
+    np.testing.assert_array_equal(whole, image)
+    corner = cut_out(image, Window(0, 0, 10.5), (21, 21))
+    np.testing.assert_array_equal(corner[10:, 10:], image[:11, :11])
+    np.testing.assert_array_equal(corner[:10, :10], np.broadcast_to(image[0, 0], (10, 10, 3)))
+
+
+def test_frames_before_the_first_motion_get_its_window():
+    frames, _ = panning_shot(12)
+    times = [t / 10 for t in range(15)]
+    still = [frames[0]] * 3
+    cut = list(follow_player(zip(times, still + frames, strict=True), (32, 32)))
+    assert [time_s for time_s, _ in cut] == times
+    np.testing.assert_array_equal(cut[0][1], cut[2][1])
+
+
+@pytest.mark.parametrize("patience", [2, 100])
+def test_where_nothing_moves_the_middle_is_taken(patience):
+    image = texture(4, 60, 80)
+    cut = list(follow_player(((float(t), image) for t in range(5)), (60, 80), patience))
+    assert len(cut) == 5
+    for _, frame in cut:
+        np.testing.assert_array_equal(frame, image)
+
+
+def test_the_player_of_a_drawn_clip_is_in_the_window(strokes):
+    inside = []
+    for record in read_manifest(strokes)[:8]:
+        joints = np.load(record.path.with_suffix(".npz"))["joints_2d"]  # 30 a second
+        tracker = PlayerTracker()
+        for i, (time_s, frame) in enumerate(iter_frames(record.path, fps=15)):
+            window = tracker.update(frame)
+            if window is not None and i >= 8:
+                offset = np.abs(joints[round(30 * time_s), 1] - window[:2])  # mid spine
+                inside.append(offset.max() < 0.7 * window.half_height)
+    assert len(inside) > 150
+    assert np.mean(inside) > 0.9
+
+
+def test_reading_with_a_motion_crop_gives_the_frames_of_the_window(strokes):
+    record = read_manifest(strokes)[0]
+    frames, times_s = read_frames(record.path, fps=15, size=(48, 40), crop="motion")
+    assert frames.shape == (len(times_s), 48, 40, 3)
+    np.testing.assert_array_equal(times_s, read_frames(record.path, fps=15, size=(48, 40)).times_s)
+    with pytest.raises(ValueError, match="Expected `size`, the size of the window"):
+        read_frames(record.path, crop="motion")
+    with pytest.raises(ValueError, match="Expected `crop` to be one of"):
+        read_frames(record.path, size=(48, 40), crop="face")
