@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import tt_actions
-from tt_actions.checkpoint import load, read_checkpoint
+from tt_actions.checkpoint import read_checkpoint
 from tt_actions.clips import read_manifest
 from tt_actions.main import main
+from tt_actions.task import load
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from tt_actions.checkpoint import load
 from tt_actions.clips import read_manifest
 from tt_actions.dataset import Batch
 from tt_actions.models import CNNLSTM
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.task import StrokeRecognizer
+from tt_actions.task import StrokeRecognizer, load
 from tt_actions.transforms import Augmentation
 
 CLASSES = ["serve", "forehand", "smash"]

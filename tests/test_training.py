@@ -15,6 +15,7 @@ import torch
 from tt_actions.clips import ClipRecord, read_manifest, write_manifest
 from tt_actions.main import main
 from tt_actions.runs import lock_run_dir
+from tt_actions.task import load
 from tt_actions.video import write_video
 
 MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -449,3 +450,54 @@ def test_a_handful_of_drawn_clips_is_learnt_by_heart(tiny, strokes, tmp_path):
     assert (
         float([row["train/accuracy"] for row in rows(run / "metrics.csv") if row["train/accuracy"]][-1]) == 1
     )
+
+
+def network_weights(run, name="last"):
+    state = content(run, name)["state_dict"]
+    return {key: weight for key, weight in state.items() if key.startswith("network.")}
+
+
+def test_a_training_begins_with_the_weights_of_another_and_keeps_what_is_frozen(tiny, trained, tmp_path):
+    source = tmp_path / "source.ckpt"
+    source.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
+    begin = ["--model.init_from", str(source), "--trainer.max_epochs=1"]
+    run = train(tiny, tmp_path, *begin, '--model.lr_scales={"cnn": 0.0, "lstm": 0.0}', command="fit")
+    before, after = network_weights(trained, "best"), network_weights(run)
+    same = {name for name, weight in after.items() if torch.equal(weight, before[name])}
+    assert same == {name for name in after if name.startswith(("network.cnn.", "network.lstm."))}
+    source.unlink()
+    assert load(run / "checkpoints" / "best.ckpt").class_names == ("serve", "forehand", "backhand", "smash")
+    main(["train", "--resume", str(run), "--trainer.max_epochs=2"])
+
+
+def test_the_head_is_begun_anew_for_other_classes(tiny, trained, strokes, tmp_path):
+    manifest = tmp_path / "renamed.csv"
+    write_manifest(manifest, [replace(r, label=f"my {r.label}") for r in read_manifest(strokes)])
+    init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt")]
+    still = [
+        "--data.source.path",
+        str(manifest),
+        "--model.optimizer.init_args.lr=0",
+        "--trainer.max_epochs=1",
+    ]
+    run = train(tiny, tmp_path, *init, *still, command="fit")
+    before, after = network_weights(trained, "best"), network_weights(run)
+    same = {name for name, weight in after.items() if torch.equal(weight, before[name])}
+    heads = {name for name in after if name.startswith("network.head.")}
+    assert same == set(after) - heads
+
+
+def test_weights_of_another_network_are_refused(tiny, trained, tmp_path):
+    init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt")]
+    with pytest.raises(ValueError, match=r"Expected `init_from` to hold the weights of the same CNNLSTM"):
+        train(tiny, tmp_path, *init, "--model.network.init_args.hidden_size=9", command="fit")
+    with pytest.raises(FileNotFoundError, match=r"there is no file 'gone\.ckpt'"):
+        train(tiny, tmp_path, "--model.init_from=gone.ckpt", command="fit")
+
+
+def test_learning_rates_are_scaled_by_part(tiny, tmp_path):
+    with pytest.raises(ValueError, match=r"parts of the network \(cnn, lstm, head\).*but got stem: 0.1"):
+        train(tiny, tmp_path, '--model.lr_scales={"stem": 0.1}', command="fit")
+    run = train(tiny, tmp_path, '--model.lr_scales={"cnn": 0.1}', "--trainer.max_epochs=1", command="fit")
+    groups = content(run)["optimizer_states"][0]["param_groups"]
+    assert sorted(group["lr"] for group in groups) == pytest.approx([1e-4, 1e-3])

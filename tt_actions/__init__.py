@@ -9,7 +9,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tt_actions.checkpoint import load as load
+    from tt_actions.task import load as load
 
 __all__ = ["load"]
 
@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     """Import what needs PyTorch when it is asked for: processes that only decode or draw start in no time."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tt_actions import checkpoint
+    from tt_actions import task
 
-    return getattr(checkpoint, name)
+    return getattr(task, name)

@@ -1,36 +1,12 @@
-"""Trained models from their files."""
+"""What a trained model's file holds."""
 
 import pickle
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-
-from tt_actions.task import StrokeRecognizer
-
-
-def load(path: Path | str) -> StrokeRecognizer:
-    """Load a trained model; the checkpoint alone is enough.
-
-    Args:
-        path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
-
-    Returns:
-        The model in eval mode, on the CPU.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, or holds more than plain types.
-    """
-    read_checkpoint(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* is an instance of `nn.Module`")  # one is built, not stored
-            model = StrokeRecognizer.load_from_checkpoint(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise _refusal(path, error) from error
-    return model.eval()
+from torch import nn
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
@@ -55,11 +31,43 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         if not isinstance(content, dict) or "class_names" not in content.get("hyper_parameters", {}):
             raise ValueError("it holds no class names.")
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
-        raise _refusal(path, error) from error
+        raise refusal(path, error) from error
     return content
 
 
-def _refusal(path: Path | str, error: Exception) -> ValueError:
+def load_network_weights(network: nn.Module, path: str, class_names: Sequence[str]) -> None:
+    """Give a network the weights of a checkpoint; its head stays as it is where that is for other classes.
+
+    Args:
+        network: What to fill; its last layers are called ``head``.
+        path: The checkpoint.
+        class_names: The classes that the network is for.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds the weights of another network.
+    """
+    content = read_checkpoint(path)
+    prefix, keeps_head = "network.", tuple(content["hyper_parameters"]["class_names"]) != tuple(class_names)
+    own = network.state_dict()
+    given = {k.removeprefix(prefix): w for k, w in content["state_dict"].items() if k.startswith(prefix)}
+    if keeps_head:
+        own, given = ({k: w for k, w in x.items() if not k.startswith("head.")} for x in (own, given))
+    if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in given.items()}:
+        raise ValueError(
+            f"Expected `init_from` to hold the weights of the same {type(network).__name__}, but '{path}' "
+            f"holds those of {content['hyper_parameters']['network']}. Give the model the same arguments."
+        )
+    network.load_state_dict(given, strict=False)
+
+
+def refusal(path: Path | str, error: Exception) -> ValueError:
+    """Return what to raise for a file that is no checkpoint of ours.
+
+    Args:
+        path: The file.
+        error: What reading it raised.
+    """
     if isinstance(error, pickle.UnpicklingError):
         reason = "it holds something else."  # torch's text advises to load it unsafely
     else:

@@ -193,6 +193,8 @@ class ActionCLI(LightningCLI):
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
+        elif command not in MEASURING and self.config[command].model.init_from:
+            read_checkpoint(self.config[command].model.init_from)  # refused before the clips are decoded
         elif command in MEASURING:
             raise ValueError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "

@@ -1,5 +1,7 @@
 """The LightningModule: loss, one shared step, metrics."""
 
+import warnings
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -12,6 +14,7 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
+from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
 from tt_actions.dataset import Batch, sample_indices
 from tt_actions.metrics import accuracy, build_metrics
 from tt_actions.models.base import ActionModel
@@ -71,6 +74,10 @@ class StrokeRecognizer(pl.LightningModule):
         frame_loss: Weight of the frames' cross-entropy.
         label_smoothing: Share of the target spread over all classes.
         class_weights: Weight of each class in the loss, or None for equal weights.
+        init_from: Checkpoint of the same network whose weights the training begins with, or None to begin
+            from chance. Its head is taken over too where it was trained for the same classes.
+        lr_scales: Factor on the learning rate of the network's parts, by the beginning of their parameters'
+            names, such as ``{"stem": 0.1, "blocks": 0.3}``; the longest that fits counts, and 0 freezes.
 
     Raises:
         ValueError: If the names or weights don't number the network's classes, or an option is out of range.
@@ -91,6 +98,8 @@ class StrokeRecognizer(pl.LightningModule):
         frame_loss: float = 0.0,
         label_smoothing: float = 0.0,
         class_weights: list[float] | None = None,
+        init_from: str | None = None,
+        lr_scales: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -111,7 +120,17 @@ class StrokeRecognizer(pl.LightningModule):
                 "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
                 f"{frame_loss} and {label_smoothing}."
             )
+        names = [name for name, _ in network.named_parameters()]
+        for part, scale in (lr_scales or {}).items():
+            if scale < 0 or not any(name.startswith(part) for name in names):
+                parts = ", ".join(dict(network.named_children()))
+                raise ValueError(
+                    f"Expected `lr_scales` to give parts of the network ({parts}) factors of at least 0, "
+                    f"but got {part}: {scale}."
+                )
         self.network = network
+        self.init_from = init_from
+        self.lr_scales = lr_scales or {}
         self.class_names = tuple(class_names)
         self.preprocessing = Preprocessing(**preprocessing)
         self.augmentation = augmentation
@@ -134,10 +153,29 @@ class StrokeRecognizer(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule where there is one."""
-        optimizer = self.optimizer(self.parameters())
+        parameters = defaultdict(list)
+        for name, parameter in self.network.named_parameters():
+            fitting = [part for part in self.lr_scales if name.startswith(part)]
+            scale = self.lr_scales[max(fitting, key=len)] if fitting else 1.0
+            parameter.requires_grad_(scale > 0)
+            if scale > 0:
+                parameters[scale].append(parameter)
+        optimizer = self.optimizer([{"params": group} for group in parameters.values()])
+        for group, scale in zip(optimizer.param_groups, parameters, strict=True):
+            group["lr"] *= scale
         if self.scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self.scheduler(optimizer)}
+
+    def on_train_start(self) -> None:
+        """Take the weights of ``init_from`` before the first step; a resumed run has its own.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If it holds another network.
+        """
+        if self.init_from is not None and self.trainer.global_step == 0:
+            load_network_weights(self.network, self.init_from, self.class_names)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that were trained for other classes.
@@ -336,3 +374,26 @@ class StrokeRecognizer(pl.LightningModule):
             frame_probabilities=logits[0].softmax(-1).cpu().numpy(),
             times_s=times_s[chosen],
         )
+
+
+def load(path: Path | str) -> StrokeRecognizer:
+    """Load a trained model; the checkpoint alone is enough.
+
+    Args:
+        path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
+
+    Returns:
+        The model in eval mode, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint of ours, or holds more than plain types.
+    """
+    read_checkpoint(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* is an instance of `nn.Module`")  # one is built, not stored
+            model = StrokeRecognizer.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise refusal(path, error) from error
+    return model.eval()
