@@ -22,8 +22,8 @@ from rich.console import Console
 import tt_actions.report
 from tt_actions.classes import STROKES
 from tt_actions.metrics import FrameAgreement, TemporalConsistency
+from tt_actions.published import PUBLISHED
 from tt_actions.report import (
-    PUBLISHED,
     Predictions,
     log_report,
     measure,
@@ -236,7 +236,7 @@ def test_strokes_are_printed_beside_the_published_figures() -> None:
     lines = cells(text)
     assert lines["published"][:4] == ["0.923", "0.918", "0.925", "0.921"]
     assert lines["backhand"][-2:] == ["0.920", "0.884"]
-    assert set(PUBLISHED["per_class"]) == set(STROKES)
+    assert set(PUBLISHED["cnn_lstm"]["per_class"]) == set(STROKES)
 
 
 def test_other_classes_are_printed_alone_and_unknowns_as_dashes() -> None:
@@ -260,6 +260,7 @@ def test_provenance_names_config_versions_and_commit() -> None:
     assert made["config_hash"] == hashlib.sha256(b"a: 1\n").hexdigest()
     assert (made["seed"], made["seconds"]) == (7, 12.3)
     assert made["versions"]["torch"] == torch.__version__
+    assert 50 < made["peak_memory_mb"] < 100_000
     assert json.loads(json.dumps(made)) == made
 
 

@@ -1,4 +1,4 @@
-"""The drawings of a report: confusion matrix and learning curves.
+"""The drawings of a report: confusion matrix, learning curves and grouped bars.
 
 Every function returns a matplotlib Figure of its own, so nothing here touches pyplot's global state.
 """
@@ -6,15 +6,20 @@ Every function returns a matplotlib Figure of its own, so nothing here touches p
 import csv
 import math
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from tt_actions.files import write_atomically
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Told apart with any colour vision: Okabe and Ito, Color Universal Design, 2008."""
@@ -200,3 +205,92 @@ def _tidy(axes: Axes) -> None:
     axes.tick_params(color="#B0B0B0", labelsize=9)
     axes.grid(color="#ECECEC", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+class Bars(NamedTuple):
+    """The bars of one colour in a figure of grouped bars, one in each group; None where there is no value.
+
+    Args:
+        label: What the colour means.
+        values: Measured values.
+        intervals: Lower and upper end of each value's interval.
+        published: Published values, drawn as hollow diamonds.
+    """
+
+    label: str
+    values: Sequence[float | None]
+    intervals: Sequence[tuple[float, float] | None]
+    published: Sequence[float | None]
+
+
+def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: str) -> Figure:
+    """Draw grouped bars of values from 0 to 1, with their intervals, and published values apart from them.
+
+    Args:
+        groups: Names of the groups of bars.
+        bars: The bars of each colour.
+        title: What the figure shows.
+        note: Small print under it.
+    """
+    width = 0.82 / len(bars)
+    inches = max(6.5, 1.2 + len(groups) * max(1.2, 0.42 * len(bars)))
+    figure = Figure(figsize=(inches, 4.4), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    for number, series in enumerate(bars):
+        places = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
+        _draw_bars(axes, places, width * 0.9, series, number)
+    keys, labels = axes.get_legend_handles_labels()
+    if any(value is not None for series in bars for value in series.published):
+        keys += axes.plot([], [], "D", ms=5, mfc="white", mec="#303030")
+        labels.append("published (private data)")
+    _tidy(axes)
+    axes.grid(visible=False, axis="x")
+    axes.set_xticks(range(len(groups)), [_shortened(name) for name in groups], parse_math=False)
+    axes.tick_params(axis="x", length=0, labelsize=10)
+    axes.set_xlim(-0.55, len(groups) - 0.45)
+    axes.set_ylim(0, 1.04)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.legend(keys, labels, loc="outside upper left", ncols=min(len(keys), 3), frameon=False, fontsize=9)
+    figure.supxlabel(textwrap.fill(note, int(inches * 16)), x=0.01, ha="left", fontsize=7.5, color=GREY)
+    return figure
+
+
+def _draw_bars(axes: Axes, places: NDArray[np.floating], width: float, bars: Bars, number: int) -> None:
+    hatch = "///" if number >= len(COLOURS) else None  # colours begin anew
+    colour = COLOURS[number % len(COLOURS)]
+    axes.bar(
+        places,
+        [value or 0 for value in bars.values],
+        width,
+        color=colour,
+        label=bars.label,
+        hatch=hatch,
+        ec="white",
+        lw=0,
+    )
+    for place, interval, published in zip(places, bars.intervals, bars.published, strict=True):
+        if interval is not None:
+            axes.plot([place, place], interval, color="#303030", lw=1.1, solid_capstyle="butt", zorder=3)
+        if published is not None:
+            axes.plot(place, published, "D", ms=5, mfc="white", mec="#303030", mew=1, zorder=4)
+
+
+def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -> None:
+    """Write a figure, whole or not at all, and the same bytes for the same figure.
+
+    Args:
+        path: The file, whose suffix says which kind: ``.png`` or ``.svg``.
+        figure: The figure.
+        advice: What helps besides space or permissions, where the file can't be written.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    undated = {"Date": None} if path.suffix == ".svg" else None
+    with (
+        write_atomically(path, advice) as temporary,
+        matplotlib.rc_context({"svg.hashsalt": "tt_actions"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
+        figure.savefig(temporary, bbox_inches="tight", pad_inches=0.15, metadata=undated)

@@ -1,11 +1,13 @@
 """Files that are whole or absent."""
 
+import csv
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -58,3 +60,26 @@ def explain_failure(path: Path, advice: str) -> Iterator[None]:
         raise OSError(
             f"Expected to write '{path}', but got: {error.strerror or error}. {remedy} {advice}."
         ) from error
+
+
+def write_rows(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], advice: str = "and run it again"
+) -> None:
+    """Write a CSV, whole or not at all.
+
+    Args:
+        path: The file; its folder is made where it is absent.
+        header: Names of the columns.
+        rows: The cells; None is an empty one.
+        advice: What helps besides space or permissions, where the file can't be written.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    with (
+        write_atomically(path, advice) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,14 +1,13 @@
 """What a test leaves behind: numbers, tables and figures, on disk, on the screen and in W&B."""
 
-import csv
 import hashlib
 import json
 import math
 import os
 import platform
 import subprocess
-import warnings
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,11 +21,8 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchmetrics
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from torchmetrics.functional.classification import (
     multiclass_f1_score,
@@ -34,29 +30,13 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from tt_actions.figures import confusion_figure, curves_figure
-from tt_actions.files import write_atomically
+from tt_actions.figures import confusion_figure, curves_figure, write_figure
+from tt_actions.files import write_atomically, write_rows
+from tt_actions.published import PUBLISHED
+from tt_actions.tables import screen_table
 
 if TYPE_CHECKING:
     import wandb
-
-PUBLISHED: dict[str, Any] = {
-    "accuracy": 0.923,
-    "precision": 0.918,
-    "recall": 0.925,
-    "f1": 0.921,
-    "per_class": {
-        "serve": {"accuracy": 0.930, "temporal_consistency": 0.895},
-        "forehand": {"accuracy": 0.915, "temporal_consistency": 0.872},
-        "backhand": {"accuracy": 0.920, "temporal_consistency": 0.884},
-        "smash": {"accuracy": 0.907, "temporal_consistency": 0.867},
-    },
-}
-"""The CNN-LSTM's figures as its authors print them, on 565 private clips; keyed like ``metrics.json``.
-
-The source doesn't define its "accuracy" by action or its "temporal consistency"; what is measured here
-is defined at :func:`measure`. Shown beside measured figures, never compared with them by a program.
-"""
 
 OVERALL = ("accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement")
 HEADINGS = ("accuracy", "precision", "recall", "F1", "temporal\nconsistency", "frame\nagreement")
@@ -202,8 +182,9 @@ def provenance(
         device: What it ran on; the CPU if None.
 
     Returns:
-        ``config_hash``, ``seed``, ``seconds``, ``date`` (UTC), ``commit`` (None outside a checkout, with
-        ``-dirty`` behind it where files were changed), ``device`` and ``versions``.
+        ``config_hash``, ``seed``, ``seconds``, ``peak_memory_mb`` (of this process so far; None where the
+        system does not count it), ``date`` (UTC), ``commit`` (None outside a checkout, with ``-dirty``
+        behind it where files were changed), ``device`` and ``versions``.
     """
     if device is not None and device.type == "cuda":
         device_name = torch.cuda.get_device_name(device)
@@ -215,6 +196,7 @@ def provenance(
         "config_hash": hashlib.sha256(config_text.encode()).hexdigest(),
         "seed": seed,
         "seconds": round(seconds, 1),
+        "peak_memory_mb": _peak_memory_mb(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(Path(__file__).parents[1]),
         "device": device_name,
@@ -224,6 +206,15 @@ def provenance(
             **{name: str(module.__version__) for name, module in modules.items()},
         },
     }
+
+
+def _peak_memory_mb() -> float | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def _cpu_name() -> str:
@@ -279,12 +270,13 @@ def write_report(
     per_class = metrics["per_class"].items()
     columns = [*BY_CLASS, "support"]
     rows = [[name, *(row[key] for key in columns)] for name, row in per_class]
-    _write_rows(folder / "per_class.csv", ["class", *columns], rows)
+    write_rows(folder / "per_class.csv", ["class", *columns], rows, _ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
-    _write_rows(folder / "confusion_matrix.csv", ["label", *classes], ([name, *row] for name, row in matrix))
-    _write_figure(folder / "confusion_matrix.png", confusion_figure(predictions.confusion, classes))
+    counts = ([name, *row] for name, row in matrix)
+    write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, _ADVICE)
+    write_figure(folder / "confusion_matrix.png", confusion_figure(predictions.confusion, classes), _ADVICE)
     if history is not None:
-        _write_figure(folder / "curves.png", curves_figure(history, monitor))
+        write_figure(folder / "curves.png", curves_figure(history, monitor), _ADVICE)
     return metrics
 
 
@@ -299,7 +291,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     """
     probabilities = [f"p_{name}" for name in predictions.class_names]
     columns = ["name", "label", "predicted", *probabilities, "temporal_consistency"]
-    _write_rows(path, columns, _prediction_rows(predictions))
+    write_rows(path, columns, _prediction_rows(predictions), _ADVICE)
 
 
 def _prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
@@ -312,22 +304,6 @@ def _prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
         yield [name, label, predicted, *predictions.probabilities[clip].tolist(), consistency]
 
 
-def _write_rows(path: Path, header: list[str], rows: Iterable[list[Any]]) -> None:
-    with (
-        write_atomically(path, _ADVICE) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def _write_figure(path: Path, figure: Figure) -> None:
-    with write_atomically(path, _ADVICE) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
-        figure.savefig(temporary, bbox_inches="tight", pad_inches=0.15)
-
-
 def print_report(metrics: dict[str, Any], console: Console | None = None) -> None:
     """Print the overall figures and those of every class, the published ones beside them.
 
@@ -338,21 +314,22 @@ def print_report(metrics: dict[str, Any], console: Console | None = None) -> Non
         console: Where to print; standard output if None.
     """
     console = console or Console()
-    published = PUBLISHED if set(metrics["per_class"]) == set(PUBLISHED["per_class"]) else None
-    overall = _table("Test", [*HEADINGS, "clips"])
+    printed = PUBLISHED["cnn_lstm"]
+    published = printed if set(metrics["per_class"]) == set(printed["per_class"]) else None
+    overall = screen_table("Test", [*HEADINGS, "clips"])
     overall.add_row("measured", *(_shown(metrics[key]) for key in OVERALL), str(metrics["num_clips"]))
     if published:
         overall.add_row("published", *(_shown(published.get(key)) for key in OVERALL), "-", style="dim")
     console.print(overall)
 
     headings = [HEADINGS[0], *HEADINGS[4:], "clips"]
-    per_class = _table(
+    per_class = screen_table(
         "By class", headings + ["published\naccuracy", "published\nconsistency"] * bool(published)
     )
     for name, row in metrics["per_class"].items():
         measured = [*(_shown(row[key]) for key in BY_CLASS), str(row["support"])]
-        printed = map(_shown, published["per_class"][name].values()) if published else ()
-        per_class.add_row(Text(name), *measured, *(Text(value, style="dim") for value in printed))
+        beside = map(_shown, published["per_class"][name].values()) if published else ()
+        per_class.add_row(Text(name), *measured, *(Text(value, style="dim") for value in beside))
     console.print(per_class)
     if published:
         console.print(
@@ -360,14 +337,6 @@ def print_report(metrics: dict[str, Any], console: Console | None = None) -> Non
             style="dim",
             highlight=False,
         )
-
-
-def _table(title: str, headings: list[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title=title, title_justify="left")
-    table.add_column("", overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right", vertical="bottom")
-    return table
 
 
 def _shown(value: float | None) -> str:

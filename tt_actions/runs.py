@@ -87,14 +87,27 @@ def lock_run_dir(run_dir: Path) -> FileLock:
     Raises:
         ValueError: If another process holds it.
     """
-    lock = FileLock(run_dir / ".lock")
+    return lock_folder(run_dir, f"a run that has stopped, but another process is training in '{run_dir}'")
+
+
+def lock_folder(folder: Path, expected: str) -> FileLock:
+    """Keep other processes from working in a folder.
+
+    Args:
+        folder: The folder.
+        expected: What to say was expected, and what came, where another process works there.
+
+    Returns:
+        The lock, to be released when the work is over; the end of the process releases it too.
+
+    Raises:
+        ValueError: If another process holds it.
+    """
+    lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise ValueError(
-            f"Expected a run that has stopped, but another process is training in '{run_dir}'. "
-            "Wait for its end, or stop it first."
-        ) from error
+        raise ValueError(f"Expected {expected}. Wait for its end, or stop it first.") from error
     return lock
 
 

@@ -233,6 +233,18 @@ class RunReport(Callback):
         self.started_s = time.perf_counter()
         self.clips: dict[str, ClipResult] = {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return how long the run has taken."""
+        return {"seconds": time.perf_counter() - self.started_s}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Count the time before a resumed run was stopped too.
+
+        Args:
+            state_dict: What :meth:`state_dict` returned.
+        """
+        self.started_s -= state_dict["seconds"]
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the splits and say what is trained on what.
 
@@ -302,12 +314,8 @@ class RunReport(Callback):
         if not trainer.is_global_zero:
             return
         config, history = self.run_dir / "config.yaml", self.run_dir / "metrics.csv"
-        made_by = provenance(
-            config.read_text() if config.is_file() else "",
-            self.seed,
-            time.perf_counter() - self.started_s,
-            pl_module.device,
-        )
+        text, seconds = config.read_text() if config.is_file() else "", time.perf_counter() - self.started_s
+        made_by = provenance(text, self.seed, seconds, pl_module.device)
         trained = any(self.run_dir.glob("checkpoints/*.ckpt")) and history.is_file()
         folder = self.run_dir / "report"
         metrics = write_report(folder, predictions, made_by, history if trained else None, self.monitor)

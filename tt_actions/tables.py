@@ -1,0 +1,144 @@
+"""Tables, on the screen and as Markdown, CSV and LaTeX."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rich.table
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.text import Text
+
+from tt_actions.files import write_atomically, write_rows
+
+LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+)
+
+
+def screen_table(title: str, headings: list[str]) -> rich.table.Table:
+    """Make a table for the screen: a first column of names, then columns of numbers.
+
+    Args:
+        title: What stands over it.
+        headings: Of the columns of numbers.
+    """
+    table = rich.table.Table(
+        box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title=title, title_justify="left"
+    )
+    table.add_column("", overflow="fold")
+    for heading in headings:
+        table.add_column(heading, justify="right", vertical="bottom")
+    return table
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that says what produced it.
+
+    Args:
+        title: What it shows.
+        headings: Of the columns.
+        rows: Its cells as they are read: the first names the row.
+        records: The same as bare numbers, a record a row: name of the column -> value, None for unknown.
+        notes: Sentences under it: what the columns are.
+        made_by: Sentences under those: what produced it.
+    """
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+    records: list[dict[str, Any]]
+    notes: list[str]
+    made_by: list[str]
+
+    def markdown(self) -> str:
+        r"""Return it as Markdown.
+
+        >>> print(Table("T", ["model", "accuracy"], [["a|b", "0.5"]], [], [], ["On drawn clips."]).markdown())
+        **T**
+        <BLANKLINE>
+        | model | accuracy |
+        | --- | ---: |
+        | a\|b | 0.5 |
+        <BLANKLINE>
+        On drawn clips.
+        <BLANKLINE>
+        """
+        rules = ["---", *["---:"] * (len(self.headings) - 1)]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
+        head = ["| " + " | ".join(row) + " |" for row in (self.headings, rules)]
+        return "\n".join(
+            [f"**{self.title}**", "", *head, *lines, "", *_paragraphs([*self.notes, *self.made_by])]
+        )
+
+    def latex(self) -> str:
+        r"""Return it as a LaTeX table, for which no package is needed.
+
+        >>> print(Table("T", ["model", "F1"], [["cnn_lstm", "0.5 ± 0.1"]], [], ["50 %."], []).latex())
+        \begin{table}
+        \centering
+        \caption{T}
+        \begin{tabular}{lr}
+        \hline
+        model & F1 \\
+        \hline
+        cnn\_lstm & 0.5 $\pm$ 0.1 \\
+        \hline
+        \end{tabular}
+        \par\footnotesize
+        50 \%.
+        \end{table}
+        <BLANKLINE>
+        """
+        head, *body = (
+            " & ".join(cell.translate(LATEX) for cell in row) for row in (self.headings, *self.rows)
+        )
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{self.title.translate(LATEX)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
+            r"\hline",
+            rf"{head} \\",
+            r"\hline",
+            *(rf"{row} \\" for row in body),
+            r"\hline",
+            r"\end{tabular}",
+            r"\par\footnotesize",
+            *(note.translate(LATEX) for note in (*self.notes, *self.made_by)),
+            r"\end{table}",
+        ]
+        return "\n".join([*lines, ""])
+
+    def write(self, path: Path) -> None:
+        """Write it as ``.md``, ``.csv`` (bare numbers, in the last column what produced them) and ``.tex``.
+
+        Args:
+            path: The files' path without a suffix.
+        """
+        for suffix, text in ((".md", self.markdown()), (".tex", self.latex())):
+            with write_atomically(path.with_suffix(suffix)) as temporary:
+                temporary.write_text(text, "utf-8")
+        rows = [[*record.values(), " ".join(self.made_by)] for record in self.records]
+        write_rows(path.with_suffix(".csv"), [*self.records[0], "made_by"], rows)
+
+    def show(self, console: Console) -> None:
+        """Print it but for what produced it; intervals stand below their values, published rows are dim.
+
+        Args:
+            console: Where to print.
+        """
+        table = screen_table(self.title, [heading.replace(" ", "\n") for heading in self.headings[1:]])
+        for name, *cells in self.rows:
+            style = "dim" if "published" in name else None
+            table.add_row(Text(name), *(Text(cell.replace(" [", "\n[")) for cell in cells), style=style)
+        console.print(table)
+        for note in self.notes:
+            console.print(Text(note, style="dim"))
+        console.print()
+
+
+def _paragraphs(notes: list[str]) -> list[str]:
+    return [line for note in notes for line in (note, "")]
