@@ -1,0 +1,89 @@
+"""How sure a difference is: bootstrap intervals and McNemar's test."""
+
+import warnings
+from collections.abc import Callable
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def bootstrap_interval(
+    statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    num_clips: int,
+    level: float = 0.95,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the percentile bootstrap interval of a statistic over clips (Efron 1979).
+
+    Clips are drawn with replacement as if independent; those of one player are alike, so that over players
+    the true interval is wider.
+
+    Args:
+        statistic: Given how often each clip was drawn in each resample, the values of each resample; nan for
+            a value that a resample leaves unknown, which then doesn't count.
+        num_clips: Number of clips *N*.
+        level: Share of the resamples within the interval.
+        num_resamples: Number of resamples *R*.
+        seed: Of the random resamples.
+
+    Returns:
+        The lower and the upper end of each value; nan where no resample knows it.
+
+    Shape:
+        statistic ``(R, N)`` -> ``(R, ...)``; result ``(2, ...)``.
+
+    >>> right = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0])
+    >>> bootstrap_interval(lambda counts: counts @ right / 10, num_clips=10).tolist()
+    [0.5, 1.0]
+    """
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(num_clips, np.full(num_clips, 1 / num_clips), size=num_resamples)
+    tail = (1 - level) / 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN")  # said by the nan that comes out
+        return np.asarray(np.nanquantile(statistic(counts), [tail, 1 - tail], axis=0))
+
+
+class McNemar(NamedTuple):
+    """The clips on which two models differ, and how likely that is by chance.
+
+    Args:
+        only_first: Number of clips that the first alone names right.
+        only_second: Number of clips that the second alone names right.
+        p_value: Probability of counts at least as uneven if both were equally good.
+    """
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
+    """Test whether two models are equally often right on the same clips (McNemar 1947), exact and two-sided.
+
+    Args:
+        first_right: Whether the first model names each clip right.
+        second_right: The same of the second.
+
+    Shape:
+        ``(N,)`` both, clip by clip.
+
+    Raises:
+        ValueError: If the two are not of the same clips.
+
+    >>> mcnemar(np.array([1, 1, 1, 1, 1, 1, 0]) == 1, np.array([1, 0, 0, 0, 0, 0, 0]) == 1)
+    McNemar(only_first=5, only_second=0, p_value=0.0625)
+    """
+    if first_right.shape != second_right.shape or first_right.ndim != 1:
+        raise ValueError(
+            "Expected both models' answers on the same clips, but got shapes "
+            f"{first_right.shape} and {second_right.shape}. Test both on one split."
+        )
+    first = int((first_right & ~second_right).sum())
+    second = int((second_right & ~first_right).sum())
+    different = first + second
+    as_uneven = sum(comb(different, k) for k in range(min(first, second) + 1))
+    return McNemar(first, second, min(1.0, 2 * as_uneven / 2**different))
