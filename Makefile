@@ -17,7 +17,7 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint bench constraints
+.PHONY: help setup train compare test lint bench constraints
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -34,6 +34,9 @@ setup: .venv/.installed  ## Make .venv and install the project with the tested v
 
 train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] [RESUME=run directory] [ARGS="--key value"]
 	@$(BIN)/tt-actions train $(START) $(ARGS)
+
+compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3] [DATA=...] [QUICK=1] [ARGS="--key value"]
+	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data "$(DATA)") $(if $(QUICK),--quick) $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest $(ARGS)

@@ -11,6 +11,7 @@ COMMANDS = {
     "validate": "measure a checkpoint on the validation clips",
     "test": "measure a checkpoint on the test clips and write the report",
     "predict": "write a checkpoint's predictions on the test clips, or on all of a manifest without labels",
+    "compare": "train several experiments with several seeds on one split, and write tables and figures",
     "synth": "draw synthetic strokes: videos with exact ground truth",
     "check": "say what a folder or a manifest of clips holds",
 }
@@ -48,6 +49,8 @@ def _run(args: list[str]) -> None:
         _synth(rest)
     elif command == "check":
         _check(rest)
+    elif command == "compare":
+        _compare(rest)
     elif command in COMMANDS:
         _lightning(command, rest)
     else:
@@ -132,6 +135,31 @@ def _check(args: list[str]) -> None:
     from tt_actions.check import check
 
     sys.exit(check(data))
+
+
+def _compare(args: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "tt-actions compare",
+        description=COMMANDS["compare"],
+        epilog="All other options go to every training: `tt-actions train --help`.",
+        allow_abbrev=False,
+    )
+    default = ["cnn", "lstm", "mof", "cnn_lstm", "cnn_lstm_plus"]
+    parser.add_argument(
+        "--models", nargs="+", default=default, help=f"experiments or their YAML files; {' '.join(default)}"
+    )
+    parser.add_argument("--seeds", type=int, help="number of training seeds; 3, with --quick 1")
+    parser.add_argument("--data", type=Path, help="a folder or a manifest of clips instead of drawn ones")
+    parser.add_argument("--quick", action="store_true", help="a few clips and epochs, to see that all runs")
+    parser.add_argument(
+        "--out", type=Path, help="where to write; runs/compare, with --quick runs/compare_quick"
+    )
+    options, rest = parser.parse_known_args(args)
+    from tt_actions.compare import compare
+
+    seeds = options.seeds if options.seeds is not None else 1 if options.quick else 3
+    out = options.out or Path("runs/compare_quick" if options.quick else "runs/compare")
+    sys.exit(compare(options.models, seeds, out, options.data, options.quick, rest))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,263 @@
+import csv
+import io
+import json
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from rich.console import Console
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
+
+from tt_actions.compare import Training, compare, find_earlier
+from tt_actions.comparison import check_same_clips, compare_runs, macro_scores, read_finished_run
+from tt_actions.comparison_report import write_comparison
+from tt_actions.main import main
+from tt_actions.published import PUBLISHED
+from tt_actions.runs import lock_folder
+from tt_actions.significance import bootstrap_interval
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+SCORES = ["accuracy", "precision", "recall", "f1"]
+FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg")}
+FILES |= {f"table_{n}.{s}" for n in (1, 2, 3) for s in ("md", "csv", "tex")}
+
+
+class Compared(NamedTuple):
+    code: int
+    text: str
+    out: Path
+    models: list[str]
+
+    @property
+    def numbers(self):
+        return json.loads((self.out / "comparison.json").read_text("utf-8"))
+
+    def run(self, model):
+        return self.out / "runs" / model / "seed_0" / "version_0"
+
+
+@pytest.fixture(scope="module")
+def options(cache_dir):
+    """Options of a training of about a second."""
+    values = {
+        "data.cache_dir": cache_dir,
+        "data.preprocessing.size": [16, 16],
+        "data.preprocessing.num_frames": 4,
+        "data.test_share": 0.5,
+        "model.network.channels": [4, 4, 4],
+        "model.network.grid": [2, 2],
+        "model.network.feature_size": 8,
+        "trainer.max_epochs": 2,
+        "trainer.accelerator": "cpu",
+    }
+    return [word for key, value in values.items() for word in (f"--{key}", str(value))]
+
+
+def compare_tiny(models, out, strokes, options, quick=False):
+    text = io.StringIO()
+    code = compare(models, 1, out, strokes, quick, options, Console(file=text, width=100))
+    return Compared(code, text.getvalue(), out, models)
+
+
+@pytest.fixture(scope="module")
+def compared(strokes, options, tmp_path_factory):
+    """Two trainings that end well and, between them, one whose YAML is misspelt."""
+    folder = tmp_path_factory.mktemp("compare")
+    broken = folder / "broken.yaml"
+    broken.write_text((EXPERIMENTS / "cnn.yaml").read_text().replace("feature_size:", "feature_sise:"))
+    models = [str(EXPERIMENTS / "cnn.yaml"), str(broken), str(EXPERIMENTS / "cnn_lstm.yaml")]
+    return compare_tiny(models, folder / "out", strokes, options)
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_training_that_fails_is_told_and_the_rest_is_there(compared):
+    assert compared.code == 1
+    log = compared.out / "runs" / "broken" / "seed_0.log"
+    assert "feature_sise" in log.read_text()
+    assert "2/3  broken, seed 0: failed: " in compared.text
+    assert str(log) in compared.text
+    assert {path.name for path in compared.out.iterdir() if path.is_file()} - {".lock"} == FILES
+    assert list(compared.numbers["models"]) == ["cnn", "cnn_lstm"]
+    assert [(f["model"], f["seed"]) for f in compared.numbers["failed"]] == [("broken", 0)]
+    for file in ("table_1.md", "table_2.tex", "table_3.csv"):
+        assert "broken seed 0" in (compared.out / file).read_text("utf-8")
+
+
+def test_what_is_done_is_not_trained_again(compared, strokes, options):
+    def state():
+        return {p: p.stat().st_mtime_ns for m in ("cnn", "cnn_lstm") for p in compared.run(m).rglob("*")}
+
+    before = state()
+    again = compare_tiny([compared.models[0], compared.models[2]], compared.out, strokes, options)
+    assert again.code == 0
+    assert again.text.count("done before") == 2
+    assert state() == before
+    assert again.numbers["failed"] == []
+    assert not (compared.out / "runs" / "cnn" / "seed_0" / "version_1").exists()
+
+
+def test_measured_scores_are_those_of_the_reports(compared):
+    for model, scores in compared.numbers["models"].items():
+        metrics = json.loads((compared.run(model) / "report" / "metrics.json").read_text("utf-8"))
+        for key in SCORES:
+            low, high = scores[key]["interval"]
+            assert scores[key]["mean"] == metrics[key]
+            assert low <= metrics[key] <= high
+            assert scores[key]["std"] is None  # one seed
+        for action, own in metrics["per_class"].items():
+            assert scores["per_class"][action]["accuracy"]["mean"] == own["accuracy"]
+        assert scores["costs"]["peak_memory_mb"] == metrics["provenance"]["peak_memory_mb"]
+        assert scores["costs"]["clips_per_second"] > 0
+    # 16 x 16, 8 x 8 and 4 x 4 places, 3 x 3 weights to 4 channels from 3, 4 and 4; 4 frames of 16 places
+    cnn = 4 * (256 * 27 * 4 + 64 * 36 * 4 + 16 * 36 * 4 + 16 * 8)
+    assert cnn < compared.numbers["models"]["cnn"]["costs"]["multiply_adds"] < 1.2 * cnn
+
+
+def test_published_figures_stand_apart_from_measured_ones(compared):
+    table = rows(compared.out / "table_1.csv")
+    assert [(row["model"], row["source"]) for row in table] == [
+        (model, source) for model in ("cnn", "cnn_lstm") for source in ("measured", "published")
+    ]
+    for row in table:
+        figures = {key: float(row[key]) for key in SCORES}
+        published = {key: PUBLISHED[row["model"]][key] for key in SCORES}
+        assert (figures == published) == (row["source"] == "published")
+        assert bool(row["accuracy_low"]) == (row["source"] == "measured")
+    numbers = compared.numbers
+    assert "0.923" not in json.dumps(numbers["models"])
+    assert set(numbers["published"]) == {"cnn", "cnn_lstm"}
+    for suffix in ("md", "tex"):
+        for line in (compared.out / f"table_1.{suffix}").read_text("utf-8").splitlines():
+            assert ("0.923" in line) == ("published" in line and "lstm" in line and "0." in line)
+    by_action = rows(compared.out / "table_2.csv")
+    assert {row["model"] for row in by_action if row["source"] == "published"} == {"cnn_lstm"}
+
+
+def test_every_table_says_what_produced_it(compared):
+    commit = compared.numbers["made_by"]["commits"][0]
+    for number in (1, 2, 3):
+        for suffix in ("md", "csv", "tex"):
+            text = (compared.out / f"table_{number}.{suffix}").read_text("utf-8")
+            assert "UserClips" in text
+            assert "seeds 0" in text
+            assert commit[:10] in text
+            assert "mean nothing" not in text
+
+
+def test_quick_and_drawn_figures_say_that_they_mean_nothing(compared, tmp_path):
+    numbers = compared.numbers | {"quick": True}
+    numbers["made_by"] |= {"source": "SyntheticStrokes"}
+    text = io.StringIO()
+    write_comparison(tmp_path, numbers, Console(file=text, width=100))
+    for path in tmp_path.glob("*.*"):
+        if path.suffix not in (".png", ".svg"):
+            assert "these figures mean nothing" in path.read_text("utf-8"), path
+            assert "nothing here says anything about real video" in path.read_text("utf-8"), path
+    assert "these figures mean nothing" in text.getvalue()
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
+    write_comparison(tmp_path, numbers, Console(file=text))
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.*")} == before
+
+
+def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_path):
+    words = ["--models", EXPERIMENTS / "cnn.yaml", "--seeds", 1, "--data", strokes, "--out", tmp_path]
+    words += [*options, "--trainer.max_epochs", 40]
+    process = start("compare", *words)
+    log = tmp_path / "runs" / "cnn" / "seed_0.log"
+    while not (log.exists() and "epoch  3/40" in log.read_text()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    with pytest.raises(ValueError, match="another process does so"):
+        main(["compare", *map(str, words)])
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate()
+    assert process.returncode == 130
+    assert "The same command goes on from here." in output
+    run = tmp_path / "runs" / "cnn" / "seed_0" / "version_0"
+    assert not (run / "report").exists()
+    with pytest.raises(SystemExit) as end:
+        main(["compare", *map(str, words)])
+    assert end.value.code == 0
+    assert log.read_text().count("epoch  2/40") == 1
+    assert "epoch 40/40" in log.read_text()
+    assert list(run.parent.iterdir()) == [run]
+
+
+@pytest.mark.parametrize(
+    "changed", [["--trainer.max_epochs", "3"], ["--data.split_seed", "1"], ["--no", "1"]]
+)
+def test_a_run_of_other_settings_is_not_taken_for_done(compared, strokes, options, changed):
+    def earlier(*more):
+        source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
+        words = (*source, *options, *more)
+        return find_earlier(Training("cnn", 0, EXPERIMENTS / "cnn.yaml", compared.out / "runs", words))
+
+    assert earlier().done == compared.run("cnn")
+    assert earlier(*changed) == (None, None)
+
+
+def test_runs_on_other_clips_are_refused(compared):
+    run = read_finished_run(compared.run("cnn"))
+    check_same_clips([run, read_finished_run(compared.run("cnn_lstm"))])
+    renamed = run._replace(names=[*run.names[:-1], "zz.mp4"])
+    with pytest.raises(ValueError, match=r"same clips, but '.*' and '.*' differ in 2"):
+        check_same_clips([run, renamed])
+    with pytest.raises(ValueError, match="the same clips"):
+        check_same_clips([run, run._replace(labels=run.labels[::-1])])
+
+
+def test_scores_over_seeds_are_means_of_all_seeds(compared):
+    run = read_finished_run(compared.run("cnn"))
+    answers = np.random.default_rng(0).dirichlet(np.ones(4), (2, len(run.names)))
+    metrics = [{**run.metrics, **dict.fromkeys(SCORES, value)} for value in (0.25, 0.75)]
+    seeds = {
+        seed: run._replace(
+            probabilities=answers[seed], predicted=answers[seed].argmax(1), metrics=metrics[seed]
+        )
+        for seed in (0, 1)
+    }
+    models = compare_runs({"first": {0: run}, "second": seeds})["models"]
+    second = models["second"]
+    assert second["accuracy"]["mean"] == 0.5
+    assert second["accuracy"]["std"] == pytest.approx(np.sqrt(0.125))
+    right = np.mean([one.predicted == one.labels for one in seeds.values()], axis=0)
+    expected = bootstrap_interval(lambda counts: counts @ right / len(right), len(right))
+    assert second["accuracy"]["interval"] == pytest.approx(expected)
+    together, alone = answers.mean(0).argmax(1) == run.labels, run.probabilities.argmax(1) == run.labels
+    assert "mcnemar" not in models["first"]
+    assert second["mcnemar"]["against"] == "first"
+    assert second["mcnemar"]["only_first"] == sum(together & ~alone)
+    assert second["mcnemar"]["only_second"] == sum(alone & ~together)
+
+
+def test_macro_scores_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    for num_present in (2, 3, 4):
+        labels, predicted = rng.integers(0, num_present, (2, 12))
+        confusion = np.zeros((4, 4))
+        np.add.at(confusion, (labels, predicted), 1)
+        macro = [
+            score(labels, predicted, average="macro", zero_division=0)
+            for score in (precision_score, recall_score, f1_score)
+        ]
+        assert macro_scores(confusion) == pytest.approx([accuracy_score(labels, predicted), *macro])
+
+
+def test_what_can_not_be_compared_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no 'experiments.nothing\.yaml'.* there are: .*cnn_lstm"):
+        compare(["nothing"], 1, tmp_path)
+    with pytest.raises(ValueError, match="at least one seed and models of different names"):
+        compare(["cnn"], 0, tmp_path)
+    with pytest.raises(ValueError, match="Name each experiment once"):
+        compare(["cnn", "cnn"], 1, tmp_path)
+    lock = lock_folder(tmp_path, "nobody else")
+    with pytest.raises(ValueError, match=r"another process does so in .*Wait for its end"):
+        compare(["cnn"], 1, tmp_path)
+    lock.release()

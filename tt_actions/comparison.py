@@ -1,0 +1,299 @@
+"""What the trainings of several models say together: means over seeds, intervals, tests and costs."""
+
+import csv
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+from torch.utils.flop_counter import FlopCounterMode
+
+from tt_actions.report import BY_CLASS, OVERALL
+from tt_actions.significance import bootstrap_interval, mcnemar
+from tt_actions.task import StrokeRecognizer, load
+
+REFERENCE = "cnn_lstm"
+"""The model that the others are tested against; the first one where it is not among them."""
+
+Shares = NDArray[np.float64]
+
+
+class FinishedRun(NamedTuple):
+    """A training that is over, and what it says of the test clips, in the order of their names.
+
+    Args:
+        folder: Its run directory.
+        metrics: Contents of its ``metrics.json``.
+        names: Names of the *N* clips.
+        labels: True class of each clip.
+        predicted: Predicted class of each clip.
+        probabilities: Of the *K* classes.
+        consistency: Temporal consistency of each clip; nan for one frame.
+
+    Shape:
+        labels, predicted, consistency ``(N,)``; probabilities ``(N, K)``.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+    names: list[str]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: Shares
+    consistency: Shares
+
+
+def read_finished_run(folder: Path) -> FinishedRun:
+    """Read the report of a run.
+
+    Args:
+        folder: Its run directory.
+
+    Raises:
+        FileNotFoundError: If it has no report.
+    """
+    metrics = json.loads((folder / "report" / "metrics.json").read_text("utf-8"))
+    with (folder / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
+    classes = list(metrics["per_class"])
+    return FinishedRun(
+        folder=folder,
+        metrics=metrics,
+        names=[row["name"] for row in rows],
+        labels=np.array([classes.index(row["label"]) for row in rows]),
+        predicted=np.array([classes.index(row["predicted"]) for row in rows]),
+        probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
+        consistency=np.array([float(row["temporal_consistency"] or "nan") for row in rows]),
+    )
+
+
+def check_same_clips(runs: Sequence[FinishedRun]) -> None:
+    """Refuse runs that were not tested on the same clips of the same classes.
+
+    Args:
+        runs: At least one.
+
+    Raises:
+        ValueError: If they were not.
+    """
+    first, *others = runs
+    clips = set(zip(first.names, first.labels.tolist(), strict=True))
+    for run in others:
+        other = set(zip(run.names, run.labels.tolist(), strict=True))
+        if other != clips or list(run.metrics["per_class"]) != list(first.metrics["per_class"]):
+            example = min(other ^ clips)[0] if other ^ clips else "their classes"
+            raise ValueError(
+                f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
+                f"differ in {len(other ^ clips)}, such as {example}. Compare experiments on one set of clips "
+                "with one `split_seed`, and after a change of the clips choose another `--out`."
+            )
+
+
+def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
+    """Turn runs into the numbers of ``comparison.json``.
+
+    Args:
+        runs: Model -> seed -> run; at least one model, each with at least one run.
+
+    Returns:
+        ``made_by``, what the numbers rest on, and ``models``: for each its seeds, scores, scores
+        ``per_class``, ``costs`` and, but for the model tested against, ``mcnemar``. A score is ``mean``,
+        ``std`` (None for one seed), ``interval`` (None where there is none) and ``by_seed``.
+
+    Raises:
+        ValueError: If the runs were not tested on the same clips.
+    """
+    check_same_clips([run for by_seed in runs.values() for run in by_seed.values()])
+    tasks = {
+        name: load(next(iter(by_seed.values())).folder / "checkpoints" / "best.ckpt")
+        for name, by_seed in runs.items()
+    }
+    clips_per_second = measure_clips_per_second(tasks)
+    models = {
+        name: {
+            "seeds": list(by_seed),
+            "runs": [str(run.folder) for run in by_seed.values()],
+            **_scores(list(by_seed.values())),
+            "costs": {
+                **_costs(list(by_seed.values()), tasks[name]),
+                "clips_per_second": clips_per_second[name],
+            },
+        }
+        for name, by_seed in runs.items()
+    }
+    reference = REFERENCE if REFERENCE in runs else next(iter(runs))
+    right = {name: _right_together(list(by_seed.values())) for name, by_seed in runs.items()}
+    for name in runs:
+        if name != reference:
+            test = mcnemar(right[name], right[reference])
+            models[name]["mcnemar"] = {"against": reference, **test._asdict()}
+    return {"made_by": _made_by(runs), "models": models}
+
+
+def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
+    every = [run for by_seed in runs.values() for run in by_seed.values()]
+    data = OmegaConf.to_container(OmegaConf.load(every[0].folder / "config.yaml").data)
+    assert isinstance(data, dict)
+    made_by = [run.metrics["provenance"] for run in every]
+    return {
+        "source": data["source"]["class_path"].rpartition(".")[2],
+        "source_options": data["source"].get("init_args") or {},
+        "split_seed": data["split_seed"],
+        "classes": list(every[0].metrics["per_class"]),
+        "num_test_clips": len(every[0].names),
+        "seeds": sorted({seed for by_seed in runs.values() for seed in by_seed}),
+        "commits": sorted({made["commit"] or "unknown" for made in made_by}),
+        "devices": sorted({made["device"] for made in made_by}),
+    }
+
+
+def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    classes = list(runs[0].metrics["per_class"])
+    num_clips = len(runs[0].names)
+    overall = bootstrap_interval(partial(_overall_scores, runs), num_clips)  # (2, 4)
+    by_class = bootstrap_interval(partial(_class_scores, runs), num_clips)  # (2, K, 2)
+    intervals = dict(zip(OVERALL[:4], overall.T.tolist(), strict=True))
+
+    def of_class(name: str, index: int) -> dict[str, Any]:
+        intervals = dict(zip(BY_CLASS[:2], by_class[:, index].T.tolist(), strict=True))
+        values = {key: [run.metrics["per_class"][name][key] for run in runs] for key in BY_CLASS}
+        shown = {key: _over_seeds(values[key], intervals.get(key)) for key in BY_CLASS}
+        return {**shown, "support": runs[0].metrics["per_class"][name]["support"]}
+
+    return {
+        **{key: _over_seeds([run.metrics[key] for run in runs], intervals.get(key)) for key in OVERALL},
+        "per_class": {name: of_class(name, index) for index, name in enumerate(classes)},
+    }
+
+
+def _over_seeds(values: Sequence[float | None], interval: Sequence[float] | None = None) -> dict[str, Any]:
+    known = [value for value in values if value is not None]
+    return {
+        "mean": fmean(known) if known else None,
+        "std": stdev(known) if len(known) > 1 else None,
+        "interval": interval if interval is not None and np.isfinite(interval).all() else None,
+        "by_seed": list(values),
+    }
+
+
+def _overall_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
+    """Accuracy and macro precision, recall and F1 of resampled clips, mean over seeds, ``(R, 4)``."""
+    num_classes = runs[0].probabilities.shape[1]
+    return np.asarray(np.mean([_run_scores(run, counts, num_classes) for run in runs], axis=0))
+
+
+def _run_scores(run: FinishedRun, counts: NDArray[np.int64], num_classes: int) -> Shares:
+    cells = np.eye(num_classes**2)[run.labels * num_classes + run.predicted]  # (N, K*K)
+    confusion = (counts @ cells).reshape(-1, num_classes, num_classes)
+    return macro_scores(confusion)
+
+
+def macro_scores(confusion: Shares) -> Shares:
+    """Return accuracy and macro precision, recall and F1, over the classes among labels or predictions.
+
+    Args:
+        confusion: Counts by true class (row) and predicted class (column).
+
+    Shape:
+        ``(..., K, K)`` -> ``(..., 4)``.
+
+    >>> macro_scores(np.array([[1.0, 1.0], [0.0, 1.0]])).round(3).tolist()
+    [0.667, 0.75, 0.75, 0.667]
+    """
+    true = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., K)
+    support, predicted = confusion.sum(-1), confusion.sum(-2)
+    parts = (true / np.maximum(predicted, 1), true / np.maximum(support, 1), 2 * true)
+    there = np.maximum(support + predicted, 1)
+    by_class = np.stack([parts[0], parts[1], parts[2] / there])  # (3, ..., K)
+    num_there = (support + predicted > 0).sum(-1)
+    macro = by_class.sum(-1) / num_there
+    return np.stack([true.sum(-1) / confusion.sum((-2, -1)), *macro], axis=-1)
+
+
+def _class_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
+    """Accuracy and temporal consistency of resampled clips by class, mean over seeds, ``(R, K, 2)``."""
+    num_classes = runs[0].probabilities.shape[1]
+    own = np.eye(num_classes)[runs[0].labels]  # (N, K)
+
+    def mean(values: Shares) -> Shares:
+        known = ~np.isnan(values)
+        total = counts @ (own * np.where(known, values, 0)[:, None])  # (R, K)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a class that was not drawn
+            return np.asarray(total / (counts @ (own * known[:, None])))
+
+    by_run = [(mean(1.0 * (run.labels == run.predicted)), mean(run.consistency)) for run in runs]
+    return np.asarray(np.mean([np.stack(pair, axis=-1) for pair in by_run], axis=0))
+
+
+def _right_together(runs: Sequence[FinishedRun]) -> NDArray[np.bool_]:
+    """Whether the class of the mean probability over seeds is each clip's."""
+    together = np.mean([run.probabilities for run in runs], axis=0).argmax(1)
+    return np.asarray(together == runs[0].labels)
+
+
+def _costs(runs: Sequence[FinishedRun], task: StrokeRecognizer) -> dict[str, Any]:
+    made_by = [run.metrics["provenance"] for run in runs]
+    return {
+        "parameters": sum(parameter.numel() for parameter in task.network.parameters()),
+        "multiply_adds": count_multiply_adds(task),
+        "training_seconds": _over_seeds([made["seconds"] for made in made_by]),
+        "peak_memory_mb": max(made.get("peak_memory_mb") or 0 for made in made_by) or None,
+    }
+
+
+def count_multiply_adds(task: StrokeRecognizer) -> int:
+    """Count the multiply-adds of convolutions and matrix products for one clip of the task's shape.
+
+    Args:
+        task: A model.
+    """
+    counter = FlopCounterMode(display=False)
+    with counter:  # and with gradients: without, PyTorch runs a transformer in one step that is not counted
+        task(*_random_clips(task, 1))
+    return int(counter.get_total_flops()) // 2
+
+
+def measure_clips_per_second(
+    tasks: Mapping[str, StrokeRecognizer], batch_size: int = 8, repeats: int = 7
+) -> dict[str, float]:
+    """Measure how many clips of random frames, already in memory, each model names in a second.
+
+    The models take turns, so that what else the machine does meets all alike.
+
+    Args:
+        tasks: The models by name; on a CPU, and moved to a GPU while they are measured where there is one.
+        batch_size: Clips at once.
+        repeats: Batches of each that are timed after two that are not; the median counts.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    clips = {
+        name: [part.to(device) for part in _random_clips(task, batch_size)] for name, task in tasks.items()
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    with torch.inference_mode():
+        for _ in range(2 + repeats):
+            for name, task in tasks.items():
+                seconds[name].append(_timed(partial(task.to(device), *clips[name])))
+    for task in tasks.values():
+        task.cpu()
+    return {name: batch_size / median(times[2:]) for name, times in seconds.items()}
+
+
+def _random_clips(task: StrokeRecognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
+    spec = task.preprocessing
+    shape = (num_clips, spec.num_frames, len(spec.mean), *spec.size)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return frames, torch.full((num_clips,), spec.num_frames)
+
+
+def _timed(work: Callable[[], torch.Tensor]) -> float:
+    started_s = time.perf_counter()
+    work().sum().item()  # waits for a GPU
+    return time.perf_counter() - started_s

@@ -1,0 +1,257 @@
+"""The numbers of a comparison as tables and figures, on disk and on the screen."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tt_actions.comparison import REFERENCE
+from tt_actions.figures import Bars, bars_figure, write_figure
+from tt_actions.files import write_atomically
+from tt_actions.published import PUBLISHED, PUBLISHED_NOTE
+from tt_actions.report import BY_CLASS, OVERALL
+from tt_actions.tables import Table
+
+QUICK_NOTE = "QUICK: a few clips and epochs, to see that all runs; these figures mean nothing."
+DRAWN_NOTE = "Drawn strokes: nothing here says anything about real video."
+SCORES = OVERALL[:4]
+SHOWN = {
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "temporal_consistency": "temporal consistency",
+    "frame_agreement": "frame agreement",
+}
+
+Numbers = dict[str, Any]
+
+
+def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
+    """Write ``comparison.json``, three tables and two figures, and print the tables.
+
+    Args:
+        folder: Where to; it exists.
+        numbers: What :func:`tt_actions.comparison.compare_runs` returned, and ``quick`` (whether the figures
+            mean nothing) and ``failed`` (the trainings that are missing).
+        console: Where to print.
+    """
+    published = {name: figures for name in numbers["models"] if (figures := _published(numbers, name))}
+    content = {**numbers, "published": published, "notes": production_notes(numbers)}
+    with write_atomically(folder / "comparison.json") as path:
+        path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+    tables = {
+        "table_1": scores_table(numbers),
+        "table_2": actions_table(numbers),
+        "table_3": costs_table(numbers),
+    }
+    for name, table in tables.items():
+        table.write(folder / name)
+        table.show(console)
+    for note in production_notes(numbers):
+        console.print(note, markup=False)
+    for name, figure in {"figure_2": _scores_figure(numbers), "figure_3": _actions_figure(numbers)}.items():
+        for suffix in (".png", ".svg"):
+            write_figure((folder / name).with_suffix(suffix), figure)
+
+
+def _published(numbers: Numbers, model: str) -> dict[str, Any]:
+    """The published figures of a model, where the classes are the four published strokes."""
+    strokes = PUBLISHED[REFERENCE]["per_class"]
+    return PUBLISHED.get(model, {}) if set(numbers["made_by"]["classes"]) == set(strokes) else {}
+
+
+def production_notes(numbers: Numbers) -> list[str]:
+    """Say what produced the numbers, and what they can't say.
+
+    Args:
+        numbers: As for :func:`write_comparison`.
+    """
+    made = numbers["made_by"]
+    options = ", ".join(
+        f"{key} {value}" for key, value in made["source_options"].items() if value is not None
+    )
+    seeds = ", ".join(map(str, made["seeds"]))
+    commits = " and ".join(_short(commit) for commit in made["commits"])
+    notes = [
+        f"Made from {made['source']} ({options}): {made['num_test_clips']} test clips, the same for every "
+        f"model and seed (split_seed {made['split_seed']}); training seeds {seeds}; commit {commits}."
+    ]
+    if numbers["failed"]:
+        missing = ", ".join(f"{failed['model']} seed {failed['seed']}" for failed in numbers["failed"])
+        notes.append(f"Missing, as their training failed: {missing}.")
+    return notes + [DRAWN_NOTE] * (made["source"] == "SyntheticStrokes") + [QUICK_NOTE] * numbers["quick"]
+
+
+def _short(commit: str) -> str:
+    name, dash, state = commit.partition("-")
+    return name[:10] + dash + state
+
+
+def scores_table(numbers: Numbers) -> Table:
+    """Make Table 1: accuracy, precision, recall and F1 of each model, the published ones below.
+
+    Args:
+        numbers: As for :func:`write_comparison`.
+    """
+    rows, records = [], []
+    for model, scores in numbers["models"].items():
+        rows.append([model, *(_spread(scores[key]) for key in SCORES)])
+        records.append({"model": model, "source": "measured", **_bare(scores, SCORES)})
+        if published := _published(numbers, model):
+            rows.append([f"{model}, published", *(f"{published[key]:.3f}" for key in SCORES)])
+            records.append({"model": model, "source": "published", **_bare(published, SCORES)})
+    notes = [
+        "Measured: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap interval over "
+        "test clips (2000 resamples, scores averaged over seeds). Precision, recall, F1: macro averages.",
+        *_published_notes(numbers),
+    ]
+    headings = ["model", *(SHOWN[key] for key in SCORES)]
+    return Table("Table 1: models", headings, rows, records, notes, production_notes(numbers))
+
+
+def actions_table(numbers: Numbers) -> Table:
+    """Make Table 2: class accuracy, temporal consistency and frame agreement by action.
+
+    Args:
+        numbers: As for :func:`write_comparison`.
+    """
+    rows, records = [], []
+    for model, scores in numbers["models"].items():
+        published = _published(numbers, model).get("per_class", {})
+        support = {"support": numbers["made_by"]["num_test_clips"]}
+        for action, own in (*scores["per_class"].items(), ("all", {**scores, **support})):
+            names = {"model": model, "action": action}
+            rows.append([f"{model}, {action}", *(_spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
+            bare = _bare(own, BY_CLASS)
+            records.append({**names, "source": "measured", **bare, "test_clips": own["support"]})
+            if beside := published.get(action):
+                shown = [f"{beside[key]:.3f}" if key in beside else "-" for key in BY_CLASS]
+                rows.append([f"{model}, {action}, published", *shown, "-"])
+                bare = _bare(beside, BY_CLASS)
+                records.append({**names, "source": "published", **bare, "test_clips": None})
+    notes = [
+        "Accuracy: of the clips of an action, the share named right. Temporal consistency: the mean share of "
+        "adjacent frame pairs of one predicted class. Frame agreement: the mean share of frames whose class "
+        "is the clip's; of all, means over the actions. Mean ± standard deviation over seeds and, in "
+        "brackets, the 95 % bootstrap interval over test clips.",
+        *_published_notes(numbers),
+    ]
+    headings = ["model, action", *(SHOWN[key] for key in BY_CLASS), "clips"]
+    return Table("Table 2: actions", headings, rows, records, notes, production_notes(numbers))
+
+
+def costs_table(numbers: Numbers) -> Table:
+    """Make Table 3: what each model costs, and whether its difference to the reference may be chance.
+
+    Args:
+        numbers: As for :func:`write_comparison`.
+    """
+    rows, records = [], []
+    for model, scores in numbers["models"].items():
+        costs, test = scores["costs"], scores.get("mcnemar", {})
+        seconds, memory = costs["training_seconds"], costs["peak_memory_mb"]
+        rows.append(
+            [
+                model,
+                f"{costs['parameters']:,}",
+                f"{costs['multiply_adds'] / 1e6:,.1f}",
+                _spread(seconds, ".0f"),
+                f"{costs['clips_per_second']:,.0f}",
+                "-" if memory is None else f"{memory:,.0f}",
+                f"{test['only_first']} : {test['only_second']}" if test else "-",
+                f"{test['p_value']:.2g}" if test else "-",
+            ]
+        )
+        counted = {key: test.get(key) for key in ("against", "only_first", "only_second", "p_value")}
+        bare = {**costs, "training_seconds": seconds["mean"], "training_seconds_std": seconds["std"]}
+        records.append({"model": model, **bare, **{f"mcnemar_{key}": counted[key] for key in counted}})
+    against = next((test["against"] for s in numbers["models"].values() if (test := s.get("mcnemar"))), None)
+    headings = ["model", "parameters", "MACs (M)", "training (s)", "clips/s", "memory (MB)"]
+    headings += ["right alone", "McNemar p"]
+    notes = _cost_notes(numbers, against)
+    return Table("Table 3: costs", headings, rows, records, notes, production_notes(numbers))
+
+
+def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
+    notes = [
+        "MACs: multiply-adds of convolutions and matrix products, in millions a clip. Training: from start "
+        "to report. Clips/s: frames already in memory, batches of 8, median of 7, measured here in turns. "
+        "Memory: the training process's peak, PyTorch's own included.",
+        f"Trained on {' and '.join(numbers['made_by']['devices'])}.",
+    ]
+    if against:
+        notes.append(
+            f"McNemar: exact two-sided test against {against} on the paired test clips, not corrected for "
+            "the number of tests. A model's prediction there is the class of the mean probability over its "
+            f"seeds. Right alone: clips that only this model names right : that only {against} does."
+        )
+    return notes
+
+
+def _published_notes(numbers: Numbers) -> list[str]:
+    return [PUBLISHED_NOTE] if any(_published(numbers, model) for model in numbers["models"]) else []
+
+
+def _spread(score: Mapping[str, Any], form: str = ".3f") -> str:
+    """Write a score as ``mean ± std [low, high]``, as far as there is such.
+
+    >>> _spread({"mean": 0.5, "std": 0.1, "interval": [0.4, 0.625]})
+    '0.500 ± 0.100 [0.400, 0.625]'
+    """
+    if score["mean"] is None:
+        return "-"
+    std = "" if score["std"] is None else f" ± {score['std']:{form}}"
+    ends = (
+        "" if score["interval"] is None else " [{:{form}}, {:{form}}]".format(*score["interval"], form=form)
+    )
+    return f"{score['mean']:{form}}{std}{ends}"
+
+
+def _bare(scores: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, float | None]:
+    """The columns of scores as numbers alone; a published score is one number."""
+    bare: dict[str, float | None] = {}
+    for key in keys:
+        score = scores.get(key)
+        parts = score if isinstance(score, Mapping) else {"mean": score, "std": None, "interval": None}
+        low, high = parts["interval"] or (None, None)
+        bare |= {key: parts["mean"], f"{key}_std": parts["std"], f"{key}_low": low, f"{key}_high": high}
+    return bare
+
+
+def _bars(label: str, scores: list[Mapping[str, Any]], published: list[float | None]) -> Bars:
+    intervals = [tuple(score["interval"]) if score["interval"] else None for score in scores]
+    return Bars(label, [score["mean"] for score in scores], intervals, published)
+
+
+def _scores_figure(numbers: Numbers) -> Any:
+    bars = []
+    for model, scores in numbers["models"].items():
+        published = _published(numbers, model)
+        bars.append(_bars(model, [scores[key] for key in SCORES], [published.get(key) for key in SCORES]))
+    return bars_figure(
+        [SHOWN[key] for key in SCORES], bars, "Models on the test clips", _small_print(numbers)
+    )
+
+
+def _actions_figure(numbers: Numbers) -> Any:
+    models = numbers["models"]
+    model = REFERENCE if REFERENCE in models else next(iter(models))
+    per_class = models[model]["per_class"]
+    published = _published(numbers, model).get("per_class", {})
+    bars = [
+        _bars(
+            SHOWN[key],
+            [scores[key] for scores in per_class.values()],
+            [published.get(action, {}).get(key) for action in per_class],
+        )
+        for key in BY_CLASS[:2]
+    ]
+    return bars_figure(list(per_class), bars, f"{model} by action", _small_print(numbers))
+
+
+def _small_print(numbers: Numbers) -> str:
+    lines = "Bars: mean over seeds. Lines: 95 % bootstrap interval over test clips."
+    return " ".join([lines, *production_notes(numbers)])
