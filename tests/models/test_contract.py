@@ -63,6 +63,15 @@ def test_gives_every_frame_logits(model_class, t):
 
 
 @by_name
+def test_memory_layout_does_not_matter(model_class):
+    model, inputs = build(model_class).eval(), draw(model_class, 3, 5)
+    last = inputs.movedim(2, -1).contiguous().movedim(-1, 2)  # as frames come from a decoder
+    torch.testing.assert_close(
+        valid_part(model(last, LENGTHS), LENGTHS), valid_part(model(inputs, LENGTHS), LENGTHS)
+    )
+
+
+@by_name
 def test_clip_probabilities_sum_to_one(model_class):
     model = build(model_class).eval()
     log_probs = model.clip_log_probability(model(draw(model_class, 3, 5), LENGTHS), LENGTHS)
