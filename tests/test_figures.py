@@ -13,7 +13,15 @@ from matplotlib.font_manager import get_font_names
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger
 
-from tt_actions.figures import FONTS, confusion_figure, curves_figure, read_history
+from tt_actions.figures import (
+    FONTS,
+    Bars,
+    bars_figure,
+    confusion_figure,
+    curves_figure,
+    read_history,
+    write_figure,
+)
 
 
 def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) -> Path:
@@ -129,3 +137,21 @@ def test_confusion_figure_takes_many_and_strange_names(num_classes: int, tmp_pat
     cells, labels = figure.axes[0].get_window_extent(), figure.axes[0].get_yticklabels()
     assert cells.width > 0.3 * figure.bbox.width
     assert all(label.get_window_extent().x0 >= 0 for label in labels)
+
+
+def test_bars_are_measured_values_and_published_ones_are_no_bars(tmp_path: Path) -> None:
+    first = Bars("a", [0.5, 0.25], [(0.4, 0.6), None], [0.9, None])
+    second = Bars("b", [0.75, None], [(0.7, 0.8), None], [None, None])
+    figure = bars_figure(["x", "y"], [first, second], "title", "note")
+    (axes,) = figure.axes
+    assert [patch.get_height() for patch in axes.patches] == [0.5, 0.25, 0.75, 0]
+    diamonds = [line for line in axes.lines if line.get_marker() == "D" and len(line.get_ydata())]
+    assert [list(line.get_ydata()) for line in diamonds] == [[0.9]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "a",
+        "b",
+        "published (private data)",
+    ]
+    write_figure(tmp_path / "1.svg", figure)
+    write_figure(tmp_path / "2.svg", bars_figure(["x", "y"], [first, second], "title", "note"))
+    assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()

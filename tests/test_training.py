@@ -16,6 +16,7 @@ from tt_actions.clips import ClipRecord, read_manifest, write_manifest
 from tt_actions.main import main
 from tt_actions.runs import lock_run_dir
 from tt_actions.task import load
+from tt_actions.training import RunReport
 from tt_actions.video import write_video
 
 MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -501,3 +502,13 @@ def test_learning_rates_are_scaled_by_part(tiny, tmp_path):
     run = train(tiny, tmp_path, '--model.lr_scales={"cnn": 0.1}', "--trainer.max_epochs=1", command="fit")
     groups = content(run)["optimizer_states"][0]["param_groups"]
     assert sorted(group["lr"] for group in groups) == pytest.approx([1e-4, 1e-3])
+
+
+def test_the_seconds_of_a_resumed_run_count_those_before_it_was_stopped(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
+    callbacks = content(run)["callbacks"]
+    before = callbacks["RunReport"]["seconds"]
+    assert 0 < before < 60
+    resumed = RunReport(run, 0, "val/loss", None)
+    resumed.load_state_dict({"seconds": 100.0})
+    assert 100 < resumed.state_dict()["seconds"] < 110

@@ -151,6 +151,7 @@ def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
         "seeds": sorted({seed for by_seed in runs.values() for seed in by_seed}),
         "commits": sorted({made["commit"] or "unknown" for made in made_by}),
         "devices": sorted({made["device"] for made in made_by}),
+        "timed_on": torch.cuda.get_device_name() if torch.cuda.is_available() else "one CPU thread",
     }
 
 
@@ -265,7 +266,8 @@ def measure_clips_per_second(
 ) -> dict[str, float]:
     """Measure how many clips of random frames, already in memory, each model names in a second.
 
-    The models take turns, so that what else the machine does meets all alike.
+    The models take turns, so that what else the machine does meets all alike; on a CPU in one thread, as
+    threads that wait for each other on busy cores measure those.
 
     Args:
         tasks: The models by name; on a CPU, and moved to a GPU while they are measured where there is one.
@@ -277,10 +279,13 @@ def measure_clips_per_second(
         name: [part.to(device) for part in _random_clips(task, batch_size)] for name, task in tasks.items()
     }
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     with torch.inference_mode():
         for _ in range(2 + repeats):
             for name, task in tasks.items():
                 seconds[name].append(_timed(partial(task.to(device), *clips[name])))
+    torch.set_num_threads(num_threads)
     for task in tasks.values():
         task.cpu()
     return {name: batch_size / median(times[2:]) for name, times in seconds.items()}

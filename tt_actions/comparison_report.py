@@ -178,8 +178,8 @@ def costs_table(numbers: Numbers) -> Table:
 def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
     notes = [
         "MACs: multiply-adds of convolutions and matrix products, in millions a clip. Training: from start "
-        "to report. Clips/s: frames already in memory, batches of 8, median of 7, measured here in turns. "
-        "Memory: the training process's peak, PyTorch's own included.",
+        "to report. Clips/s: frames already in memory, batches of 8, median of 7, measured in turns on "
+        f"{numbers['made_by']['timed_on']}. Memory: the training process's peak, PyTorch's own included.",
         f"Trained on {' and '.join(numbers['made_by']['devices'])}.",
     ]
     if against:

@@ -249,8 +249,8 @@ def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: s
     axes.tick_params(axis="x", length=0, labelsize=10)
     axes.set_xlim(-0.55, len(groups) - 0.45)
     axes.set_ylim(0, 1.04)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    figure.legend(keys, labels, loc="outside upper left", ncols=min(len(keys), 3), frameon=False, fontsize=9)
+    legend = {"title": title, "title_fontsize": 12, "alignment": "left", "fontsize": 9, "frameon": False}
+    figure.legend(keys, labels, loc="outside upper left", ncols=int(inches // 1.45), **legend)
     figure.supxlabel(textwrap.fill(note, int(inches * 16)), x=0.01, ha="left", fontsize=7.5, color=GREY)
     return figure
 
