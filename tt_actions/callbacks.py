@@ -1,0 +1,332 @@
+"""What a run does besides training: checkpoints, lines, reports."""
+
+import math
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+from rich.console import Console
+
+from tt_actions.datamodule import ClipDataModule
+from tt_actions.dataset import Batch
+from tt_actions.report import (
+    Predictions,
+    log_report,
+    print_report,
+    provenance,
+    write_predictions,
+    write_report,
+)
+from tt_actions.runs import Tracker
+from tt_actions.splits import check_same_splits, check_unseen, write_splits
+from tt_actions.task import StrokeRecognizer
+
+MEASURED = {"fit": ("val", "test"), "validate": ("val",), "test": ("test",), "predict": ()}
+"""The splits whose figures a command gives."""
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """A ModelCheckpoint that knows its best score again after the run directory was moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the scores of a resumed run, with its files where they are now.
+
+        Args:
+            state_dict: What a checkpoint of the run holds.
+        """
+        assert self.dirpath is not None
+        folder = Path(self.dirpath)
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        moved: dict[str, Any] = {
+            key: str(folder / Path(state_dict[key]).name) for key in paths if state_dict[key]
+        }
+        moved["best_k_models"] = {
+            str(folder / Path(path).name): score for path, score in state_dict["best_k_models"].items()
+        }
+        super().load_state_dict({**state_dict, **moved, "dirpath": self.dirpath})
+
+
+class SeedEpoch(Callback):
+    """Makes every epoch a function of the weights, the seed and its number, so that a resumed run repeats it.
+
+    Args:
+        seed: The run's seed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Seed the random numbers of the epoch.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        torch.manual_seed((self.seed * 1_000_003 + trainer.current_epoch) * 4099 + trainer.global_rank)
+
+
+class EpochLine(Callback):
+    """Prints one line an epoch: losses, validation metrics, time.
+
+    Args:
+        monitor: The metric that decides which checkpoint is best; a better value is marked.
+    """
+
+    COLUMNS = (
+        ("train/loss", "train loss"),
+        ("train/accuracy", "accuracy"),
+        ("val/loss", "val loss"),
+        ("val/accuracy", "accuracy"),
+        ("val/temporal_consistency", "consistency"),
+    )
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.sign = -1 if monitor.endswith("loss") else 1
+        self.best = -float("inf")
+        self.started_s = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best value of a resumed run.
+
+        Args:
+            state_dict: What :meth:`state_dict` returned.
+        """
+        self.best = state_dict["best"]
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Print the epoch before, whose training metrics come after all callbacks, and note the time.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        self._print(trainer, trainer.current_epoch)
+        self.started_s = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Print the last epoch.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        self._print(trainer, trainer.current_epoch)
+
+    def _print(self, trainer: pl.Trainer, epochs_done: int) -> None:
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if self.monitor not in values or self.started_s == 0:
+            return
+        score = self.sign * values[self.monitor]
+        better, self.best = score > self.best, max(self.best, score)
+        shown = "  ".join(f"{title} {values[name]:.3f}" for name, title in self.COLUMNS if name in values)
+        width, seconds = len(str(trainer.max_epochs)), time.perf_counter() - self.started_s
+        if trainer.is_global_zero:
+            mark = "  *" if better else ""
+            say(f"epoch {epochs_done:>{width}}/{trainer.max_epochs}  {shown}  {seconds:.1f} s{mark}")
+
+
+class RunReport(Callback):
+    """Writes the splits when data are there, and the report when a test is over.
+
+    Args:
+        run_dir: The run's directory.
+        seed: The run's seed.
+        monitor: The metric that decides which checkpoint is best.
+        checkpoint: The checkpoint that is measured or gone on from, or None.
+    """
+
+    def __init__(self, run_dir: Path, seed: int, monitor: str, checkpoint: Path | None) -> None:
+        self.run_dir, self.seed, self.monitor, self.checkpoint = run_dir, seed, monitor, checkpoint
+        self.started_s = time.perf_counter()
+        self.clips: dict[str, ClipResult] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how long the run has taken."""
+        return {"seconds": time.perf_counter() - self.started_s}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Count the time before a resumed run was stopped too.
+
+        Args:
+            state_dict: What :meth:`state_dict` returned.
+        """
+        self.started_s -= state_dict["seconds"]
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Write the splits and say what is trained on what.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            stage: What is about to run.
+
+        Raises:
+            ValueError: If the splits are not those that the run began with, or a checkpoint is to be measured
+                on clips that it has seen.
+        """
+        self.clips = {}
+        data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        records, digest, splits_file = data.records, data.cache.digest, self.run_dir / "splits.csv"
+        if splits_file.is_file():
+            check_same_splits(splits_file, records)
+        if self.checkpoint:
+            measured = [r for r in records if r.split in MEASURED[stage]]
+            check_unseen(self.checkpoint.parent.parent / "splits.csv", measured, digest)
+        if not trainer.is_global_zero:
+            return
+        write_splits(splits_file, records, digest)
+        if stage == "fit":
+            splits = Counter(record.split for record in records)
+            num_parameters = sum(parameter.numel() for parameter in pl_module.parameters())
+            say(
+                f"{type(pl_module.network).__name__}, {num_parameters:,} parameters; {splits['train']} clips "
+                f"to train on, {splits['val']} to validate, {splits['test']} to test"
+            )
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002 - Lightning's signature
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Keep a batch's predictions.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            outputs: What the step returned.
+            batch: The clips.
+            batch_idx: Its number in the epoch.
+            dataloader_idx: Number of its loader.
+        """
+        probabilities = outputs["log_probs"].double().exp().cpu().numpy()
+        frame_classes = outputs["logits"].argmax(-1).cpu().numpy()
+        for i, name in enumerate(batch.names):
+            valid = frame_classes[i, : int(batch.lengths[i])]
+            self.clips[name] = ClipResult(int(batch.label[i]), probabilities[i], valid)
+
+    on_predict_batch_end = on_test_batch_end
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write and print the report.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        predictions = self._predictions(trainer, pl_module)
+        if not trainer.is_global_zero:
+            return
+        config, history = self.run_dir / "config.yaml", self.run_dir / "metrics.csv"
+        text, seconds = config.read_text() if config.is_file() else "", time.perf_counter() - self.started_s
+        made_by = provenance(text, self.seed, seconds, pl_module.device)
+        trained = any(self.run_dir.glob("checkpoints/*.ckpt")) and history.is_file()
+        folder = self.run_dir / "report"
+        metrics = write_report(folder, predictions, made_by, history if trained else None, self.monitor)
+        for logger in trainer.loggers:
+            if isinstance(logger, Tracker):
+                logger.attempt(lambda run: log_report(run.experiment, folder, predictions))
+        print_report(metrics)
+        say(f"report: {folder}")
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the predictions alone.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        predictions = self._predictions(trainer, pl_module)
+        if trainer.is_global_zero:
+            path = self.run_dir / "report" / "predictions.csv"
+            write_predictions(path, predictions)
+            say(f"predictions: {path}")
+
+    def _predictions(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Predictions:
+        clips = self.clips
+        if trainer.world_size > 1:
+            gathered: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(gathered, clips)
+            clips = {name: clip for part in gathered for name, clip in part.items()}
+        assert isinstance(pl_module, StrokeRecognizer)
+        return Predictions(
+            class_names=pl_module.class_names,
+            names=tuple(clips),
+            labels=np.array([clip.label for clip in clips.values()]),
+            probabilities=np.stack([clip.probabilities for clip in clips.values()]),
+            frame_classes=tuple(clip.frame_classes for clip in clips.values()),
+            loss=float(trainer.callback_metrics.get("test/loss", math.nan)),
+        )
+
+
+class ClipResult(NamedTuple):
+    """What a test says of one clip: true class, ``(K,)`` probabilities, ``(T,)`` per-frame classes."""
+
+    label: int
+    probabilities: np.ndarray
+    frame_classes: np.ndarray
+
+
+class StopNotice(Callback):
+    """Leaves a checkpoint from the first step on and says how a stopped run goes on.
+
+    Args:
+        run_dir: The run's directory.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Save what a run that is stopped in its first epoch resumes from.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        last = self.run_dir / "checkpoints" / "last.ckpt"
+        # the first process decides for all: saving waits for every process, and the file appears meanwhile
+        is_missing = trainer.strategy.broadcast(not last.is_file())
+        if is_missing and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(last, weights_only=False)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Say how to go on.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            exception: What ended the run.
+        """
+        del pl_module
+        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.is_global_zero:
+            say(
+                f"\nStopped in epoch {trainer.current_epoch + 1}. Its start is saved; go on with "
+                f"`make train RESUME={self.run_dir}` or `tt-actions train --resume {self.run_dir}`."
+            )
+
+
+def say(line: str) -> None:
+    """Print a line as it is.
+
+    Args:
+        line: The line.
+    """
+    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(line)
