@@ -1,9 +1,10 @@
 """What happens to a clip between its file and the network."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from tt_actions.dataset import Sampling
-from tt_actions.video import FrameSpec
+from tt_actions.dataset import Sampling, sample_indices
+from tt_actions.video import Frames, FrameSpec, Roi, read_frames
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,31 @@ class Preprocessing(FrameSpec):
     def frame_spec(self) -> FrameSpec:
         """The part that decides what is decoded, and so what is cached."""
         return FrameSpec(self.fps, self.size, self.aspect, self.roi)
+
+    def read_clip(
+        self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+    ) -> Frames:
+        """Read the frames of a clip that a trained network is shown.
+
+        Args:
+            path: The video file.
+            start_s: Start of the clip in seconds.
+            end_s: End of the clip in seconds, or None for the end of the file.
+            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
+
+        Raises:
+            VideoError: If the clip can't be read.
+            ValueError: If the region holds no pixel.
+        """
+        frames, times_s = read_frames(
+            Path(path),
+            fps=self.fps,
+            start_s=start_s,
+            end_s=end_s,
+            size=self.size,
+            aspect=self.aspect,
+            roi=roi or self.roi,
+            crop=self.crop,
+        )
+        chosen = sample_indices(len(frames), self.num_frames, self.sampling, training=False)
+        return Frames(frames[chosen], times_s[chosen])

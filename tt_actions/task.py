@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
 from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
-from tt_actions.dataset import Batch, sample_indices
+from tt_actions.dataset import Batch
 from tt_actions.metrics import accuracy, build_metrics
 from tt_actions.models.base import ActionModel
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.transforms import Augmentation
-from tt_actions.video import Roi, read_frames
+from tt_actions.video import Roi
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -351,28 +351,28 @@ class StrokeRecognizer(pl.LightningModule):
         Raises:
             VideoError: If the clip can't be read.
         """
-        spec = self.preprocessing
-        frames, times_s = read_frames(
-            Path(path),
-            fps=spec.fps,
-            start_s=start_s,
-            end_s=end_s,
-            size=spec.size,
-            aspect=spec.aspect,
-            roi=roi or spec.roi,
-            crop=spec.crop,
-        )
-        chosen = sample_indices(len(frames), spec.num_frames, spec.sampling, training=False)
-        clip = torch.from_numpy(frames[chosen]).permute(0, 3, 1, 2)[None].to(self.device)
-        lengths = torch.tensor([len(chosen)], device=self.device)
-        logits = self(clip, lengths)
+        frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
+        clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(self.device)
+        return self.prediction(self(clip, torch.tensor([len(frames)], device=self.device)), times_s)
+
+    def prediction(self, logits: Tensor, times_s: np.ndarray) -> ClipPrediction:
+        """Put into words what the logits of one clip say.
+
+        Args:
+            logits: Of its frames, without gradient.
+            times_s: When each frame is shown, in seconds.
+
+        Shape:
+            logits ``(1, T, K)``, times_s ``(T,)``.
+        """
+        lengths = torch.tensor([logits.shape[1]], device=logits.device)
         probabilities = self.network.clip_log_probability(logits, lengths)[0].exp().tolist()
         by_class = dict(zip(self.class_names, probabilities, strict=True))
         return ClipPrediction(
             label=max(by_class, key=lambda name: by_class[name]),
             probabilities=by_class,
             frame_probabilities=logits[0].softmax(-1).cpu().numpy(),
-            times_s=times_s[chosen],
+            times_s=times_s,
         )
 
 

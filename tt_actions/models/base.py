@@ -6,6 +6,7 @@ D features.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import Tensor, arange, nn
 
@@ -84,6 +85,19 @@ def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
         )
 
 
+class FeatureMaps(NamedTuple):
+    """Where a network's last feature maps with rows and columns come from.
+
+    Args:
+        module: The module whose output they are: ``(B*T, C, h, w)``, a map a frame, or
+            ``(B, C, T / stride, h, w)``.
+        stride: Number of frames that one map stands for.
+    """
+
+    module: nn.Module
+    stride: int = 1
+
+
 class ActionModel(nn.Module, ABC):
     """A network that gives every frame of a clip its class logits.
 
@@ -145,3 +159,7 @@ class ActionModel(nn.Module, ABC):
             logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
         """
         return mean_log_probability(logits, lengths)
+
+    def feature_maps(self) -> FeatureMaps | None:
+        """Return where the last feature maps come from, for explanations: by default None, there are none."""
+        return None

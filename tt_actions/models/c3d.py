@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, check_frames, check_positive, valid_frames
+from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive, valid_frames
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
 
@@ -87,6 +87,10 @@ class C3D(ActionModel):
         features = self.adjust_scale(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (b, t))  # (B, T/4, D)
         logits: Tensor = self.head(features)
         return logits.repeat_interleave(math.prod(self.steps), dim=1)[:, : inputs.shape[1]]
+
+    def feature_maps(self) -> FeatureMaps:
+        """Return where the last feature maps come from: the last layer, before its pooling."""
+        return FeatureMaps(self.layers[-1], math.prod(self.steps[:-1]))
 
 
 def clear_padding(x: Tensor, lengths: Tensor) -> Tensor:

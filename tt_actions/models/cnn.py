@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from tt_actions.models.base import ActionModel, check_frames
+from tt_actions.models.base import ActionModel, FeatureMaps, check_frames
 from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 
 
@@ -72,6 +72,10 @@ class CNN(ActionModel):
         """
         logits: Tensor = self.head(self.features(inputs, lengths))
         return logits
+
+    def feature_maps(self) -> FeatureMaps:
+        """Return where the last feature maps come from: the last layer of the CNN."""
+        return FeatureMaps(self.cnn.layers)
 
     def step(self, inputs_t: Tensor, state: None = None) -> tuple[Tensor, None]:
         """Return the logits of one more frame of each clip.

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, check_frames, valid_frames
+from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, valid_frames
 from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
@@ -109,6 +109,10 @@ class CNNLSTM(ActionModel):
         h, _ = self.lstm(x, lengths=lengths)  # (B, T, H)
         logits: Tensor = self.head(h)  # (B, T, K)
         return logits
+
+    def feature_maps(self) -> FeatureMaps:
+        """Return where the last feature maps come from: the last layer of the CNN."""
+        return FeatureMaps(self.cnn.layers)
 
     def step(self, inputs_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the logits of one more frame of each clip.

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, check_frames, check_positive
+from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive
 from tt_actions.models.frame_cnn import initialise_for_relu
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
@@ -125,6 +125,10 @@ class CNNLSTMPlus(ActionModel):
         h, _ = self.lstm(self.pool(x).view(b, t, -1), lengths=lengths)  # (B, T, H)
         logits: Tensor = self.head(h)
         return logits
+
+    def feature_maps(self) -> FeatureMaps:
+        """Return where the last feature maps come from: the last block."""
+        return FeatureMaps(self.blocks[-1])
 
     def step(self, inputs_t: Tensor, state: PlusState | None = None) -> tuple[Tensor, PlusState]:
         """Return the logits of one more frame of each clip.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, check_frames, check_positive, valid_frames
+from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive, valid_frames
 from tt_actions.models.c3d import clear_padding
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
@@ -69,6 +69,7 @@ class R3DTransformer(ActionModel):
             ResidualBlock(before, width, stride=1 if i == 0 else 2)
             for i, (before, width) in enumerate(zip((channels[0], *channels), channels, strict=False))
         )
+        self.stride = 2 ** (len(channels) - 1)  # of space and time, in the stages
         self.transformer = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(
                 width, num_heads, 2 * width, dropout, batch_first=True, norm_first=True
@@ -99,8 +100,13 @@ class R3DTransformer(ActionModel):
         tokens = tokens + sinusoids(tokens.shape[1], tokens.shape[2]).to(tokens)
         tokens = self.transformer(tokens, src_key_padding_mask=~valid_frames(steps, tokens.shape[1]))
         logits: Tensor = self.head(tokens)
-        stride = 2 ** (len(self.stages) - 1)
-        return logits.repeat_interleave(stride, dim=1)[:, : inputs.shape[1]]
+        return logits.repeat_interleave(self.stride, dim=1)[:, : inputs.shape[1]]
+
+    def feature_maps(self) -> FeatureMaps:
+        """Return where the last feature maps come from: the rectifier of the last block."""
+        last = self.stages[-1]
+        assert isinstance(last, ResidualBlock)
+        return FeatureMaps(last.relu, self.stride)
 
 
 class ResidualBlock(nn.Module):
