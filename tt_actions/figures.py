@@ -7,7 +7,7 @@ import csv
 import math
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ def confusion_figure(matrix: NDArray[np.int64], class_names: Sequence[str]) -> F
     support = matrix.sum(1)
     shares = matrix / np.maximum(support, 1)[:, None]
     cell = 0.95 if num_classes <= 6 else 0.62  # inches
-    names = [textwrap.fill(_shortened(name), 22, break_long_words=False) for name in class_names]
+    names = [textwrap.fill(shortened(name), 22, break_long_words=False) for name in class_names]
     longest = max(len(line) for name in names for line in name.splitlines())
     size = 1.7 + 0.08 * longest + cell * num_classes
     figure = Figure(figsize=(size, size), layout="constrained", dpi=150)
@@ -103,7 +103,15 @@ def _name_cells(axes: Axes, names: list[str], support: list[int]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """Return a class name as short as a figure has room for.
+
+    Args:
+        name: The name.
+
+    >>> shortened("a forehand that is played from far behind the table")
+    'a forehand that is played from far …'
+    """
     return name if len(name) <= 36 else f"{name[:35]}…"
 
 
@@ -193,12 +201,17 @@ def _draw_panel(axes: Axes, title: str, lines: dict[str, dict[int, float]], best
     axes.margins(y=0.12)
     if title in ("accuracy", "temporal consistency"):
         axes.set_ylim(0, 1.04)
-    _tidy(axes)
+    tidy(axes)
     if len(lines) > 1 or "validation" in lines:
         axes.legend(frameon=False, fontsize=9)
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Give axes the quiet look of all figures.
+
+    Args:
+        axes: What is drawn already.
+    """
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#B0B0B0")
@@ -243,9 +256,9 @@ def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: s
     if any(value is not None for series in bars for value in series.published):
         keys += axes.plot([], [], "D", ms=5, mfc="white", mec="#303030")
         labels.append("published (private data)")
-    _tidy(axes)
+    tidy(axes)
     axes.grid(visible=False, axis="x")
-    axes.set_xticks(range(len(groups)), [_shortened(name) for name in groups], parse_math=False)
+    axes.set_xticks(range(len(groups)), [shortened(name) for name in groups], parse_math=False)
     axes.tick_params(axis="x", length=0, labelsize=10)
     axes.set_xlim(-0.55, len(groups) - 0.45)
     axes.set_ylim(0, 1.04)
@@ -273,6 +286,21 @@ def _draw_bars(axes: Axes, places: NDArray[np.floating], width: float, bars: Bar
             axes.plot([place, place], interval, color="#303030", lw=1.1, solid_capstyle="butt", zorder=3)
         if published is not None:
             axes.plot(place, published, "D", ms=5, mfc="white", mec="#303030", mew=1, zorder=4)
+
+
+def class_bars(per_class: Mapping[str, Mapping[str, float | None]], note: str = "") -> Figure:
+    """Draw accuracy, temporal consistency and frame agreement of each class.
+
+    Args:
+        per_class: By class, as in ``metrics.json``; None is no bar.
+        note: Small print under it.
+    """
+    bars = [
+        Bars(key.replace("_", " "), [row[key] for row in per_class.values()], nothing, nothing)
+        for nothing in [[None] * len(per_class)]
+        for key in ("accuracy", "temporal_consistency", "frame_agreement")
+    ]
+    return bars_figure(list(per_class), bars, "By class", note)
 
 
 def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -> None:

@@ -1,0 +1,79 @@
+"""Figures of one clip: what is drawn where."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from tt_actions.clip_figures import clip_figure, frame_strip, overlay_heat, probability_strip
+from tt_actions.figures import class_bars, write_figure
+
+NAMES = ["serve", "_other $x", "发球"]
+
+
+def drawn_clip(num_frames, num_classes=3):
+    rng = np.random.default_rng(num_frames)
+    frames = rng.integers(0, 255, (num_frames, 12, 16, 3)).astype(np.uint8)
+    return frames, np.arange(num_frames) / 10, rng.dirichlet(np.ones(num_classes), num_frames)
+
+
+def drawn_texts(figure):
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def test_heat_changes_the_frame_where_it_is():
+    frames = np.full((2, 8, 8, 3), 100, np.uint8)
+    heat = np.zeros((2, 8, 8))
+    heat[1, :4] = 1
+    mixed = overlay_heat(frames, heat)
+    np.testing.assert_array_equal(mixed[0], frames[0])
+    np.testing.assert_array_equal(mixed[1, 4:], frames[1, 4:])
+    assert (mixed[1, :4, :, 0] > 180).all()  # what is hot is bright
+    assert frames.max() == 100
+
+
+@pytest.mark.parametrize(("num_frames", "num_drawn", "num_cells"), [(1, 1, 8), (9, 9, 16), (40, 16, 16)])
+def test_a_strip_shows_the_frames_with_their_times(num_frames, num_drawn, num_cells):
+    frames, times_s, _ = drawn_clip(num_frames)
+    figure = frame_strip(frames, times_s, title="a clip")
+    assert len(figure.axes) == num_cells
+    pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert len(pictures) == num_drawn
+    np.testing.assert_array_equal(pictures[0], frames[0])
+    np.testing.assert_array_equal(pictures[-1], frames[-1])
+    texts = drawn_texts(figure)
+    assert {"a clip", "0.00 s", f"{times_s[-1]:.2f} s"} <= set(texts)
+
+
+def test_probabilities_are_drawn_over_time_by_class():
+    _, times_s, probabilities = drawn_clip(6)
+    figure = probability_strip(probabilities, times_s, NAMES, marked="serve")
+    (axes,) = figure.axes
+    for line, expected in zip(axes.lines, probabilities.T, strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), times_s)
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+    assert axes.lines[0].get_linewidth() > axes.lines[1].get_linewidth()
+    assert set(NAMES) <= set(drawn_texts(figure))
+
+
+@pytest.mark.parametrize(("num_frames", "num_classes"), [(1, 2), (16, 4), (40, 30)])
+@pytest.mark.filterwarnings("error")
+def test_a_clip_of_any_length_and_classes_fits(num_frames, num_classes, tmp_path):
+    frames, times_s, probabilities = drawn_clip(num_frames, num_classes)
+    names = [f"class {number} $_{{" for number in range(num_classes)]
+    heat = np.linspace(0, 1, num_frames * 6).reshape(num_frames, 2, 3)
+    figure = clip_figure(
+        frames, times_s, probabilities, names, heat, title="a $ title", note="a note " * 60, marked=names[0]
+    )
+    write_figure(tmp_path / "clip.png", figure)
+    figure.canvas.draw()
+    styles = {(line.get_color(), str(line._dash_pattern)) for line in figure.axes[-1].lines}
+    assert len(styles) == min(num_classes, 24)
+
+
+def test_bars_of_classes_leave_out_what_is_not_known():
+    row = {"accuracy": 0.5, "temporal_consistency": None, "frame_agreement": 0.25, "support": 4}
+    figure = class_bars({"serve": row, "smash": row | {"accuracy": 1.0}}, "a note")
+    (axes,) = figure.axes
+    assert [bar.get_height() for bar in axes.patches] == [0.5, 1.0, 0, 0, 0.25, 0.25]
+    assert {"serve", "smash", "a note", "temporal consistency"} <= set(drawn_texts(figure))

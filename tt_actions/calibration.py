@@ -1,0 +1,109 @@
+"""Whether probabilities mean what they say: calibration by confidence, its error and its diagram."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from tt_actions.figures import COLOURS, GREY, tidy
+
+
+class CalibrationBins(NamedTuple):
+    """Clips by how sure the model is of its answer, in M bins of equal width.
+
+    Shape:
+        edges ``(M + 1,)``; number of clips, mean confidence and accuracy of each bin ``(M,)``, nan where it
+        is empty.
+    """
+
+    edges: NDArray[np.float64]
+    num_clips: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+
+def calibration_bins(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], num_bins: int = 10
+) -> CalibrationBins:
+    """Sort clips by the probability of their likeliest class: section 2 of Guo et al. (2017).
+
+    A bin holds its upper edge, not its lower one.
+
+    Args:
+        probabilities: Of each clip's classes.
+        labels: True class of each clip.
+        num_bins: Number of bins *M*.
+
+    Shape:
+        probabilities ``(N, K)``, labels ``(N,)``.
+
+    Raises:
+        ValueError: If there is no clip, a label is no class, or ``num_bins`` is below 1.
+    """
+    shape = probabilities.shape
+    is_table = len(shape) == 2 and labels.shape == shape[:1] and len(labels) > 0
+    if not is_table or labels.min() < 0 or labels.max() >= shape[1] or num_bins < 1:
+        raise ValueError(
+            "Expected `probabilities` (N, K) of at least one clip, `labels` (N,) from 0 to K - 1 and "
+            f"`num_bins` of at least 1, but got {shape}, {labels.shape} and {num_bins}. Leave out clips "
+            "without a label."
+        )
+    confidences, is_right = probabilities.max(1), probabilities.argmax(1) == labels
+    edges = np.linspace(0, 1, num_bins + 1)
+    places = np.searchsorted(edges, confidences, side="left").clip(1, num_bins) - 1
+    num_clips = np.bincount(places, minlength=num_bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(places, confidences, num_bins) / num_clips
+        accuracy = np.bincount(places, is_right, num_bins) / num_clips
+    return CalibrationBins(edges, num_clips, confidence, accuracy)
+
+
+def expected_calibration_error(bins: CalibrationBins) -> float:
+    """Return the mean gap between confidence and accuracy: equation 3 of Guo et al. (2017, arXiv:1706.04599).
+
+    Args:
+        bins: What :func:`calibration_bins` returned.
+
+    >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.8, 0.2]])
+    >>> round(expected_calibration_error(calibration_bins(probabilities, np.array([0, 1, 1]))), 3)
+    0.233
+    """
+    gaps = np.abs(bins.confidence - bins.accuracy)
+    return float(np.nansum(gaps * bins.num_clips) / bins.num_clips.sum())
+
+
+def reliability_diagram(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], num_bins: int = 10
+) -> Figure:
+    """Draw accuracy against confidence, with the number of clips below and the expected calibration error.
+
+    Args:
+        probabilities: Of each clip's classes.
+        labels: True class of each clip.
+        num_bins: Number of bins.
+
+    Shape:
+        probabilities ``(N, K)``, labels ``(N,)``.
+
+    Raises:
+        ValueError: If there is no clip, a label is no class, or ``num_bins`` is below 1.
+    """
+    bins = calibration_bins(probabilities, labels, num_bins)
+    figure = Figure(figsize=(4.6, 5.4), layout="constrained", dpi=150)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    edges = {"align": "edge", "width": 0.94 / num_bins}
+    above.bar(bins.edges[:-1] + 0.03 / num_bins, np.nan_to_num(bins.accuracy), color=COLOURS[0], **edges)
+    above.plot([0, 1], [0, 1], color=GREY, lw=1, ls=(0, (4, 3)), label="confidence = accuracy")
+    filled = bins.num_clips > 0
+    above.plot(bins.confidence[filled], bins.accuracy[filled], "o", ms=6, color=COLOURS[1], mec="white",
+               label="mean confidence of a bin")  # fmt: skip
+    below.bar(bins.edges[:-1] + 0.03 / num_bins, bins.num_clips, color="#B0B0B0", **edges)
+    for axes in (above, below):
+        tidy(axes)
+    above.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+    below.set(xlabel="confidence", ylabel="clips", xticks=np.linspace(0, 1, 6))
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+    error = expected_calibration_error(bins)
+    figure.suptitle(f"expected calibration error {error:.3f}, {len(labels)} clips", fontsize=11)
+    return figure
