@@ -4,20 +4,23 @@
 >>> model = tt_actions.load("runs/cnn_lstm/version_0/checkpoints/best.ckpt")  # doctest: +SKIP
 >>> model.predict("clip.mp4").label  # doctest: +SKIP
 'forehand'
+>>> heat = tt_actions.explain(model, "clip.mp4", class_name="serve").heat  # doctest: +SKIP
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tt_actions.explanation import explain as explain
     from tt_actions.task import load as load
 
-__all__ = ["load"]
+__all__ = ["explain", "load"]
+
+_MODULES = {"explain": "explanation", "load": "task"}
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs PyTorch when it is asked for: processes that only decode or draw start in no time."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tt_actions import task
-
-    return getattr(task, name)
+    return getattr(import_module(f"tt_actions.{_MODULES[name]}"), name)

@@ -11,6 +11,7 @@ COMMANDS = {
     "validate": "measure a checkpoint on the validation clips",
     "test": "measure a checkpoint on the test clips and write the report",
     "predict": "write a checkpoint's predictions on the test clips, or on all of a manifest without labels",
+    "explain": "show which pixels of a clip speak for a class, and the classes' probabilities over time",
     "compare": "train several experiments with several seeds on one split, and write tables and figures",
     "synth": "draw synthetic strokes: videos with exact ground truth",
     "check": "say what a folder or a manifest of clips holds",
@@ -51,6 +52,8 @@ def _run(args: list[str]) -> None:
         _check(rest)
     elif command == "compare":
         _compare(rest)
+    elif command == "explain":
+        _explain(rest)
     elif command in COMMANDS:
         _lightning(command, rest)
     else:
@@ -160,6 +163,30 @@ def _compare(args: list[str]) -> None:
     seeds = options.seeds if options.seeds is not None else 1 if options.quick else 3
     out = options.out or Path("runs/compare_quick" if options.quick else "runs/compare")
     sys.exit(compare(options.models, seeds, out, options.data, options.quick, rest))
+
+
+def _roi(text: str) -> tuple[int, ...]:
+    corners = text.split(",")
+    if len(corners) != 4 or not all(corner.strip().isdecimal() for corner in corners):
+        raise argparse.ArgumentTypeError(f"Expected x0,y0,x1,y1 such as 0,0,852,410, but got '{text}'.")
+    return tuple(map(int, corners))
+
+
+def _explain(args: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "tt-actions explain", description=COMMANDS["explain"], allow_abbrev=False
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of a trained model")
+    parser.add_argument("--clip", type=Path, required=True, help="the video file")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
+    parser.add_argument("--start-s", type=float, default=0.0, help="start of the clip in seconds; 0")
+    parser.add_argument("--end-s", type=float, help="end of the clip in seconds; that of the file")
+    parser.add_argument("--roi", type=_roi, help="region x0,y0,x1,y1 in pixels; that of the training")
+    parser.add_argument("--class", dest="class_name", help="class to explain; the likeliest")
+    options = vars(parser.parse_args(args))
+    from tt_actions.explanation import explain_file
+
+    explain_file(**options)
 
 
 if __name__ == "__main__":
