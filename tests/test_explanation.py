@@ -16,7 +16,7 @@ import tt_actions.models
 from tt_actions.clips import read_manifest
 from tt_actions.explanation import Explanation, explain, grad_cam, mean_log_odds, write_explanation
 from tt_actions.main import main
-from tt_actions.models import C3D, CNN, CNNLSTM, LSTM
+from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, R3DTransformer
 from tt_actions.models.base import ActionModel
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer, load
@@ -70,7 +70,7 @@ def test_every_model_gives_every_frame_heat(model_class, num_frames, clip):
     assert np.isfinite(explanation.heat).all()
     assert explanation.heat.min() >= 0
     assert explanation.heat.max() == pytest.approx(1)
-    assert explanation.method == ("input gradient" if model_class is LSTM else "Grad-CAM")
+    assert explanation.method == ("input gradient" if model_class is LSTM else "grad-cam")
     expected = model.predict(clip)
     np.testing.assert_allclose(
         explanation.prediction.frame_probabilities, expected.frame_probabilities, atol=1e-5
@@ -152,6 +152,35 @@ def test_nothing_speaks_for_the_class_that_the_square_denies(tmp_path):
     assert not explanation.heat.any()
     write_explanation(tmp_path, explanation, model, "none")
     assert json.loads((tmp_path / "explanation.json").read_text())["speaks_for_it"] is False
+
+
+def test_a_place_counts_by_itself_in_hirescam_alone(tmp_path):
+    """Two squares, of which the head reads the left one: the mean over the picture can't tell them apart."""
+    frames = square_frames(NUM_FRAMES, (8, 4))
+    frames[:, 8:16, 36:44] = 250
+    path = tmp_path / "squares.mp4"
+    write_video(path, frames, fps=10, crf=0)
+    network = brightness_network()
+    with torch.no_grad():
+        network.cnn.adjust_scale[2].weight.view(4, 6)[:, 3:] = 0
+    left = np.zeros((NUM_FRAMES, 16, 24))
+    left[:, 4:8, 2:6] = 1
+    both = left + left[..., ::-1]
+    for method, expected in (("grad-cam", both), ("hirescam", left)):
+        heat = explain(recognizer(network), path, class_name="bright", method=method).heat
+        np.testing.assert_allclose(heat, expected, atol=0.02)
+
+
+def test_both_methods_agree_on_a_network_that_averages_over_the_picture(clip):
+    torch.manual_seed(0)
+    model = recognizer(R3DTransformer(3))
+    heat = {method: explain(model, clip, method=method).heat for method in ("grad-cam", "hirescam")}
+    np.testing.assert_allclose(heat["grad-cam"], heat["hirescam"], atol=1e-5)
+
+
+def test_an_unknown_method_is_refused(clip):
+    with pytest.raises(ValueError, match=r"`method` to be one of .*, but got 'lime'"):
+        explain(recognizer(CNN(3)), clip, method="lime")
 
 
 def trained_to_see_squares(network, num_steps):
@@ -284,7 +313,7 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
     assert told["explained_class"] == "smash"
     assert told["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
     assert told["roi"] == list(record.roi)
-    assert told["made_by"] | {"checkpoint": str(checkpoint), "method": "Grad-CAM"} == told["made_by"]
+    assert told["made_by"] | {"checkpoint": str(checkpoint), "method": "grad-cam"} == told["made_by"]
     assert isinstance(model.network.get_submodule(told["made_by"]["layer"]), nn.Module)
     with np.load(out / "heatmaps.npz") as arrays:
         assert sorted(arrays) == ["class_names", "frame_probabilities", "heat", "times_s"]
@@ -295,6 +324,9 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
     first = (out / "explanation.png").read_bytes()
     main([*words, str(out), "--roi", roi, "--class", "smash", "--end-s", "1"])
     assert (out / "explanation.png").read_bytes() == first
+    main([*words, str(out), "--roi", roi, "--class", "smash", "--end-s", "1", "--method", "hirescam"])
+    assert json.loads((out / "explanation.json").read_text("utf-8"))["made_by"]["method"] == "hirescam"
+    assert (out / "explanation.png").read_bytes() != first
 
 
 REFUSED = {

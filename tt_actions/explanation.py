@@ -8,8 +8,9 @@ The score is the class's log-odds, averaged over the frames. The clip's log-prob
 choice, but its gradient vanishes in just the frames that the network is sure of, and the heat would show the
 doubtful ones; a bare logit may rise together with those of all other classes.
 
-Heat is a hint, not a proof: averaging a map's weight over the picture leaves out that a network whose head
-reads a grid of places may weigh them differently, and nothing may be left where all places count against it.
+Averaging a map's weight over the picture is harmless where the network does so too. A network whose head
+reads a grid of places weighs each of them by itself, and then Grad-CAM can miss what it goes by, or find
+nothing. For those there is HiResCAM (Draelos & Carin 2020, arXiv:2011.08891): each place by its own gradient.
 """
 
 import json
@@ -19,7 +20,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -33,7 +34,10 @@ from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.task import ClipPrediction, StrokeRecognizer, load
 from tt_actions.video import Roi
 
+Method = Literal["grad-cam", "hirescam"]
+
 SCORE = "mean over the frames of the class's log-odds"
+TITLES = {"grad-cam": "Grad-CAM", "hirescam": "HiResCAM"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Explanation:
         heat: At the resolution of the feature maps; 1 is the most in the whole clip, and all is 0 where
             nothing speaks for the class.
         frames: What the model saw, RGB.
-        method: ``Grad-CAM``, or ``input gradient`` for a network without feature maps.
+        method: ``grad-cam``, ``hirescam``, or ``input gradient`` for a network without feature maps.
         layer: Name of the layer that the maps come from, or None.
 
     Shape:
@@ -70,6 +74,7 @@ def explain(
     end_s: float | None = None,
     roi: Roi | None = None,
     class_name: str | None = None,
+    method: Method = "grad-cam",
 ) -> Explanation:
     """Show which pixels of a clip speak for a class.
 
@@ -85,15 +90,18 @@ def explain(
         end_s: End of the clip in seconds, or None for the end of the file.
         roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
         class_name: The class to explain, or None for the likeliest.
+        method: How a feature map counts: by the mean of its gradient over the picture, or place by place.
 
     Raises:
-        ValueError: If the model has no such class, or the region or the times are none.
+        ValueError: If the class or the method is unknown, or the region or the times are none.
         VideoError: If the clip can't be read.
     """
     if class_name is not None and class_name not in model.class_names:
         raise ValueError(
             f"Expected the class to be one of {', '.join(model.class_names)}, but got '{class_name}'."
         )
+    if method not in get_args(Method):
+        raise ValueError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
     folder = Path(path).absolute().parent.name
     label = folder if folder in model.class_names else None
     clip = ClipRecord(Path(path), label, start_s, end_s, roi)
@@ -106,14 +114,14 @@ def explain(
         class_name = class_name or prediction.label
         score = mean_log_odds(logits[0], model.class_names.index(class_name))
         (gradient,) = torch.autograd.grad(score, source)
-    heat = _heat(source.detach(), gradient, maps)[: len(frames)]
+    heat = _heat(source.detach(), gradient, maps, method)[: len(frames)]
     return Explanation(
         clip=clip,
         prediction=prediction,
         class_name=class_name,
         heat=(heat / heat.max() if heat.any() else heat).cpu().numpy(),
         frames=frames,
-        method="Grad-CAM" if maps else "input gradient",
+        method=method if maps else "input gradient",
         layer=_layer_name(model.network, maps),
     )
 
@@ -139,13 +147,14 @@ def _forward(model: StrokeRecognizer, clip: Tensor, maps: FeatureMaps | None) ->
     return seen[-1], logits
 
 
-def _heat(source: Tensor, gradient: Tensor, maps: FeatureMaps | None) -> Tensor:
+def _heat(source: Tensor, gradient: Tensor, maps: FeatureMaps | None, method: Method) -> Tensor:
     """Return the heat of each frame, and perhaps of some past the last; not normalised."""
     if maps is None:
         return gradient[0].abs().amax(1)
     if source.ndim == 5:  # (1, C, T / stride, h, w)
         source, gradient = source[0].transpose(0, 1), gradient[0].transpose(0, 1)
-    return grad_cam(source, gradient).repeat_interleave(maps.stride, 0)
+    combine = grad_cam if method == "grad-cam" else hires_cam
+    return combine(source, gradient).repeat_interleave(maps.stride, 0)
 
 
 def _layer_name(network: ActionModel, maps: FeatureMaps | None) -> str | None:
@@ -188,6 +197,25 @@ def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
     """
     weights = gradients.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
     return (weights * maps).sum(1).relu()
+
+
+def hires_cam(maps: Tensor, gradients: Tensor) -> Tensor:
+    """Combine feature maps into the heat of each picture, as Draelos & Carin (2020) do.
+
+    The same as :func:`grad_cam` for a network that averages its maps over the picture.
+
+    Args:
+        maps: Feature maps.
+        gradients: The gradient of the class's score in them.
+
+    Shape:
+        maps and gradients ``(N, C, h, w)`` -> heat ``(N, h, w)``, not negative.
+
+    >>> maps = torch.tensor([[[[1.0, 2.0]], [[3.0, 1.0]]]])
+    >>> hires_cam(maps, torch.tensor([[[[3.0, 1.0]], [[-1.0, -1.0]]]]))
+    tensor([[[0., 1.]]])
+    """
+    return (gradients * maps).sum(1).relu()
 
 
 def write_explanation(folder: Path, explanation: Explanation, model: StrokeRecognizer, source: str) -> None:
@@ -274,7 +302,7 @@ def _note(explanation: Explanation, model: StrokeRecognizer) -> str:
     height, width = explanation.heat.shape[1:]
     nothing = "" if explanation.heat.any() else " Nothing does."
     return (
-        f"Heat: what speaks for {explanation.class_name}.{nothing} Grad-CAM at "
+        f"Heat: what speaks for {explanation.class_name}.{nothing} {TITLES[explanation.method]} at "
         f"{network}.{explanation.layer}, {width} x {height} a frame, of the {SCORE}."
     )
 
@@ -287,6 +315,7 @@ def explain_file(
     end_s: float | None = None,
     roi: Roi | None = None,
     class_name: str | None = None,
+    method: Method = "grad-cam",
 ) -> None:
     """Explain a clip by a checkpoint, write the explanation and say what was found.
 
@@ -298,6 +327,7 @@ def explain_file(
         end_s: End of the clip in seconds, or None for the end of the file.
         roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
         class_name: The class to explain, or None for the likeliest.
+        method: How a feature map counts: see :func:`explain`.
 
     Raises:
         ValueError: If the checkpoint, the clip, the class or a number is not as expected.
@@ -306,6 +336,6 @@ def explain_file(
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
     model = load(checkpoint)
-    explanation = explain(model, clip, start_s, end_s, roi, class_name)
+    explanation = explain(model, clip, start_s, end_s, roi, class_name, method)
     write_explanation(out, explanation, model, str(checkpoint))
     sys.stdout.write(f"{_title(explanation)}\n{_note(explanation, model)}\n{out / 'explanation.png'}\n")

@@ -183,6 +183,12 @@ def _explain(args: list[str]) -> None:
     parser.add_argument("--end-s", type=float, help="end of the clip in seconds; that of the file")
     parser.add_argument("--roi", type=_roi, help="region x0,y0,x1,y1 in pixels; that of the training")
     parser.add_argument("--class", dest="class_name", help="class to explain; the likeliest")
+    parser.add_argument(
+        "--method",
+        choices=("grad-cam", "hirescam"),
+        default="grad-cam",
+        help="how a feature map counts: by its mean gradient, or place by place; grad-cam",
+    )
     options = vars(parser.parse_args(args))
     from tt_actions.explanation import explain_file
 

@@ -1,0 +1,66 @@
+"""Does a model go by what its explanation shows? Hot pixels are greyed, and as many others, on test clips.
+
+Run as ``python tests/measure_explanations.py RUN MANIFEST``: a run directory, and the manifest that it was
+trained on. For each method it prints in how many clips nothing speaks for the predicted class, and by how
+much its mean log-odds falls when the hottest fifth of the pixels gets its frame's mean colour, beside heat
+whose values are shuffled over the clip.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+import torch
+
+from tt_actions.clips import read_manifest
+from tt_actions.explanation import Method, explain, mean_log_odds
+from tt_actions.task import StrokeRecognizer, load
+
+SHARE = 0.2
+
+
+def greyed(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Return the frames with their hottest fifth of all pixels in the frame's mean colour."""
+    size = frames.shape[2:0:-1]
+    fine = np.stack([cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR) for coarse in heat])
+    hot = fine > np.quantile(fine, 1 - SHARE)
+    return np.where(hot[..., None], frames.mean((1, 2), keepdims=True).astype(np.uint8), frames)
+
+
+@torch.no_grad()
+def log_odds(model: StrokeRecognizer, frames: np.ndarray, index: int) -> float:
+    """Return a class's log-odds, averaged over the frames."""
+    clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None]
+    return mean_log_odds(model(clip, torch.tensor([len(frames)]))[0], index).item()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("run", type=Path, help="run directory")
+    parser.add_argument("manifest", type=Path, help="manifest of its clips")
+    options = parser.parse_args()
+    model, rng = load(options.run / "checkpoints" / "best.ckpt"), np.random.default_rng(0)
+    with (options.run / "splits.csv").open(newline="", encoding="utf-8") as file:
+        test = {Path(row["name"]).name for row in csv.DictReader(file) if row["split"] == "test"}
+    records = [record for record in read_manifest(options.manifest) if Path(record.name).name in test]
+    for method in get_args(Method):
+        falls, shuffled = [], []
+        for record in records:
+            found = explain(model, record.path, record.start_s, record.end_s, record.roi, method=method)
+            if not found.heat.any():
+                continue
+            index = model.class_names.index(found.class_name)
+            before = log_odds(model, found.frames, index)
+            falls.append(before - log_odds(model, greyed(found.frames, found.heat), index))
+            other = rng.permutation(found.heat.ravel()).reshape(found.heat.shape)
+            shuffled.append(before - log_odds(model, greyed(found.frames, other), index))
+        print(f"{method}: nothing in {len(records) - len(falls)} of {len(records)} clips", end="; ")
+        print(f"log-odds fall by {np.mean(falls):.2f}, with shuffled heat by {np.mean(shuffled):.2f}")
+
+
+if __name__ == "__main__":
+    main()
