@@ -11,13 +11,14 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from tt_actions.compare import Training, compare, find_earlier
+from tt_actions.compare import compare
 from tt_actions.comparison import check_same_clips, compare_runs, macro_scores, read_finished_run
 from tt_actions.comparison_report import write_comparison
 from tt_actions.main import main
 from tt_actions.published import PUBLISHED
 from tt_actions.runs import lock_folder
 from tt_actions.significance import bootstrap_interval
+from tt_actions.trainings import Training, find_earlier
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
@@ -196,8 +197,9 @@ def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_
 def test_a_run_of_other_settings_is_not_taken_for_done(compared, strokes, options, changed):
     def earlier(*more):
         source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
-        words = (*source, *options, *more)
-        return find_earlier(Training("cnn", 0, EXPERIMENTS / "cnn.yaml", compared.out / "runs", words))
+        words = ("--config", str(EXPERIMENTS / "cnn.yaml"), *source, *options, *more)
+        words += ("--seed_everything", "0", "--wandb.group", "cnn")
+        return find_earlier(Training("cnn/seed_0", compared.out / "runs", words))
 
     assert earlier().done == compared.run("cnn")
     assert earlier(*changed) == (None, None)

@@ -1,0 +1,188 @@
+"""Trainings in processes of their own: new, gone on with, or done already."""
+
+import contextlib
+import ctypes
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from tt_actions.cli import ActionCLI
+
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+# PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
+_END_WITH_PARENT = None if _PRCTL is None else partial(_PRCTL, 1, int(signal.SIGTERM))
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training and its place.
+
+    Args:
+        name: Name of the experiment and of its folder in ``runs``.
+        runs: Folder of all runs.
+        options: Its words on the command line, but for its place.
+    """
+
+    name: str
+    runs: Path
+    options: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its run directories."""
+        return self.runs / self.name
+
+    @property
+    def log(self) -> Path:
+        """File of all that the training prints."""
+        return self.runs / f"{self.name}.log"
+
+    @property
+    def words(self) -> list[str]:
+        """The command line of a new run."""
+        return ["train", *self.options, "--runs", str(self.runs), "--experiment", self.name]
+
+
+class Earlier(NamedTuple):
+    """What was left of a training.
+
+    Args:
+        done: The run with the same settings that is over, or None.
+        stopped: The run with the same settings that can be gone on with, or None.
+    """
+
+    done: Path | None
+    stopped: Path | None
+
+
+def find_earlier(training: Training) -> Earlier:
+    """Find the runs of a training that were left earlier, those of other settings aside.
+
+    Args:
+        training: What is to be trained.
+    """
+    config = None
+    with contextlib.suppress(ValueError):  # where options are refused, the training tells
+        config = read_settings(training.words)
+    done = stopped = None
+    for run_dir in sorted(training.folder.glob("version_*")):
+        saved = run_dir / "config.yaml"
+        if config is None or not saved.is_file() or _plain(OmegaConf.load(saved)) != config:
+            continue
+        if (run_dir / "report" / "metrics.json").is_file():
+            done = run_dir
+        elif (run_dir / "checkpoints" / "last.ckpt").is_file():
+            stopped = run_dir
+    return Earlier(done, stopped)
+
+
+def read_settings(words: Sequence[str]) -> dict[str, Any]:
+    """Return the whole configuration of a command line, as a run saves it, without running it.
+
+    Args:
+        words: The command line.
+
+    Raises:
+        ValueError: If it is refused.
+    """
+    printed, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(told):
+        try:
+            ActionCLI([*words, "--print_config"])
+        except SystemExit as end:
+            if end.code:
+                raise ValueError(told.getvalue().strip()) from None
+    return _plain(OmegaConf.create(printed.getvalue()))
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "runs"}  # the folder may be moved
+
+
+def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) -> None:
+    """Train in a process of its own, which ends with this one.
+
+    Args:
+        training: What to train.
+        stopped: The run to go on with, or None for a new one.
+        tell: Called twice a second with the last line that was printed; what it raises ends the training.
+
+    Raises:
+        SubprocessError: If the training fails, with the last line that it printed.
+    """
+    words = ["train", "--resume", str(stopped)] if stopped else training.words
+    training.log.parent.mkdir(parents=True, exist_ok=True)
+    with training.log.open("a" if stopped else "w", encoding="utf-8") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-u", "-m", "tt_actions.main", *words],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_END_WITH_PARENT,  # noqa: PLW1509 - one call into libc
+        )
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.5)
+            tell(_last_line(training.log))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    if process.returncode:
+        said = _last_line(training.log) or f"it ended with exit code {process.returncode}."
+        raise subprocess.SubprocessError(said)
+
+
+def _last_line(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is, however long.
+
+    Args:
+        console: Where to print.
+        line: The line.
+    """
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration for a reader.
+
+    Args:
+        seconds: The duration.
+
+    >>> format_duration(59.6), format_duration(200)
+    ('60 s', '3.3 min')
+    """
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+@contextlib.contextmanager
+def stopping_by_sigterm() -> Iterator[None]:
+    """End by SIGTERM as by Ctrl-C, with the training that runs, and not by leaving it behind."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
