@@ -128,3 +128,16 @@ def test_without_motion_a_still_clip_is_seen_alike():
     change = seen[0].view(2, 8, 6, 32, 32)[:, :, 3:]
     torch.testing.assert_close(change.amax((0, 2, 3, 4)), torch.tensor([0, 0, 0, 0, 0.6, 0, 0, 0]))
     assert CNNLSTMPlus(4, motion=False).stem[0].in_channels == 3
+
+
+def test_plus_does_without_peepholes_and_learns_its_average():
+    assert CNNLSTMPlus(4, peepholes=False).lstm.weight_peephole is None
+    model, frames, lengths = (
+        CNNLSTMPlus(4, average="learned"),
+        torch.rand(2, 3, 3, 32, 32),
+        torch.tensor([3, 2]),
+    )
+    model.clip_log_probability(model(frames, lengths), lengths)[:, 0].sum().backward()
+    assert model.average.score.weight.grad.any()
+    with pytest.raises(ValueError, match="'mean' or 'learned', but got 'median'"):
+        CNNLSTMPlus(4, average="median")

@@ -1,13 +1,14 @@
 """The hybrid network as one would build it today for few clips and no GPU."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive
+from tt_actions.models.cnn_lstm import LearnedAverage
 from tt_actions.models.frame_cnn import initialise_for_relu
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
@@ -42,14 +43,16 @@ class CNNLSTMPlus(ActionModel):
         grid: Rows and columns of the grid that the last feature map is pooled to.
         feature_size: Width of a frame's features.
         hidden_size: Width of the LSTM's state.
+        peepholes: Whether the LSTM's cell feeds its gates.
         dropout: Share of the pooled maps, the features and the LSTM's output dropped in training.
+        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
         in_channels: Channels *C* of a frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, normalised, and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a size is below 1, or a width is no multiple of 8.
+        ValueError: If a size is below 1, a width is no multiple of 8, or ``average`` is unknown.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class CNNLSTMPlus(ActionModel):
         grid: tuple[int, int] = (3, 3),
         feature_size: int = 64,
         hidden_size: int = 64,
+        peepholes: bool = True,
         dropout: float = 0.3,
+        average: Literal["mean", "learned"] = "mean",
         in_channels: int = 3,
     ) -> None:
         super().__init__(num_classes)
@@ -73,6 +78,8 @@ class CNNLSTMPlus(ActionModel):
         )
         if any(width % 8 for width in channels):
             raise ValueError(f"Expected `channels` to be multiples of 8, but got {list(channels)}.")
+        if average not in ("mean", "learned"):
+            raise ValueError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
         self.in_channels, self.motion, self.min_size = in_channels, motion, 2 ** len(channels)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels * (2 if motion else 1), channels[0], 5, stride=2, padding=2, bias=False),
@@ -91,8 +98,9 @@ class CNNLSTMPlus(ActionModel):
             nn.ReLU(inplace=True),
             nn.Dropout(dropout),
         )
-        self.lstm = PeepholeLSTM(feature_size, hidden_size)
+        self.lstm = PeepholeLSTM(feature_size, hidden_size, peepholes)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_size, num_classes))
+        self.average = LearnedAverage(num_classes) if average == "learned" else None
         for part in (self.stem, self.blocks, self.pool):
             part.apply(initialise_for_relu)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
@@ -155,6 +163,21 @@ class CNNLSTMPlus(ActionModel):
             x = block(x, state.shifted[i] if state else torch.zeros_like(own))
         h, lstm = self.lstm.step(self.pool(x), state.lstm if state else None)
         return self.head(h), PlusState(inputs_t, shifted, lstm)
+
+    def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
+        """Return each clip's log-probabilities, averaged over its valid frames as ``average`` says.
+
+        Args:
+            logits: What :meth:`forward` returned.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
+        """
+        if self.average is None:
+            return super().clip_log_probability(logits, lengths)
+        log_probs: Tensor = self.average(logits, lengths)
+        return log_probs
 
 
 MOTION_GAIN = 2.0
