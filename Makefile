@@ -1,6 +1,7 @@
 # tt_actions: `make` says what there is.
 PYTHON ?= python3
 EXP ?= cnn_lstm
+SWEEP ?= ablation
 BIN := .venv/bin
 
 DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source UserClips) --data.source.path "$(DATA)")
@@ -17,7 +18,7 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train compare test lint bench constraints
+.PHONY: help setup train compare sweep test lint bench constraints
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +38,9 @@ train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] 
 
 compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3] [DATA=...] [QUICK=1] [ARGS="--key value"]
 	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data "$(DATA)") $(if $(QUICK),--quick) $(ARGS)
+
+sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
+	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest $(ARGS)

@@ -47,3 +47,12 @@ def test_an_experiment_and_a_run_to_resume_are_not_taken_together():
     code, line = make("train", "EXP=clips", "RESUME=runs/x/version_0")
     assert code == 2
     assert "Expected `EXP` or `RESUME`, but got both." in line
+
+
+def test_sweep_hands_on_what_it_is_given():
+    code, line = make(
+        "sweep", "SWEEP=tune", "STORAGE=sqlite:///a b.db", "DATA=my clips", "ARGS=--seed_everything 1"
+    )
+    assert code == 0
+    given = "--storage 'sqlite:///a b.db' --data 'my clips' --seed_everything 1"
+    assert shlex.split(line) == [".venv/bin/tt-actions", "sweep", "tune", *shlex.split(given)]

@@ -189,7 +189,7 @@ class ActionCLI(LightningCLI):
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
-        _check_monitor(self.config[command].monitor)
+        check_validation_metric(self.config[command].monitor, "monitor")
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
@@ -269,11 +269,20 @@ class ActionCLI(LightningCLI):
         return super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)
 
 
-def _check_monitor(monitor: str) -> None:
+def check_validation_metric(metric: str, argument: str) -> None:
+    """Refuse what no validation gives.
+
+    Args:
+        metric: Name of a metric.
+        argument: What was to name it.
+
+    Raises:
+        ValueError: If it is no validation metric.
+    """
     names = ["val/loss", *(f"val/{name}" for name in build_metrics(2))]
     whole = [name for name in names if name != "val/class_accuracy"]
-    if monitor not in whole and monitor.rpartition("/")[0] not in names:
+    if metric not in whole and metric.rpartition("/")[0] not in names:
         raise ValueError(
-            f"Expected `monitor` to be one of {', '.join(whole)}, or that of one class, such as "
-            f"val/class_accuracy/serve, but got '{monitor}'."
+            f"Expected `{argument}` to be one of {', '.join(whole)}, or that of one class, such as "
+            f"val/class_accuracy/serve, but got '{metric}'."
         )

@@ -127,7 +127,8 @@ def read_history(path: Path) -> dict[str, dict[int, float]]:
 
     Epochs are counted from 1 here, as on the screen, and from 0 in the file.
     A row without an epoch (the learning-rate monitor's) belongs to the next row that has one. Of several
-    values of an epoch the last counts; blank and non-finite cells are left out.
+    values of an epoch the last counts; blank and non-finite cells are left out, and so is a last line that
+    a training is just writing.
 
     Args:
         path: The ``metrics.csv``.
@@ -137,16 +138,16 @@ def read_history(path: Path) -> dict[str, dict[int, float]]:
     """
     history: dict[str, dict[int, float]] = {}
     waiting = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            waiting.append(row)
-            if not row.get("epoch"):
-                continue
-            epoch = int(float(row["epoch"])) + 1
-            for name, cell in (item for earlier in waiting for item in earlier.items()):
-                if cell and math.isfinite(float(cell)):
-                    history.setdefault(name, {})[epoch] = float(cell)
-            waiting.clear()
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    for row in csv.DictReader(whole.splitlines()):
+        waiting.append(row)
+        if not row.get("epoch"):
+            continue
+        epoch = int(float(row["epoch"])) + 1
+        for name, cell in (item for earlier in waiting for item in earlier.items()):
+            if cell and math.isfinite(float(cell)):
+                history.setdefault(name, {})[epoch] = float(cell)
+        waiting.clear()
     return history
 
 

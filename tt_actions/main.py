@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "write a checkpoint's predictions on the test clips, or on all of a manifest without labels",
     "explain": "show which pixels of a clip speak for a class, and the classes' probabilities over time",
     "compare": "train several experiments with several seeds on one split, and write tables and figures",
+    "sweep": "search over an experiment's options: with W&B where one is logged in, else with Optuna",
     "synth": "draw synthetic strokes: videos with exact ground truth",
     "check": "say what a folder or a manifest of clips holds",
 }
@@ -54,6 +55,8 @@ def _run(args: list[str]) -> None:
         _compare(rest)
     elif command == "explain":
         _explain(rest)
+    elif command == "sweep":
+        _sweep(rest)
     elif command in COMMANDS:
         _lightning(command, rest)
     else:
@@ -193,6 +196,25 @@ def _explain(args: list[str]) -> None:
     from tt_actions.explanation import explain_file
 
     explain_file(**options)
+
+
+def _sweep(args: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "tt-actions sweep",
+        description=COMMANDS["sweep"],
+        epilog="All other options go to every training: `tt-actions train --help`.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("sweep", help="name of a file in experiments/sweeps, or a YAML file")
+    parser.add_argument("--data", type=Path, help="a folder or a manifest of clips instead of drawn ones")
+    parser.add_argument(
+        "--storage", help="database that workers share, an Optuna URL; an SQLite file in --out unless given"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/sweeps"), help="where to write; runs/sweeps")
+    options, rest = parser.parse_known_args(args)
+    from tt_actions.sweep import sweep
+
+    sys.exit(sweep(options.sweep, options.out, options.data, options.storage, rest))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,260 @@
+"""A search over an experiment's options: by W&B where one is logged in, else by Optuna on the same file."""
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from tt_actions.comparison import read_finished_run
+from tt_actions.figures import read_history
+from tt_actions.runs import WandbOptions
+from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
+from tt_actions.sweep_report import MEASURED, factor_name, write_sweep
+from tt_actions.trainings import Training, find_earlier, format_duration, say, stopping_by_sigterm, train
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tt_actions.study import SweepStudy
+
+
+def sweep(
+    name: str,
+    out: Path,
+    data: Path | None = None,
+    storage: str | None = None,
+    options: Sequence[str] = (),
+    console: Console | None = None,
+    grace_s: int | None = None,
+) -> int:
+    """Run a sweep, or take part in one that is running or was stopped.
+
+    Args:
+        name: Name of a file in ``experiments/sweeps``, or the path of a YAML.
+        out: Folder of all sweeps; this one's is named like its file.
+        data: A folder or a manifest of clips instead of the experiment's own.
+        storage: Database that the workers share, an Optuna storage URL; an SQLite file in ``out`` if None.
+        options: Options of every training.
+        console: Where to print; standard output if None.
+        grace_s: Seconds after which a worker that is not heard of counts as dead; a minute if None.
+
+    Returns:
+        The exit code: 1 if a trial failed.
+
+    Raises:
+        FileNotFoundError: If there is no such sweep.
+        ValueError: If the file, a parameter or an option is refused, or Optuna is needed and missing.
+    """
+    console = console or Console(highlight=False, emoji=False)
+    file = read_sweep(find_sweep(name))
+    source = [] if data is None else ["--data.source", "UserClips", "--data.source.path", str(data)]
+    options = [*source, *options]
+    settings = check_options(file, options)
+    folder = out / file.name
+    tracking = WandbOptions(**settings["wandb"])
+    if tracking.resolved_mode() == "online":
+        return _sweep_online(file, folder, options, tracking, console)
+    try:
+        from tt_actions.study import GRACE_S, SweepStudy
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"Expected Optuna, by which sweeps run without W&B, but there is no {error.name}. "
+            "Install it: pip install 'tt-actions[sweep]', or log in to W&B: wandb login."
+        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    study = SweepStudy(
+        file=file,
+        options=options,
+        url=storage or f"sqlite:///{out / file.name}.db",
+        max_epochs=settings["trainer"]["max_epochs"],
+        lock=folder / ".lock",
+        grace_s=grace_s or GRACE_S,
+    )
+    return _sweep_offline(study, folder, options, console)
+
+
+def _sweep_online(
+    file: SweepFile, folder: Path, options: Sequence[str], tracking: WandbOptions, console: Console
+) -> int:
+    """Hand the file to W&B and work on it until it is done."""
+    import wandb
+
+    sweep_id = wandb.sweep(
+        wandb_definition(file, folder, options), entity=tracking.entity, project=tracking.project
+    )
+    entity = tracking.entity or wandb.Api().default_entity
+    command = f"wandb agent {entity}/{tracking.project}/{sweep_id}"
+    say(console, f"On further machines, with tt_actions installed: {command}")
+    scripts = str(Path(sys.executable).parent)  # where the agent finds tt-actions
+    os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    wandb.agent(sweep_id, entity=entity, project=tracking.project)
+    say(console, f"runs: {folder / 'runs'}; the ranking and the effects stand in W&B.")
+    return 0
+
+
+def wandb_definition(file: SweepFile, folder: Path, options: Sequence[str]) -> dict[str, Any]:
+    """Return what W&B is given: the file, with options and the folder of the runs in its command.
+
+    Args:
+        file: The sweep.
+        folder: Its folder.
+        options: Options of every training.
+    """
+    place = ["--runs", str(folder / "runs"), "--experiment", "trial", "--wandb.group", file.name]
+    command = [str(word) for word in file.raw["command"][:-1]]
+    return {"name": file.name, **file.raw, "command": [*command, *options, *place, ARGS]}
+
+
+def _sweep_offline(study: "SweepStudy", folder: Path, options: Sequence[str], console: Console) -> int:
+    worker = Worker(study, folder, tuple(options), console)
+    before = [trial for trial in study.trials if trial.state.is_finished()]
+    say(console, f"{study.file.name}: {study.num_trials} trials, {len(before)} done before.")
+    try:
+        with stopping_by_sigterm():
+            study.work(worker.run, lambda: say(console, "Waiting for the trials of other workers."))
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on from here.")
+        raise
+    finally:
+        write_sweep(folder, study.file, study.trials, options, console)
+    failed = [trial for trial in study.trials if "error" in trial.user_attrs]
+    if failed:
+        console.print(f"{len(failed)} of {study.num_trials} trials failed: see the table.", style="red")
+    say(console, f"sweep: {folder}")
+    return 1 if failed else 0
+
+
+class Epochs(NamedTuple):
+    """The validation of a training so far.
+
+    Args:
+        by_epoch: Values of the sweep's metric.
+        at_best: Figures of the epoch whose checkpoint is the best.
+    """
+
+    by_epoch: dict[int, float]
+    at_best: dict[str, float]
+
+
+class Worker:
+    """Does the trials of a sweep, one after the other.
+
+    Args:
+        study: The trials.
+        folder: The sweep's folder.
+        options: Options of every trial.
+        console: Where to print.
+    """
+
+    def __init__(self, study: "SweepStudy", folder: Path, options: tuple[str, ...], console: Console) -> None:
+        self.study, self.folder, self.options, self.console = study, folder, options, console
+
+    def run(self, trial: "optuna.Trial") -> float:
+        """Train a trial, or go on with it, and return its value: the metric at the best checkpoint's epoch.
+
+        Args:
+            trial: Its place in the study.
+
+        Raises:
+            TrialFailedError: If the training fails.
+            TrialPruned: If it is not worth going on.
+        """
+        from tt_actions.study import TrialFailedError
+
+        file, slot = self.study.file, trial.user_attrs["slot"]
+        point = {parameter.name: parameter.suggest(trial) for parameter in file.parameters}
+        training = Training(
+            name=f"trial_{slot:03}",
+            runs=self.folder / "runs",
+            options=(*file.trial_words(point, self.options), "--wandb.group", file.name),
+        )
+        shown = ", ".join(
+            f"{factor_name(p, file)} {point[p.name]}" for p in file.parameters if not p.is_fixed
+        )
+        label = f"{slot + 1}/{self.study.num_trials}  {shown}:"
+        started_s = time.perf_counter()
+        try:
+            run_dir = self._trained(training, trial, label)
+            epochs = read_epochs(run_dir, file.metric)
+            value = epochs.at_best[file.metric]
+        except (subprocess.SubprocessError, KeyError) as error:
+            is_told = isinstance(error, subprocess.SubprocessError)
+            said = str(error).removeprefix("error: ") if is_told else f"it gave no {file.metric}"
+            trial.set_user_attr("error", said)
+            say(self.console, f"{label} failed: {said}  (all it says: {training.log})")
+            raise TrialFailedError(said) from error
+        tested = read_finished_run(run_dir).metrics
+        figures = epochs.at_best | {f"test/{key}": tested[key] for key in MEASURED}
+        trial.set_user_attr("figures", figures)
+        trial.set_user_attr("run", str(run_dir))
+        source = str(OmegaConf.load(run_dir / "config.yaml").data.source.class_path).rpartition(".")[2]
+        trial.set_user_attr("made_by", {"source": source, "commit": tested["provenance"]["commit"]})
+        took = format_duration(time.perf_counter() - started_s)
+        say(self.console, f"{label} {file.metric} {value:.3f}, done in {took}")
+        return value
+
+    def _trained(self, training: Training, trial: "optuna.Trial", label: str) -> Path:
+        from optuna import TrialPruned
+
+        earlier = find_earlier(training)
+        if earlier.done:
+            return earlier.done
+        doing = "going on" if earlier.stopped else "training"
+        if not self.console.is_terminal:
+            say(self.console, f"{label} {doing}")
+        reported: set[int] = set()
+        with self.console.status(f"{label} {doing}") as status:
+
+            def tell(line: str) -> None:
+                status.update(f"{label} {doing}  {line}")
+                if self.study.file.early_terminate is None:
+                    return
+                for epoch, value in sorted(_values_so_far(training, self.study.file.metric).items()):
+                    if epoch not in reported:
+                        reported.add(epoch)
+                        trial.report(value, epoch)
+                        if trial.should_prune():
+                            say(self.console, f"{label} given up after epoch {epoch}, {value:.3f}")
+                            raise TrialPruned
+
+            train(training, earlier.stopped, tell)
+        run_dir = find_earlier(training).done
+        assert run_dir is not None, "a training that ends well leaves its report"
+        return run_dir
+
+
+def _values_so_far(training: Training, metric: str) -> dict[int, float]:
+    """The metric by epoch of the training's newest run, as far as there is one."""
+    runs = [path for path in training.folder.glob("version_*/metrics.csv") if path.stat().st_size]
+    if not runs:
+        return {}
+    try:
+        return read_history(max(runs, key=lambda path: path.stat().st_mtime)).get(metric, {})
+    except (ValueError, csv.Error):  # the training is writing it anew
+        return {}
+
+
+def read_epochs(run_dir: Path, metric: str) -> Epochs:
+    """Read the validation figures of a run.
+
+    Args:
+        run_dir: Its directory.
+        metric: The metric whose values by epoch are wanted.
+    """
+    history = read_history(run_dir / "metrics.csv")
+    monitor = str(OmegaConf.load(run_dir / "config.yaml").monitor)
+    monitored = history.get(monitor, {})
+    if not monitored:
+        return Epochs(history.get(metric, {}), {})
+    extreme = min if monitor.endswith("loss") else max
+    best = extreme(monitored, key=monitored.__getitem__)
+    wanted = {metric, *(f"val/{key}" for key in MEASURED)}
+    at_best = {key: history[key][best] for key in wanted if best in history.get(key, {})}
+    return Epochs(history.get(metric, {}), at_best)

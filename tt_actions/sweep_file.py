@@ -1,0 +1,336 @@
+"""Sweep files: W&B's YAML of a search, read and checked before anything is trained."""
+
+import itertools
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tt_actions.cli import check_validation_metric
+from tt_actions.trainings import read_settings
+
+if TYPE_CHECKING:
+    import optuna
+
+SWEEPS = Path("experiments/sweeps")
+ARGS = "${args}"
+KEYS = {"program", "command", "name", "description", "method", "metric", "run_cap", "parameters"}
+KEYS |= {"early_terminate"}
+RANGES = ("uniform", "int_uniform", "q_uniform", "log_uniform_values")
+"""The distributions of a range that W&B and Optuna both know."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key of the command line, and what it may be.
+
+    Args:
+        name: The key, with dots.
+        values: All that it may be; empty for a range.
+        low: Lower end of a range.
+        high: Upper end of a range.
+        step: Distance of the values of a range, or None.
+        log: Whether a range is drawn from in the logarithm.
+    """
+
+    name: str
+    values: tuple[Any, ...] = ()
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    log: bool = False
+
+    @property
+    def examples(self) -> tuple[Any, ...]:
+        """All values, or the ends of the range."""
+        return self.values or (self.low, self.high)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is but one value."""
+        return len(self.values) == 1
+
+    def suggest(self, trial: "optuna.Trial") -> Any:
+        """Return the trial's value.
+
+        Args:
+            trial: An Optuna trial.
+        """
+        if self.is_fixed:
+            return self.values[0]
+        if self.values:  # as text: Optuna keeps no lists
+            choices = [json.dumps(value) for value in self.values]
+            return json.loads(trial.suggest_categorical(self.name, choices))
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(self.name, self.low, self.high, step=int(self.step or 1))
+        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
+    def word(self, value: Any) -> str:
+        """Return a value as W&B's agent writes it on the command line.
+
+        Args:
+            value: The value.
+
+        >>> Parameter("model.network.init_args.channels", ([16, 32],)).word([16, 32])
+        '--model.network.init_args.channels=[16, 32]'
+        """
+        return f"--{self.name}={value}"
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """A search over the options of one experiment.
+
+    Args:
+        name: Its name, that of the file.
+        raw: The file's content.
+        words: The options that all trials have, the experiment's YAML among them.
+        method: ``grid``, ``random`` or ``bayes``.
+        metric: The validation metric that decides.
+        maximize: Whether more of it is better.
+        parameters: What is searched over.
+        early_terminate: Options of Hyperband, or None.
+        run_cap: Number of trials; None for a whole grid.
+    """
+
+    name: str
+    raw: dict[str, Any]
+    words: tuple[str, ...]
+    method: str
+    metric: str
+    maximize: bool
+    parameters: tuple[Parameter, ...]
+    early_terminate: dict[str, Any] | None
+    run_cap: int | None
+
+    @property
+    def grid(self) -> Iterator[dict[str, Any]]:
+        """All points of a grid: key -> value."""
+        names = [parameter.name for parameter in self.parameters]
+        for values in itertools.product(*(parameter.values for parameter in self.parameters)):
+            yield dict(zip(names, values, strict=True))
+
+    def trial_words(self, point: dict[str, Any], options: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the options of one trial.
+
+        Args:
+            point: Key -> value.
+            options: Options that stand between the file's and the trial's.
+        """
+        own = [parameter.word(point[parameter.name]) for parameter in self.parameters]
+        return (*self.words, *options, *own)
+
+
+def find_sweep(sweep: str) -> Path:
+    """Find a sweep's file.
+
+    Args:
+        sweep: Name of a file in ``experiments/sweeps``, or the path of a YAML.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    path = Path(sweep) if sweep.endswith((".yaml", ".yml")) else SWEEPS / f"{sweep}.yaml"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in SWEEPS.glob("*.yaml"))) or "none"
+        raise FileNotFoundError(
+            f"Expected a sweep, but there is no '{path}'. In '{SWEEPS}' there are: {there}."
+        )
+    return path
+
+
+def read_sweep(path: Path) -> SweepFile:
+    """Read a sweep file.
+
+    Args:
+        path: The YAML.
+
+    Raises:
+        ValueError: If something in it is not understood.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"Expected '{path}' to be YAML, but got: {' '.join(str(error).split())}.") from error
+    raw = raw if isinstance(raw, dict) else {}
+    _known(raw, KEYS, f"'{path}'")
+    method = raw.get("method")
+    if method not in ("grid", "random", "bayes"):
+        raise ValueError(f"Expected `method` to be grid, random or bayes, but got {method!r} in '{path}'.")
+    metric = raw.get("metric")
+    if not isinstance(metric, dict) or metric.get("goal") not in ("minimize", "maximize"):
+        raise ValueError(
+            "Expected `metric` to have a `name` and a `goal`, minimize or maximize, "
+            f"but got {metric} in '{path}'."
+        )
+    _known(metric, {"name", "goal"}, "`metric`")
+    check_validation_metric(str(metric.get("name")), "metric.name")
+    run_cap = raw.get("run_cap")
+    if not (_is_count(run_cap) or (run_cap is None and method == "grid")):
+        raise ValueError(
+            f"Expected `run_cap`, the number of trials, to be a whole number from 1 with `method: {method}`, "
+            f"but got {run_cap!r} in '{path}'."
+        )
+    parameters = raw.get("parameters")
+    if not isinstance(parameters, dict) or not parameters:
+        raise ValueError(
+            f"Expected `parameters`, the keys to search over, but got {parameters!r} in '{path}'."
+        )
+    read = tuple(_read_parameter(str(name), given) for name, given in parameters.items())
+    if method == "grid" and (ranged := [parameter.name for parameter in read if not parameter.values]):
+        raise ValueError(
+            f"Expected `values` for `{ranged[0]}`, since `method: grid` takes every one, but got a range."
+        )
+    return SweepFile(
+        name=path.stem,
+        raw=raw,
+        words=_command_words(raw.get("command"), path),
+        method=str(method),
+        metric=str(metric["name"]),
+        maximize=metric["goal"] == "maximize",
+        parameters=read,
+        early_terminate=_read_early_terminate(raw.get("early_terminate")),
+        run_cap=run_cap,
+    )
+
+
+def _known(given: dict[str, Any], known: set[str], where: str) -> None:
+    if unknown := [str(key) for key in given if key not in known]:
+        raise ValueError(f"Expected {where} to hold {', '.join(sorted(known))}, but got `{unknown[0]}`.")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _command_words(command: Any, path: Path) -> tuple[str, ...]:
+    words = [str(word) for word in command] if isinstance(command, list) else []
+    if "train" not in words or words[-1] != ARGS or words.count(ARGS) != 1 or "--config" not in words:
+        raise ValueError(
+            "Expected `command` to be [tt-actions, train, --config, an experiment's YAML, ..., "
+            f"\"{ARGS}\"], but got {command} in '{path}'."
+        )
+    return tuple(words[words.index("train") + 1 : -1])
+
+
+def _read_parameter(name: str, given: Any) -> Parameter:
+    if not isinstance(given, dict):
+        raise ValueError(f"Expected `{name}` to hold value, values, or min and max, but got {given!r}.")
+    if "parameters" in given:
+        raise ValueError(
+            f"Expected `{name}` to be a whole key of the command line, but got nested `parameters`. "
+            f"Write `{name}.key` for each."
+        )
+    distribution = given.get("distribution")
+    if "value" in given or "values" in given:
+        _known(given, {"value", "values", "distribution"}, f"`{name}`")
+        values = given["values"] if "values" in given else [given["value"]]
+        fitting = {None, "categorical"} if "values" in given else {None, "constant"}
+        texts = [json.dumps(value, default=str) for value in values] if isinstance(values, list) else []
+        if distribution not in fitting or len(given) > 2 or not texts or len(set(texts)) < len(texts):
+            raise ValueError(
+                f"Expected `{name}` to hold one `value`, or different `values`, but got {given}."
+            )
+        if None in values:
+            raise ValueError(f'Expected `{name}` to say "null" in quotes, since W&B writes null as None.')
+        return Parameter(name, tuple(values))
+    _known(given, {"min", "max", "distribution", "q"}, f"`{name}`")
+    return _read_range(name, given)
+
+
+def _read_range(name: str, given: dict[str, Any]) -> Parameter:
+    low: Any = given.get("min")
+    high: Any = given.get("max")
+    q: Any = given.get("q")
+    kinds = {type(low), type(high)}
+    if kinds not in ({int}, {float}) or not low < high or not math.isfinite(high - low):
+        hint = " Write 1.0e-4, since YAML reads 1e-4 as text." if str in kinds else ""
+        raise ValueError(
+            f"Expected `{name}` to have a `min` below its `max`, both whole numbers or both with a decimal "
+            f"point, but got {low!r} and {high!r}.{hint}"
+        )
+    distribution = given.get("distribution") or ("int_uniform" if kinds == {int} else "uniform")
+    if distribution not in RANGES:
+        raise ValueError(
+            f"Expected the distribution of `{name}` to be {', '.join(RANGES)}, but got {distribution!r}."
+        )
+    log, quantised = distribution == "log_uniform_values", distribution == "q_uniform"
+    if log and low <= 0:
+        raise ValueError(f"Expected the `min` of `{name}` to be above 0 with {distribution}, but got {low}.")
+    if distribution == "int_uniform" and kinds != {int}:
+        raise ValueError(
+            f"Expected whole numbers for `{name}` with {distribution}, but got {low} and {high}."
+        )
+    if quantised != (q is not None) or (
+        quantised and not (isinstance(q, int | float) and 0 < q <= high - low)
+    ):
+        raise ValueError(
+            f"Expected `{name}` to have a `q` above 0 with q_uniform, and else none, but got {q!r}."
+        )
+    if distribution == "int_uniform" or (quantised and kinds == {int} and isinstance(q, int)):
+        return Parameter(name, (), low, high, q)
+    return Parameter(name, (), float(low), float(high), float(q) if quantised else None, log)
+
+
+def _read_early_terminate(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict) or given.get("type") != "hyperband":
+        raise ValueError(f"Expected `early_terminate` to be of `type: hyperband`, but got {given}.")
+    _known(given, {"type", "min_iter", "max_iter", "s", "eta"}, "`early_terminate`")
+    counts = {key: value for key, value in given.items() if key != "type"}
+    wrong = [key for key, value in counts.items() if not _is_count(value)]
+    if wrong or counts.get("eta", 3) < 2 or ("min_iter" in given) == ("max_iter" in given):
+        raise ValueError(
+            "Expected `early_terminate` to have either `min_iter` or `max_iter` with `s`, whole numbers of "
+            f"epochs, and an `eta` from 2, but got {given}."
+        )
+    if ("s" in given) != ("max_iter" in given):
+        raise ValueError(f"Expected `s`, the number of brackets, together with `max_iter`, but got {given}.")
+    return counts
+
+
+def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
+    """Refuse what the training's command line does not know, before the first trial.
+
+    Args:
+        file: The sweep.
+        options: Options of every trial.
+
+    Returns:
+        The configuration of the first of the trainings that were checked.
+
+    Raises:
+        ValueError: If an option, a parameter or one of its values is refused.
+    """
+    base = ("train", *file.words, *options)
+    try:
+        read_settings(base)
+    except ValueError as error:
+        raise ValueError(f"Expected options that `train` takes, but {' '.join(base)}: {error}") from None
+    settings = []
+    most = max(len(parameter.examples) for parameter in file.parameters)
+    for index in range(most):  # one command line for several values: parsing takes a while
+        point = {p.name: p.examples[index % len(p.examples)] for p in file.parameters}
+        try:
+            settings.append(read_settings(["train", *file.trial_words(point, options)]))
+        except ValueError:
+            _name_refused(file, base, point)
+            raise
+    return settings[0]
+
+
+def _name_refused(file: SweepFile, base: Sequence[str], point: dict[str, Any]) -> None:
+    for parameter in file.parameters:
+        value = point[parameter.name]
+        try:
+            read_settings([*base, parameter.word(value)])
+        except ValueError as error:
+            raise ValueError(
+                f"Expected `{parameter.name}` of the sweep '{file.name}' to be an option of `train` that may "
+                f"be {value}, but it is refused: {error}"
+            ) from None

@@ -1,0 +1,236 @@
+"""What the trials of a sweep say: a ranked table, and a picture of what each factor does."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from tt_actions.comparison_report import DRAWN_NOTE, SHOWN
+from tt_actions.effects_figure import Factor, Level, effects_figure
+from tt_actions.figures import write_figure
+from tt_actions.significance import bootstrap_interval
+from tt_actions.sweep_file import Parameter, SweepFile
+from tt_actions.tables import Table
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+MEASURED = ("accuracy", "temporal_consistency")
+"""What the table and the picture show, beside the sweep's own metric."""
+
+STATES = {
+    "COMPLETE": "done",
+    "PRUNED": "given up",
+    "FAIL": "failed",
+    "WAITING": "to do",
+    "RUNNING": "running",
+}
+SHOWN_TRIALS = 10
+"""So many trials are printed; the files hold all."""
+
+MOST_LEVELS = 5
+"""A factor of more values is drawn in thirds of its trials."""
+
+
+def factor_name(parameter: Parameter, file: SweepFile) -> str:
+    """Return the shortest end of a parameter's name that no other one has.
+
+    Args:
+        parameter: One of the sweep's.
+        file: The sweep.
+    """
+    parts = [part for part in parameter.name.split(".") if part != "init_args"]
+    others = [other.name for other in file.parameters if other.name != parameter.name]
+    for length in range(1, len(parts)):
+        end = ".".join(parts[-length:])
+        if not any(name.replace(".init_args", "").endswith(f".{end}") for name in others):
+            return end
+    return ".".join(parts)
+
+
+def write_sweep(
+    folder: Path,
+    file: SweepFile,
+    trials: Sequence["FrozenTrial"],
+    options: Sequence[str],
+    console: Console,
+) -> None:
+    """Write the table ``trials`` and, as PNG and SVG, the picture ``effects``, and print the table.
+
+    Args:
+        folder: Where to.
+        file: The sweep.
+        trials: Its trials by slot; nothing is written while none is over.
+        options: Options of every trial.
+        console: Where to print.
+    """
+    if not any(trial.state.is_finished() for trial in trials):
+        return
+    table = trials_table(file, trials, options)
+    table.write(folder / "trials")
+    replace(table, title=f"{table.title}: the best of {len(trials)}", rows=table.rows[:SHOWN_TRIALS]).show(
+        console
+    )
+    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    factors = [
+        factor for parameter in file.parameters if len((factor := _factor(parameter, file, done)).levels) > 1
+    ]
+    if not factors:
+        return
+    titles = [f"validation {SHOWN[key]}" for key in MEASURED]
+    note = " ".join(
+        [
+            "Small dots: trials. Large dots: their mean; lines: 95 % bootstrap interval, from three trials "
+            "on. The other factors vary within each row. Dashed: mean of all trials.",
+            *_made_by(file, trials, options),
+        ]
+    )
+    figure = effects_figure(factors, titles, f"{file.name}: what each factor does", note)
+    for suffix in (".png", ".svg"):
+        write_figure(folder / f"effects{suffix}", figure)
+
+
+def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequence[str]) -> Table:
+    """Make the table of all trials, the best by the sweep's validation metric first.
+
+    Args:
+        file: The sweep.
+        trials: Its trials by slot.
+        options: Options of every trial.
+    """
+    varied = [parameter for parameter in file.parameters if not parameter.is_fixed]
+    columns = [f"{split}/{key}" for split in ("val", "test") for key in MEASURED]
+    columns = [file.metric, *(column for column in columns if column != file.metric)]
+    rows, records = [], []
+    for rank, trial in enumerate(_ranked(file, trials), 1):
+        figures = trial.user_attrs.get("figures", {})
+        state = STATES[trial.state.name]
+        told = trial.user_attrs.get("error", "")
+        if state == "given up":
+            told = f"after {max(trial.intermediate_values, default=0)} epochs"
+        values = {factor_name(p, file): _value(p, trial) for p in varied}
+        rows.append(
+            [
+                str(trial.user_attrs["slot"]),
+                *("-" if value is None else level_label(value) for value in values.values()),
+                *("-" if column not in figures else f"{figures[column]:.3f}" for column in columns),
+                f"{state}: {told}" if told else state,
+            ]
+        )
+        record = {"rank": rank if state == "done" else None, "trial": trial.user_attrs["slot"]}
+        texts = {name: value if value is None else level_label(value) for name, value in values.items()}
+        record |= texts | {column: figures.get(column) for column in columns}
+        records.append(record | {"state": state, "error": told or None, "run": trial.user_attrs.get("run")})
+    names = [factor_name(p, file) for p in varied]
+    headings = ["trial", *(name.replace("_", " ") for name in (*names, *columns)), "state"]
+    notes = [
+        f"Ranked by {file.metric} on the validation clips, {'more' if file.maximize else 'less'} is better; "
+        "all figures are those of the epoch whose checkpoint the run keeps. Test figures stand beside them "
+        "and decide nothing."
+    ]
+    return Table(f"Sweep {file.name}", headings, rows, records, notes, _made_by(file, trials, options))
+
+
+def _ranked(file: SweepFile, trials: Sequence["FrozenTrial"]) -> list["FrozenTrial"]:
+    order = list(STATES)
+    sign = -1 if file.maximize else 1
+    return sorted(
+        trials,
+        key=lambda trial: (
+            order.index(trial.state.name),
+            sign * trial.value if trial.value is not None else 0.0,
+            trial.user_attrs["slot"],
+        ),
+    )
+
+
+def _made_by(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequence[str]) -> list[str]:
+    states = [STATES[trial.state.name] for trial in trials]
+    counted = ", ".join(f"{states.count(state)} {state}" for state in STATES.values() if state in states)
+    made = [made for trial in trials if (made := trial.user_attrs.get("made_by"))]
+    commits = sorted({one["commit"][:10] for one in made})
+    words = shlex.join(["train", *file.words, *options])
+    notes = [f"Made by `{words}`, {file.method}; trials: {counted}; commit {' and '.join(commits) or '-'}."]
+    return notes + [DRAWN_NOTE] * any(one["source"] == "SyntheticStrokes" for one in made)
+
+
+def _value(parameter: Parameter, trial: "FrozenTrial") -> Any:
+    """What a trial had for a parameter; None before it began."""
+    if parameter.is_fixed:
+        return parameter.values[0]
+    value = trial.params.get(parameter.name)
+    return json.loads(value) if parameter.values and value is not None else value
+
+
+def level_label(value: Any) -> str:
+    """Write a value for a reader.
+
+    Args:
+        value: The value.
+
+    >>> [level_label(value) for value in (True, 0.00123456, [16, 32], "null", {"class_path": "a.Adam"})]
+    ['on', '0.00123', '16 32', 'none', 'Adam']
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list):
+        return " ".join(level_label(item) for item in value)
+    if isinstance(value, dict):
+        return str(value.get("class_path", value)).rpartition(".")[2]
+    return "none" if value == "null" else str(value)
+
+
+def _factor(parameter: Parameter, file: SweepFile, trials: Sequence["FrozenTrial"]) -> Factor:
+    """Sort the trials by their value of a parameter: each value a level, or thirds of many numbers."""
+    values = [_value(parameter, trial) for trial in trials]
+    groups: dict[str, list[FrozenTrial]]
+    if parameter.values:
+        groups = {level_label(value): [] for value in parameter.values}
+        for value, trial in zip(values, trials, strict=True):
+            groups[level_label(value)].append(trial)
+    else:
+        by_value = sorted(zip(values, trials, strict=True), key=lambda pair: pair[0])
+        distinct = len(set(values)) <= MOST_LEVELS
+        parts = [[pair] for pair in by_value]
+        if not distinct:
+            cuts = np.array_split(np.arange(len(by_value)), 3)
+            parts = [[by_value[index] for index in cut] for cut in cuts]
+        groups = {}
+        for part in parts:
+            ends = list(dict.fromkeys(level_label(part[index][0]) for index in (0, -1)))
+            groups.setdefault(" to ".join(ends), []).extend(trial for _, trial in part)
+    levels = [_level(label, own) for label, own in groups.items() if own]
+    return Factor(factor_name(parameter, file).replace("_", " "), levels)
+
+
+def _level(label: str, trials: Sequence["FrozenTrial"]) -> Level:
+    columns = [
+        [
+            trial.user_attrs["figures"][f"val/{key}"]
+            for trial in trials
+            if f"val/{key}" in trial.user_attrs["figures"]
+        ]
+        for key in MEASURED
+    ]
+    return Level(
+        label,
+        columns,
+        [fmean(column) if column else None for column in columns],
+        [_interval(column) for column in columns],
+    )
+
+
+def _interval(column: list[float]) -> tuple[float, float] | None:
+    if len(column) < 3:
+        return None
+    values = np.array(column)
+    low, high = bootstrap_interval(lambda counts: counts @ values / len(values), len(values))
+    return float(low), float(high)
