@@ -15,6 +15,7 @@ from tt_actions.main import main
 from tt_actions.study import SweepStudy
 from tt_actions.sweep import sweep, wandb_definition
 from tt_actions.sweep_file import ARGS, check_options, find_sweep, read_sweep
+from tt_actions.trainings import read_settings
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
@@ -222,6 +223,28 @@ def test_a_shipped_sweep_is_understood_by_us_and_by_wandb(path, tmp_path, monkey
     assert filled["command"][-1] == ARGS
     assert path.read_text("utf-8").startswith("# ")
     assert "?" in path.read_text("utf-8").splitlines()[0]
+
+
+def test_logged_in_the_file_is_handed_to_wandb_and_its_agent(write, options, tmp_path, monkeypatch):
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+    given = {}
+    monkeypatch.setattr("wandb.sweep", lambda content, **where: given.update(content, where=where) or "id7")
+    monkeypatch.setattr("wandb.agent", lambda sweep_id, **_: given.update(agent=sweep_id))
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # the agent's is put back
+    path = write(parameters={"model.augmentation": {"values": ["null", {"class_path": "Augmentation"}]}})
+    account = ["--wandb.mode", "online", "--wandb.entity", "us"]
+    code, said = run_here(path, tmp_path / "sweeps", [*options, *account])
+    assert code == 0
+    assert given["agent"] == "id7"
+    assert "wandb agent us/tt_actions/id7" in said
+    assert given["where"] == {"entity": "us", "project": "tt_actions"}
+    for value in given["parameters"]["model.augmentation"]["values"]:  # as W&B's agent writes them
+        words = create_sweep_command_args({"args": {"model.augmentation": {"value": value}}})["args"]
+        settings = read_settings([*given["command"][1:-1], *words])
+        chosen = settings["model"]["augmentation"]
+        assert chosen is None if value == "null" else chosen["class_path"].endswith(".Augmentation")
+        assert settings["wandb"]["group"] == "small"
 
 
 def test_ranges_are_drawn_as_wandb_names_them(write):
