@@ -4,8 +4,7 @@ import torch
 from torch import nn
 
 from tt_actions.models import CNNLSTM
-from tt_actions.models.base import ActionModel, mean_log_probability
-from tt_actions.models.cnn_lstm import LearnedAverage
+from tt_actions.models.base import ActionModel, LearnedAverage, mean_log_probability
 from tt_actions.models.frame_cnn import FrameCNN, map_valid_frames
 
 

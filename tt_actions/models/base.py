@@ -6,9 +6,11 @@ D features.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from torch import Tensor, arange, nn
+
+Average = Literal["mean", "learned"]
 
 
 def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
@@ -85,6 +87,38 @@ def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
         )
 
 
+class LearnedAverage(nn.Module):
+    """A weighted average of per-frame probabilities over time.
+
+    The source only says "weighted average". Read so: a frame's weight is the softmax, over the clip's valid
+    frames, of a linear score of its logits. It starts as the plain mean.
+
+    Args:
+        num_classes: Number of classes *K*.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(num_classes, 1, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, logits: Tensor, lengths: Tensor) -> Tensor:
+        """Return the log of each clip's averaged probabilities.
+
+        Args:
+            logits: Per-frame logits; frames past ``lengths`` are ignored.
+            lengths: Number of valid frames of each clip, at least 1.
+
+        Shape:
+            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
+        """
+        padding = ~valid_frames(lengths, logits.shape[1])[..., None]
+        logits = logits.masked_fill(padding, 0)
+        log_weights = self.score(logits).masked_fill(padding, float("-inf")).log_softmax(1)  # (B, T, 1)
+        log_probs: Tensor = (log_weights + logits.log_softmax(-1)).logsumexp(1)
+        return log_probs
+
+
 class FeatureMaps(NamedTuple):
     """Where a network's last feature maps with rows and columns come from.
 
@@ -107,16 +141,20 @@ class ActionModel(nn.Module, ABC):
 
     Args:
         num_classes: Number of classes *K*.
+        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
 
     Raises:
-        ValueError: If ``num_classes`` is below 2.
+        ValueError: If ``num_classes`` is below 2, or ``average`` is unknown.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, average: Average = "mean") -> None:
         super().__init__()
+        if average not in get_args(Average):
+            raise ValueError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
         if num_classes < 2:
             raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
         self.num_classes = num_classes
+        self.average = LearnedAverage(num_classes) if average == "learned" else None
 
     @abstractmethod
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -149,7 +187,7 @@ class ActionModel(nn.Module, ABC):
         return class_loss(logits), logits
 
     def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return each clip's log-probabilities: by default the mean softmax over its valid frames.
+        """Return each clip's log-probabilities, averaged over its valid frames as ``average`` says.
 
         Args:
             logits: What :meth:`forward` returned.
@@ -158,7 +196,10 @@ class ActionModel(nn.Module, ABC):
         Shape:
             logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
         """
-        return mean_log_probability(logits, lengths)
+        if self.average is None:
+            return mean_log_probability(logits, lengths)
+        log_probs: Tensor = self.average(logits, lengths)
+        return log_probs
 
     def feature_maps(self) -> FeatureMaps | None:
         """Return where the last feature maps come from, for explanations: by default None, there are none."""

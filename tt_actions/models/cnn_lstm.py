@@ -1,45 +1,12 @@
 """The hybrid network: convolutions on every frame, a peephole LSTM over time."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, valid_frames
+from tt_actions.models.base import ActionModel, Average, FeatureMaps, check_frames
 from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
-
-
-class LearnedAverage(nn.Module):
-    """A weighted average of per-frame probabilities over time.
-
-    The source only says "weighted average". Read so: a frame's weight is the softmax, over the clip's valid
-    frames, of a linear score of its logits. It starts as the plain mean.
-
-    Args:
-        num_classes: Number of classes *K*.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(num_classes, 1, bias=False)
-        nn.init.zeros_(self.score.weight)
-
-    def forward(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log of each clip's averaged probabilities.
-
-        Args:
-            logits: Per-frame logits; frames past ``lengths`` are ignored.
-            lengths: Number of valid frames of each clip, at least 1.
-
-        Shape:
-            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
-        """
-        padding = ~valid_frames(lengths, logits.shape[1])[..., None]
-        logits = logits.masked_fill(padding, 0)
-        log_weights = self.score(logits).masked_fill(padding, float("-inf")).log_softmax(1)  # (B, T, 1)
-        log_probs: Tensor = (log_weights + logits.log_softmax(-1)).logsumexp(1)
-        return log_probs
 
 
 class CNNLSTM(ActionModel):
@@ -82,17 +49,14 @@ class CNNLSTM(ActionModel):
         peepholes: bool = True,
         fc_size: int = 64,
         dropout: float = 0.0,
-        average: Literal["mean", "learned"] = "mean",
+        average: Average = "mean",
         in_channels: int = 3,
     ) -> None:
-        super().__init__(num_classes)
-        if average not in ("mean", "learned"):
-            raise ValueError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
+        super().__init__(num_classes, average)
         self.in_channels = in_channels
         self.cnn = FrameCNN(in_channels, channels, batch_norm, grid, feature_size)
         self.lstm = PeepholeLSTM(feature_size, hidden_size, peepholes)
         self.head = FrameHead(hidden_size, fc_size, num_classes, dropout)
-        self.average = LearnedAverage(num_classes) if average == "learned" else None
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return per-frame logits; those past ``lengths`` mean nothing.
@@ -130,18 +94,3 @@ class CNNLSTM(ActionModel):
         check_frames(inputs_t[:, None], self.in_channels, self.cnn.min_size)
         h, state = self.lstm.step(self.cnn(inputs_t), state)
         return self.head(h), state
-
-    def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return each clip's log-probabilities, averaged over its valid frames as ``average`` says.
-
-        Args:
-            logits: What :meth:`forward` returned.
-            lengths: Number of valid frames of each clip.
-
-        Shape:
-            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
-        """
-        if self.average is None:
-            return super().clip_log_probability(logits, lengths)
-        log_probs: Tensor = self.average(logits, lengths)
-        return log_probs

@@ -1,14 +1,13 @@
 """The hybrid network as one would build it today for few clips and no GPU."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive
-from tt_actions.models.cnn_lstm import LearnedAverage
+from tt_actions.models.base import ActionModel, Average, FeatureMaps, check_frames, check_positive
 from tt_actions.models.frame_cnn import initialise_for_relu
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
@@ -66,10 +65,10 @@ class CNNLSTMPlus(ActionModel):
         hidden_size: int = 64,
         peepholes: bool = True,
         dropout: float = 0.3,
-        average: Literal["mean", "learned"] = "mean",
+        average: Average = "mean",
         in_channels: int = 3,
     ) -> None:
-        super().__init__(num_classes)
+        super().__init__(num_classes, average)
         check_positive(
             in_channels=in_channels,
             channels=min(channels, default=0),
@@ -78,8 +77,6 @@ class CNNLSTMPlus(ActionModel):
         )
         if any(width % 8 for width in channels):
             raise ValueError(f"Expected `channels` to be multiples of 8, but got {list(channels)}.")
-        if average not in ("mean", "learned"):
-            raise ValueError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
         self.in_channels, self.motion, self.min_size = in_channels, motion, 2 ** len(channels)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels * (2 if motion else 1), channels[0], 5, stride=2, padding=2, bias=False),
@@ -100,7 +97,6 @@ class CNNLSTMPlus(ActionModel):
         )
         self.lstm = PeepholeLSTM(feature_size, hidden_size, peepholes)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_size, num_classes))
-        self.average = LearnedAverage(num_classes) if average == "learned" else None
         for part in (self.stem, self.blocks, self.pool):
             part.apply(initialise_for_relu)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
@@ -163,21 +159,6 @@ class CNNLSTMPlus(ActionModel):
             x = block(x, state.shifted[i] if state else torch.zeros_like(own))
         h, lstm = self.lstm.step(self.pool(x), state.lstm if state else None)
         return self.head(h), PlusState(inputs_t, shifted, lstm)
-
-    def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return each clip's log-probabilities, averaged over its valid frames as ``average`` says.
-
-        Args:
-            logits: What :meth:`forward` returned.
-            lengths: Number of valid frames of each clip.
-
-        Shape:
-            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
-        """
-        if self.average is None:
-            return super().clip_log_probability(logits, lengths)
-        log_probs: Tensor = self.average(logits, lengths)
-        return log_probs
 
 
 MOTION_GAIN = 2.0
