@@ -1,7 +1,9 @@
 import shutil
 from collections import Counter
+from dataclasses import replace
 from itertools import chain
 
+import numpy as np
 import pytest
 import torch
 
@@ -119,6 +121,24 @@ def test_a_batch_is_what_its_records_say(strokes, cache_dir):
         assert batch.inputs.shape[1:] == (4, 3, 16, 16)
         assert batch.inputs.dtype == torch.uint8
         assert [module.class_names[i] for i in batch.label] == [labels[name] for name in batch.names]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"crop": "motion"}, {"aspect": "stretch"}, {"roi": (20, 10, 100, 90)}, {"fps": 15}],
+    ids=lambda options: "".join(options) or "plain",
+)
+def test_a_trained_network_is_shown_what_it_was_measured_on(strokes, cache_dir, tmp_path, options):
+    preprocessing = replace(SMALL, **options)
+    if "roi" in options:  # the manifest's own regions go before it
+        records = [replace(record, roi=None) for record in read_manifest(strokes)]
+        strokes = tmp_path / "whole.csv"
+        write_manifest(strokes, records)
+    data = ClipDataModule(ManifestSource(strokes), preprocessing, cache_dir=cache_dir, num_workers=0)
+    batch = next(iter(data.test_dataloader()))
+    record = next(record for record in data.records if record.name == batch.names[0])
+    frames, _ = preprocessing.read_clip(record.path, roi=record.roi)
+    np.testing.assert_array_equal(batch.inputs[0].permute(0, 2, 3, 1), frames)
 
 
 def test_loading_leaves_the_random_numbers_of_the_training_alone(strokes, cache_dir):

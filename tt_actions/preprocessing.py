@@ -1,6 +1,6 @@
 """What happens to a clip between its file and the network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tt_actions.dataset import Sampling, sample_indices
@@ -38,7 +38,7 @@ class Preprocessing(FrameSpec):
     @property
     def frame_spec(self) -> FrameSpec:
         """The part that decides what is decoded, and so what is cached."""
-        return FrameSpec(self.fps, self.size, self.aspect, self.roi)
+        return FrameSpec(**{field.name: getattr(self, field.name) for field in fields(FrameSpec)})
 
     def read_clip(
         self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
