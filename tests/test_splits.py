@@ -93,6 +93,15 @@ def test_val_is_taken_out_of_train_where_the_manifest_has_none():
     assert {r.split for r in done} == {"train", "val", "test"}
 
 
+@pytest.mark.parametrize("options", [{}, {"num_folds": 5, "fold": 1}])
+def test_no_clip_is_spent_on_validation_where_its_share_is_zero(options):
+    done = split_clips(clips(), 0, 0.2, 0, **options)
+    groups = {split: {r.group for r in done if r.split == split} for split in ("train", "val", "test")}
+    assert [len(groups[split]) for split in ("train", "val", "test")] == [8, 0, 2]
+    given = split_clips([replace(r, split="val" if r.group == "g0" else None) for r in clips()], 0, 0.2, 0)
+    assert {r.group for r in given if r.split == "val"} == {"g0"}
+
+
 def test_clips_of_one_file_without_a_group_stay_together():
     records = [
         ClipRecord(Path(f"m{i % 8}.mp4"), "ab"[i // 8 % 2], start_s=float(i), end_s=i + 1.0)

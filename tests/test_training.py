@@ -167,6 +167,29 @@ def test_one_class_may_be_monitored(tiny, tmp_path):
     assert (run / "checkpoints" / "best.ckpt").is_file()
 
 
+def test_without_validation_the_last_weights_are_the_best(tiny, tmp_path, capsys):
+    epochs = "--trainer.max_epochs=2"
+    with pytest.raises(ValueError, match=r"val_share` 0\. Raise it, or set `--monitor null`"):
+        train(tiny, tmp_path, "--monitor=val/loss", "--data.val_share=0", epochs)
+    assert not list(tmp_path.iterdir())
+    run = train(tiny, tmp_path, "--monitor=null", "--data.val_share=0", epochs)
+    assert {row["split"] for row in rows(run / "splits.csv")} == {"train", "test"}
+    best, last = content(run, "best"), content(run, "last")
+    assert best["epoch"] == last["epoch"] == 1
+    assert all(torch.equal(best["state_dict"][key], weight) for key, weight in last["state_dict"].items())
+    assert (run / "report" / "curves.png").is_file()
+    assert (
+        len(re.findall(r"^epoch \d/2  train loss \S+  accuracy \S+  \S+ s$", capsys.readouterr().out, re.M))
+        == 2
+    )
+
+
+def test_without_a_monitor_validation_is_shown_but_decides_nothing(tiny, tmp_path, capsys):
+    run = train(tiny, tmp_path, "--monitor=null", "--model.frame_loss=100", "--trainer.max_epochs=3")
+    assert content(run, "best")["epoch"] == 2
+    assert len(re.findall(r"^epoch \d/3 .* val loss \S+ .* s$", capsys.readouterr().out, re.M)) == 3
+
+
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
 def test_the_last_weights_are_tested_where_nothing_was_validated(tiny, tmp_path, capsys):
     run = train(tiny, tmp_path, "--trainer.limit_val_batches=0", "--trainer.max_epochs=1")

@@ -76,7 +76,7 @@ class EpochLine(Callback):
     """Prints one line an epoch: losses, validation metrics, time.
 
     Args:
-        monitor: The metric that decides which checkpoint is best; a better value is marked.
+        monitor: The metric that decides which checkpoint is best; a better value is marked. None for none.
     """
 
     COLUMNS = (
@@ -87,9 +87,9 @@ class EpochLine(Callback):
         ("val/temporal_consistency", "consistency"),
     )
 
-    def __init__(self, monitor: str) -> None:
+    def __init__(self, monitor: str | None) -> None:
         self.monitor = monitor
-        self.sign = -1 if monitor.endswith("loss") else 1
+        self.sign = -1 if monitor and monitor.endswith("loss") else 1
         self.best = -float("inf")
         self.started_s = 0.0
 
@@ -126,9 +126,9 @@ class EpochLine(Callback):
 
     def _print(self, trainer: pl.Trainer, epochs_done: int) -> None:
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if self.monitor not in values or self.started_s == 0:
+        if "train/loss" not in values or self.started_s == 0:
             return
-        score = self.sign * values[self.monitor]
+        score = self.sign * values.get(self.monitor or "", -self.sign * math.inf)
         better, self.best = score > self.best, max(self.best, score)
         shown = "  ".join(f"{title} {values[name]:.3f}" for name, title in self.COLUMNS if name in values)
         width, seconds = len(str(trainer.max_epochs)), time.perf_counter() - self.started_s
@@ -143,11 +143,11 @@ class RunReport(Callback):
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
-        monitor: The metric that decides which checkpoint is best.
+        monitor: The metric that decides which checkpoint is best; None for the last.
         checkpoint: The checkpoint that is measured or gone on from, or None.
     """
 
-    def __init__(self, run_dir: Path, seed: int, monitor: str, checkpoint: Path | None) -> None:
+    def __init__(self, run_dir: Path, seed: int, monitor: str | None, checkpoint: Path | None) -> None:
         self.run_dir, self.seed, self.monitor, self.checkpoint = run_dir, seed, monitor, checkpoint
         self.started_s = time.perf_counter()
         self.clips: dict[str, ClipResult] = {}

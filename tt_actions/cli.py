@@ -49,6 +49,7 @@ for _message in (
     r"``instantiate_classes`` was deprecated",  # Lightning 2.6 on jsonargparse 4.49
     r"It is recommended to use `self.log\(.*sync_dist",  # all processes log the same: see `_log_epoch`
     r"Using `DistributedSampler` with the dataloaders",  # the report counts a clip once: see `_predictions`
+    r"Total length of `list` across ranks is zero",  # no clip is for validation
     r"Checkpoint directory .* exists and is not empty",  # a resumed run's
     r"\s*Dump of a value that does not round-trip",  # the tuples of a checkpoint's preprocessing
 ):
@@ -163,9 +164,10 @@ class ActionCLI(LightningCLI):
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run directories.")
         parser.add_argument(
             "--monitor",
-            type=str,
+            type=str | None,
             default="val/loss",
-            help="Validation metric that decides which checkpoint is best; of a loss the smallest.",
+            help="Validation metric that decides which checkpoint is best; of a loss the smallest. With null "
+            "the last counts as best.",
         )
         parser.add_class_arguments(WandbOptions, "wandb")
         parser.link_arguments("data.preprocessing", "model.preprocessing", asdict, apply_on="instantiate")
@@ -189,7 +191,7 @@ class ActionCLI(LightningCLI):
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
-        check_validation_metric(self.config[command].monitor, "monitor")
+        self._check_monitor(self.config[command])
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
@@ -204,6 +206,16 @@ class ActionCLI(LightningCLI):
         self.is_changed = args != self.unchanged
         if self.is_changed:
             self._check_changes(parser.parse_args(self.unchanged)[command], self.config[command])
+
+    def _check_monitor(self, config: Namespace) -> None:
+        if config.monitor is None:
+            return
+        check_validation_metric(config.monitor, "monitor")
+        if config.data.val_share == 0:
+            raise ValueError(
+                f"Expected clips for validation with `monitor` {config.monitor}, but got `data.val_share` 0. "
+                "Raise it, or set `--monitor null`: then the last checkpoint counts as best."
+            )
 
     def _check_changes(self, before: Namespace, now: Namespace) -> None:
         """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""

@@ -25,7 +25,7 @@ class ClipDataModule(pl.LightningDataModule):
         source: Where the clips come from.
         preprocessing: How video becomes the network's input.
         batch_size: Clips in a batch, on each device.
-        val_share: Share of the clips for validation, where the source does not prescribe the split.
+        val_share: Share of the clips for validation, where the source does not prescribe the split, or 0.
         test_share: Share of the clips for test, where the source does not prescribe the split.
         split_seed: Seed of the split, apart from the training's seed so that seeds compare on one split.
         num_folds: Number of cross-validation folds; with it ``fold`` is the test set.
@@ -141,8 +141,10 @@ class ClipDataModule(pl.LightningDataModule):
         epoch = self.trainer.current_epoch if self.trainer else 0
         return self._loader(dataset, EpochSampler(labels, self.balanced, epoch))
 
-    def val_dataloader(self) -> DataLoader[Sample]:
-        """Return batches of the validation clips."""
+    def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
+        """Return batches of the validation clips; no loader where none are wanted."""
+        if not self.val_share and all(record.split != "val" for record in self.records):
+            return []
         return self._loader(self.dataset("val"))
 
     def test_dataloader(self) -> DataLoader[Sample]:

@@ -151,14 +151,15 @@ def read_history(path: Path) -> dict[str, dict[int, float]]:
     return history
 
 
-def curves_figure(history: Path, monitor: str = "val/loss") -> Figure:
+def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
     """Draw loss, accuracy, temporal consistency and learning rate over the epochs of a training.
 
     The best epoch, the first one if several are, is marked. Panels without values are left out.
 
     Args:
         history: The ``metrics.csv`` of Lightning's CSVLogger.
-        monitor: The column that decides which epoch is best: the lowest loss, or the highest of another.
+        monitor: The column that decides which epoch is best: the lowest loss, or the highest of another. None
+            marks no epoch.
 
     Raises:
         ValueError: If the file holds none of these values.
@@ -175,8 +176,8 @@ def curves_figure(history: Path, monitor: str = "val/loss") -> Figure:
             f"Expected '{history}' to hold losses, accuracies or learning rates by epoch, but it holds "
             f"{', '.join(series) or 'no values'}. Use the metrics.csv of a training run."
         )
-    extreme, word = (min, "lowest") if monitor.endswith("loss") else (max, "highest")
-    monitored = series.get(monitor, {})
+    monitored = series.get(monitor, {}) if monitor else {}
+    extreme, word = (min, "lowest") if monitor and monitor.endswith("loss") else (max, "highest")
     best = extreme(monitored, key=monitored.__getitem__, default=None)
     num_columns = min(len(panels), 2)
     num_rows = math.ceil(len(panels) / num_columns)

@@ -240,7 +240,7 @@ def write_report(
     predictions: Predictions,
     provenance: dict[str, Any],
     history: Path | None,
-    monitor: str = "val/loss",
+    monitor: str | None = "val/loss",
 ) -> dict[str, Any]:
     """Write a report: numbers, tables and figures, each file whole or not at all.
 
@@ -253,7 +253,7 @@ def write_report(
         predictions: Of all test clips.
         provenance: What produced them: see :func:`provenance`; kept as ``metrics.json``'s ``provenance``.
         history: The training's ``metrics.csv``, or None where there was no training.
-        monitor: Its column that decided which epoch is best.
+        monitor: Its column that decided which epoch is best; None for the last.
 
     Returns:
         The contents of ``metrics.json``.

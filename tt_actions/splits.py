@@ -59,13 +59,13 @@ def split_clips(
 
     A clip's own ``split`` is honoured, and its whole group follows; the rest is dealt by :func:`share_out` to
     train and to those of val and test that no clip prescribes. Where all clips come with a split but none is
-    val, val is taken out of train. With folds, fold ``fold`` is the test set and val is taken out of the
-    others. Clips without a group form one by file. A set that is all for test, or has no labels, stays
-    whole: all of it is test.
+    val, val is taken out of train, unless its share is 0. With folds, fold ``fold`` is the test set and val
+    is taken out of the others. Clips without a group form one by file. A set that is all for test, or has no
+    labels, stays whole: all of it is test.
 
     Args:
         records: The clips.
-        val_share: Share of the clips for validation.
+        val_share: Share of the clips for validation, 0 for none.
         test_share: Share of the clips for test; not used with folds.
         seed: Seed of the random choice.
         num_folds: Number of cross-validation folds *k*, or None for one split.
@@ -97,14 +97,14 @@ def split_clips(
         splits = ["test" if part == fold else "train" for part in parts]
     elif free:
         shares: dict[Split, float] = {"val": val_share, "test": test_share}
-        left = {split: share for split, share in shares.items() if split not in prescribed.values()}
+        left = {s: share for s, share in shares.items() if share and s not in prescribed.values()}
         deal(free, ("train", *left), (1 - sum(left.values()), *left.values()))
-    if "val" not in splits:
+    if val_share and "val" not in splits:
         train = [i for i, split in enumerate(splits) if split == "train"]
         share = min(0.5, val_share * len(splits) / max(1, len(train)))
         deal(train, ("train", "val"), (1 - share, share))
     done = [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
-    check_splits(done)
+    check_splits(done, needed=get_args(Split) if val_share else ("train", "test"))
     return done
 
 
@@ -115,9 +115,9 @@ def _check_options(
     num_folds: int | None,
     fold: int | None,
 ) -> None:
-    if not (0 < val_share < 1 and 0 < test_share < 1 and val_share + test_share < 1):
+    if not (0 <= val_share < 1 and 0 < test_share < 1 and val_share + test_share < 1):
         raise ValueError(
-            "Expected `val_share` and `test_share` to be above 0 and to leave something for training, "
+            "Expected `val_share` of at least 0 and `test_share` above 0 to leave something for training, "
             f"but got {val_share} and {test_share}."
         )
     if (num_folds is None) != (fold is None):
@@ -152,14 +152,16 @@ def _prescribed_splits(records: Sequence[ClipRecord], groups: Sequence[str]) -> 
     return {group: splits.pop() for group, splits in found.items()}
 
 
-def check_splits(records: Sequence[ClipRecord]) -> None:
+def check_splits(records: Sequence[ClipRecord], needed: Sequence[Split] = get_args(Split)) -> None:
     """Refuse splits that leak or can't be trained on.
 
     Args:
         records: Clips with their splits.
+        needed: The splits that must hold clips.
 
     Raises:
-        ValueError: If a group or a video stands in two splits, a split is empty, or train lacks a class.
+        ValueError: If a group or a video stands in two splits, one that is needed is empty, or train lacks a
+            class.
     """
     for what in ("group", "path"):
         places: dict[object, set[Split | None]] = defaultdict(set)
@@ -178,9 +180,9 @@ def check_splits(records: Sequence[ClipRecord]) -> None:
             f"Expected every class in the training set, but {sorted(map(str, missing))} have no group left "
             "for it. Add clips of more groups, or lower `val_share` and `test_share`."
         )
-    if empty := [split for split in ("val", "test") if not classes[split]]:
+    if empty := [split for split in needed if not classes[split]]:
         raise ValueError(
-            f"Expected clips for train, val and test, but none is left for {' and '.join(empty)}. "
+            f"Expected clips for {', '.join(needed)}, but none is left for {' and '.join(empty)}. "
             "Add clips of more groups, raise their shares, or fill the manifest's split column."
         )
 

@@ -249,12 +249,14 @@ def read_epochs(run_dir: Path, metric: str) -> Epochs:
         metric: The metric whose values by epoch are wanted.
     """
     history = read_history(run_dir / "metrics.csv")
-    monitor = str(OmegaConf.load(run_dir / "config.yaml").monitor)
-    monitored = history.get(monitor, {})
+    monitor = OmegaConf.load(run_dir / "config.yaml").monitor
+    monitored = history.get(monitor or metric, {})
     if not monitored:
         return Epochs(history.get(metric, {}), {})
-    extreme = min if monitor.endswith("loss") else max
-    best = extreme(monitored, key=monitored.__getitem__)
+    if monitor is None:
+        best = max(monitored)  # the last epoch
+    else:
+        best = (min if monitor.endswith("loss") else max)(monitored, key=monitored.__getitem__)
     wanted = {metric, *(f"val/{key}" for key in MEASURED)}
     at_best = {key: history[key][best] for key in wanted if best in history.get(key, {})}
     return Epochs(history.get(metric, {}), at_best)

@@ -59,13 +59,13 @@ class ActionTrainer(pl.Trainer):
         return super().test(model, dataloaders, ckpt_path, verbose, datamodule, weights_only)
 
 
-def run_callbacks(run_dir: Path, seed: int, monitor: str, checkpoint: Path | None) -> list[Callback]:
+def run_callbacks(run_dir: Path, seed: int, monitor: str | None, checkpoint: Path | None) -> list[Callback]:
     """Return what every run does besides training.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
-        monitor: The validation metric that decides which checkpoint is best.
+        monitor: The validation metric that decides which checkpoint is best; None for the last.
         checkpoint: The checkpoint that is measured or gone on from, or None.
     """
     folder = run_dir / "checkpoints"
@@ -73,7 +73,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str, checkpoint: Path | Non
         folder,
         filename="best",
         monitor=monitor,
-        mode="min" if monitor.endswith("loss") else "max",
+        mode="min" if monitor and monitor.endswith("loss") else "max",  # tells it from `last` in checkpoints
         save_weights_only=True,
         enable_version_counter=False,
     )
