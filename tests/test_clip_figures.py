@@ -1,10 +1,18 @@
 """Figures of one clip: what is drawn where."""
 
+import cv2
 import matplotlib as mpl
 import numpy as np
 import pytest
 
-from tt_actions.clip_figures import clip_figure, frame_strip, overlay_heat, probability_strip
+from tt_actions.clip_figures import (
+    clip_figure,
+    flow_colours,
+    flow_figure,
+    frame_strip,
+    overlay_heat,
+    probability_strip,
+)
 from tt_actions.figures import class_bars, write_figure
 
 NAMES = ["serve", "_other $x", "发球"]
@@ -43,6 +51,59 @@ def test_a_strip_shows_the_frames_with_their_times(num_frames, num_drawn, num_ce
     np.testing.assert_array_equal(pictures[-1], frames[-1])
     texts = drawn_texts(figure)
     assert {"a clip", "0.00 s", f"{times_s[-1]:.2f} s"} <= set(texts)
+
+
+def test_a_skeleton_lies_over_the_frame_that_it_belongs_to():
+    frames, times_s, _ = drawn_clip(3)
+    joints = np.arange(3 * 4 * 2, dtype=float).reshape(3, 4, 2)
+    joints[1, 0] = np.nan  # not seen
+    figure = frame_strip(frames, times_s, joints=joints, bones=[(0, 1), (1, 3)])
+    figure.canvas.draw()
+    for t, axes in enumerate(figure.axes[:3]):
+        (dots,), (bones,) = axes.lines, axes.collections
+        np.testing.assert_array_equal(dots.get_xydata(), joints[t])
+        drawn = [path.vertices for path in bones.get_paths()]
+        np.testing.assert_array_equal(drawn, [joints[t, [0, 1]], joints[t, [1, 3]]])
+        assert axes.get_xlim() == (-0.5, 15.5)  # the frame's, though joints lie outside
+    assert not any(axes.lines for axes in figure.axes[3:])
+
+
+def textured(height, width, seed=0):
+    """A picture whose every part can be told from the others."""
+    noise = np.random.default_rng(seed).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 2)
+
+
+@pytest.mark.parametrize("camera", [0, 3])
+def test_flow_is_where_a_square_goes_whatever_the_camera_does(camera):
+    """A square goes 4 pixels to the right, or the picture's whole content 3 pixels down beside that."""
+    scene, square = textured(120, 160), textured(40, 40, seed=1)
+    frames = np.stack([np.roll(scene, camera * t, axis=0) for t in range(3)])
+    for t, frame in enumerate(frames):
+        frame[40 + camera * t : 80 + camera * t, 50 + 4 * t : 90 + 4 * t] = square
+    figure = flow_figure(frames, np.arange(3) / 10, title="a square")
+    below = [np.asarray(axes.images[0].get_array()) for axes in figure.axes[9:11]]
+    for t, colours in enumerate(below):
+        own = colours[50 + camera * t : 70 + camera * t, 60 + 4 * t : 80 + 4 * t].reshape(-1, 3)
+        assert np.abs(np.median(own, axis=0) - [255, 0, 0]).max() < 60  # red: to the right
+        still = colours[10:30].reshape(-1, 3)
+        assert np.median(still, axis=0).min() > 220  # white: it stands still
+    texts = drawn_texts(figure)
+    assert {"a square", "0.10 s"} <= set(texts)
+    assert {"edge: 39 pixels/s", "edge: 40 pixels/s", "edge: 41 pixels/s"} & set(texts)
+
+
+def test_flow_is_as_saturated_as_it_is_fast():
+    flow = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 9.0]])
+    slow, fast, faster = flow_colours(flow, fastest=2.0).astype(int)
+    assert np.ptp(slow) == pytest.approx(128, abs=1)
+    assert np.ptp(fast) == np.ptp(faster) == 255
+
+
+def test_a_clip_without_motion_has_no_flow():
+    frames = np.repeat(textured(60, 80)[None], 2, axis=0)
+    figure = flow_figure(frames, np.array([0.0, 0.1]))
+    assert (figure.axes[9].images[0].get_array() > 250).all()
 
 
 def test_probabilities_are_drawn_over_time_by_class():

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tt_actions.clips import COLUMNS, ClipRecord, check_labels, class_names, read_manifest, write_manifest
@@ -35,6 +35,14 @@ def clip_records(draw):
 def test_a_manifest_written_and_read_is_the_same(tmp_path, records):
     write_manifest(tmp_path / "manifest.csv", records)
     assert read_manifest(tmp_path / "manifest.csv") == records
+
+
+@given(record=clip_records())
+def test_a_clip_is_found_by_its_name(record):
+    assume(record.end_s is None or record.end_s - record.start_s > 0.01)
+    found = ClipRecord.from_name(record.name, record.label)
+    assert found.name == record.name
+    assert (found.path, found.label, found.roi) == (record.path, record.label, record.roi)
 
 
 def test_videos_beside_the_manifest_are_written_relative_and_move_with_it(tmp_path):

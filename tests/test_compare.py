@@ -205,6 +205,15 @@ def test_a_run_of_other_settings_is_not_taken_for_done(compared, strokes, option
     assert earlier(*changed) == (None, None)
 
 
+def test_a_finished_run_tells_its_confusion_and_its_worst_clips(compared):
+    run = read_finished_run(compared.run("cnn"))
+    counted = rows(compared.run("cnn") / "report" / "confusion_matrix.csv")
+    assert run.confusion.tolist() == [[int(n) for n in list(row.values())[1:]] for row in counted]
+    of_truth = [run.probabilities[i, run.labels[i]] for i in run.worst]
+    assert of_truth == sorted(of_truth)
+    assert sorted(run.worst) == list(range(len(run.names)))
+
+
 def test_runs_on_other_clips_are_refused(compared):
     run = read_finished_run(compared.run("cnn"))
     check_same_clips([run, read_finished_run(compared.run("cnn_lstm"))])

@@ -120,6 +120,13 @@ def test_confusion_figure_shows_counts_and_shares() -> None:
     assert "30 of 40 clips right: accuracy 0.750" in texts
 
 
+def test_confusion_figure_shares_out_columns_too() -> None:
+    texts = drawn_texts(confusion_figure(np.array([[30, 0], [10, 0]]), ["serve", "smash"], "predicted"))
+    for text in ("30", "75%", "10", "25%", "serve", "serve\n(40)", "smash\n(no clips)"):
+        assert text in texts
+    assert "30 of 40 clips right: accuracy 0.750" in texts
+
+
 def test_class_names_are_written_in_the_installed_fonts_for_their_letters() -> None:
     axes = confusion_figure(np.eye(2, dtype=int), ["发球", "正手"]).axes[0]
     assert set(FONTS[1:]) <= set(get_font_names())
@@ -127,10 +134,13 @@ def test_class_names_are_written_in_the_installed_fonts_for_their_letters() -> N
         assert label.get_fontfamily() == FONTS
 
 
+@pytest.mark.parametrize("shares_of", ["true", "predicted"])
 @pytest.mark.parametrize("num_classes", [2, 12, 20])
-def test_confusion_figure_takes_many_and_strange_names(num_classes: int, tmp_path: Path) -> None:
+def test_confusion_figure_takes_many_and_strange_names(
+    num_classes: int, shares_of: Any, tmp_path: Path
+) -> None:
     names = ["x" * 90, "chop $_{", *(f"smash number_{i} from behind the table" for i in range(18))]
-    figure = confusion_figure(np.eye(num_classes, dtype=int), names[:num_classes])
+    figure = confusion_figure(np.eye(num_classes, dtype=int), names[:num_classes], shares_of)
     figure.savefig(
         tmp_path / "figure.png", dpi=40
     )  # a layout that does not fit warns, and warnings are errors

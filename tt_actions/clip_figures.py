@@ -1,18 +1,23 @@
-"""The drawings of one clip: its frames, with or without heat, and what is said of each over time."""
+"""The drawings of one clip: its frames, with heat, joints or flow, and what is said of each over time."""
 
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import cv2
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patheffects import Stroke
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tt_actions.figures import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.player import camera_motion
 
 STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 """Line styles for when the colours begin anew."""
@@ -53,6 +58,8 @@ def frame_strip(
     heat: NDArray[np.floating] | None = None,
     title: str = "",
     max_frames: int = 2 * NUM_COLUMNS,
+    joints: NDArray[np.floating] | None = None,
+    bones: Sequence[tuple[int, int]] = (),
 ) -> Figure:
     """Draw the frames of a clip, in rows of eight, each with its time.
 
@@ -62,12 +69,18 @@ def frame_strip(
         heat: From 0 to 1, of any resolution, to lay over them, or None.
         title: What the figure shows.
         max_frames: Of more frames, this number is drawn, evenly chosen.
+        joints: Where each joint of a skeleton is in each frame, in pixels from the frame's corner (x to the
+            right, y down), or None. Of what is nan nothing is drawn.
+        bones: Pairs of joints to join by lines.
 
     Shape:
-        frames ``(T, H, W, 3)``, times_s ``(T,)``, heat ``(T, h, w)``.
+        frames ``(T, H, W, 3)``, times_s ``(T,)``, heat ``(T, h, w)``, joints ``(T, V, 2)``.
     """
     figure = Figure(figsize=(_WIDTH, _strip_height(frames, max_frames)), layout="constrained", dpi=150)
-    _draw_strip(figure, frames, times_s, heat, max_frames)
+    drawn = _draw_strip(figure, frames, times_s, heat, max_frames)
+    if joints is not None:
+        for t, axes in drawn.items():
+            _draw_skeleton(axes, joints[t], bones)
     _write_title(figure, title)
     return figure
 
@@ -151,16 +164,27 @@ def _draw_strip(
     times_s: NDArray[np.floating],
     heat: NDArray[np.floating] | None,
     max_frames: int,
-) -> None:
+) -> dict[int, Axes]:
+    """Draw frames in rows and return where each one is."""
     images = frames if heat is None else overlay_heat(frames, heat)
     chosen = np.linspace(0, len(images) - 1, min(len(images), max_frames)).round().astype(int)
     num_rows = -(-len(chosen) // NUM_COLUMNS)
     grid = figure.subplots(num_rows, NUM_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
-    for axes, t in zip(grid, chosen, strict=False):
+    drawn = dict(zip(chosen.tolist(), grid, strict=False))
+    for t, axes in drawn.items():
         axes.imshow(images[t], interpolation="nearest")
         axes.set_title(f"{times_s[t]:.2f} s", fontsize=8, color=GREY, pad=2)
+    return drawn
+
+
+def _draw_skeleton(axes: Axes, joints: NDArray[np.floating], bones: Sequence[tuple[int, int]]) -> None:
+    axes.autoscale(False)  # joints outside the frame don't make it smaller
+    edge = [Stroke(linewidth=2.6, foreground="black"), Stroke(linewidth=1.4, foreground=COLOURS[1])]
+    lines = joints[np.array(bones, int).reshape(-1, 2)]  # (bones, 2, 2)
+    axes.add_collection(LineCollection(list(lines), path_effects=edge, capstyle="round"))
+    axes.plot(*joints.T, "o", ms=2.4, color="white", mec="black", mew=0.5)
 
 
 def _draw_probabilities(
@@ -204,3 +228,75 @@ def _plain(text: Text) -> None:
     """Class names are no formulas, and of any language."""
     text.set_parse_math(False)
     text.set_fontfamily(FONTS)
+
+
+def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title: str = "") -> Figure:
+    """Draw the frames of a clip and below each one where its pixels go until the next.
+
+    The flow is that of Kroeger et al. (2016, arXiv:1603.03590). Its hue is the direction, its saturation the
+    speed, as in Baker et al. (2011): what stands still is white. The camera's own motion is taken away as
+    :func:`tt_actions.player.camera_motion` estimates it.
+
+    Args:
+        frames: RGB, at least two.
+        times_s: When each is shown, in seconds.
+        title: What the figure shows.
+
+    Shape:
+        frames ``(T, H, W, 3)``, times_s ``(T,)``.
+    """
+    flow = np.stack([_flow(before, after) for before, after in pairwise(frames)])  # (T - 1, H, W, 2)
+    speed = np.linalg.norm(flow, axis=-1)
+    fastest = max(float(np.quantile(speed, 0.995)), 0.5)  # less than half a pixel is no motion
+    chosen = np.linspace(0, len(flow) - 1, min(len(flow), NUM_COLUMNS)).round().astype(int)
+    height = 2 * _strip_height(frames[:1], 1)
+    figure = Figure(figsize=(_WIDTH * (NUM_COLUMNS + 1) / NUM_COLUMNS, height), layout="constrained", dpi=150)
+    grid = figure.subplots(2, NUM_COLUMNS + 1, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for column, t in enumerate(chosen):
+        above, below = grid[:, column]
+        above.imshow(frames[t], interpolation="nearest")
+        above.set_title(f"{times_s[t]:.2f} s", fontsize=8, color=GREY, pad=2)
+        below.imshow(flow_colours(flow[t], fastest))
+        below.set_axis_on()  # an edge round what may be white
+        below.set(xticks=[], yticks=[])
+        below.spines[:].set_color("#D0D0D0")
+    key = grid[1, -1]
+    across = np.linspace(-1, 1, 101)
+    disc = np.stack(np.meshgrid(across, across), -1)
+    inside = np.linalg.norm(disc, axis=-1, keepdims=True) <= 1
+    key.imshow(np.where(inside, flow_colours(disc, 1.0), 255))
+    pixels_s = fastest * float(len(times_s) - 1) / float(times_s[-1] - times_s[0])
+    key.set_title(f"edge: {pixels_s:.0f} pixels/s", fontsize=8, color=GREY, pad=2)
+    _write_title(figure, title)
+    return figure
+
+
+def _flow(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after)]
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = search.calc(*greys, None)  # type: ignore[call-overload]  # its stub wants a result
+    x, y = np.meshgrid(*map(np.arange, before.shape[1::-1]))
+    places = np.stack([x, y, np.ones_like(x)], -1)  # (H, W, 3)
+    camera = places @ camera_motion(before, after).T - places[..., :2]
+    return np.asarray(flow - camera, np.float32)
+
+
+def flow_colours(flow: NDArray[np.floating], fastest: float) -> NDArray[np.uint8]:
+    """Turn motion into colours: the hue says where to, the saturation how fast.
+
+    Args:
+        flow: Motion of each pixel, x to the right and y down.
+        fastest: The speed of full saturation.
+
+    Shape:
+        flow ``(..., 2)`` -> RGB ``(..., 3)``.
+
+    >>> flow_colours(np.array([[0.0, 0.0], [5.0, 0.0], [-5.0, 0.0]]), fastest=5.0).tolist()
+    [[255, 255, 255], [255, 0, 0], [0, 255, 255]]
+    """
+    hue = np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
+    saturation = np.minimum(np.linalg.norm(flow, axis=-1) / fastest, 1)
+    hsv = np.stack([hue, saturation, np.ones_like(hue)], -1)
+    return np.asarray((255 * hsv_to_rgb(hsv)).round(), np.uint8)

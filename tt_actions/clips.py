@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from tt_actions.files import write_atomically
 from tt_actions.video import Roi, check_roi
 
 Split = Literal["train", "val", "test"]
+
+_NUMBER = r"\d[\d.]*(?:e[+-]\d+)?"
+_NAME = re.compile(rf"(.+?)(?:\[({_NUMBER})-({_NUMBER})?\])?(?:\((\d+),(\d+),(\d+),(\d+)\))?", re.DOTALL)
 
 COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split")
 
@@ -61,6 +65,24 @@ class ClipRecord:
         stretch = f"[{self.start_s:.9g}-{'' if self.end_s is None else f'{self.end_s:.9g}'}]"
         region = "" if self.roi is None else f"({','.join(map(str, self.roi))})"
         return f"{self.path}{stretch if self.start_s or self.end_s is not None else ''}{region}"
+
+    @classmethod
+    def from_name(cls, name: str, label: str | None = None) -> "ClipRecord":
+        """Return the clip that is called so, as in the tables of a run.
+
+        Args:
+            name: Its :attr:`name`, which holds times to nine digits.
+            label: Its class name, or None.
+
+        >>> clip = ClipRecord.from_name("b.mp4[1.5-](0,0,40,30)")
+        >>> clip.path.name, clip.start_s, clip.end_s, clip.roi
+        ('b.mp4', 1.5, None, (0, 0, 40, 30))
+        """
+        found = _NAME.fullmatch(name)
+        assert found, "every name is a path at least"
+        path, start, end, *corners = found.groups()
+        roi = cast(Roi, tuple(map(int, corners))) if corners[0] else None
+        return cls(Path(path), label, float(start or 0), float(end) if end else None, roi)
 
 
 def class_names(records: Iterable[ClipRecord]) -> list[str]:

@@ -49,6 +49,19 @@ class FinishedRun(NamedTuple):
     probabilities: Shares
     consistency: Shares
 
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Number of clips by true class (row) and predicted class (column), ``(K, K)``."""
+        matrix = np.zeros((self.probabilities.shape[1],) * 2, np.int64)
+        np.add.at(matrix, (self.labels, self.predicted), 1)
+        return matrix
+
+    @property
+    def worst(self) -> NDArray[np.int64]:
+        """The clips' places ``(N,)``, those with the least probability of their true class first."""
+        of_truth = np.take_along_axis(self.probabilities, self.labels[:, None], 1)[:, 0]
+        return np.argsort(of_truth, kind="stable")
+
 
 def read_finished_run(folder: Path) -> FinishedRun:
     """Read the report of a run.

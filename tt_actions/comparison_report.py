@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from tt_actions.comparison import REFERENCE
@@ -52,7 +53,7 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
         table.show(console)
     for note in production_notes(numbers):
         console.print(note, markup=False)
-    for name, figure in {"figure_2": _scores_figure(numbers), "figure_3": _actions_figure(numbers)}.items():
+    for name, figure in {"figure_2": scores_figure(numbers), "figure_3": actions_figure(numbers)}.items():
         for suffix in (".png", ".svg"):
             write_figure((folder / name).with_suffix(suffix), figure)
 
@@ -226,7 +227,12 @@ def _bars(label: str, scores: list[Mapping[str, Any]], published: list[float | N
     return Bars(label, [score["mean"] for score in scores], intervals, published)
 
 
-def _scores_figure(numbers: Numbers) -> Any:
+def scores_figure(numbers: Numbers) -> Figure:
+    """Draw Table 1: each model's accuracy, precision, recall and F1.
+
+    Args:
+        numbers: As for :func:`write_comparison`.
+    """
     bars = []
     for model, scores in numbers["models"].items():
         published = _published(numbers, model)
@@ -236,7 +242,12 @@ def _scores_figure(numbers: Numbers) -> Any:
     )
 
 
-def _actions_figure(numbers: Numbers) -> Any:
+def actions_figure(numbers: Numbers) -> Figure:
+    """Draw one model of Table 2: its accuracy and temporal consistency by action.
+
+    Args:
+        numbers: As for :func:`write_comparison`.
+    """
     models = numbers["models"]
     model = REFERENCE if REFERENCE in models else next(iter(models))
     per_class = models[model]["per_class"]

@@ -106,3 +106,4 @@ def _tidy(axes: Axes, rows: Sequence[float]) -> None:
         axes.axhline(row, color="#F3F3F3", lw=0.8, zorder=0)
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
+    axes.locator_params(axis="x", nbins=6)  # more would touch one another

@@ -9,7 +9,7 @@ import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -49,19 +49,24 @@ FONTS = [
 """Fonts of class names, in this order: the later ones have the Chinese, Japanese and Korean letters."""
 
 
-def confusion_figure(matrix: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
-    """Draw a confusion matrix: counts in the cells, each row's shares as colour and per cent.
+def confusion_figure(
+    matrix: NDArray[np.int64], class_names: Sequence[str], shares_of: Literal["true", "predicted"] = "true"
+) -> Figure:
+    """Draw a confusion matrix: counts in the cells, shares as colour and per cent.
 
     Args:
         matrix: Number of clips by true class (row) and predicted class (column).
         class_names: Names of the *K* classes.
+        shares_of: What the shares add up over: a row, with recall on the diagonal, or a column, with
+            precision.
 
     Shape:
         matrix ``(K, K)``, with at least one clip.
     """
     num_classes = len(class_names)
-    support = matrix.sum(1)
-    shares = matrix / np.maximum(support, 1)[:, None]
+    of_rows = shares_of == "true"
+    totals = matrix.sum(1 if of_rows else 0)
+    shares = matrix / np.maximum(totals[:, None] if of_rows else totals, 1)
     cell = 0.95 if num_classes <= 6 else 0.62  # inches
     names = [textwrap.fill(shortened(name), 22, break_long_words=False) for name in class_names]
     longest = max(len(line) for name in names for line in name.splitlines())
@@ -75,26 +80,29 @@ def confusion_figure(matrix: NDArray[np.int64], class_names: Sequence[str]) -> F
         f"{matrix.trace()} of {matrix.sum()} clips right: accuracy {matrix.trace() / matrix.sum():.3f}",
         pad=12,
     )
-    _name_cells(axes, names, support.tolist())
+    counts = [f"({n})" if n else "(no clips)" for n in totals.tolist()]
+    _name_cells(axes, names, counts, of_rows)
     return figure
 
 
-def _name_cells(axes: Axes, names: list[str], support: list[int]) -> None:
+def _name_cells(axes: Axes, names: list[str], counts: list[str], of_rows: bool) -> None:
     num_classes = len(names)
-    rows = [f"{name}  ({n})" if n else f"{name}  (no clips)" for name, n in zip(names, support, strict=True)]
     upright = num_classes <= 6 and max(map(len, names)) <= 11
+    between = "  " if of_rows or not upright else "\n"
+    counted = [name + between + count for name, count in zip(names, counts, strict=True)]
     axes.set_xticks(
         range(num_classes),
-        names,
+        names if of_rows else counted,
         rotation=0 if upright else 45,
         ha="center" if upright else "right",
         rotation_mode="anchor",
         parse_math=False,
         fontfamily=FONTS,
     )
+    rows = counted if of_rows else names
     axes.set_yticks(range(num_classes), rows, parse_math=False, fontfamily=FONTS)
-    axes.set_xlabel("predicted", labelpad=8)
-    axes.set_ylabel("true (clips)", labelpad=8)
+    axes.set_xlabel("predicted" if of_rows else "predicted (clips)", labelpad=8)
+    axes.set_ylabel("true (clips)" if of_rows else "true", labelpad=8)
     edges = np.arange(num_classes + 1) - 0.5
     axes.set_xticks(edges, minor=True)
     axes.set_yticks(edges, minor=True)
