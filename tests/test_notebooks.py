@@ -1,0 +1,114 @@
+"""Notebooks: each runs, with nothing given and on what a user points it at, and is stored without outputs."""
+
+import io
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from rich.console import Console
+
+from tt_actions.comparison import compare_runs, read_finished_run
+from tt_actions.comparison_report import write_comparison
+from tt_actions.effects_figure import Factor, Level, effects_figure
+from tt_actions.figures import write_figure
+from tt_actions.tables import Table
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NUM_PICTURES = {"ablation": 3, "confusion_matrix": 8, "dataset_tour": 7}
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def run(name, **given):
+    """Run a notebook in its folder with other values in the cell that is there for them."""
+    path = next(path for path in NOTEBOOKS if path.stem == name)
+    notebook = read(path)
+    if given:
+        lines = "\n".join(f"{key} = {str(value)!r}" for key, value in given.items())
+        notebook.cells.insert(2, nbformat.v4.new_code_cell(lines))
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def pictures(outputs):
+    return [output for output in outputs if "image/png" in output.get("data", {})]
+
+
+def printed(outputs):
+    """All text; what stands on stderr is a warning, and fails."""
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    shown = [output.get("data", {}) for output in outputs]
+    texts = [data.get("text/markdown", data.get("text/plain", "")) for data in shown]
+    return "\n".join([*texts, *(output.get("text", "") for output in outputs)])
+
+
+def test_there_is_a_notebook_for_each_question():
+    assert {path.stem for path in NOTEBOOKS} == set(NUM_PICTURES)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_begins_with_what_it_shows_and_holds_no_outputs(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    first, given, *_ = notebook.cells
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    names = [line.partition(" = ")[0] for line in given.source.splitlines()]
+    assert all(f"`{name}`" in first.source for name in names)
+    assert "None" in first.source
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert cell.metadata == {}
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata.language_info) == {"name"}  # no version that changes with each who runs it
+
+
+@pytest.mark.parametrize("name", NUM_PICTURES)
+def test_a_notebook_makes_what_it_needs(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    before = {path: path.stat().st_mtime_ns for path in NOTEBOOKS[0].parent.rglob("*")}
+    outputs = run(name)
+    assert len(pictures(outputs)) == NUM_PICTURES[name]
+    assert ("mean nothing" in printed(outputs)) == (name != "dataset_tour")
+    assert {path: path.stat().st_mtime_ns for path in NOTEBOOKS[0].parent.rglob("*")} == before
+
+
+def test_confusion_matrix_shows_the_run_that_is_given(trained):
+    outputs = run("confusion_matrix", RUN=trained)
+    assert len(pictures(outputs)) == NUM_PICTURES["confusion_matrix"]
+    text = printed(outputs)
+    assert f"CNNLSTM of {trained}, 4 test clips" in text
+    assert "mean nothing" not in text
+
+
+def test_dataset_tour_shows_the_clips_that_are_given(strokes, tmp_path):
+    """A folder of clips, without groups, regions and joints."""
+    for video in strokes.parent.glob("clips/*/*.mp4"):
+        link = tmp_path / video.parent.name / video.name
+        link.parent.mkdir(exist_ok=True)
+        os.link(video, link)
+    outputs = run("dataset_tour", DATA=tmp_path)
+    assert len(pictures(outputs)) == NUM_PICTURES["dataset_tour"] - 1
+    assert "No joints are known of " in printed(outputs)
+
+
+def test_ablation_shows_the_results_that_are_given(trained, tmp_path):
+    numbers = compare_runs({"tiny": {0: read_finished_run(trained)}})
+    comparison = tmp_path / "compare"
+    write_comparison(comparison, {**numbers, "quick": False, "failed": []}, Console(file=io.StringIO()))
+    sweep = tmp_path / "sweep"
+    Table("Sweep of one", ["trial", "value"], [["0", "0.5"]], [{"trial": 0}], [], []).write(sweep / "trials")
+    levels = [Level(label, [[0.5]], [0.5], [None]) for label in ("on", "off")]
+    write_figure(sweep / "effects.png", effects_figure([Factor("factor", levels)], ["value"], "one", ""))
+    outputs = run("ablation", COMPARISON=comparison, SWEEP=sweep)
+    assert len(pictures(outputs)) == NUM_PICTURES["ablation"]
+    text = printed(outputs)
+    assert "| tiny | " in text
+    assert "Sweep of one" in text
+    assert "mean nothing" not in text
