@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tt_actions.transforms import Augmentation
+from tt_actions.transforms import Augmentation, normalise
 
 OFF = {
     "flip": 0.0,
@@ -124,3 +124,15 @@ def test_other_channels_than_rgb_are_taken(channels):
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="Expected"):
         Augmentation(**options)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("scale", [1, 255])
+def test_normalised_frames_are_those_of_the_formula_and_the_given_ones_stay(channels_last, scale):
+    frames = torch.randint(0, 256, (2, 3, 4, 6, 3), dtype=torch.uint8).permute(0, 1, 4, 2, 3)
+    frames = frames if channels_last else frames.contiguous()
+    given = frames if scale == 1 else frames / scale
+    before = given.clone()
+    mean, std = torch.tensor([0.5, 0.4, 0.3]).view(3, 1, 1), torch.tensor([0.25, 0.2, 0.1]).view(3, 1, 1)
+    assert torch.equal(normalise(given, mean, std), (frames / 255 - mean) / std)
+    assert torch.equal(given, before)

@@ -19,7 +19,7 @@ from tt_actions.dataset import Batch
 from tt_actions.metrics import accuracy, build_metrics
 from tt_actions.models.base import ActionModel
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.transforms import Augmentation
+from tt_actions.transforms import Augmentation, normalise
 from tt_actions.video import Roi
 
 Stage = Literal["train", "val", "test"]
@@ -207,9 +207,7 @@ class StrokeRecognizer(pl.LightningModule):
         return logits
 
     def _normalise(self, frames: Tensor) -> Tensor:
-        if not frames.is_floating_point():
-            frames = frames.to(self.mean.dtype).div_(255)
-        return (frames.to(self.mean.dtype) - self.mean).div_(self.std)
+        return normalise(frames, self.mean, self.std)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the loss of a training batch.
