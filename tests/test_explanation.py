@@ -70,7 +70,7 @@ def test_every_model_gives_every_frame_heat(model_class, num_frames, clip):
     assert np.isfinite(explanation.heat).all()
     assert explanation.heat.min() >= 0
     assert explanation.heat.max() == pytest.approx(1)
-    assert explanation.method == ("input gradient" if model_class is LSTM else "grad-cam")
+    assert explanation.method == ("input gradient" if model_class is LSTM else "hirescam")
     expected = model.predict(clip)
     np.testing.assert_allclose(
         explanation.prediction.frame_probabilities, expected.frame_probabilities, atol=1e-5
@@ -235,7 +235,7 @@ def test_explain_is_grad_cam_of_the_parts_put_together(clip):
     torch.manual_seed(0)
     network = CNN(3, channels=[2], grid=(2, 2), feature_size=4, fc_size=4).double().eval()
     model = recognizer(network).double()
-    explanation = explain(model, clip, class_name="other")
+    explanation = explain(model, clip, class_name="other", method="grad-cam")
     inputs = torch.from_numpy(explanation.frames).movedim(-1, 1).double() / 255
     with torch.no_grad():
         maps = network.cnn.layers(inputs)
@@ -313,7 +313,7 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
     assert told["explained_class"] == "smash"
     assert told["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
     assert told["roi"] == list(record.roi)
-    assert told["made_by"] | {"checkpoint": str(checkpoint), "method": "grad-cam"} == told["made_by"]
+    assert told["made_by"] | {"checkpoint": str(checkpoint), "method": "hirescam"} == told["made_by"]
     assert isinstance(model.network.get_submodule(told["made_by"]["layer"]), nn.Module)
     with np.load(out / "heatmaps.npz") as arrays:
         assert sorted(arrays) == ["class_names", "frame_probabilities", "heat", "times_s"]
@@ -324,8 +324,8 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
     first = (out / "explanation.png").read_bytes()
     main([*words, str(out), "--roi", roi, "--class", "smash", "--end-s", "1"])
     assert (out / "explanation.png").read_bytes() == first
-    main([*words, str(out), "--roi", roi, "--class", "smash", "--end-s", "1", "--method", "hirescam"])
-    assert json.loads((out / "explanation.json").read_text("utf-8"))["made_by"]["method"] == "hirescam"
+    main([*words, str(out), "--roi", roi, "--class", "smash", "--end-s", "1", "--method", "grad-cam"])
+    assert json.loads((out / "explanation.json").read_text("utf-8"))["made_by"]["method"] == "grad-cam"
     assert (out / "explanation.png").read_bytes() != first
 
 

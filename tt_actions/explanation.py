@@ -1,16 +1,17 @@
-"""Which pixels of a clip speak for a class: Grad-CAM on the frames of a trained model.
+"""Which pixels of a clip speak for a class: HiResCAM or Grad-CAM on the frames of a trained model.
 
-The method is that of Selvaraju et al. (2017, arXiv:1610.02391): each feature map of the network's last
-convolutional layer is weighted by how much, on average over the picture, it raises the class's score, and
-what is positive in the sum is the heat. Every frame (every step of a 3D network) is a picture of its own.
+HiResCAM (Draelos & Carin 2020, arXiv:2011.08891) multiplies the last feature maps of the network, place by
+place, with the gradient of the class's score in them; what is positive in the sum over the maps is the heat.
+Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) takes the mean of that gradient over the picture instead.
+Every frame (every step of a 3D network) is a picture of its own.
 
 The score is the class's log-odds, averaged over the frames. The clip's log-probability would be the other
 choice, but its gradient vanishes in just the frames that the network is sure of, and the heat would show the
 doubtful ones; a bare logit may rise together with those of all other classes.
 
-Averaging a map's weight over the picture is harmless where the network does so too. A network whose head
-reads a grid of places weighs each of them by itself, and then Grad-CAM can miss what it goes by, or find
-nothing. For those there is HiResCAM (Draelos & Carin 2020, arXiv:2011.08891): each place by its own gradient.
+Where the network averages its maps over the picture, as :class:`R3DTransformer` does, both methods are the
+same. A network whose head reads a grid of places weighs each of them by itself, and then Grad-CAM can miss
+what it goes by, or find nothing: so HiResCAM is the default.
 """
 
 import json
@@ -34,7 +35,7 @@ from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.task import ClipPrediction, StrokeRecognizer, load
 from tt_actions.video import Roi
 
-Method = Literal["grad-cam", "hirescam"]
+Method = Literal["hirescam", "grad-cam"]
 
 SCORE = "mean over the frames of the class's log-odds"
 TITLES = {"grad-cam": "Grad-CAM", "hirescam": "HiResCAM"}
@@ -74,7 +75,7 @@ def explain(
     end_s: float | None = None,
     roi: Roi | None = None,
     class_name: str | None = None,
-    method: Method = "grad-cam",
+    method: Method = "hirescam",
 ) -> Explanation:
     """Show which pixels of a clip speak for a class.
 
@@ -90,7 +91,7 @@ def explain(
         end_s: End of the clip in seconds, or None for the end of the file.
         roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
         class_name: The class to explain, or None for the likeliest.
-        method: How a feature map counts: by the mean of its gradient over the picture, or place by place.
+        method: How a feature map counts: place by place, or by the mean of its gradient over the picture.
 
     Raises:
         ValueError: If the class or the method is unknown, or the region or the times are none.
@@ -297,7 +298,7 @@ def _note(explanation: Explanation, model: StrokeRecognizer) -> str:
     if explanation.layer is None:
         return (
             f"Heat: where a change matters most for {explanation.class_name}. {network} has no feature maps "
-            f"for Grad-CAM; this is the size of the input gradient of the {SCORE}."
+            f"for HiResCAM; this is the size of the input gradient of the {SCORE}."
         )
     height, width = explanation.heat.shape[1:]
     nothing = "" if explanation.heat.any() else " Nothing does."
@@ -315,7 +316,7 @@ def explain_file(
     end_s: float | None = None,
     roi: Roi | None = None,
     class_name: str | None = None,
-    method: Method = "grad-cam",
+    method: Method = "hirescam",
 ) -> None:
     """Explain a clip by a checkpoint, write the explanation and say what was found.
 

@@ -188,9 +188,9 @@ def _explain(args: list[str]) -> None:
     parser.add_argument("--class", dest="class_name", help="class to explain; the likeliest")
     parser.add_argument(
         "--method",
-        choices=("grad-cam", "hirescam"),
-        default="grad-cam",
-        help="how a feature map counts: by its mean gradient, or place by place; grad-cam",
+        choices=("hirescam", "grad-cam"),
+        default="hirescam",
+        help="how a feature map counts: place by place, or by its mean gradient; hirescam",
     )
     options = vars(parser.parse_args(args))
     from tt_actions.explanation import explain_file
