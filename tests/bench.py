@@ -22,12 +22,13 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from bench_inference import MODELS, measure_inference
+from bench_timing import Repeats, TimedCLI, now_s
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from tt_actions.cli import ActionCLI
 from tt_actions.clips import ClipRecord, Split, read_manifest, write_manifest
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.dataset import Batch, collate
@@ -44,15 +45,14 @@ NUM_PLAYERS = 16
 NUM_DRAWN = 64
 BLOCK = 6  # steps of one side before it is the other's turn
 
-TARGETS = {"train_ratio": 0.9, "loader_ratio": 10.0}
+RATIOS = [f"inference_ratio_{model}" for model in MODELS]
+TARGETS = {"train_ratio": 0.9, "loader_ratio": 10.0, **dict.fromkeys(RATIOS, 0.9)}
 MEANINGS = {
     "train_ratio": "training clips/s, the command over a bare loop",
     "loader_ratio": "cached loader alone over the command's training, clips/s",
     "peephole_ratio": "training step of PeepholeLSTM over torch.nn.LSTM, time",
+    **dict.fromkeys(RATIOS, "predict over the bare network, clips/s, one thread"),
 }
-
-Repeats = dict[str, list[float]]
-"""What was measured, by name, each repeat a number."""
 
 
 class Plan(NamedTuple):
@@ -162,27 +162,6 @@ class TakingTurns(Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the last epoch."""
         self.epochs[-1].train_s += self._lap_s()
-
-
-class TimedCLI(ActionCLI):
-    """The command line's own training with one more callback."""
-
-    def __init__(self, args: list[str], callback: Callback) -> None:
-        self.callback = callback
-        super().__init__(args)
-
-    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Make the trainer as ever and add the callback."""
-        trainer = super().instantiate_trainer(**kwargs)
-        trainer.callbacks.append(self.callback)  # type: ignore[attr-defined]
-        return trainer
-
-
-def now_s(device: torch.device) -> float:
-    """Return the time once the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def seconds(action: Callable[[], object], repeats: int, device: torch.device | None = None) -> list[float]:
@@ -328,6 +307,7 @@ def measure(folder: Path, plan: Plan) -> dict[str, Any]:
     found |= measure_parts(cli, device, plan.repeats)
     found |= measure_peephole(cli, device, 2 * plan.repeats)
     found |= measure_video(folder, data, plan.repeats)
+    found |= measure_inference(folder, manifest, plan.repeats)
     found["synthesize_all_cores_clips_per_s"] = [NUM_DRAWN / drawing_s]
     train_rate = median(found["train_clips_per_s"])
     found["loader_ratio"] = [rate / train_rate for rate in found["loader_clips_per_s"]]
@@ -355,7 +335,10 @@ def show(result: dict[str, Any]) -> None:
     """Print the ratios with their targets and the absolute figures."""
     table = Table(
         title=f"{result['provenance']['device']}, {result['settings']['threads']} threads",
-        caption="\n".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items()),
+        caption="\n".join(
+            [f"{n}: {MEANINGS[n]}" for n in MEANINGS if n not in RATIOS]
+            + [f"inference_ratio_<model>: {MEANINGS[RATIOS[0]]}"]
+        ),
     )
     table.add_column("figure", no_wrap=True)
     for heading in ("median", "smallest", "largest", "target"):

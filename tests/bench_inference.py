@@ -1,0 +1,104 @@
+"""How fast the prediction of each experiment is beside its network alone."""
+# ruff: noqa: ARG002 - Lightning's signatures
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from bench_timing import Repeats, TimedCLI, now_s
+from pytorch_lightning.callbacks import Callback
+
+from tt_actions.clips import read_manifest, write_manifest
+from tt_actions.dataset import Batch, collate
+from tt_actions.runs import RUN_DIR_VARIABLE
+from tt_actions.task import StrokeRecognizer
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+MODELS = [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if path.stem != "clips"]
+"""All experiments but that of own clips, whose network is one of theirs."""
+
+BLOCK = 6  # batches of one side before it is the other's turn
+
+
+class PredictionTurns(Callback):
+    """Lets the network name ready, normalised batches in turn with a prediction, and times both.
+
+    The prediction's time is all of it: loading, normalising, the network, averaging, what is kept.
+    """
+
+    def __init__(self) -> None:
+        self.framework_s: list[float] = []
+        self.bare_s: list[float] = []
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prepare the batches of the network alone."""
+        assert isinstance(pl_module, StrokeRecognizer)
+        self.framework_s, self.bare_s, self.then_s = [], [], None
+        dataset, size = trainer.datamodule.dataset("test"), trainer.datamodule.batch_size
+        batches = [collate([dataset[n * size + i] for i in range(size)]) for n in range(BLOCK)]
+        device = pl_module.device
+        self.ready = [(pl_module._normalise(b.inputs.to(device)), b.lengths.to(device)) for b in batches]
+
+    def on_predict_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Give the network its turn."""
+        if batch_idx % BLOCK:
+            return
+        started_s = now_s(pl_module.device)
+        if self.then_s is not None:
+            self.framework_s.append(started_s - self.then_s)
+        for inputs, lengths in self.ready:
+            pl_module.network(inputs, lengths)
+        self.then_s = now_s(pl_module.device)
+        self.bare_s.append(self.then_s - started_s)
+
+
+def measure_inference(folder: Path, manifest: Path, repeats: int) -> Repeats:
+    """Predict with each experiment and its own preprocessing and batch size, the cached clips opened before.
+
+    One thread: threads that wait for each other on busy cores measure those. The first pass does not count.
+    """
+    records = read_manifest(manifest)
+    seen = {record.group for record in records if record.split == "val"}
+    learnt = {min(str(record.group) for record in records if record.split == "train")}
+    moved = [r if r.group in seen | learnt else replace(r, split="test") for r in records]
+    tested = folder / "tested.csv"
+    write_manifest(tested, moved)
+    found: Repeats = {}
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for model in MODELS:
+        turns = PredictionTurns()
+        os.environ.pop(RUN_DIR_VARIABLE, None)  # the run of the model before
+        options = {
+            "data.source.path": tested,
+            "data.cache_dir": folder / "cache",
+            "runs": folder / "runs" / "inference",
+            "trainer.max_epochs": 1,
+            "trainer.limit_train_batches": 1,
+            "trainer.limit_val_batches": 1,
+            "trainer.devices": 1,
+            "wandb.mode": "disabled",
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        config = ["--config", str(EXPERIMENTS / f"{model}.yaml"), "--data.source", "UserClips"]
+        cli = TimedCLI(["fit", *config, *words], turns)
+        ratios: list[float] = []
+        rates: list[float] = []
+        for turn in range(1 + max(1, repeats // 3)):
+            cli.trainer.predict(cli.model, datamodule=cli.datamodule)
+            if turn:
+                pairs = zip(turns.bare_s, turns.framework_s, strict=False)
+                ratios += [bare / framework for bare, framework in pairs]
+                rates += [BLOCK * cli.datamodule.batch_size / s for s in turns.framework_s]
+        found |= {f"inference_ratio_{model}": ratios, f"predict_clips_per_s_{model}": rates}
+    torch.set_num_threads(num_threads)
+    return found
