@@ -1,4 +1,4 @@
-"""Reports: numbers against scikit-learn and by hand, files and a W&B run read back."""
+"""Reports: numbers against scikit-learn and by hand, and files read back."""
 
 import csv
 import dataclasses
@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import torch
-import wandb
 from rich.console import Console
 
 import tt_actions.report
@@ -25,7 +24,6 @@ from tt_actions.metrics import FrameAgreement, TemporalConsistency
 from tt_actions.published import PUBLISHED
 from tt_actions.report import (
     Predictions,
-    log_report,
     measure,
     print_report,
     provenance,
@@ -296,23 +294,3 @@ def test_figures_leave_pyplot_alone(tmp_path: Path) -> None:
     write_report(tmp_path, by_hand(), {}, write_history(tmp_path / "metrics.csv"))
     assert plt.get_fignums() == []
     assert dict(mpl.rcParams) == before
-
-
-def test_report_reaches_an_offline_wandb_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    folder = tmp_path / "report"
-    write_report(folder, by_hand(), {}, write_history(tmp_path / "metrics.csv"))
-    with wandb.init(project="test", dir=tmp_path) as run:
-        log_report(run, folder, by_hand(), worst=2)
-        assert run.summary["report/accuracy"] == pytest.approx(2 / 3)
-        assert run.summary["report/num_clips"] == 3
-        files = Path(run.dir)
-    (table,) = files.glob("media/table/report/worst_clips*.json")
-    assert json.loads(table.read_text())["data"] == [
-        ["1, second.mp4", "a", "b", 0.05, pytest.approx(2 / 3)],
-        ["2.mp4", "b", "b", 0.5, None],
-    ]
-    for name in ("confusion_matrix", "curves"):
-        (image,) = files.glob(f"media/images/report/{name}*.png")
-        assert image.read_bytes() == (folder / f"{name}.png").read_bytes()

@@ -1,5 +1,4 @@
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -12,8 +11,6 @@ import torch
 
 from tt_actions.runs import (
     RunCSVLogger,
-    Tracker,
-    WandbOptions,
     WholeCheckpoints,
     create_run_dir,
     resumable_checkpoint,
@@ -159,81 +156,3 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_tracking_is_off_where_it_is_disabled(monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert WandbOptions().is_disabled
-    assert not WandbOptions(mode="offline").is_disabled
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    assert not WandbOptions().is_disabled
-    assert WandbOptions(mode="disabled").is_disabled
-    assert WandbOptions().resolved_mode() == "offline"
-
-
-@pytest.fixture(scope="module")
-def tracked(tiny, tmp_path_factory):
-    """Three trainings at once, each with what it printed: no server, a key that can't be one, offline."""
-    environments = {
-        "no server": {
-            "WANDB_MODE": "online",
-            "WANDB_BASE_URL": "http://127.0.0.1:9",
-            "WANDB_API_KEY": "0" * 40,
-        },
-        "wrong key": {"WANDB_API_KEY": "short"},
-        "offline": {"WANDB_MODE": "offline"},
-    }
-    folder = tmp_path_factory.mktemp("tracked")
-    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    processes = {}
-    for name, environment in environments.items():
-        arguments = ["train", *tiny, "--runs", folder, "--experiment", name, "--trainer.max_epochs", "2"]
-        processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "tt_actions.main", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=own | environment,
-        )
-    printed = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
-    assert [process.returncode for process in processes.values()] == [0, 0, 0], printed
-    return {name: (folder / name / "version_0", printed[name]) for name in environments}
-
-
-def predictions_of(run):
-    return (run / "report" / "predictions.csv").read_text()
-
-
-def test_a_tracker_that_fails_says_so_once_and_is_off(tmp_path):
-    tracker = Tracker(WandbOptions(mode="offline"), tmp_path, "x")
-    loggers = []
-    tracker.attempt(loggers.append)
-    with pytest.warns(UserWarning, match=r"off for the rest of the run \(ZeroDivisionError"):
-        tracker.attempt(lambda _: 1 / 0)
-    tracker.log_metrics({"loss": 1.0}, 0)
-    tracker.attempt(loggers.append)
-    assert len(loggers) == 1
-    loggers[0].experiment.finish()
-
-
-@pytest.mark.parametrize("trouble", ["no server", "wrong key"])
-def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
-    (run, printed), (undisturbed, _) = tracked[trouble], tracked["offline"]
-    assert printed.count("W&B can't be reached") == 1
-    assert "Traceback" not in printed
-    assert len(list((run / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
-    assert predictions_of(run) == predictions_of(undisturbed)
-    seconds = [
-        json.loads((path / "report" / "metrics.json").read_text())["provenance"]["seconds"]
-        for path in (run, undisturbed)
-    ]
-    assert seconds[0] < seconds[1] + 22
-
-
-def test_an_offline_run_leaves_metrics_pictures_and_the_worst_clips_to_upload(tracked):
-    run, printed = tracked["offline"]
-    assert "W&B" not in printed
-    [folder] = (run / "wandb").glob("offline-run-*")
-    assert len(list(folder.glob("run-*.wandb"))) == 1
-    assert len(list(folder.glob("files/media/**/*.png"))) == 2
-    assert len(list(folder.glob("files/media/table/**/*.json"))) == 1

@@ -17,15 +17,14 @@ from tt_actions.datamodule import ClipDataModule
 from tt_actions.dataset import Batch
 from tt_actions.report import (
     Predictions,
-    log_report,
     print_report,
     provenance,
     write_predictions,
     write_report,
 )
-from tt_actions.runs import Tracker
 from tt_actions.splits import check_same_splits, check_unseen, write_splits
 from tt_actions.task import StrokeRecognizer
+from tt_actions.tracking import Tracker, log_report
 
 MEASURED = {"fit": ("val", "test"), "validate": ("val",), "test": ("test",), "predict": ()}
 """The splits whose figures a command gives."""
@@ -240,7 +239,7 @@ class RunReport(Callback):
         metrics = write_report(folder, predictions, made_by, history if trained else None, self.monitor)
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
-                logger.attempt(lambda run: log_report(run.experiment, folder, predictions))
+                logger.attempt(lambda run: log_report(run, folder, predictions))
         print_report(metrics)
         say(f"report: {folder}")
 

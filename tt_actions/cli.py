@@ -24,8 +24,6 @@ from tt_actions.metrics import build_metrics
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
     RunCSVLogger,
-    Tracker,
-    WandbOptions,
     WholeCheckpoints,
     create_run_dir,
     is_first_process,
@@ -33,6 +31,7 @@ from tt_actions.runs import (
     resumable_checkpoint,
 )
 from tt_actions.task import StrokeRecognizer
+from tt_actions.tracking import Tracker, WandbOptions
 from tt_actions.training import ActionTrainer, run_callbacks
 
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -118,6 +117,7 @@ class ActionCLI(LightningCLI):
         keep_freed_memory()
         self.resume = resume
         self.lock: FileLock | None = None
+        self.tracker: Tracker | None = None
         self.unchanged = args
         if resume:
             checkpoint = resumable_checkpoint(resume)
@@ -132,6 +132,7 @@ class ActionCLI(LightningCLI):
             if is_first_process():
                 self.lock = lock_run_dir(resume)  # before its checkpoint is read
         options: dict[str, Any] = {"parser_mode": "omegaconf+", "allow_abbrev": False}
+        exit_code = 1
         try:
             super().__init__(
                 StrokeRecognizer,
@@ -144,7 +145,10 @@ class ActionCLI(LightningCLI):
                 save_config_kwargs={"overwrite": True},
                 args=args,
             )
+            exit_code = 0
         finally:
+            if self.tracker:
+                self.tracker.finish(exit_code)
             if self.lock:
                 self.lock.release()
 
@@ -271,7 +275,10 @@ class ActionCLI(LightningCLI):
         loggers: list[Any] = [RunCSVLogger(run_dir, step)]
         options = WandbOptions(**config.wandb.as_dict())
         if not options.is_disabled:
-            loggers.append(Tracker(options, run_dir, config.experiment))
+            self.tracker = Tracker(
+                options, run_dir, config.experiment, str(self.subcommand), self.config_dump
+            )
+            loggers.append(self.tracker)
         if config.trainer.enable_progress_bar is None:
             kwargs["enable_progress_bar"] = sys.stdout.isatty()
         if config.trainer.enable_model_summary is None:

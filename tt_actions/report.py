@@ -1,4 +1,4 @@
-"""What a test leaves behind: numbers, tables and figures, on disk, on the screen and in W&B."""
+"""What a test leaves behind: numbers, tables and figures, on disk and on the screen."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import cv2
@@ -34,9 +34,6 @@ from tt_actions.figures import confusion_figure, curves_figure, write_figure
 from tt_actions.files import write_atomically, write_rows
 from tt_actions.published import PUBLISHED
 from tt_actions.tables import screen_table
-
-if TYPE_CHECKING:
-    import wandb
 
 OVERALL = ("accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement")
 HEADINGS = ("accuracy", "precision", "recall", "F1", "temporal\nconsistency", "frame\nagreement")
@@ -291,10 +288,18 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     """
     probabilities = [f"p_{name}" for name in predictions.class_names]
     columns = ["name", "label", "predicted", *probabilities, "temporal_consistency"]
-    write_rows(path, columns, _prediction_rows(predictions), _ADVICE)
+    write_rows(path, columns, prediction_rows(predictions), _ADVICE)
 
 
-def _prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
+def prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
+    """Return the cells that :func:`write_predictions` writes.
+
+    Args:
+        predictions: Of the clips.
+
+    Yields:
+        For each clip name, label, predicted class, probabilities and temporal consistency.
+    """
     classes = predictions.class_names
     for clip, name in enumerate(predictions.names):
         known = predictions.labels[clip] >= 0
@@ -341,26 +346,3 @@ def print_report(metrics: dict[str, Any], console: Console | None = None) -> Non
 
 def _shown(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: int = 10) -> None:
-    """Log a written report to W&B: its figures, its numbers as summary, and a table of the worst clips.
-
-    Args:
-        run: A run that is not finished.
-        folder: Where :func:`write_report` wrote.
-        predictions: What it wrote.
-        worst: Number of clips in the table, those with the least probability of their true class first.
-    """
-    import wandb
-
-    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, "loss", "num_clips")})
-    figures = [path for path in (folder / "confusion_matrix.png", folder / "curves.png") if path.exists()]
-    prediction_rows = list(_prediction_rows(predictions))
-    table = wandb.Table(columns=["name", "label", "predicted", "p_true", "temporal_consistency"])
-    for clip in predictions.true_probability.argsort(kind="stable")[:worst]:
-        name, label, predicted, *_, consistency = prediction_rows[clip]
-        table.add_data(name, label, predicted, float(predictions.true_probability[clip]), consistency)
-    images = {f"report/{path.stem}": wandb.Image(str(path)) for path in figures}
-    run.log({**images, "report/worst_clips": table})

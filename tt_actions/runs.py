@@ -1,18 +1,16 @@
-"""The run directory: ``runs/<experiment>/version_<n>/`` and the loggers that write into it."""
+"""The run directory: ``runs/<experiment>/version_<n>/``, its checkpoints and its ``metrics.csv``."""
 
 import csv
 import os
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 from lightning_fabric.utilities.rank_zero import rank_zero_only
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from tt_actions.files import explain_failure, write_atomically
@@ -217,152 +215,3 @@ def _read_metrics(path: Path, resume_step: int) -> list[dict[str, float]]:
             if row["step"] < resume_step:
                 rows.append(row)
     return rows
-
-
-@dataclass(frozen=True)
-class WandbOptions:
-    """How runs are tracked on Weights & Biases.
-
-    Args:
-        mode: ``auto`` is what ``WANDB_MODE`` says, else online when logged in and offline otherwise; an
-            offline run is uploaded later with ``wandb sync``.
-        project: Name of the project.
-        entity: User or team, or None for the account's default.
-        group: Name that groups runs, or None for the experiment's.
-        tags: Tags of the run.
-    """
-
-    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
-    project: str = "tt_actions"
-    entity: str | None = None
-    group: str | None = None
-    tags: list[str] = field(default_factory=list)
-
-    @property
-    def is_disabled(self) -> bool:
-        """Whether nothing is to be tracked."""
-        return (os.environ.get("WANDB_MODE") if self.mode == "auto" else self.mode) == "disabled"
-
-    def resolved_mode(self) -> str:
-        """Return online, offline or disabled."""
-        if self.mode != "auto":
-            return self.mode
-        if given := os.environ.get("WANDB_MODE"):
-            return given
-        import wandb
-
-        return "online" if wandb.login(prompt=False, verify=False) else "offline"
-
-
-class Tracker(Logger):
-    """A WandbLogger whose failure is told once and never ends or delays the training.
-
-    Args:
-        options: Mode, project and names.
-        run_dir: The run's directory; offline files go to its ``wandb`` folder.
-        experiment: Name of the experiment.
-    """
-
-    def __init__(self, options: WandbOptions, run_dir: Path, experiment: str) -> None:
-        super().__init__()
-        self.options, self.run_dir, self._name = options, run_dir, experiment
-        self._logger: WandbLogger | None = None
-        self._failed = False
-
-    @property
-    def name(self) -> str:
-        """Name of the experiment."""
-        return self._name
-
-    @property
-    def version(self) -> str:
-        """Name of the run directory."""
-        return self.run_dir.name
-
-    def attempt(self, action: Callable[[WandbLogger], Any]) -> None:
-        """Do something with the logger; at the first failure warn and stop tracking.
-
-        Args:
-            action: What to do; given the WandbLogger, whose ``experiment`` is the run.
-        """
-        if self._failed:
-            return
-        try:
-            action(self._started())
-        except Exception as error:
-            self._failed = True
-            warnings.warn(
-                f"W&B failed and is off for the rest of the run ({type(error).__name__}: {error}). "
-                "The training goes on; metrics.csv holds all figures.",
-                stacklevel=2,
-            )
-
-    def _started(self) -> WandbLogger:
-        if self._logger is None:
-            mode = None
-            try:
-                mode = self.options.resolved_mode()
-                self._logger = self._start(mode)
-            except Exception as error:
-                if mode not in (None, "online"):
-                    raise
-                warnings.warn(
-                    f"W&B can't be reached ({type(error).__name__}: {error}). The run is tracked offline; "
-                    f"upload it later: `wandb sync {self.run_dir / 'wandb' / 'offline-run-*'}`.",
-                    stacklevel=4,
-                )
-                self._logger = self._start("offline")
-        return self._logger
-
-    def _start(self, mode: str) -> WandbLogger:
-        import wandb
-
-        logger = WandbLogger(
-            name=f"{self._name}/{self.version}",
-            save_dir=self.run_dir,
-            project=self.options.project,
-            entity=self.options.entity,
-            group=self.options.group or self._name,
-            tags=self.options.tags,
-            mode=mode,
-            settings=wandb.Settings(init_timeout=15, console="off", silent=True),
-        )
-        _ = logger.experiment  # starts the run
-        return logger
-
-    @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Log numbers.
-
-        Args:
-            metrics: The numbers by name.
-            step: Global step.
-        """
-        self.attempt(lambda logger: logger.log_metrics(metrics, step))
-
-    @rank_zero_only
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Log the run's configuration.
-
-        Args:
-            params: The configuration.
-            args: Passed on.
-            kwargs: Passed on.
-        """
-        self.attempt(lambda logger: logger.log_hyperparams(params, *args, **kwargs))
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        """Upload what is left; the run itself is closed by :meth:`finish`.
-
-        Args:
-            status: How the trainer ended.
-        """
-        if self._logger is not None:
-            self.attempt(lambda logger: logger.finalize(status))
-
-    @rank_zero_only
-    def finish(self) -> None:
-        """Close the run."""
-        if self._logger is not None:
-            self.attempt(lambda logger: logger.experiment.finish())

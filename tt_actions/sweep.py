@@ -14,9 +14,9 @@ from rich.console import Console
 
 from tt_actions.comparison import read_finished_run
 from tt_actions.figures import read_history
-from tt_actions.runs import WandbOptions
 from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.sweep_report import MEASURED, factor_name, write_sweep
+from tt_actions.tracking import WandbOptions
 from tt_actions.trainings import Training, find_earlier, format_duration, say, stopping_by_sigterm, train
 
 if TYPE_CHECKING:

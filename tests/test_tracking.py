@@ -1,0 +1,191 @@
+"""Tracking on W&B: what offline runs of the command have written, and what does not stop them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from wandb_file import read_run
+
+from tt_actions.main import main
+from tt_actions.tracking import Tracker, WandbOptions
+
+TROUBLES = {
+    "offline": {"WANDB_MODE": "offline"},
+    "no server": {
+        "WANDB_MODE": "online",
+        "WANDB_BASE_URL": "http://127.0.0.1:9",
+        "WANDB_API_KEY": "0" * 40,
+    },
+    "wrong key": {
+        "WANDB_API_KEY": "short",
+        "WANDB_ENTITY": "us",
+        "WANDB_PROJECT": "strokes",
+        "WANDB_RUN_GROUP": "spring",
+        "WANDB_TAGS": "third,fourth",
+    },
+    "in the way": {"WANDB_MODE": "offline", "TT_ACTIONS_RUN_DIR": "in the way/version_0"},
+    "disabled": {"WANDB_MODE": "disabled"},
+}
+MAIN = "import sys; from tt_actions.main import main; main(sys.argv[1:]); print('wandb' in sys.modules)"
+
+
+@pytest.fixture(scope="module")
+def tracked(tiny, tmp_path_factory):
+    """Trainings at once, each with what it printed; the last word is whether it loaded W&B."""
+    folder = tmp_path_factory.mktemp("tracked")
+    (folder / "in the way" / "version_0").mkdir(parents=True)
+    (folder / "in the way" / "version_0" / "wandb").touch()  # a file, where W&B wants a folder
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    own["WANDB_DATA_DIR"] = str(folder / "staged")
+    processes = {}
+    for name, environment in TROUBLES.items():
+        options = ["--runs", folder, "--experiment", name, "--trainer.max_epochs", "2"]
+        options += ["--trainer.log_every_n_steps", "4"]
+        if "WANDB_TAGS" not in environment:
+            options += ["--wandb.tags", "[first, second]", "--wandb.entity", "me"]
+        processes[name] = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "train", *tiny, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=own | environment,
+            cwd=folder,
+        )
+    printed = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
+    assert not any(process.returncode for process in processes.values()), printed
+    return {name: (folder / name / "version_0", printed[name]) for name in TROUBLES}
+
+
+@pytest.fixture(scope="module")
+def written(tracked):
+    """What the undisturbed training has written for W&B."""
+    return read_run(tracked["offline"][0])
+
+
+def predictions_of(run):
+    return (run / "report" / "predictions.csv").read_text()
+
+
+def test_what_is_given_goes_before_the_environment_and_that_before_the_default(monkeypatch):
+    for name in ("WANDB_PROJECT", "WANDB_ENTITY", "WANDB_RUN_GROUP"):
+        monkeypatch.delenv(name, raising=False)
+    options = WandbOptions()
+    assert (options.project, options.entity, options.group) == ("tt_actions", None, None)
+    monkeypatch.setenv("WANDB_PROJECT", "strokes")
+    monkeypatch.setenv("WANDB_ENTITY", "us")
+    monkeypatch.setenv("WANDB_RUN_GROUP", "spring")
+    options = WandbOptions()
+    assert (options.project, options.entity, options.group) == ("strokes", "us", "spring")
+    options = WandbOptions(project="own", entity="me", group="autumn")
+    assert (options.project, options.entity, options.group) == ("own", "me", "autumn")
+
+
+def test_tracking_is_off_where_it_is_disabled(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert WandbOptions().is_disabled
+    assert not WandbOptions(mode="offline").is_disabled
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert not WandbOptions().is_disabled
+    assert WandbOptions(mode="disabled").is_disabled
+    assert WandbOptions().resolved_mode() == "offline"
+
+
+def test_a_run_without_tracking_does_not_even_load_wandb(tracked):
+    (run, printed), (tracked_run, tracked_printed) = tracked["disabled"], tracked["offline"]
+    assert (printed.split()[-1], tracked_printed.split()[-1]) == ("False", "True")
+    assert not (run / "wandb").exists()
+    assert predictions_of(run) == predictions_of(tracked_run)
+
+
+def test_a_run_carries_its_config_tags_group_and_command(tracked, written):
+    run, printed = tracked["offline"]
+    assert "W&B" not in printed
+    assert (written.entity, written.project) == ("me", "tt_actions")
+    assert (written.group, written.job_type) == ("offline", "train")
+    assert (written.name, written.tags) == ("offline/version_0", ["first", "second"])
+    assert written.exit_code == 0
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert written.config["trainer"] == config["trainer"]
+    assert written.config["model"]["optimizer"] == config["model"]["optimizer"]
+    assert written.config["model"]["class_names"] == ["serve", "forehand", "backhand", "smash"]
+    assert {*config} <= {*written.config}
+
+
+def test_a_run_carries_every_epochs_metrics_by_class_too(written):
+    for stage, times in {"val": 2, "test": 1}.items():
+        for name in ("loss", "accuracy", "class_accuracy/serve", "temporal_consistency/smash"):
+            assert len(written.logged(f"{stage}/{name}")) == times
+    assert len(written.logged("train/loss")) == 2
+
+
+def test_a_run_carries_the_report(tracked, written):
+    run, _ = tracked["offline"]
+    metrics = json.loads((run / "report" / "metrics.json").read_text())
+    for name in ("accuracy", "f1", "num_clips"):
+        assert written.summary[f"report/{name}"] == metrics[name]
+    [files] = (run / "wandb").glob("offline-run-*/files")
+    for name in ("confusion_matrix", "curves"):
+        [image] = written.logged(f"report/{name}")
+        assert (files / image["path"]).read_bytes() == (run / "report" / f"{name}.png").read_bytes()
+    [table] = written.logged("report/worst_clips")
+    assert len(json.loads((files / table["path"]).read_text())["data"]) == metrics["num_clips"]
+
+
+def test_entity_project_group_and_tags_may_come_from_the_environment(tracked):
+    written = read_run(tracked["wrong key"][0])
+    assert (written.entity, written.project, written.group) == ("us", "strokes", "spring")
+    assert written.tags == ["third", "fourth"]
+
+
+def test_a_run_that_fails_is_marked_so(tiny, tmp_path):
+    with pytest.raises(FloatingPointError):
+        main(["fit", *tiny, "--runs", str(tmp_path), "--wandb.mode=offline", "--model.optimizer.lr=1e30"])
+    assert read_run(tmp_path / "tiny" / "version_0").exit_code == 1
+
+
+def test_trainings_of_one_process_are_runs_of_their_own(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    options = WandbOptions(mode="offline", entity="me")
+    first, second = (Tracker(options, tmp_path / name, name, "train", {}) for name in ("a", "b"))
+    first.log_metrics({"loss": 1.0}, 0)
+    second.log_metrics({"loss": 2.0}, 0)
+    second.finish(0)
+    first.finish(0)
+    assert [read_run(tmp_path / name).logged("loss") for name in ("a", "b")] == [[1], [2]]
+
+
+def test_a_tracker_that_fails_says_so_once_and_is_off(tmp_path):
+    tracker = Tracker(WandbOptions(mode="offline"), tmp_path, "x", "train", {})
+    runs = []
+    tracker.attempt(runs.append)
+    with pytest.warns(UserWarning, match=r"off for the rest of the run \(ZeroDivisionError"):
+        tracker.attempt(lambda _: 1 / 0)
+    tracker.log_metrics({"loss": 1.0}, 0)
+    tracker.attempt(runs.append)
+    assert len(runs) == 1
+    runs[0].finish()
+
+
+@pytest.mark.parametrize("trouble", ["no server", "wrong key"])
+def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
+    (run, printed), (undisturbed, _) = tracked[trouble], tracked["offline"]
+    assert printed.count("W&B can't be reached") == 1
+    assert "Traceback" not in printed
+    assert len(list((run / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
+    assert predictions_of(run) == predictions_of(undisturbed)
+    seconds = [
+        json.loads((path / "report" / "metrics.json").read_text())["provenance"]["seconds"]
+        for path in (run, undisturbed)
+    ]
+    assert seconds[0] < seconds[1] + 22
+
+
+def test_a_run_whose_folder_can_not_be_written_is_not_tracked_and_goes_on(tracked):
+    (run, printed), (undisturbed, _) = tracked["in the way"], tracked["offline"]
+    assert printed.count("W&B failed and is off for the rest of the run") == 1
+    assert "Traceback" not in printed
+    assert predictions_of(run) == predictions_of(undisturbed)

@@ -1,0 +1,199 @@
+"""What Weights & Biases is given: a run's configuration, its numbers and its report."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.loggers import Logger
+
+from tt_actions.report import OVERALL, Predictions, prediction_rows
+
+if TYPE_CHECKING:
+    import wandb
+
+
+@dataclass(frozen=True)
+class WandbOptions:
+    """How runs are tracked on Weights & Biases: what is given here, else W&B's own environment variables.
+
+    Args:
+        mode: ``auto`` is what ``WANDB_MODE`` says, else online when logged in and offline otherwise; an
+            offline run is uploaded later with ``wandb sync``.
+        project: Name of the project; None for ``WANDB_PROJECT``, else tt_actions.
+        entity: User or team; None for ``WANDB_ENTITY``, else the account's default.
+        group: Name that groups runs; None for ``WANDB_RUN_GROUP``, else the experiment's.
+        tags: Tags of the run; those of ``WANDB_TAGS`` if there are none.
+    """
+
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    project: str | None = None
+    entity: str | None = None
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name, variable, default in (
+            ("project", "WANDB_PROJECT", "tt_actions"),
+            ("entity", "WANDB_ENTITY", None),
+            ("group", "WANDB_RUN_GROUP", None),
+        ):
+            object.__setattr__(self, name, getattr(self, name) or os.environ.get(variable) or default)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether nothing is to be tracked."""
+        return (os.environ.get("WANDB_MODE") if self.mode == "auto" else self.mode) == "disabled"
+
+    def resolved_mode(self) -> str:
+        """Return online, offline or disabled."""
+        if self.mode != "auto":
+            return self.mode
+        if given := os.environ.get("WANDB_MODE"):
+            return given
+        import wandb
+
+        return "online" if wandb.login(prompt=False, verify=False) else "offline"
+
+
+class Tracker(Logger):
+    """A run on W&B whose failure is told once and never ends or delays the training.
+
+    Args:
+        options: Mode, project and names.
+        run_dir: The run's directory; offline files go to its ``wandb`` folder.
+        experiment: Name of the experiment.
+        command: What the run does, such as train: its job type.
+        config: The run's whole configuration, in plain types.
+    """
+
+    def __init__(
+        self, options: WandbOptions, run_dir: Path, experiment: str, command: str, config: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.options, self.run_dir, self._name = options, run_dir, experiment
+        self.command, self.config = command, config
+        self._run: wandb.Run | None = None
+        self._failed = False
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """Name of the run directory."""
+        return self.run_dir.name
+
+    def attempt(self, action: "Callable[[wandb.Run], Any]") -> None:
+        """Do something with the run; at the first failure warn and stop tracking.
+
+        Args:
+            action: What to do; given the run, which is started where it was not yet.
+        """
+        if self._failed:
+            return
+        try:
+            action(self._started())
+        except Exception as error:
+            self._failed = True
+            warnings.warn(
+                f"W&B failed and is off for the rest of the run ({type(error).__name__}: {error}). "
+                f"All it would have been given is in '{self.run_dir}'.",
+                stacklevel=2,
+            )
+
+    def _started(self) -> "wandb.Run":
+        if self._run is None:
+            mode = None
+            try:
+                mode = self.options.resolved_mode()
+                self._run = self._start(mode)
+            except Exception as error:
+                if mode not in (None, "online"):
+                    raise
+                warnings.warn(
+                    f"W&B can't be reached ({type(error).__name__}: {error}). The run is tracked offline; "
+                    f"upload it later: `wandb sync {self.run_dir / 'wandb' / 'offline-run-*'}`.",
+                    stacklevel=4,
+                )
+                self._run = self._start("offline")
+        return self._run
+
+    def _start(self, mode: str) -> "wandb.Run":
+        import wandb
+
+        run = wandb.init(
+            name=f"{self._name}/{self.version}",
+            dir=self.run_dir,
+            project=self.options.project,
+            entity=self.options.entity,
+            group=self.options.group or self._name,
+            job_type=self.command,
+            tags=self.options.tags or None,
+            config=self.config,
+            mode=mode,  # type: ignore[arg-type]  # W&B checks it
+            reinit="create_new",  # whatever run the caller's process has going on
+            settings=wandb.Settings(init_timeout=15, console="off", silent=True),
+        )
+        run.define_metric("trainer/global_step")
+        run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+        return run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Log numbers.
+
+        Args:
+            metrics: The numbers by name.
+            step: Global step.
+        """
+        at = {} if step is None else {"trainer/global_step": step}
+        self.attempt(lambda run: run.log({**metrics, **at}))
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the run begins with its whole configuration.
+
+        Args:
+            params: A part of it.
+            args: Not used.
+            kwargs: Not used.
+        """
+
+    @rank_zero_only
+    def finish(self, exit_code: int) -> None:
+        """End the run, once what is left is uploaded.
+
+        Args:
+            exit_code: That of the command; other than 0 the run has failed.
+        """
+        if self._run is not None:
+            self.attempt(lambda run: run.finish(exit_code))
+
+
+def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: int = 10) -> None:
+    """Log a written report to W&B: its figures, its numbers as summary, and a table of the worst clips.
+
+    Args:
+        run: A run that is not finished.
+        folder: Where :func:`write_report` wrote.
+        predictions: What it wrote.
+        worst: Number of clips in the table, those with the least probability of their true class first.
+    """
+    import wandb
+
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, "loss", "num_clips")})
+    figures = [path for path in (folder / "confusion_matrix.png", folder / "curves.png") if path.exists()]
+    rows = list(prediction_rows(predictions))
+    table = wandb.Table(columns=["name", "label", "predicted", "p_true", "temporal_consistency"])
+    for clip in predictions.true_probability.argsort(kind="stable")[:worst]:
+        name, label, predicted, *_, consistency = rows[clip]
+        table.add_data(name, label, predicted, float(predictions.true_probability[clip]), consistency)
+    images = {f"report/{path.stem}": wandb.Image(str(path)) for path in figures}
+    run.log({**images, "report/worst_clips": table})
