@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,6 +69,42 @@ class SeedEpoch(Callback):
             pl_module: The model.
         """
         torch.manual_seed((self.seed * 1_000_003 + trainer.current_epoch) * 4099 + trainer.global_rank)
+
+
+class GradientNorms(Callback):
+    """Logs the 2-norm of the gradients before they are clipped: of the network, and of each of its parts.
+
+    At the first step and every ``log_every_n_steps`` after it, as ``train/grad_norm`` and
+    ``grad_norm/<part>``.
+    """
+
+    def on_before_optimizer_step(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        optimizer: torch.optim.Optimizer,  # noqa: ARG002 - Lightning's signature
+    ) -> None:
+        """Log the norms of a step.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            optimizer: What is about to step.
+        """
+        every, step = trainer.log_every_n_steps, trainer.global_step  # type: ignore[attr-defined]
+        if not (every and step % every == 0 and trainer.loggers and trainer.is_global_zero):
+            return
+        assert isinstance(pl_module, StrokeRecognizer)
+        parts = defaultdict(list)
+        for name, parameter in pl_module.network.named_parameters():
+            if parameter.grad is not None:
+                parts[name.partition(".")[0]].append(parameter.grad)
+        norms = torch.stack([torch.nn.utils.get_total_norm(gradients) for gradients in parts.values()])
+        values = zip(parts, norms.tolist(), strict=True)
+        logged = {f"grad_norm/{part}": value for part, value in values}
+        logged |= {"train/grad_norm": float(norms.norm()), "epoch": trainer.current_epoch}
+        for logger in trainer.loggers:
+            logger.log_metrics(logged, step)
 
 
 class EpochLine(Callback):

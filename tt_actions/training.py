@@ -7,7 +7,15 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, RichProgressBar
 
-from tt_actions.callbacks import EpochLine, RunCheckpoint, RunReport, SeedEpoch, StopNotice, say
+from tt_actions.callbacks import (
+    EpochLine,
+    GradientNorms,
+    RunCheckpoint,
+    RunReport,
+    SeedEpoch,
+    StopNotice,
+    say,
+)
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.task import StrokeRecognizer
 
@@ -83,6 +91,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, checkpoint: Pat
         *bar,
         SeedEpoch(seed),
         LearningRateMonitor(logging_interval="epoch"),
+        GradientNorms(),
         EpochLine(monitor),
         RunReport(run_dir, seed, monitor, checkpoint),
         best,
