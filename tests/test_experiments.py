@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tt_actions.clips import read_manifest
+from tt_actions.curves import AREAS
 from tt_actions.main import main
+from tt_actions.report import BY_CLASS
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
 SHORT = ["--data.preprocessing.num_frames", "4", "--data.batch_size", "4", "--trainer.max_epochs", "2"]
@@ -59,6 +61,10 @@ def test_a_training_leaves_the_whole_run_directory(run):
         "per_class.csv",
         "confusion_matrix.csv",
         "confusion_matrix.png",
+        "pr_curves.csv",
+        "pr_curves.png",
+        "roc_curves.csv",
+        "roc_curves.png",
         "curves.png",
     }
 
@@ -83,7 +89,7 @@ def test_the_report_agrees_with_its_predictions(run):
     assert all(math.isfinite(metrics[key]) for key in keys)
     assert list(metrics["per_class"]) == STROKES
     for row in metrics["per_class"].values():
-        assert set(row) == {"accuracy", "temporal_consistency", "frame_agreement", "support"}
+        assert set(row) == {*BY_CLASS, *AREAS.values(), "support"}
     assert set(metrics["provenance"]) >= {"config_hash", "seed", "versions", "commit", "seconds"}
     assert [row["class"] for row in rows(run / "report" / "per_class.csv")] == STROKES
     assert [row["label"] for row in rows(run / "report" / "confusion_matrix.csv")] == STROKES

@@ -80,18 +80,24 @@ def test_numbers_counted_by_hand() -> None:
         "accuracy": 0.5,
         "temporal_consistency": pytest.approx((2 / 4 + 2 / 3) / 2),
         "frame_agreement": pytest.approx((4 / 5 + 3 / 4) / 2),
+        "average_precision": pytest.approx((1 + 2 / 3) / 2, abs=1e-6),
+        "roc_auc": 0.5,
         "support": 2,
     }
     assert metrics["per_class"]["b"] == {
         "accuracy": 1.0,
         "temporal_consistency": None,
         "frame_agreement": 1.0,
+        "average_precision": 0.5,
+        "roc_auc": 0.5,
         "support": 1,
     }
     assert metrics["per_class"]["c"] == {
         "accuracy": None,
         "temporal_consistency": None,
         "frame_agreement": None,
+        "average_precision": None,
+        "roc_auc": None,
         "support": 0,
     }
     assert metrics["accuracy"] == pytest.approx(2 / 3)
@@ -163,7 +169,9 @@ def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> 
     folder = tmp_path / "runs" / "report"
     metrics = write_report(folder, by_hand(), {"seed": 3, "seconds": math.inf}, history)
     tables = {"metrics.json", "predictions.csv", "per_class.csv", "confusion_matrix.csv"}
-    assert {path.name for path in folder.iterdir()} == tables | {"confusion_matrix.png", "curves.png"}
+    tables |= {"pr_curves.csv", "roc_curves.csv"}
+    figures = {"confusion_matrix.png", "curves.png", "pr_curves.png", "roc_curves.png"}
+    assert {path.name for path in folder.iterdir()} == tables | figures
     read = json.loads((folder / "metrics.json").read_text("utf-8"), parse_constant=refuse_constant)
     assert read == metrics == {**measure(by_hand()), "provenance": {"seed": 3, "seconds": None}}
 
@@ -172,10 +180,16 @@ def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> 
     assert list(rows[1].values())[:6] == ["1, second.mp4", "a", "b", "0.05", "0.9", "0.05"]
     assert [row["temporal_consistency"] for row in rows] == ["0.5", str(2 / 3), ""]
     assert read_rows(folder / "per_class.csv")[2] == {
-        "class": "c", "accuracy": "", "temporal_consistency": "", "frame_agreement": "", "support": "0"
+        "class": "c", "accuracy": "", "temporal_consistency": "", "frame_agreement": "",
+        "average_precision": "", "roc_auc": "", "support": "0",
     }  # fmt: skip
     assert (folder / "confusion_matrix.csv").read_text() == "label,a,b,c\na,1,1,0\nb,0,1,0\nc,0,0,0\n"
-    for name in ("confusion_matrix.png", "curves.png"):
+    assert read_rows(folder / "pr_curves.csv")[:3] == [
+        {"class": "a", "threshold": "", "recall": "0.0", "precision": "1.0"},
+        {"class": "a", "threshold": "0.7", "recall": "0.5", "precision": "1.0"},
+        {"class": "a", "threshold": "0.25", "recall": "0.5", "precision": "0.5"},
+    ]
+    for name in figures:
         assert plt.imread(folder / name).std() > 0.01
 
 

@@ -30,6 +30,7 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
+from tt_actions.curves import AREAS, AXES, Curve, CurveKind, class_curves, class_curves_figure, curve_rows
 from tt_actions.figures import confusion_figure, curves_figure, write_figure
 from tt_actions.files import write_atomically, write_rows
 from tt_actions.published import PUBLISHED
@@ -107,6 +108,11 @@ class Predictions:
         np.add.at(matrix, (self.labels, self.predicted), 1)
         return matrix
 
+    @cached_property
+    def curves(self) -> dict[CurveKind, list[Curve | None]]:
+        """The precision-recall and the ROC curve of each class; None where a class has none."""
+        return {kind: class_curves(kind, self.probabilities, self.labels) for kind in AXES}
+
 
 def _mean(values: NDArray[Any]) -> float:
     """The mean of what is not nan; nan where nothing is left."""
@@ -119,7 +125,8 @@ def measure(predictions: Predictions) -> dict[str, Any]:
 
     By class: *accuracy* is the share of its clips that are predicted right, *temporal consistency* the mean
     share of adjacent frame pairs with one predicted class (a clip of one frame does not count), *frame
-    agreement* the mean share of frames whose predicted class is the clip's. The overall temporal consistency
+    agreement* the mean share of frames whose predicted class is the clip's, *average precision* and *ROC AUC*
+    how well its probability tells its clips from all others. The overall temporal consistency
     and frame agreement are means over the classes that have them. Precision, recall and F1 are averages over
     the classes that are among the labels or the predictions, as scikit-learn's are.
 
@@ -141,7 +148,9 @@ def measure(predictions: Predictions) -> dict[str, Any]:
     for index, name in enumerate(predictions.class_names):
         own = predictions.labels == index
         values = {key: _mean(clips[own]) for key, clips in zip(BY_CLASS, by_clip, strict=True)}
-        per_class[name] = {**values, "support": int(own.sum())}
+        curves = {AREAS[kind]: of_class[index] for kind, of_class in predictions.curves.items()}
+        areas = {key: math.nan if curve is None else curve.area for key, curve in curves.items()}
+        per_class[name] = {**values, **areas, "support": int(own.sum())}
     macro = (multiclass_precision, multiclass_recall, multiclass_f1_score)
     predicted, labels = torch.from_numpy(predictions.predicted), torch.from_numpy(predictions.labels)
     num_classes = len(predictions.class_names)
@@ -242,8 +251,8 @@ def write_report(
     """Write a report: numbers, tables and figures, each file whole or not at all.
 
     Writes ``metrics.json``, ``predictions.csv`` (a row a clip), ``per_class.csv``, ``confusion_matrix.csv``
-    (rows are true classes), ``confusion_matrix.png`` and, after a training, ``curves.png``. An empty cell
-    and a JSON null mean that the number can't be known.
+    (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and ``roc_curves`` (``.csv``, ``.png``)
+    and, after a training, ``curves.png``. An empty cell and a JSON null mean that the number can't be known.
 
     Args:
         folder: Where to; made if absent.
@@ -265,13 +274,18 @@ def write_report(
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
     per_class = metrics["per_class"].items()
-    columns = [*BY_CLASS, "support"]
+    columns = [*BY_CLASS, *AREAS.values(), "support"]
     rows = [[name, *(row[key] for key in columns)] for name, row in per_class]
     write_rows(folder / "per_class.csv", ["class", *columns], rows, _ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, _ADVICE)
     write_figure(folder / "confusion_matrix.png", confusion_figure(predictions.confusion, classes), _ADVICE)
+    for kind, curves in predictions.curves.items():
+        header, points = ["class", "threshold", *AXES[kind]], curve_rows(curves, classes)
+        write_rows(folder / f"{kind}_curves.csv", header, points, _ADVICE)
+        figure = class_curves_figure(kind, curves, classes)
+        write_figure(folder / f"{kind}_curves.png", figure, _ADVICE)
     if history is not None:
         write_figure(folder / "curves.png", curves_figure(history, monitor), _ADVICE)
     return metrics

@@ -1,0 +1,155 @@
+"""Precision-recall and ROC curves: how well a class's probability tells its clips from all others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_average_precision,
+    binary_precision_recall_curve,
+    binary_roc,
+)
+
+from tt_actions.clip_figures import STYLES
+from tt_actions.figures import COLOURS, FONTS, GREY, shortened, tidy
+
+CurveKind = Literal["pr", "roc"]
+
+AXES: dict[CurveKind, tuple[str, str]] = {
+    "pr": ("recall", "precision"),
+    "roc": ("false_positive_rate", "true_positive_rate"),
+}
+AREAS: dict[CurveKind, str] = {"pr": "average_precision", "roc": "roc_auc"}
+
+
+class Curve(NamedTuple):
+    """A curve of one class against the rest, from the strictest threshold to the loosest.
+
+    Args:
+        thresholds: Least probability that is taken for the class; infinite where no clip is.
+        x: Recall, or the false positive rate.
+        y: Precision, or the true positive rate.
+        area: Average precision, or the area under the ROC curve.
+        share: Of the clips that are of the class: the average precision of a guess.
+
+    Shape:
+        thresholds, x and y ``(P,)``, float64.
+    """
+
+    thresholds: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    area: float
+    share: float
+
+
+def class_curves(
+    kind: CurveKind, probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> list[Curve | None]:
+    """Return the curve of each class; None where no clip is of the class, or for ROC where all are.
+
+    Args:
+        kind: ``pr`` for precision and recall, ``roc`` for true and false positives.
+        probabilities: Of each clip's classes.
+        labels: True class of each clip.
+
+    Shape:
+        probabilities ``(N, K)``, labels ``(N,)``.
+    """
+    scores = torch.from_numpy(
+        np.asarray(probabilities, np.float64).clip(0, 1)
+    )  # no sum is above 1 by rounding
+    return [
+        _curve(kind, scores[:, index], torch.from_numpy((labels == index).astype(np.int64)))
+        for index in range(scores.shape[1])
+    ]
+
+
+def _curve(kind: CurveKind, scores: torch.Tensor, target: torch.Tensor) -> Curve | None:
+    num_positive = int(target.sum())
+    if num_positive == 0 or (kind == "roc" and num_positive == len(target)):
+        return None
+    if kind == "roc":
+        x, y, thresholds = binary_roc(scores, target)
+        area = binary_auroc(scores, target)
+    else:
+        y, x, thresholds = binary_precision_recall_curve(scores, target)
+        y, x, thresholds = y.flip(0), x.flip(0), torch.cat([thresholds, torch.ones(1)]).flip(0)
+        area = binary_average_precision(scores, target)
+    limits = thresholds.double().numpy().copy()
+    limits[0] = np.inf  # torchmetrics says 1, where a clip's probability may be
+    x, y = (values.double().round(decimals=6) for values in (x, y))  # torchmetrics divides in float32
+    return Curve(limits, x.numpy(), y.numpy(), round(float(area), 6), num_positive / len(target))
+
+
+def curve_rows(curves: Sequence[Curve | None], class_names: Sequence[str]) -> Iterator[list[Any]]:
+    """Return the points of all curves as rows of a table.
+
+    Args:
+        curves: What :func:`class_curves` returned.
+        class_names: Names of the classes.
+
+    Yields:
+        Class, threshold (None where it is infinite), x and y.
+    """
+    for name, curve in zip(class_names, curves, strict=True):
+        if curve is not None:
+            for threshold, x, y in zip(curve.thresholds, curve.x, curve.y, strict=True):
+                yield [name, float(threshold) if np.isfinite(threshold) else None, float(x), float(y)]
+
+
+def class_curves_figure(
+    kind: CurveKind, curves: Sequence[Curve | None], class_names: Sequence[str]
+) -> Figure:
+    """Draw the curves of all classes, with the area under each.
+
+    Args:
+        kind: Of the curves.
+        curves: What :func:`class_curves` returned.
+        class_names: Names of the classes.
+    """
+    figure = Figure(figsize=(7.2, max(4.6, 1 + 0.2 * len(class_names))), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    if kind == "roc":
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=(0, (4, 3)))
+    for number, curve in enumerate(curves):
+        _draw(axes, kind, curve, number)
+    tidy(axes)
+    ticks = np.linspace(0, 1, 6)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03), xticks=ticks, yticks=ticks, aspect="equal")
+    x_name, y_name = (name.replace("_", " ") for name in AXES[kind])
+    axes.set(xlabel=x_name, ylabel=y_name)
+    legend = axes.legend(
+        title="average precision (of a guess)" if kind == "pr" else "area under the curve",
+        alignment="left", frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5),
+    )  # fmt: skip
+    for text, name, curve in zip(legend.get_texts(), class_names, curves, strict=True):
+        text.set_text(f"{_said(kind, curve)}  {shortened(name)}")
+        text.set_parse_math(False)
+        text.set_fontfamily(FONTS)
+    return figure
+
+
+def _said(kind: CurveKind, curve: Curve | None) -> str:
+    if curve is None:
+        return "no curve:"
+    return f"{curve.area:.3f}" + (f" ({curve.share:.2f})" if kind == "pr" else "")
+
+
+def _draw(axes: Axes, kind: CurveKind, curve: Curve | None, number: int) -> None:
+    end = 0 if curve is None else len(curve.x) if kind == "roc" else int(curve.x.searchsorted(1)) + 1
+    axes.plot(
+        [] if curve is None else curve.x[:end],
+        [] if curve is None else curve.y[:end],  # once all are found, precision only falls
+        # the precision of a recall between two is that of the next clip found
+        drawstyle="steps-pre" if kind == "pr" else "default",
+        color=COLOURS[number % len(COLOURS)],
+        linestyle=STYLES[number // len(COLOURS) % len(STYLES)],
+        linewidth=1.8,
+        label=str(number),  # a class may be called what no label may be, such as _other
+    )
