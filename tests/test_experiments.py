@@ -65,6 +65,7 @@ def test_a_training_leaves_the_whole_run_directory(run):
         "pr_curves.png",
         "roc_curves.csv",
         "roc_curves.png",
+        "worst_clips",
         "curves.png",
     }
 

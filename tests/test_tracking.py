@@ -1,5 +1,6 @@
 """Tracking on W&B: what offline runs of the command have written, and what does not stop them."""
 
+import csv
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from wandb_file import read_run
 
 from tt_actions.main import main
 from tt_actions.tracking import Tracker, WandbOptions
+from tt_actions.video import probe
 
 TROUBLES = {
     "offline": {"WANDB_MODE": "offline"},
@@ -25,6 +27,7 @@ TROUBLES = {
         "WANDB_PROJECT": "strokes",
         "WANDB_RUN_GROUP": "spring",
         "WANDB_TAGS": "third,fourth",
+        "WANDB_DATA_DIR": "in the way/version_0/wandb",  # where W&B puts tables that wait for their upload
     },
     "in the way": {"WANDB_MODE": "offline", "TT_ACTIONS_RUN_DIR": "in the way/version_0"},
     "disabled": {"WANDB_MODE": "disabled"},
@@ -36,8 +39,9 @@ MAIN = "import sys; from tt_actions.main import main; main(sys.argv[1:]); print(
 def tracked(tiny, tmp_path_factory):
     """Trainings at once, each with what it printed; the last word is whether it loaded W&B."""
     folder = tmp_path_factory.mktemp("tracked")
-    (folder / "in the way" / "version_0").mkdir(parents=True)
+    (folder / "in the way" / "version_0" / "report").mkdir(parents=True)
     (folder / "in the way" / "version_0" / "wandb").touch()  # a file, where W&B wants a folder
+    (folder / "in the way" / "version_0" / "report" / "worst_clips").touch()  # and the videos too
     own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     own["WANDB_DATA_DIR"] = str(folder / "staged")
     processes = {}
@@ -63,6 +67,11 @@ def tracked(tiny, tmp_path_factory):
 def written(tracked):
     """What the undisturbed training has written for W&B."""
     return read_run(tracked["offline"][0])
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def predictions_of(run):
@@ -121,17 +130,81 @@ def test_a_run_carries_every_epochs_metrics_by_class_too(written):
     assert len(written.logged("train/loss")) == 2
 
 
-def test_a_run_carries_the_report(tracked, written):
-    run, _ = tracked["offline"]
-    metrics = json.loads((run / "report" / "metrics.json").read_text())
+def test_a_run_carries_gradient_norms(written):
+    assert written.logged("grad_norm/cnn")
+    norms = [row for row in written.history if "train/grad_norm" in row]
+    assert [row["trainer/global_step"] for row in norms] == [0, 4, 8]
+
+
+@pytest.fixture(scope="module")
+def files(tracked):
+    """Where the undisturbed run keeps its media."""
+    [folder] = (tracked["offline"][0] / "wandb").glob("offline-run-*/files")
+    return folder
+
+
+def table(files, said):
+    """The rows of a table, as W&B has written it."""
+    content = json.loads((files / said["path"]).read_text())
+    return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
+
+
+def test_a_run_carries_the_figures_of_the_report(tracked, written, files):
+    report = tracked["offline"][0] / "report"
+    metrics = json.loads((report / "metrics.json").read_text())
     for name in ("accuracy", "f1", "num_clips"):
         assert written.summary[f"report/{name}"] == metrics[name]
-    [files] = (run / "wandb").glob("offline-run-*/files")
-    for name in ("confusion_matrix", "curves"):
+    [by_class] = written.logged("report/per_class")
+    assert {row.pop("class"): row for row in table(files, by_class)} == metrics["per_class"]
+    for name in ("confusion_matrix", "curves", "pr_curves", "roc_curves"):
         [image] = written.logged(f"report/{name}")
-        assert (files / image["path"]).read_bytes() == (run / "report" / f"{name}.png").read_bytes()
-    [table] = written.logged("report/worst_clips")
-    assert len(json.loads((files / table["path"]).read_text())["data"]) == metrics["num_clips"]
+        assert (files / image["path"]).read_bytes() == (report / f"{name}.png").read_bytes()
+
+
+def test_a_run_carries_the_confusion_matrix_and_the_curves_as_charts(tracked, written, files):
+    report = tracked["offline"][0] / "report"
+    [said] = written.logged("report/confusion_table")
+    counts = {(row["Actual"], row["Predicted"]): row["nPredictions"] for row in table(files, said)}
+    for row in rows(report / "confusion_matrix.csv"):
+        label = row.pop("label")
+        assert {name: counts[label, name] for name in row} == {name: int(n) for name, n in row.items()}
+    for kind, names in {
+        "pr": ("recall", "precision"),
+        "roc": ("false_positive_rate", "true_positive_rate"),
+    }.items():
+        [said] = written.logged(f"report/{kind}_curve_table")
+        drawn = [(row["class"], *(row[name] for name in names)) for row in table(files, said)]
+        points = rows(report / f"{kind}_curves.csv")
+        assert drawn == [(row["class"], *(float(row[name]) for name in names)) for row in points]
+        assert f"report/{kind}_curve" in str(written.config["_wandb"])  # the chart on that table
+
+
+def test_a_run_carries_the_worst_clips(tracked, written, files):
+    run, _ = tracked["offline"]
+    [said] = written.logged("report/worst_clips")
+    listed = table(files, said)
+    chances = [row["p_true"] for row in listed]
+    assert chances == sorted(chances)
+    assert len(chances) == 4
+    [videos] = written.logged("report/worst_videos")
+    assert videos["count"] == len(videos["captions"]) == 4
+    for row, video, caption in zip(listed, videos["videos"], videos["captions"], strict=True):
+        assert probe(files / video["path"]).codec == "h264"
+        assert caption.startswith(f"true: {row['label']} {row['p_true']:.2f}, predicted: {row['predicted']}")
+        assert row["name"] in caption
+    shown = {(files / video["path"]).read_bytes() for video in videos["videos"]}
+    assert shown == {path.read_bytes() for path in (run / "report" / "worst_clips").iterdir()}
+
+
+def test_the_report_is_an_artifact_that_refers_to_its_files(tracked, written):
+    report = tracked["offline"][0] / "report"
+    [artifact] = [one for one in written.artifacts.values() if one.type == "report"]
+    held = {entry.path: entry for entry in artifact.manifest.contents}
+    assert set(held) == {str(path.relative_to(report)) for path in report.rglob("*") if path.is_file()}
+    assert {path: entry.local_path for path, entry in held.items()} == {
+        path: str(report / path) for path in held
+    }
+    assert sum(entry.size for entry in held.values()) < 2e6
 
 
 def test_entity_project_group_and_tags_may_come_from_the_environment(tracked):
@@ -184,8 +257,17 @@ def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
     assert seconds[0] < seconds[1] + 22
 
 
-def test_a_run_whose_folder_can_not_be_written_is_not_tracked_and_goes_on(tracked):
+def test_a_run_whose_folders_can_not_be_written_is_not_tracked_and_goes_on(tracked):
     (run, printed), (undisturbed, _) = tracked["in the way"], tracked["offline"]
     assert printed.count("W&B failed and is off for the rest of the run") == 1
+    assert printed.count("Going on without a video of the test clip") == 4
     assert "Traceback" not in printed
     assert predictions_of(run) == predictions_of(undisturbed)
+
+
+def test_a_report_that_can_not_be_tracked_is_written_all_the_same(tracked):
+    (run, printed), (undisturbed, _) = tracked["wrong key"], tracked["offline"]
+    assert printed.count("W&B failed and is off for the rest of the run") == 1
+    assert "report: " in printed
+    for path in (undisturbed / "report").rglob("*.csv"):
+        assert (run / "report" / path.relative_to(undisturbed / "report")).read_text() == path.read_text()

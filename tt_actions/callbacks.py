@@ -25,6 +25,7 @@ from tt_actions.report import (
 from tt_actions.splits import check_same_splits, check_unseen, write_splits
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, log_report
+from tt_actions.worst_clips import write_worst_clips
 
 MEASURED = {"fit": ("val", "test"), "validate": ("val",), "test": ("test",), "predict": ()}
 """The splits whose figures a command gives."""
@@ -273,9 +274,12 @@ class RunReport(Callback):
         trained = any(self.run_dir.glob("checkpoints/*.ckpt")) and history.is_file()
         folder = self.run_dir / "report"
         metrics = write_report(folder, predictions, made_by, history if trained else None, self.monitor)
+        records = {record.name: record for record in trainer.datamodule.records}  # type: ignore[attr-defined]
+        assert isinstance(pl_module, StrokeRecognizer)
+        worst = write_worst_clips(folder / "worst_clips", predictions, records, pl_module.preprocessing)
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
-                logger.attempt(lambda run: log_report(run, folder, predictions))
+                logger.attempt(lambda run: log_report(run, folder, predictions, worst))
         print_report(metrics)
         say(f"report: {folder}")
 

@@ -3,15 +3,18 @@
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
-from tt_actions.report import OVERALL, Predictions, prediction_rows
+from tt_actions.curves import AREAS, AXES, CurveKind
+from tt_actions.report import BY_CLASS, OVERALL, Predictions, prediction_rows
+from tt_actions.worst_clips import WorstClip
 
 if TYPE_CHECKING:
     import wandb
@@ -176,24 +179,75 @@ class Tracker(Logger):
             self.attempt(lambda run: run.finish(exit_code))
 
 
-def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: int = 10) -> None:
-    """Log a written report to W&B: its figures, its numbers as summary, and a table of the worst clips.
+def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: Sequence[WorstClip]) -> None:
+    """Log a written report: its numbers as summary, tables, charts, pictures, videos, and all as an artifact.
+
+    The artifact refers to the files where they are, so that an offline run is uploaded while they are there.
 
     Args:
         run: A run that is not finished.
-        folder: Where :func:`write_report` wrote.
+        folder: Where :func:`tt_actions.report.write_report` wrote.
         predictions: What it wrote.
-        worst: Number of clips in the table, those with the least probability of their true class first.
+        worst: Videos of the worst clips.
     """
     import wandb
 
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, "loss", "num_clips")})
-    figures = [path for path in (folder / "confusion_matrix.png", folder / "curves.png") if path.exists()]
-    rows = list(prediction_rows(predictions))
+    columns = [*BY_CLASS, *AREAS.values(), "support"]
+    by_class = [[name, *(row[key] for key in columns)] for name, row in metrics["per_class"].items()]
+    logged = {
+        "per_class": wandb.Table(columns=["class", *columns], data=by_class),
+        "worst_clips": _worst_table(predictions),
+        "confusion": wandb.plot.confusion_matrix(
+            y_true=predictions.labels.tolist(),
+            preds=predictions.predicted.tolist(),
+            class_names=list(predictions.class_names),
+            title="Confusion matrix",
+        ),
+        **{f"{kind}_curve": _curve_chart(predictions, kind) for kind in AXES},
+        **{path.stem: wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))},
+        "worst_videos": [wandb.Video(str(clip.path), caption=clip.caption, format="mp4") for clip in worst],
+    }
+    run.log({f"report/{key}": value for key, value in logged.items() if value})
+    artifact = wandb.Artifact(f"report-{run.id}", type="report")
+    artifact.add_dir(str(folder.resolve()), skip_cache=True, policy="immutable")
+    run.log_artifact(artifact)
+
+
+def _worst_table(predictions: Predictions, num_clips: int = 10) -> "wandb.Table":
+    """The clips with the least probability of their true class, the worst first."""
+    import wandb
+
     table = wandb.Table(columns=["name", "label", "predicted", "p_true", "temporal_consistency"])
-    for clip in predictions.true_probability.argsort(kind="stable")[:worst]:
+    rows = list(prediction_rows(predictions))
+    for clip in predictions.true_probability.argsort(kind="stable")[:num_clips]:
         name, label, predicted, *_, consistency = rows[clip]
         table.add_data(name, label, predicted, float(predictions.true_probability[clip]), consistency)
-    images = {f"report/{path.stem}": wandb.Image(str(path)) for path in figures}
-    run.log({**images, "report/worst_clips": table})
+    return table
+
+
+def _curve_chart(predictions: Predictions, kind: CurveKind) -> Any:
+    """A chart of each class's curve, of at most a hundred points each.
+
+    ``wandb.plot.pr_curve`` and ``roc_curve`` need scikit-learn, and mix up classes where one has no clips.
+    """
+    import wandb
+
+    x, y = AXES[kind]
+    table = wandb.Table(columns=["class", x, y])
+    for name, curve in zip(predictions.class_names, predictions.curves[kind], strict=True):
+        if curve is not None:
+            points = np.linspace(0, len(curve.x) - 1, min(len(curve.x), 100)).round().astype(int)
+            for point in points:
+                table.add_data(name, float(curve.x[point]), float(curve.y[point]))
+    return wandb.plot_table(
+        "wandb/area-under-curve/v0",
+        table,
+        {"x": x, "y": y, "class": "class"},
+        {
+            "title": {"pr": "Precision and recall", "roc": "ROC curve"}[kind],
+            "x-axis-title": x.replace("_", " "),
+            "y-axis-title": y.replace("_", " "),
+        },
+    )

@@ -1,0 +1,148 @@
+"""Short videos of the clips that a model knew least: what it was shown, what it was, and what it said."""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tt_actions.clips import ClipRecord
+from tt_actions.figures import COLOURS, FONTS, shortened
+from tt_actions.preprocessing import Preprocessing
+from tt_actions.report import Predictions
+from tt_actions.video import Image, VideoWarning, iter_frames, probe, write_video
+
+LARGEST = (480, 360)
+"""Width and height in pixels that a picture is scaled to fit, its caption not counted."""
+
+LONGEST_S = 10.0
+_CAPTION_HEIGHT = 66
+_DPI = 100
+
+
+class WorstClip(NamedTuple):
+    """A video of a clip.
+
+    Args:
+        path: The video.
+        caption: What the clip is, what it was taken for, and with which probabilities.
+    """
+
+    path: Path
+    caption: str
+
+
+def write_worst_clips(
+    folder: Path,
+    predictions: Predictions,
+    records: Mapping[str, ClipRecord],
+    preprocessing: Preprocessing,
+    num_clips: int = 4,
+) -> list[WorstClip]:
+    """Write videos of the clips whose true class the model gave the least probability, right or wrong.
+
+    They show what the network is shown, its rate of frames, region and crop, but as large as a person wants
+    to see it; of a longer clip the first ten seconds. A clip that can't be shown is named and left out.
+
+    Args:
+        folder: Where to, as ``<rank>_<clip>.mp4``; videos of an earlier test are removed.
+        predictions: Of all test clips.
+        records: The clips by name.
+        preprocessing: What the network was trained with.
+        num_clips: Number of videos.
+
+    Returns:
+        The videos, the worst first.
+
+    Warns:
+        VideoWarning: Of a clip that can't be read, or a video that can't be written.
+    """
+    worst = []
+    for rank, clip in enumerate(predictions.true_probability.argsort(kind="stable")[:num_clips], 1):
+        record = records[predictions.names[clip]]
+        path = folder / f"{rank}_{_file_name(record)}.mp4"
+        label, predicted = predictions.labels[clip], predictions.predicted[clip]
+        names, probabilities = predictions.class_names, predictions.probabilities[clip]
+        lines = [
+            f"{title} {shortened(names[index])} {probabilities[index]:.2f}"
+            for title, index in (("true:", label), ("predicted:", predicted))
+        ]
+        try:
+            pictures = _pictures(record, preprocessing, lines, is_right=label == predicted)
+            write_video(path, pictures, preprocessing.fps)
+        except (ValueError, OSError) as error:
+            warnings.warn(
+                f"Going on without a video of the test clip '{record.name}': {error}",
+                VideoWarning,
+                stacklevel=2,
+            )
+        else:
+            worst.append(WorstClip(path, f"{', '.join(lines)} ({record.name})"))
+    for old in set(folder.glob("*.mp4")) - {clip.path for clip in worst}:
+        old.unlink()
+    return worst
+
+
+def _file_name(record: ClipRecord) -> str:
+    start = f"_{record.start_s:.2f}s" if record.start_s or record.end_s is not None else ""
+    return re.sub(r"[^\w.-]+", "_", record.path.stem)[:50] + start
+
+
+def _pictures(
+    record: ClipRecord, preprocessing: Preprocessing, lines: list[str], is_right: bool
+) -> Iterator[Image]:
+    roi = record.roi or preprocessing.roi
+    if preprocessing.crop == "motion":
+        height, width = preprocessing.size
+    elif roi is not None:
+        width, height = roi[2] - roi[0], roi[3] - roi[1]
+    else:
+        video = probe(record.path)
+        width, height = video.width, video.height
+    scale = min(LARGEST[0] / width, LARGEST[1] / height)
+    frames = iter_frames(
+        record.path,
+        fps=preprocessing.fps,
+        start_s=record.start_s,
+        end_s=record.end_s,
+        size=(max(1, round(scale * height)), max(1, round(scale * width))),
+        roi=roi,
+        crop=preprocessing.crop,
+    )
+    shown = islice(frames, max(1, round(LONGEST_S * preprocessing.fps)))
+    first = next(shown)
+    caption = draw_caption([*lines, record.path.name], is_right)
+    for _, image in chain([first], shown):
+        side = LARGEST[0] - image.shape[1]
+        centred = cv2.copyMakeBorder(image, 0, 0, side // 2, side - side // 2, cv2.BORDER_CONSTANT)
+        yield np.concatenate([centred, caption])
+
+
+def draw_caption(lines: list[str], is_right: bool) -> Image:
+    """Draw what stands below a clip, in letters of any language that there is a font for.
+
+    Args:
+        lines: The true class, the predicted one and the file, each with what belongs to it.
+        is_right: Whether the classes are the same.
+
+    Shape:
+        ``(H, W, 3)``, uint8 RGB, as wide as a video.
+    """
+    size = (LARGEST[0] / _DPI, _CAPTION_HEIGHT / _DPI)
+    figure = Figure(figsize=size, dpi=_DPI, facecolor="#202020")
+    colours = COLOURS[4], COLOURS[4] if is_right else COLOURS[1], "#A0A0A0"
+    places = ((0.70, 10), (0.40, 10), (0.12, 7))
+    for line, colour, (y, points) in zip(lines, colours, places, strict=True):
+        text = line if len(line) <= 80 else f"…{line[-79:]}"
+        figure.text(0.02, y, text, color=colour, fontsize=points, fontfamily=FONTS, parse_math=False)
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
+        canvas.draw()  # type: ignore[no-untyped-call]
+    return np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
