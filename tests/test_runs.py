@@ -61,14 +61,6 @@ def test_the_other_processes_of_a_run_share_its_directory(monkeypatch, tmp_path)
         create_run_dir(tmp_path, "x")
 
 
-@pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
-def test_processes_of_a_launcher_must_know_one_directory(monkeypatch, tmp_path, variable):
-    monkeypatch.setenv(variable, "2")
-    with pytest.raises(ValueError, match=r"TT_ACTIONS_RUN_DIR=.*version_0"):
-        create_run_dir(tmp_path, "x")
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_folder_that_can_not_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file/x' for the run, but got: Not a directory.*`--runs`"):

@@ -271,18 +271,6 @@ def test_early_stopping_is_added_beside_the_callbacks_of_a_run(tiny, tmp_path):
     assert (run / "report" / "metrics.json").is_file()
 
 
-def test_two_processes_share_a_run_and_report_every_clip_once(start, tiny, tmp_path):
-    devices = ["--trainer.devices=2", "--trainer.max_epochs=2", "--data.test_share=0.34"]
-    process = start("train", *tiny, "--runs", tmp_path, *devices)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    assert "Warning" not in output
-    assert output.count("epoch 2/2") == 1
-    [run] = (tmp_path / "tiny").iterdir()
-    names = [row["name"] for row in rows(run / "report" / "predictions.csv")]
-    assert sorted(names) == sorted(row["name"] for row in rows(run / "splits.csv") if row["split"] == "test")
-
-
 def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp_path):
     best = content(trained, "best")["epoch"]
     logged = [row for row in rows(trained / "metrics.csv") if row["val/loss"]][best]

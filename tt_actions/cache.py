@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.progress import track
 
 from tt_actions.clips import ClipRecord
-from tt_actions.files import write_atomically
+from tt_actions.files import explain_failure, write_atomically
+from tt_actions.processes import one_at_a_time
 from tt_actions.video import FrameSpec, Roi, VideoError, VideoWarning, read_frames
 
 _VERSION = 1  # raise it when the same clip and spec would give other pixels
@@ -152,6 +153,19 @@ class FrameCache:
                 errors[record.name] = problem
             elif _map(self._file(record, spec)) is None:
                 missing.append(record)
+        if missing:
+            with explain_failure(self.folder, _ADVICE):
+                self.folder.mkdir(parents=True, exist_ok=True)
+            with one_at_a_time(self.folder):
+                errors |= self._decode_all(missing, spec, num_workers)
+        return errors
+
+    def _decode_all(
+        self, records: Sequence[ClipRecord], spec: FrameSpec, num_workers: int | None
+    ) -> dict[str, str]:
+        errors: dict[str, str] = {}
+        # another process may have decoded them while this one waited
+        missing = [record for record in records if _map(self._file(record, spec)) is None]
         if not missing:
             return errors
         # threads suffice: libav and OpenCV work outside Python's lock

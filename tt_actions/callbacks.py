@@ -14,7 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from tt_actions.datamodule import ClipDataModule
-from tt_actions.dataset import Batch
+from tt_actions.dataset import NO_NAME, Batch
 from tt_actions.report import (
     Predictions,
     print_report,
@@ -253,6 +253,8 @@ class RunReport(Callback):
         probabilities = outputs["log_probs"].double().exp().cpu().numpy()
         frame_classes = outputs["logits"].argmax(-1).cpu().numpy()
         for i, name in enumerate(batch.names):
+            if name == NO_NAME:
+                continue
             valid = frame_classes[i, : int(batch.lengths[i])]
             self.clips[name] = ClipResult(int(batch.label[i]), probabilities[i], valid)
 
@@ -302,6 +304,10 @@ class RunReport(Callback):
             gathered: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(gathered, clips)
             clips = {name: clip for part in gathered for name, clip in part.items()}
+            data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
+            clips = {
+                r.name: clips[r.name] for r in data.records if r.name in clips
+            }  # the order of one process
         assert isinstance(pl_module, StrokeRecognizer)
         return Predictions(
             class_names=pl_module.class_names,

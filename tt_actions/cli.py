@@ -21,18 +21,24 @@ from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.metrics import build_metrics
+from tt_actions.processes import is_first_process
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
     RunCSVLogger,
     WholeCheckpoints,
     create_run_dir,
-    is_first_process,
     lock_run_dir,
     resumable_checkpoint,
 )
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, WandbOptions
-from tt_actions.training import ActionTrainer, run_callbacks
+from tt_actions.training import (
+    ActionTrainer,
+    check_trainer,
+    launched_devices,
+    make_profiler,
+    run_callbacks,
+)
 
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 
@@ -47,7 +53,7 @@ for _message in (
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"``instantiate_classes`` was deprecated",  # Lightning 2.6 on jsonargparse 4.49
     r"It is recommended to use `self.log\(.*sync_dist",  # all processes log the same: see `_log_epoch`
-    r"Using `DistributedSampler` with the dataloaders",  # the report counts a clip once: see `_predictions`
+    r"You passed `Trainer\(accelerator='cpu', precision='16-mixed'\)`",  # refused: see `check_trainer`
     r"Total length of `list` across ranks is zero",  # no clip is for validation
     r"Checkpoint directory .* exists and is not empty",  # a resumed run's
     r"\s*Dump of a value that does not round-trip",  # the tuples of a checkpoint's preprocessing
@@ -173,6 +179,12 @@ class ActionCLI(LightningCLI):
             help="Validation metric that decides which checkpoint is best; of a loss the smallest. With null "
             "the last counts as best.",
         )
+        parser.add_argument(
+            "--compile",
+            type=bool,
+            default=False,
+            help="Compile the network with torch.compile; a checkpoint is the same as without.",
+        )
         parser.add_class_arguments(WandbOptions, "wandb")
         parser.link_arguments("data.preprocessing", "model.preprocessing", asdict, apply_on="instantiate")
         parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
@@ -259,6 +271,7 @@ class ActionCLI(LightningCLI):
             kwargs: Passed on to the trainer.
         """
         config = self.config[str(self.subcommand)]
+        kwargs |= launched_devices(config.trainer.devices, config.trainer.num_nodes)
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
         run_dir = self.resume or create_run_dir(config.runs, config.experiment)
@@ -285,7 +298,17 @@ class ActionCLI(LightningCLI):
             kwargs["enable_model_summary"] = False
         if not config.trainer.plugins:
             kwargs["plugins"] = [WholeCheckpoints()]
-        return super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)
+        if isinstance(config.trainer.profiler, str):
+            kwargs["profiler"] = make_profiler(config.trainer.profiler, run_dir)
+        trainer = super().instantiate_trainer(logger=loggers, default_root_dir=run_dir, **kwargs)
+        check_trainer(trainer, config.trainer.precision)
+        return trainer
+
+    def instantiate_classes(self) -> None:
+        """Make data, model and trainer, and compile the network where that is wanted."""
+        super().instantiate_classes()
+        if self.config[str(self.subcommand)].compile:
+            self.model.network.compile()  # in place: a checkpoint's keys stay the same
 
 
 def check_validation_metric(metric: str, argument: str) -> None:

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from tt_actions.cache import FrameCache
 from tt_actions.clips import ClipRecord, Split, class_names
@@ -166,12 +167,14 @@ class ClipDataModule(pl.LightningDataModule):
         return self._loader(self.dataset("test"))
 
     def _loader(
-        self, dataset: ClipDataset, sampler: Sampler[tuple[int, int]] | None = None
+        self, dataset: ClipDataset, order: Sampler[tuple[int, int]] | None = None
     ) -> DataLoader[Sample]:
+        trainer = self.trainer
+        num_processes, process = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
-            sampler=sampler,
+            sampler=PartSampler(range(len(dataset)) if order is None else order, num_processes, process),
             num_workers=self.num_workers,
             collate_fn=collate,
             generator=torch.Generator(),  # or each pass would take of the numbers that augmentation draws
@@ -218,6 +221,37 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
     def __len__(self) -> int:
         return len(self.weights)
+
+
+class PartSampler(DistributedSampler[Any]):
+    """One process's part of an order, by turns, so that the processes' batches together are those of one.
+
+    All parts are as long, or processes would wait for each other in vain: where the clips don't go round,
+    None fills up, which counts nowhere. Lightning's own samplers repeat clips.
+
+    Args:
+        order: The items of all processes.
+        num_processes: Number of processes.
+        process: Number of this one.
+    """
+
+    def __init__(self, order: Sampler[Any] | range, num_processes: int, process: int) -> None:
+        super().__init__(order, num_processes, process, shuffle=False)  # type: ignore[arg-type]  # has a length
+        self.order = order
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch; Lightning calls this before each.
+
+        Args:
+            epoch: Number of the epoch.
+        """
+        if isinstance(self.order, EpochSampler):
+            self.order.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Any]:
+        items = list(self.order)
+        items += [None] * (self.total_size - len(items))
+        return iter(items[self.rank :: self.num_replicas])
 
 
 def default_num_workers() -> int:

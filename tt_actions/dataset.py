@@ -18,6 +18,9 @@ Sampling = Literal["uniform", "dense", "all"]
 NO_LABEL = -1
 """The clip label of a clip whose class is not known."""
 
+NO_NAME = ""
+"""The name of what is no clip: see :class:`ClipDataset`."""
+
 NO_FRAME_LABEL = -100
 """The frame label of padding and of frames whose class is not known: what PyTorch's losses leave out."""
 
@@ -111,7 +114,8 @@ class ClipDataset(Dataset[Sample]):
     """Clips of a set, with their frames from the cache.
 
     A clip's label holds at each of its frames. An item is a clip's index, or in training the index and the
-    seed of the random choice of frames, so that a sample is the same wherever and whenever it is made.
+    seed of the random choice of frames, so that a sample is the same wherever and whenever it is made. None
+    gives what fills up a process's part of the clips and counts nowhere: a frame without label and name.
 
     Args:
         records: The clips.
@@ -149,7 +153,10 @@ class ClipDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
+    def __getitem__(self, item: int | tuple[int, int] | None) -> Sample:
+        if item is None:
+            frame = self[0].frames[:1]
+            return Sample(frame, 1, NO_LABEL, torch.tensor([NO_FRAME_LABEL]), NO_NAME)
         index, seed = item if isinstance(item, tuple) else (item, 0)
         available = self.cache.frames(self.records[index], self.spec)
         rng = torch.Generator().manual_seed(seed)

@@ -1,6 +1,6 @@
-"""The two metrics of per-frame predictions that torchmetrics lacks, by true class.
+"""What torchmetrics lacks: two metrics of per-frame predictions by true class, and a loss of several means.
 
-Each is a pure function, one figure a clip, and a metric that averages it over the clips of a class.
+Each of the two is a pure function, a figure a clip, and a metric that averages it over the clips of a class.
 """
 
 from typing import Any
@@ -16,6 +16,8 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
+from tt_actions.dataset import NO_LABEL
+from tt_actions.losses import class_distributions, sum_of_means
 from tt_actions.models.base import valid_frames
 
 
@@ -79,7 +81,7 @@ class _ClassMean(Metric):
 
     def _add(self, shares: Tensor, target: Tensor) -> None:
         values = torch.stack([shares.nan_to_num(), (~shares.isnan()).float()])  # (2, B)
-        by_class = values[..., None] * F.one_hot(target, self.num_classes)  # (2, B, K)
+        by_class = values[..., None] * class_distributions(target, self.num_classes)  # (2, B, K)
         setattr(self, self.figure, getattr(self, self.figure) + by_class.sum(1))
 
     def compute(self) -> Tensor:
@@ -147,21 +149,65 @@ class FrameAgreement(_ClassMean):
         self._add(frame_agreement(logits, lengths, preds), target)
 
 
+class SumOfMeans(Metric):
+    """A loss whose parts are means over different things, such as clips and frames.
+
+    It is that of all batches as if they were one, which the mean of the batches' losses is not.
+
+    Args:
+        **kwargs: Passed on to :class:`torchmetrics.Metric`.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    sums: Tensor
+    weights: Tensor
+    NUM_PARTS = 2
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("sums", torch.zeros(self.NUM_PARTS), dist_reduce_fx="sum")
+        self.add_state("weights", torch.zeros(self.NUM_PARTS), dist_reduce_fx="sum")
+
+    def update(self, sums: Tensor, weights: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            sums: The sum of each part; those left out count 0.
+            weights: What each is divided by in the end.
+
+        Shape:
+            sums ``(N,)``, weights ``(N,)``, N of at most :attr:`NUM_PARTS`.
+        """
+        missing = (0, self.NUM_PARTS - len(sums))
+        self.sums = self.sums + F.pad(sums.detach(), missing)
+        self.weights = self.weights + F.pad(weights.detach(), missing)
+
+    def compute(self) -> Tensor:
+        """Return the loss.
+
+        Shape:
+            ``()``.
+        """
+        return sum_of_means(self.sums, self.weights)
+
+
 def accuracy(num_classes: int) -> MulticlassAccuracy:
-    """Return the share of clips that are predicted right.
+    """Return the share of labelled clips that are predicted right.
 
     Args:
         num_classes: Number of classes *K*.
     """
-    return MulticlassAccuracy(num_classes, average="micro")
+    return MulticlassAccuracy(num_classes, average="micro", ignore_index=NO_LABEL)
 
 
 def build_metrics(num_classes: int) -> MetricCollection:
     """Gather all that is reported of a set of clips.
 
     The collection is updated by name with ``preds`` (the predicted class of each clip), ``target``,
-    ``logits`` and ``lengths``. Precision, recall and F1 are macro averages. ``class_accuracy`` (0 for a class
-    without clips), ``temporal_consistency`` and ``frame_agreement`` (nan) have one figure a class.
+    ``logits`` and ``lengths``; what has no label does not count. Precision, recall and F1 are macro averages.
+    ``class_accuracy`` (0 for a class without clips), ``temporal_consistency`` and ``frame_agreement`` (nan)
+    have one figure a class.
 
     Args:
         num_classes: Number of classes *K*.
@@ -169,10 +215,10 @@ def build_metrics(num_classes: int) -> MetricCollection:
     return MetricCollection(
         {
             "accuracy": accuracy(num_classes),
-            "precision": MulticlassPrecision(num_classes),
-            "recall": MulticlassRecall(num_classes),
-            "f1": MulticlassF1Score(num_classes),
-            "class_accuracy": MulticlassAccuracy(num_classes, average=None),
+            "precision": MulticlassPrecision(num_classes, ignore_index=NO_LABEL),
+            "recall": MulticlassRecall(num_classes, ignore_index=NO_LABEL),
+            "f1": MulticlassF1Score(num_classes, ignore_index=NO_LABEL),
+            "class_accuracy": MulticlassAccuracy(num_classes, average=None, ignore_index=NO_LABEL),
             "temporal_consistency": TemporalConsistency(num_classes),
             "frame_agreement": FrameAgreement(num_classes),
         }

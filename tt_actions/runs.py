@@ -14,15 +14,11 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from tt_actions.files import explain_failure, write_atomically
+from tt_actions.processes import decided_by_first, is_first_process
 
 RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
 """Names the run directory to all processes of a run: set by its first process for those that it starts, or by
-whoever starts them all (torchrun, srun)."""
-
-
-def is_first_process() -> bool:
-    """Return whether this is the only process of its run or the first of several."""
-    return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]
+whoever starts them all."""
 
 
 def create_run_dir(runs: Path, experiment: str) -> Path:
@@ -33,11 +29,11 @@ def create_run_dir(runs: Path, experiment: str) -> Path:
         experiment: Name of the experiment.
 
     Returns:
-        The new, empty directory; where :data:`RUN_DIR_VARIABLE` names one, that.
+        The new, empty directory, the same for all processes that torchrun or srun started; where
+        :data:`RUN_DIR_VARIABLE` names one, that.
 
     Raises:
-        ValueError: If a launcher has started several processes that don't know of each other's directory, or
-            the directory named holds a run already.
+        ValueError: If the directory named holds a run already.
         OSError: If it can't be made.
     """
     given = os.environ.get(RUN_DIR_VARIABLE)
@@ -46,31 +42,30 @@ def create_run_dir(runs: Path, experiment: str) -> Path:
             f"Expected `{RUN_DIR_VARIABLE}` to name a new directory, but '{given}' holds a run. "
             f"Name another, or go on with this one: `--resume {given}`."
         )
-    if not given and max(int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "SLURM_NTASKS")) > 1:
-        raise ValueError(
-            f"Expected `{RUN_DIR_VARIABLE}` to name one new directory to all processes that torchrun or srun "
-            f"starts, but it is not set. Set it: `{RUN_DIR_VARIABLE}={runs / experiment / 'version_0'}`."
-        )
     folder = runs / experiment
     try:
         if given:
             Path(given).mkdir(parents=True, exist_ok=True)
             return Path(given)
-        folder.mkdir(parents=True, exist_ok=True)
-        version = 0
-        while True:
-            run_dir = folder / f"version_{version}"
-            try:
-                run_dir.mkdir()
-            except FileExistsError:
-                version += 1
-            else:
-                return run_dir
+        return Path(decided_by_first("run_dir", lambda: str(_next_version(folder))))
     except OSError as error:
         raise OSError(
             f"Expected to make a directory in '{given or folder}' for the run, but got: {error.strerror}. "
             "Choose another folder with `--runs`."
         ) from error
+
+
+def _next_version(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    version = 0
+    while True:
+        run_dir = folder / f"version_{version}"
+        try:
+            run_dir.mkdir()
+        except FileExistsError:
+            version += 1
+        else:
+            return run_dir
 
 
 def lock_run_dir(run_dir: Path) -> FileLock:

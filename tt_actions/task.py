@@ -1,7 +1,6 @@
 """The LightningModule: loss, one shared step, metrics."""
 
 import warnings
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -9,16 +8,18 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MetricCollection
 
 from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
-from tt_actions.dataset import Batch
-from tt_actions.metrics import accuracy, build_metrics
+from tt_actions.dataset import NO_LABEL, Batch
+from tt_actions.learning_rates import group_parameters
+from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
+from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
 from tt_actions.models.base import ActionModel
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.processes import mean_over_processes
 from tt_actions.transforms import Augmentation, normalise
 from tt_actions.video import Roi
 
@@ -50,10 +51,13 @@ class Output(NamedTuple):
     """What one step gives.
 
     Shape:
-        loss ``()``, logits ``(B, T, K)``, clip log-probabilities ``(B, K)``.
+        loss ``()``; the sums that are its parts and the weights they are divided by, ``(N,)``; logits
+        ``(B, T, K)``; clip log-probabilities ``(B, K)``.
     """
 
     loss: Tensor
+    sums: Tensor
+    weights: Tensor
     logits: Tensor
     log_probs: Tensor
 
@@ -62,7 +66,9 @@ class StrokeRecognizer(pl.LightningModule):
     """Trains and tests a network that names the stroke in a clip.
 
     The loss is the negative log of the clip's averaged probability of its class, and beside it, weighted, the
-    cross-entropy of every frame with its own label.
+    cross-entropy of every frame with its own label. Each is a mean over what has a target: in a test over
+    all of the set, in training over the batches of all processes together, so that a step of N processes with
+    batches of b is that of one with N b. A step that accumulates gradients takes the mean over its batches.
 
     Args:
         network: The network.
@@ -120,17 +126,10 @@ class StrokeRecognizer(pl.LightningModule):
                 "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
                 f"{frame_loss} and {label_smoothing}."
             )
-        names = [name for name, _ in network.named_parameters()]
-        for part, scale in (lr_scales or {}).items():
-            if scale < 0 or not any(name.startswith(part) for name in names):
-                parts = ", ".join(dict(network.named_children()))
-                raise ValueError(
-                    f"Expected `lr_scales` to give parts of the network ({parts}) factors of at least 0, "
-                    f"but got {part}: {scale}."
-                )
         self.network = network
         self.init_from = init_from
         self.lr_scales = lr_scales or {}
+        group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
         self.class_names = tuple(class_names)
         self.preprocessing = Preprocessing(**preprocessing)
         self.augmentation = augmentation
@@ -149,19 +148,13 @@ class StrokeRecognizer(pl.LightningModule):
                 "test_set": build_metrics(len(class_names)),
             }
         )
-        self.mean_loss = nn.ModuleDict({f"{stage}_set": MeanMetric() for stage in STAGES})
+        self.mean_loss = nn.ModuleDict({f"{stage}_set": SumOfMeans() for stage in STAGES})
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule where there is one."""
-        parameters = defaultdict(list)
-        for name, parameter in self.network.named_parameters():
-            fitting = [part for part in self.lr_scales if name.startswith(part)]
-            scale = self.lr_scales[max(fitting, key=len)] if fitting else 1.0
-            parameter.requires_grad_(scale > 0)
-            if scale > 0:
-                parameters[scale].append(parameter)
-        optimizer = self.optimizer([{"params": group} for group in parameters.values()])
-        for group, scale in zip(optimizer.param_groups, parameters, strict=True):
+        groups = group_parameters(self.network, self.lr_scales)
+        optimizer = self.optimizer([{"params": group} for group in groups.values()])
+        for group, scale in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= scale
         if self.scheduler is None:
             return optimizer
@@ -270,42 +263,44 @@ class StrokeRecognizer(pl.LightningModule):
             frames, targets, frame_targets = self.augmentation.mix(frames, targets, frame_targets)
 
         def class_loss(logits: Tensor) -> Tensor:
-            loss = self._loss(self.network.clip_log_probability(logits, batch.lengths), targets)
-            if frame_targets is None:
-                return loss
-            return loss + self.frame_loss * self._loss(logits.log_softmax(-1), frame_targets)
+            sums, weights = self._class_sums(logits, batch.lengths, targets, frame_targets)
+            return sum_of_means(sums, mean_over_processes(weights))
 
         if stage == "train":
             loss, logits = self.network.objective(self._normalise(frames), batch.lengths, class_loss)
+            weights = mean_over_processes((batch.label != NO_LABEL).sum()[None])
+            sums = loss.detach() * weights
         else:
             logits = self(frames, batch.lengths)
-            loss = class_loss(logits)
+            sums, weights = self._class_sums(logits, batch.lengths, targets, frame_targets)
+            loss = sum_of_means(sums, weights)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"Expected a finite loss, but got {loss.item()} in {stage} on {', '.join(batch.names)}. "
                 "Look at these clips, lower the learning rate or clip gradients (trainer.gradient_clip_val)."
             )
         logits = logits.detach()
-        output = Output(loss, logits, self.network.clip_log_probability(logits, batch.lengths))
+        log_probs = self.network.clip_log_probability(logits, batch.lengths)
+        output = Output(loss, sums, weights, logits, log_probs)
         self._measure(output, batch, stage)
         return output
 
     def _measure(self, output: Output, batch: Batch, stage: Stage) -> None:
         metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
         assert isinstance(metrics, MetricCollection)
-        assert isinstance(mean_loss, MeanMetric)
+        assert isinstance(mean_loss, SumOfMeans)
         metrics.update(
             preds=output.log_probs.argmax(-1),
             target=batch.label,
             logits=output.logits,
             lengths=batch.lengths,
         )
-        mean_loss.update(output.loss.detach(), len(batch.label))
+        mean_loss.update(output.sums, output.weights)
 
     def _log_epoch(self, stage: Stage) -> None:
         metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
         assert isinstance(metrics, MetricCollection)
-        assert isinstance(mean_loss, MeanMetric)
+        assert isinstance(mean_loss, SumOfMeans)
         logged = {"loss": mean_loss.compute()}
         for name, value in metrics.compute().items():
             if value.ndim:  # a figure a class
@@ -318,17 +313,18 @@ class StrokeRecognizer(pl.LightningModule):
         mean_loss.reset()
 
     def _targets(self, labels: Tensor) -> Tensor:
-        """One smoothed distribution a label; all zero where the label is negative (padding)."""
-        num_classes = len(self.class_names)
-        known = labels >= 0
-        one_hot = F.one_hot(labels.clamp(min=0), num_classes).float()
-        smoothed = one_hot * (1 - self.label_smoothing) + self.label_smoothing / num_classes
-        return smoothed * known[..., None]
+        return class_distributions(labels, len(self.class_names), self.label_smoothing)
 
-    def _loss(self, log_probs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy, weighted by class, averaged over all that has a target."""
-        weighted = targets * self.weights
-        return -(weighted * log_probs).sum() / weighted.sum().clamp(min=1e-12)
+    def _class_sums(
+        self, logits: Tensor, lengths: Tensor, targets: Tensor, frame_targets: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The parts of the class loss, of clips and of frames, as sums and what to divide them by."""
+        log_probs = self.network.clip_log_probability(logits, lengths)
+        parts = [weighted_cross_entropy(log_probs, targets, self.weights)]
+        if frame_targets is not None:
+            total, weight = weighted_cross_entropy(logits.log_softmax(-1), frame_targets, self.weights)
+            parts.append((self.frame_loss * total, weight))
+        return torch.stack([total for total, _ in parts]), torch.stack([weight for _, weight in parts])
 
     @torch.no_grad()
     def predict(

@@ -1,11 +1,13 @@
 """One training from start to report: the trainer, and what it does besides."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, RichProgressBar
+from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from tt_actions.callbacks import (
     EpochLine,
@@ -17,6 +19,8 @@ from tt_actions.callbacks import (
     say,
 )
 from tt_actions.datamodule import ClipDataModule
+from tt_actions.processes import launched_processes, launcher
+from tt_actions.runs import RUN_DIR_VARIABLE
 from tt_actions.task import StrokeRecognizer
 
 
@@ -65,6 +69,75 @@ class ActionTrainer(pl.Trainer):
             The metrics by name, for each loader.
         """
         return super().test(model, dataloaders, ckpt_path, verbose, datamodule, weights_only)
+
+
+PROFILERS: dict[str, type[SimpleProfiler | AdvancedProfiler | PyTorchProfiler]] = {
+    "simple": SimpleProfiler,
+    "advanced": AdvancedProfiler,
+    "pytorch": PyTorchProfiler,
+}
+
+
+def make_profiler(name: str, run_dir: Path) -> Profiler:
+    """Return one of Lightning's profilers that writes its report into the run directory.
+
+    Args:
+        name: ``simple``, ``advanced`` or ``pytorch``.
+        run_dir: The run's directory; the report goes to its folder ``profile``.
+
+    Raises:
+        ValueError: If there is no profiler of that name.
+    """
+    if name not in PROFILERS:
+        raise ValueError(
+            f"Expected `trainer.profiler` to be one of {', '.join(PROFILERS)}, but got '{name}'."
+        )
+    return PROFILERS[name](dirpath=run_dir / "profile", filename=name)
+
+
+def launched_devices(devices: Any, num_nodes: int) -> dict[str, int]:
+    """Return the trainer's options that torchrun or srun has decided: as many devices as processes.
+
+    Args:
+        devices: What ``trainer.devices`` says; anything but ``auto`` stays.
+        num_nodes: What ``trainer.num_nodes`` says.
+
+    Raises:
+        ValueError: If nobody started the processes of several nodes, so that they know no common directory.
+    """
+    launched = launched_processes()
+    if launched is None:
+        if num_nodes > 1 and RUN_DIR_VARIABLE not in os.environ:
+            raise ValueError(
+                f"Expected torchrun or srun to start the processes of {num_nodes} nodes, but neither did. "
+                f"Use one of them, or name one new run directory to all: `{RUN_DIR_VARIABLE}`."
+            )
+        return {}
+    return dict(zip(("devices", "num_nodes"), launched, strict=True)) if devices == "auto" else {}
+
+
+def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
+    """Refuse what Lightning would do otherwise than asked.
+
+    Args:
+        trainer: The trainer.
+        precision: What ``trainer.precision`` says.
+
+    Raises:
+        ValueError: If processes were started that the trainer doesn't know of, or the precision is not what
+            the device has.
+    """
+    started = launcher()
+    if started is not None and started.world_size() != trainer.world_size:
+        raise ValueError(
+            f"Expected `trainer.devices` times `trainer.num_nodes` to be {started.world_size()}, the "
+            f"processes that were started, but got {trainer.world_size}. Leave `trainer.devices` out."
+        )
+    if str(precision) in ("16", "16-mixed") and trainer.precision != "16-mixed":
+        raise ValueError(
+            "Expected `trainer.precision` to be one that a CPU has, but got 16-mixed, which it has not. "
+            "Use bf16-mixed, or a GPU."
+        )
 
 
 def run_callbacks(run_dir: Path, seed: int, monitor: str | None, checkpoint: Path | None) -> list[Callback]:

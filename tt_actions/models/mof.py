@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tt_actions.models.base import valid_frames
 from tt_actions.models.cnn import CNN
+from tt_actions.processes import mean_over_processes
 
 
 class MOF(CNN):
@@ -20,8 +21,9 @@ class MOF(CNN):
     .. math:: e^{-s_1} L_{class} + \tfrac12 e^{-s_2} L_{smooth} + e^{-s_3} L_{order} + \tfrac12 \sum_i s_i
 
     :math:`L_{smooth}` is the squared change of the class probabilities between neighbouring frames.
-    :math:`L_{order}` is self-supervised: from the features of two frames of a clip, a quarter of the batch's
-    length apart and swapped at random, a small classifier tells which came first.
+    :math:`L_{order}` is self-supervised: from the features of two frames of a clip, a quarter of its length
+    apart and swapped at random, a small classifier tells which came first. Both are means over the
+    frames of all processes that train together.
 
     Args:
         num_classes: Number of classes *K*.
@@ -76,16 +78,19 @@ class MOF(CNN):
         return ((-self.log_variances).exp() * losses + self.log_variances / 2).sum(), logits
 
     def _order_loss(self, features: Tensor, lengths: Tensor) -> Tensor:
-        gap = max(1, features.shape[1] // 4)
-        first, second = features[:, :-gap], features[:, gap:]  # (B, T - gap, D)
+        gap = (lengths // 4).clamp(min=1)[:, None]  # (B, 1)
+        num_firsts = features.shape[1] - int(gap.min())
+        later = torch.arange(num_firsts, device=features.device) + gap  # (B, F)
+        is_valid = later < lengths[:, None]
+        later = later.clamp(max=features.shape[1] - 1)
+        first = features[:, :num_firsts]  # (B, F, D)
+        second = features.take_along_dim(later[..., None], dim=1)
         is_swapped = torch.rand(first.shape[:2], device=features.device) < 0.5
         swapped, ordered = torch.cat([second, first], -1), torch.cat([first, second], -1)
         pairs = torch.where(is_swapped[..., None], swapped, ordered)
-        is_valid = valid_frames(lengths, features.shape[1])[:, gap:]
-        scores = self.order(pairs)[..., 0][is_valid]
-        if not len(scores):
-            return features.new_zeros(())
-        return F.binary_cross_entropy_with_logits(scores, is_swapped[is_valid].to(scores.dtype))
+        scores, swapped_before = self.order(pairs)[..., 0][is_valid], is_swapped[is_valid]
+        total = F.binary_cross_entropy_with_logits(scores, swapped_before.to(scores.dtype), reduction="sum")
+        return total / mean_over_processes(is_valid.sum()).clamp(min=1e-12)
 
 
 def smoothness_loss(logits: Tensor, lengths: Tensor) -> Tensor:
@@ -103,4 +108,4 @@ def smoothness_loss(logits: Tensor, lengths: Tensor) -> Tensor:
     """
     change = logits.softmax(-1).diff(dim=1).square().sum(-1)  # (B, T - 1)
     is_valid = valid_frames(lengths, logits.shape[1])[:, 1:]
-    return (change * is_valid).sum() / is_valid.sum().clamp(min=1)
+    return (change * is_valid).sum() / mean_over_processes(is_valid.sum()).clamp(min=1e-12)

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tt_actions.classes import STROKES
 from tt_actions.clips import ClipRecord, write_manifest
 from tt_actions.files import write_atomically
+from tt_actions.processes import one_at_a_time
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
@@ -161,11 +162,13 @@ def synthesize(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world
     )  # fmt: skip
     _claim(out, settings)
-    if tasks := _missing(settings, out):
-        _run(tasks, num_workers or os.cpu_count() or 1)
     manifest = out / "manifest.csv"
-    if num_clips and (tasks or not manifest.exists()):
-        write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
+    if _missing(settings, out) or (num_clips and not manifest.exists()):
+        with one_at_a_time(out):
+            if tasks := _missing(settings, out):  # unless another process has drawn them meanwhile
+                _run(tasks, num_workers or os.cpu_count() or 1)
+            if num_clips:
+                write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
 
 
 def _missing(settings: Settings, out: Path) -> list[Callable[[], None]]:
