@@ -37,7 +37,7 @@ def cache_dir(tmp_path_factory):
 def tiny(strokes, cache_dir):
     """Options of a training on the drawn clips that takes about a second."""
     options = {
-        "config": Path(__file__).parents[1] / "experiments" / "clips.yaml",
+        "config": Path(__file__).with_name("tiny.yaml"),
         "experiment": "tiny",
         "data.source.path": strokes,
         "data.cache_dir": cache_dir,

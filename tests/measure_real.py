@@ -1,10 +1,10 @@
-"""How well real clips are told apart: the network beside flow classifiers, on the same folds.
+"""How well real clips are told apart: variants of a training beside flow classifiers, on the same folds.
 
-Run as ``python tests/measure_real.py tennis|weizmann --data DIR [--epochs N] [--out FILE] [ARGS...]``, where
-``--data`` is the folder with a folder of clips for each class and further ARGS are options of
-``tt-actions train``. The videos are read in place; manifests and runs go to a temporary folder. The
-classifiers learn from the network's training and validation clips: it needs the latter to choose its best
-epoch.
+Run as ``python tests/measure_real.py tennis|weizmann --data DIR --out DIR [VARIANT...]``, where ``--data``
+is the folder with a folder of clips for each class; the videos are read in place. A training is one fold with
+one seed: all other groups are trained on, for a fixed number of epochs and without validation, and the last
+weights are tested on the fold. What is done is not trained again, so that a stopped measurement goes on and
+variants can be added; ``--out`` gets the runs, and the table as Markdown, CSV and LaTeX.
 """
 
 import argparse
@@ -13,30 +13,57 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
-from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Lock
 
 from flow_baseline import features_of, score_records
 from rich.console import Console
-from rich.table import Table
 
-from tt_actions.clips import ClipRecord, Split, class_names, write_manifest
-from tt_actions.files import write_atomically
-from tt_actions.main import main as tt_actions
-from tt_actions.report import provenance
+from tt_actions.clips import ClipRecord, class_names, write_manifest
 from tt_actions.sources.folders import FolderSource
+from tt_actions.tables import Table
+from tt_actions.trainings import Training, find_earlier, say, train
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "clips.yaml"
-NETWORK = "network"
 NUM_BLOCKS = 4
 ABOVE_THE_WATERMARK = (0, 0, 852, 410)
 
+READING = Lock()
+"""Settings are read with what they print caught, for one thread at a time."""
+
+VARIANTS: dict[str, list[str]] = {
+    "clips": [],
+    "whole picture": ["--data.preprocessing.crop", "none"],
+    "no motion input": ["--model.network.motion", "false"],
+    "no temporal shift": ["--model.network.shift", "false"],
+    "no augmentation": ["--model.augmentation", "null"],
+    "no flips": ["--model.augmentation.flip", "0"],
+    "no crops and turns": [
+        *("--model.augmentation.crop", "[1.0, 1.0]", "--model.augmentation.stretch", "1"),
+        *("--model.augmentation.rotation_deg", "0"),
+    ],
+    "no change of colour": [
+        *("--model.augmentation.brightness", "0", "--model.augmentation.contrast", "0"),
+        *("--model.augmentation.saturation", "0"),
+    ],
+    "no blur, noise, erasing": [
+        *("--model.augmentation.blur", "0", "--model.augmentation.noise", "0"),
+        *("--model.augmentation.erase", "0"),
+    ],
+    "no change of speed": ["--model.augmentation.speed", "0", "--model.augmentation.jitter", "0"],
+    "no MixUp": ["--model.augmentation.mixup", "0"],
+    "published CNN-LSTM": [
+        *("--model.network", "CNNLSTM", "--model.network.channels", "[16, 32, 64]"),
+        *("--model.network.grid", "[8, 8]", "--model.network.dropout", "0.3"),
+    ],
+}
+
 PROTOCOLS = {
-    "tennis": "test = a block of neighbouring file numbers of each class, validation = the next block",
-    "weizmann": "test = a person, validation = the next person",
+    "tennis": "a fold is a block of neighbouring file numbers of each class",
+    "weizmann": "a fold is a person",
 }
 
 
@@ -47,7 +74,7 @@ def tennis(folder: Path) -> list[ClipRecord]:
         by_class[record.label].append(record)
     grouped = []
     for records in by_class.values():
-        records.sort(key=_number)
+        records.sort(key=lambda record: int(re.findall(r"\d+", record.path.stem)[0]))
         for i, record in enumerate(records):
             block = f"block {i * NUM_BLOCKS // len(records) + 1}"
             grouped.append(replace(record, roi=ABOVE_THE_WATERMARK, group=block))
@@ -59,76 +86,78 @@ def weizmann(folder: Path) -> list[ClipRecord]:
     return FolderSource(folder, group_pattern="^[a-z]+").records()
 
 
-def folds(records: Iterable[ClipRecord]) -> dict[str, list[ClipRecord]]:
-    """Give the clips their splits, once for each group as test set; validation is the group after it."""
+def folds(records: Iterable[ClipRecord]) -> list[list[ClipRecord]]:
+    """Give the clips their splits, once for each group as test set."""
     records = list(records)
     groups = sorted({str(record.group) for record in records})
-
-    def split(record: ClipRecord, i: int) -> ClipRecord:
-        roles: dict[str, Split] = {groups[i]: "test", groups[(i + 1) % len(groups)]: "val"}
-        return replace(record, split=roles.get(str(record.group), "train"))
-
-    return {group: [split(record, i) for record in records] for i, group in enumerate(groups)}
+    return [
+        [replace(record, split="test" if record.group == group else "train") for record in records]
+        for group in groups
+    ]
 
 
-def train_network(records: list[ClipRecord], folder: Path, args: list[str]) -> dict[str, Any]:
-    """Train on one fold with the command and return its metrics.json."""
-    folder.mkdir()
-    manifest = folder / "manifest.csv"
-    write_manifest(manifest, records)
-    ours = {"data.source.path": manifest, "runs": folder / "runs", "experiment": "fold"}
-    words = [word for name, value in ours.items() for word in (f"--{name}", str(value))]
-    cache = ["--data.cache_dir", str(folder.parent / "cache")]
-    tt_actions(["train", "--config", str(EXPERIMENT), *cache, *args, *words])
-    report = folder / "runs" / "fold" / "version_0" / "report" / "metrics.json"
-    metrics: dict[str, Any] = json.loads(report.read_text("utf-8"))
-    return metrics
-
-
-def measure(records: list[ClipRecord], args: list[str]) -> dict[str, Any]:
-    """Measure every method on every fold."""
-    features = features_of(records)
-    fold_results = []
-    with TemporaryDirectory(prefix="tt_actions_real_") as name:
-        for i, (group, fold) in enumerate(folds(records).items()):
-            metrics = train_network(fold, Path(name) / f"fold_{i}", args)
-            accuracy = {NETWORK: metrics["accuracy"], **score_records(fold, features)}
-            counts = {s: sum(record.split == s for record in fold) for s in ("train", "val", "test")}
-            fold_results.append({"test": group, "clips": counts, "accuracy": accuracy, "report": metrics})
-    methods = list(fold_results[0]["accuracy"])
-    by_method = {m: [result["accuracy"][m] for result in fold_results] for m in methods}
+def trainings(
+    variants: Iterable[str], num_folds: int, num_seeds: int, out: Path
+) -> dict[tuple[str, int, int], Training]:
+    """One training for each variant, seed and fold; the manifests are in ``out``."""
     return {
-        "chance": 1 / len(class_names(records)),
-        "mean": {m: mean(values) for m, values in by_method.items()},
-        "spread": {m: stdev(values) for m, values in by_method.items()},
-        "folds": fold_results,
+        (variant, seed, fold): Training(
+            name=re.sub(r"\W+", "_", f"{variant}_fold_{fold}_seed_{seed}"),
+            runs=out / "runs",
+            options=(
+                *("--config", str(EXPERIMENT), "--data.source.path", str(out / f"fold_{fold}.csv")),
+                *("--data.cache_dir", str(out / "cache"), "--seed_everything", str(seed)),
+                *("--wandb.mode", "disabled", *VARIANTS[variant]),
+            ),
+        )
+        for seed in range(num_seeds)
+        for variant in variants
+        for fold in range(num_folds)
     }
 
 
-def show(name: str, result: dict[str, Any]) -> None:
-    """Print accuracy by fold and method."""
-    table = Table(
-        title=f"{name}, accuracy: {PROTOCOLS[name]}",
-        caption=f"clips: train/val/test; chance: {result['chance']:.3f}; all: mean +- standard deviation",
+def accuracy_of(training: Training, console: Console) -> float:
+    """Train unless it was done before, and return the test accuracy."""
+    with READING:
+        earlier = find_earlier(training)
+    if earlier.done is None:
+        train(training, earlier.stopped, str)
+    with READING:
+        run_dir = earlier.done or find_earlier(training).done
+    assert run_dir is not None, "a training that ends well leaves its report"
+    accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
+    say(console, f"{training.name}: {accuracy:.3f}")
+    return accuracy
+
+
+def tabulate(name: str, records: list[ClipRecord], by_fold: dict[str, list[list[float]]]) -> Table:
+    """Make the table of all variants: method -> fold -> seed -> accuracy."""
+    rows, numbers = [], []
+    for method, values in by_fold.items():
+        means = [mean(seeds) for seeds in values]
+        over_seeds = [mean(fold) for fold in zip(*values, strict=True)]
+        spread = stdev(over_seeds) if len(over_seeds) > 1 else None
+        shown = "" if spread is None else f"{spread:.3f}"
+        rows.append([method, f"{mean(means):.3f} ± {stdev(means):.3f}", shown, *(f"{m:.2f}" for m in means)])
+        by_number = {f"fold_{i + 1}": value for i, value in enumerate(means)}
+        numbers.append(
+            {
+                "method": method,
+                "mean": mean(means),
+                "spread_of_folds": stdev(means),
+                "spread_of_seeds": spread,
+                **by_number,
+            }
+        )
+    num_folds = len(next(iter(by_fold.values())))
+    return Table(
+        f"{name}: accuracy on {len(records)} real clips",
+        ["method", "mean ± SD of folds", "SD of seeds", *(f"fold {i + 1}" for i in range(num_folds))],
+        rows,
+        numbers,
+        [f"{PROTOCOLS[name].capitalize()}; chance is {1 / len(class_names(records)):.2f}."],
+        ["tests/measure_real.py"],
     )
-    table.add_column("test")
-    table.add_column("clips", no_wrap=True)
-    for method in result["mean"]:
-        table.add_column(method, justify="right")
-    for fold in result["folds"]:
-        counts = "/".join(map(str, fold["clips"].values()))
-        table.add_row(fold["test"], counts, *(f"{value:.3f}" for value in fold["accuracy"].values()))
-    table.add_section()
-    summary = (f"{result['mean'][m]:.3f} +- {result['spread'][m]:.3f}" for m in result["mean"])
-    table.add_row("all", "", *summary)
-    Console().print(table)
-
-
-def _number(record: ClipRecord) -> int:
-    found = re.search(r"\d+", record.path.stem)
-    if found is None:
-        raise ValueError(f"Expected a number in the file's name, but got '{record.path.name}'.")
-    return int(found[0])
 
 
 def main() -> None:
@@ -137,22 +166,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("set", choices=PROTOCOLS)
+    parser.add_argument("variants", nargs="*", help=f"all unless given: {'; '.join(VARIANTS)}")
     parser.add_argument("--data", type=Path, required=True, help="folder with a folder of clips a class")
-    parser.add_argument("--epochs", type=int, help="epochs of each training; the experiment's unless given")
-    parser.add_argument("--out", type=Path, help="JSON file to write all figures to")
-    options, args = parser.parse_known_args()
-    if options.epochs is not None:
-        args = ["--trainer.max_epochs", str(options.epochs), *args]
-    os.environ.setdefault("WANDB_MODE", "disabled")
+    parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each fold")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, a core each")
+    options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // options.jobs)))
+    console = Console()
     records = {"tennis": tennis, "weizmann": weizmann}[options.set](options.data)
-    result = {"set": options.set, "protocol": PROTOCOLS[options.set], "args": args, **measure(records, args)}
-    seconds = sum(fold["report"]["provenance"]["seconds"] for fold in result["folds"])
-    result["provenance"] = provenance(EXPERIMENT.read_text("utf-8"), None, seconds)
-    show(options.set, result)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(options.out) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    by_fold = folds(records)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for fold, fold_records in enumerate(by_fold):
+        write_manifest(options.out / f"fold_{fold}.csv", fold_records)
+    variants = options.variants or list(VARIANTS)
+    planned = trainings(variants, len(by_fold), options.seeds, options.out)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        accuracies = dict(
+            zip(planned, pool.map(lambda t: accuracy_of(t, console), planned.values()), strict=True)
+        )
+    features = features_of(records)
+    scores = [score_records(fold, features) for fold in by_fold]
+    results = {f"{m} on flow": [[score[m]] for score in scores] for m in scores[0]}
+    for v in variants:
+        results[v] = [[accuracies[v, s, f] for s in range(options.seeds)] for f in range(len(by_fold))]
+    table = tabulate(options.set, records, results)
+    table.show(console)
+    table.write(options.out / "table")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tt_actions.trainings import read_settings
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
-COMMAND = ["tt-actions", "train", "--config", str(ROOT / "experiments" / "clips.yaml"), ARGS]
+COMMAND = ["tt-actions", "train", "--config", str(Path(__file__).with_name("tiny.yaml")), ARGS]
 
 
 @pytest.fixture
