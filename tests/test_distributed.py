@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import asdict, replace
 
@@ -217,11 +218,17 @@ def save_gradients(rank, folder):
     made = networks()
     torch.rand = torch.zeros  # MOF swaps frames at random: now all in every process
     for i, network in enumerate(made):
-        step = Step(network)
-        DistributedDataParallel(step)(clips).backward()
-        gradients = {name: p.grad for name, p in step.task.network.named_parameters()}
-        torch.save(gradients, folder / f"{i}-{rank}.pt")
+        torch.save(shared_gradients(network, clips), folder / f"{i}-{rank}.pt")
+    distributed.barrier()
     distributed.destroy_process_group()
+
+
+def shared_gradients(network, clips):
+    """The gradients of a step, averaged over the processes."""
+    step = Step(network)
+    parallel = DistributedDataParallel(step)  # averages for as long as it lives
+    parallel(clips).backward()
+    return {name: p.grad for name, p in step.task.network.named_parameters()}
 
 
 def test_a_step_of_two_processes_has_the_gradients_of_one_with_their_clips(tmp_path, monkeypatch):
@@ -234,8 +241,9 @@ def test_a_step_of_two_processes_has_the_gradients_of_one_with_their_clips(tmp_p
         step = Step(network)
         step(batch).backward()
         expected.append({name: p.grad for name, p in step.task.network.named_parameters()})
-    while not context.join():
-        pass
+    deadline = time.monotonic() + 60
+    while not context.join(timeout=1):
+        assert time.monotonic() < deadline
     for i, gradients in enumerate(expected):
         for rank in range(2):
             found = torch.load(tmp_path / f"{i}-{rank}.pt", weights_only=True)
@@ -328,6 +336,7 @@ def test_ctrl_c_stops_two_processes_with_one_notice(start, tiny, tmp_path):
     assert output.count("Stopped in epoch") == 1
 
 
+@pytest.mark.filterwarnings("ignore:You passed `Trainer.accelerator='cpu', precision='16-mixed'")
 def test_precision_that_a_cpu_has_not_is_refused(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"`trainer.precision` to be one that a CPU has, but got 16-mixed"):
         main(["fit", *tiny, "--trainer.precision=16-mixed", "--runs", str(tmp_path)])
