@@ -1,18 +1,14 @@
-"""What several processes agree on: those of one training, and those that work in one folder."""
+"""What the processes of one training agree on."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.rank_zero import rank_zero_only
-from rich.console import Console
 from torch import Tensor, distributed
 from torch.distributed.rendezvous import rendezvous
 
@@ -99,27 +95,3 @@ def mean_over_processes(counts: Tensor) -> Tensor:
         distributed.all_reduce(counts)
         counts /= distributed.get_world_size()
     return counts
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time work in a folder; the others wait for its end, which may be by a kill.
-
-    Args:
-        folder: The folder, which exists.
-
-    Raises:
-        OSError: If the lock can't be written.
-    """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        if is_first_process():
-            line = f"Waiting for another process that writes to '{folder}'."
-            Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(line)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

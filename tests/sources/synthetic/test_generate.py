@@ -189,3 +189,8 @@ def test_the_source_draws_what_is_absent_and_lists_it(tmp_path):
     source.prepare()
     assert {record.label for record in source.records()} == set(STROKES)
     assert json.loads((tmp_path / "data" / "settings.json").read_text())["num_clips"] == 4
+
+
+def test_drawing_does_not_load_torch():
+    code = "import sys, tt_actions.main, tt_actions.sources.synthetic.generate; print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
