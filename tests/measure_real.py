@@ -32,7 +32,7 @@ NUM_BLOCKS = 4
 ABOVE_THE_WATERMARK = (0, 0, 852, 410)
 
 READING = Lock()
-"""Settings are read with what they print caught, for one thread at a time."""
+"""One thread at a time prints or reads settings, for which all that is printed is caught."""
 
 VARIANTS: dict[str, list[str]] = {
     "clips": [],
@@ -124,9 +124,9 @@ def accuracy_of(training: Training, console: Console) -> float:
         train(training, earlier.stopped, str)
     with READING:
         run_dir = earlier.done or find_earlier(training).done
-    assert run_dir is not None, "a training that ends well leaves its report"
-    accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
-    say(console, f"{training.name}: {accuracy:.3f}")
+        assert run_dir is not None, "a training that ends well leaves its report"
+        accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
+        say(console, f"{training.name}: {accuracy:.3f}")
     return accuracy
 
 
@@ -152,10 +152,13 @@ def tabulate(name: str, records: list[ClipRecord], by_fold: dict[str, list[list[
     num_folds = len(next(iter(by_fold.values())))
     return Table(
         f"{name}: accuracy on {len(records)} real clips",
-        ["method", "mean ± SD of folds", "SD of seeds", *(f"fold {i + 1}" for i in range(num_folds))],
+        ["method", "accuracy", "seeds", *(f"fold {i + 1}" for i in range(num_folds))],
         rows,
         numbers,
-        [f"{PROTOCOLS[name].capitalize()}; chance is {1 / len(class_names(records)):.2f}."],
+        [
+            f"{PROTOCOLS[name].capitalize()}; chance is {1 / len(class_names(records)):.2f}. Accuracy: mean "
+            "and standard deviation over folds; seeds: standard deviation of the mean over seeds."
+        ],
         ["tests/measure_real.py"],
     )
 
