@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.progress import track
 
 from tt_actions.clips import ClipRecord
-from tt_actions.files import explain_failure, one_at_a_time, write_atomically
+from tt_actions.files import explain_failure, write_atomically
+from tt_actions.processes import one_at_a_time
 from tt_actions.video import FrameSpec, Roi, VideoError, VideoWarning, read_frames
 
 _VERSION = 1  # raise it when the same clip and spec would give other pixels

@@ -305,9 +305,8 @@ class RunReport(Callback):
             torch.distributed.all_gather_object(gathered, clips)
             clips = {name: clip for part in gathered for name, clip in part.items()}
             data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
-            clips = {
-                r.name: clips[r.name] for r in data.records if r.name in clips
-            }  # the order of one process
+            names = [record.name for record in data.records]  # in the order of one process
+            clips = {name: clips[name] for name in names if name in clips}
         assert isinstance(pl_module, StrokeRecognizer)
         return Predictions(
             class_names=pl_module.class_names,

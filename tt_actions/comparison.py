@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
-from tt_actions.report import BY_CLASS, OVERALL
+from tt_actions.report import BY_CLASS, OVERALL, count_confusions, probability_of_truth
 from tt_actions.significance import bootstrap_interval, mcnemar
 from tt_actions.task import StrokeRecognizer, load
 
@@ -52,15 +52,12 @@ class FinishedRun(NamedTuple):
     @property
     def confusion(self) -> NDArray[np.int64]:
         """Number of clips by true class (row) and predicted class (column), ``(K, K)``."""
-        matrix = np.zeros((self.probabilities.shape[1],) * 2, np.int64)
-        np.add.at(matrix, (self.labels, self.predicted), 1)
-        return matrix
+        return count_confusions(self.labels, self.predicted, self.probabilities.shape[1])
 
     @property
     def worst(self) -> NDArray[np.int64]:
         """The clips' places ``(N,)``, those with the least probability of their true class first."""
-        of_truth = np.take_along_axis(self.probabilities, self.labels[:, None], 1)[:, 0]
-        return np.argsort(of_truth, kind="stable")
+        return probability_of_truth(self.probabilities, self.labels).argsort(kind="stable")
 
 
 def read_finished_run(folder: Path) -> FinishedRun:
@@ -306,9 +303,9 @@ def measure_clips_per_second(
 
 def _random_clips(task: StrokeRecognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
     spec = task.preprocessing
-    shape = (num_clips, spec.num_frames, len(spec.mean), *spec.size)
+    shape = (num_clips, spec.num_frames, *spec.size, len(spec.mean))  # in memory as a loader's batches are
     frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return frames, torch.full((num_clips,), spec.num_frames)
+    return frames.permute(0, 1, 4, 2, 3), torch.full((num_clips,), spec.num_frames)
 
 
 def _timed(work: Callable[[], torch.Tensor]) -> float:

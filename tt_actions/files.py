@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and folders for one process at a time."""
+"""Files that are whole or absent."""
 
 import csv
 import errno
@@ -8,10 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
-from lightning_utilities.core.rank_zero import rank_zero_only
-from rich.console import Console
 
 
 @contextmanager
@@ -87,27 +83,3 @@ def write_rows(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time work in a folder; the others wait for its end, which may be by a kill.
-
-    Args:
-        folder: The folder, which exists.
-
-    Raises:
-        OSError: If the lock can't be written.
-    """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        if getattr(rank_zero_only, "rank", 0) == 0:  # of several processes of a training the first tells
-            line = f"Waiting for another process that writes to '{folder}'."
-            Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(line)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,97 +1,38 @@
-"""What the processes of one training agree on."""
+"""Processes beside each other: which one speaks, and which one may write. Does not load torch."""
 
-import os
-from collections.abc import Callable
-from functools import cache
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning_fabric.utilities.rank_zero import rank_zero_only
-from torch import Tensor, distributed
-from torch.distributed.rendezvous import rendezvous
+from filelock import FileLock, Timeout
+from lightning_utilities.core.rank_zero import rank_zero_only
+from rich.console import Console
 
 
 def is_first_process() -> bool:
     """Return whether this is the only process of its run or the first of several."""
-    return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)  # Lightning sets it where it is loaded
 
 
-@cache
-def launcher() -> ClusterEnvironment | None:
-    """Return what started the processes of this training: torchrun or srun; None where it starts its own."""
-    for environment in (TorchElasticEnvironment, SLURMEnvironment):
-        if environment.detect():
-            started: ClusterEnvironment = environment()
-            return started
-    return None
-
-
-def launched_processes() -> tuple[int, int] | None:
-    """Return how many processes torchrun or srun started a node, and on how many nodes; None if neither."""
-    started = launcher()
-    if started is None:
-        return None
-    variable = "GROUP_WORLD_SIZE" if isinstance(started, TorchElasticEnvironment) else "SLURM_NNODES"
-    num_nodes = int(os.environ.get(variable, "1"))
-    return started.world_size() // num_nodes, num_nodes
-
-
-def decided_by_first(name: str, decide: Callable[[], str]) -> str:
-    """Let the first process that torchrun or srun started decide for all of them.
-
-    Processes that nobody started decide for themselves.
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process at a time work in a folder; the others wait for its end, which may be by a kill.
 
     Args:
-        name: What is decided.
-        decide: Decides it; called in one process.
+        folder: The folder, which exists.
+
+    Raises:
+        OSError: If the lock can't be written.
     """
-    if launcher() is None:
-        return decide()
-    if is_first_process():
-        _store().set(f"tt_actions/{name}", decide())
-    told: bytes = _store().get(f"tt_actions/{name}")  # waits for it
-    return told.decode()
-
-
-@cache  # for as long as the process lives: the first one's serves all others
-def _store() -> Any:
-    started = launcher()
-    assert started is not None
-    address, rank, size = (
-        f"{started.main_address}:{started.main_port}",
-        started.global_rank(),
-        started.world_size(),
-    )
-    # where the process group is made later, torch finds this store again
-    store, _, _ = next(rendezvous(f"tcp://{address}?rank={rank}&world_size={size}"))
-    return store
-
-
-def mean_over_processes(counts: Tensor) -> Tensor:
-    """Average counts over the processes that train together; all of them must call it.
-
-    Where gradients are averaged over processes, a loss that is a mean over clips or frames divides by this in
-    place of its own count. Then the average of the processes' gradients is the gradient of the mean over all,
-    however clips and frames are spread.
-
-    Args:
-        counts: The counts of this process, or sums of weights.
-
-    Returns:
-        Their mean, floating point, without gradient; alone the counts themselves.
-
-    Shape:
-        any -> the same.
-
-    >>> import torch
-    >>> mean_over_processes(torch.tensor([3, 4]))
-    tensor([3., 4.])
-    """
-    counts = counts.detach().clone()
-    counts = counts if counts.is_floating_point() else counts.float()
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.all_reduce(counts)
-        counts /= distributed.get_world_size()
-    return counts
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if is_first_process():
+            line = f"Waiting for another process that writes to '{folder}'."
+            Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(line)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -87,7 +87,12 @@ class Predictions:
     @cached_property
     def true_probability(self) -> NDArray[np.float64]:
         """Each clip's probability of its true class, ``(N,)``."""
-        return np.take_along_axis(self.probabilities, self.labels[:, None], 1)[:, 0]
+        return probability_of_truth(self.probabilities, self.labels)
+
+    @cached_property
+    def worst(self) -> NDArray[np.int64]:
+        """The clips' places ``(N,)``, those with the least probability of their true class first."""
+        return self.true_probability.argsort(kind="stable")
 
     @cached_property
     def temporal_consistency(self) -> NDArray[np.float64]:
@@ -104,14 +109,45 @@ class Predictions:
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """Number of clips by true class (row) and predicted class (column), ``(K, K)``."""
-        matrix = np.zeros((len(self.class_names),) * 2, dtype=np.int64)
-        np.add.at(matrix, (self.labels, self.predicted), 1)
-        return matrix
+        return count_confusions(self.labels, self.predicted, len(self.class_names))
 
     @cached_property
     def curves(self) -> dict[CurveKind, list[Curve | None]]:
         """The precision-recall and the ROC curve of each class; None where a class has none."""
         return {kind: class_curves(kind, self.probabilities, self.labels) for kind in AXES}
+
+
+def probability_of_truth(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return each clip's probability of its true class.
+
+    Args:
+        probabilities: Of each clip's classes.
+        labels: True class of each clip.
+
+    Shape:
+        probabilities ``(N, K)``, labels ``(N,)`` -> ``(N,)``.
+    """
+    return np.take_along_axis(probabilities, labels[:, None], 1)[:, 0]
+
+
+def count_confusions(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
+) -> NDArray[np.int64]:
+    """Return the number of clips by true class (row) and predicted class (column).
+
+    Args:
+        labels: True class of each clip.
+        predicted: Predicted class of each clip.
+        num_classes: Number of classes *K*.
+
+    Shape:
+        labels and predicted ``(N,)`` -> ``(K, K)``.
+    """
+    matrix = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
 
 
 def _mean(values: NDArray[Any]) -> float:

@@ -14,12 +14,12 @@ from torchmetrics import MetricCollection
 
 from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
 from tt_actions.dataset import NO_LABEL, Batch
+from tt_actions.distributed import mean_over_processes
 from tt_actions.learning_rates import group_parameters
 from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
 from tt_actions.models.base import ActionModel
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.processes import mean_over_processes
 from tt_actions.transforms import Augmentation, normalise
 from tt_actions.video import Roi
 

@@ -221,7 +221,7 @@ def _worst_table(predictions: Predictions, num_clips: int = 10) -> "wandb.Table"
 
     table = wandb.Table(columns=["name", "label", "predicted", "p_true", "temporal_consistency"])
     rows = list(prediction_rows(predictions))
-    for clip in predictions.true_probability.argsort(kind="stable")[:num_clips]:
+    for clip in predictions.worst[:num_clips]:
         name, label, predicted, *_, consistency = rows[clip]
         table.add_data(name, label, predicted, float(predictions.true_probability[clip]), consistency)
     return table

@@ -19,7 +19,7 @@ from tt_actions.callbacks import (
     say,
 )
 from tt_actions.datamodule import ClipDataModule
-from tt_actions.processes import launched_processes, launcher
+from tt_actions.distributed import launched_processes, launcher
 from tt_actions.runs import RUN_DIR_VARIABLE
 from tt_actions.task import StrokeRecognizer
 

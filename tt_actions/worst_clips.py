@@ -64,7 +64,7 @@ def write_worst_clips(
         VideoWarning: Of a clip that can't be read, or a video that can't be written.
     """
     worst = []
-    for rank, clip in enumerate(predictions.true_probability.argsort(kind="stable")[:num_clips], 1):
+    for rank, clip in enumerate(predictions.worst[:num_clips], 1):
         record = records[predictions.names[clip]]
         path = folder / f"{rank}_{_file_name(record)}.mp4"
         label, predicted = predictions.labels[clip], predictions.predicted[clip]

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tt_actions.classes import STROKES
 from tt_actions.clips import ClipRecord, write_manifest
-from tt_actions.files import one_at_a_time, write_atomically
+from tt_actions.files import write_atomically
+from tt_actions.processes import one_at_a_time
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
