@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tt_actions.clips import read_manifest, write_manifest
 from tt_actions.datamodule import EpochSampler, PartSampler
 from tt_actions.dataset import Batch
+from tt_actions.distributed import leave_group
 from tt_actions.main import main
 from tt_actions.models import CNN, CNNLSTM, MOF, CNNLSTMPlus
 from tt_actions.preprocessing import Preprocessing
@@ -250,6 +252,23 @@ def test_a_step_of_two_processes_has_the_gradients_of_one_with_their_clips(tmp_p
             assert found.keys() == gradients.keys()
             for name, gradient in gradients.items():
                 assert torch.allclose(found[name], gradient, atol=1e-5), (type(made[i]), name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists threads as Linux does")
+def test_no_thread_of_the_group_outlives_the_command(tmp_path):
+    """One that lives on can abort the interpreter as it ends."""
+    distributed.init_process_group("gloo", f"file://{tmp_path}/store", rank=0, world_size=1)
+    wrapped = DistributedDataParallel(torch.nn.Linear(2, 2))
+    wrapped.itself = [wrapped]  # a cycle, as a trainer and its model are
+    wrapped(torch.ones(1, 2)).sum().backward()
+    del wrapped
+    assert [name for name in thread_names() if "gloo" in name]
+    leave_group()
+    assert not [name for name in thread_names() if "gloo" in name]
+
+
+def thread_names():
+    return [file.read_text() for file in Path("/proc/self/task").glob("*/comm")]
 
 
 def launch(words):

@@ -1,5 +1,6 @@
 """What the processes of one training agree on."""
 
+import gc
 import os
 from collections.abc import Callable
 from functools import cache
@@ -91,3 +92,15 @@ def mean_over_processes(counts: Tensor) -> Tensor:
         distributed.all_reduce(counts)
         counts /= distributed.get_world_size()
     return counts
+
+
+def leave_group() -> None:
+    """Close what processes talk through, before the interpreter ends; nothing to do where one trains alone.
+
+    Threads of Gloo may still hold tensors. An interpreter that frees those as it ends aborts now and then
+    ("terminate called without an active exception"), and a training that ended well looks like a failure;
+    torch does not close the group itself (https://github.com/pytorch/pytorch/pull/179291).
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        gc.collect()  # models wrapped for the group hold on to it
+        distributed.destroy_process_group()

@@ -77,6 +77,7 @@ def _lightning(command: str, rest: list[str]) -> None:
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 
     from tt_actions.cli import ActionCLI
+    from tt_actions.distributed import leave_group
     from tt_actions.runs import RUN_DIR_VARIABLE
 
     if known.resume and command not in ("train", "fit"):
@@ -96,6 +97,7 @@ def _lightning(command: str, rest: list[str]) -> None:
         sys.exit(130 if isinstance(end.__context__, KeyboardInterrupt) else end.code)
     finally:
         os.environ.pop(RUN_DIR_VARIABLE, None)
+    leave_group()  # not where one failed: the others may not answer any more
 
 
 def _size(text: str) -> tuple[int, int]:
