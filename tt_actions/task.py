@@ -18,7 +18,7 @@ from tt_actions.distributed import mean_over_processes
 from tt_actions.learning_rates import group_parameters
 from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
-from tt_actions.models.base import ActionModel
+from tt_actions.models.base import ActionModel, frame_log_probabilities
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.transforms import Augmentation, normalise
 from tt_actions.video import Roi
@@ -322,7 +322,9 @@ class StrokeRecognizer(pl.LightningModule):
         log_probs = self.network.clip_log_probability(logits, lengths)
         parts = [weighted_cross_entropy(log_probs, targets, self.weights)]
         if frame_targets is not None:
-            total, weight = weighted_cross_entropy(logits.log_softmax(-1), frame_targets, self.weights)
+            total, weight = weighted_cross_entropy(
+                frame_log_probabilities(logits), frame_targets, self.weights
+            )
             parts.append((self.frame_loss * total, weight))
         return torch.stack([total for total, _ in parts]), torch.stack([weight for _, weight in parts])
 

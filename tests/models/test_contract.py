@@ -72,9 +72,11 @@ def test_memory_layout_does_not_matter(model_class):
 
 
 @by_name
-def test_clip_probabilities_sum_to_one(model_class):
+@pytest.mark.parametrize("is_low", [False, True], ids=["float32", "bfloat16"])
+def test_clip_probabilities_sum_to_one(model_class, is_low):
     model = build(model_class).eval()
-    log_probs = model.clip_log_probability(model(draw(model_class, 3, 5), LENGTHS), LENGTHS)
+    with torch.autocast("cpu", enabled=is_low):
+        log_probs = model.clip_log_probability(model(draw(model_class, 3, 5), LENGTHS), LENGTHS)
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(3))
 
 

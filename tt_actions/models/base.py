@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal, NamedTuple, get_args
 
-from torch import Tensor, arange, nn
+from torch import Tensor, arange, float32, nn, promote_types
 
 Average = Literal["mean", "learned"]
 
@@ -31,6 +31,18 @@ def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
     return arange(num_frames, device=lengths.device) < lengths[:, None]
 
 
+def frame_log_probabilities(logits: Tensor) -> Tensor:
+    """Return the log-softmax of logits, in float32 where they come in less: bfloat16 has three digits.
+
+    Args:
+        logits: Of each frame.
+
+    Shape:
+        logits ``(..., K)`` -> log-probabilities ``(..., K)``.
+    """
+    return logits.log_softmax(-1, dtype=promote_types(logits.dtype, float32))
+
+
 def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
     """Average the per-frame softmax of each clip over its valid frames, in log space.
 
@@ -42,7 +54,7 @@ def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
         logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
     """
     mask = valid_frames(lengths, logits.shape[1])
-    log_probs = logits.log_softmax(-1).masked_fill(~mask[..., None], float("-inf"))
+    log_probs = frame_log_probabilities(logits).masked_fill(~mask[..., None], float("-inf"))
     return log_probs.logsumexp(1) - lengths[:, None].log()
 
 
@@ -114,8 +126,9 @@ class LearnedAverage(nn.Module):
         """
         padding = ~valid_frames(lengths, logits.shape[1])[..., None]
         logits = logits.masked_fill(padding, 0)
-        log_weights = self.score(logits).masked_fill(padding, float("-inf")).log_softmax(1)  # (B, T, 1)
-        log_probs: Tensor = (log_weights + logits.log_softmax(-1)).logsumexp(1)
+        frame_log_probs = frame_log_probabilities(logits)
+        scores = self.score(logits).to(frame_log_probs.dtype).masked_fill(padding, float("-inf"))  # (B, T, 1)
+        log_probs: Tensor = (scores.log_softmax(1) + frame_log_probs).logsumexp(1)
         return log_probs
 
 
