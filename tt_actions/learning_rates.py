@@ -1,9 +1,12 @@
 """Parts of a network that learn slower than others, or not at all."""
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
 
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
@@ -17,7 +20,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
         The parameters that learn, by factor.
 
     Raises:
-        ValueError: If a factor is negative, or a name fits no parameter.
+        ValueError: If a factor is negative or not finite, a name fits no parameter, or nothing learns.
 
     >>> network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
     >>> {scale: len(group) for scale, group in group_parameters(network, {"1.": 0.1, "1.bias": 0}).items()}
@@ -25,7 +28,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
     """
     names = [name for name, _ in network.named_parameters()]
     for part, scale in lr_scales.items():
-        if scale < 0 or not any(name.startswith(part) for name in names):
+        if not 0 <= scale < math.inf or not any(name.startswith(part) for name in names):
             parts = ", ".join(dict(network.named_children()))
             raise ValueError(
                 f"Expected `lr_scales` to give parts of the network ({parts}) factors of at least 0, "
@@ -38,4 +41,39 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
         parameter.requires_grad_(scale > 0)
         if scale > 0:
             groups[scale].append(parameter)
+    if not groups:
+        raise ValueError(
+            f"Expected `lr_scales` to leave a part of the network to learn, but got {dict(lr_scales)}. "
+            "Give one a factor above 0."
+        )
     return dict(groups)
+
+
+def freeze_statistics(network: nn.Module) -> None:
+    """Keep the running means and variances of batch normalisation whose parameters are frozen.
+
+    Args:
+        network: The network, in training mode.
+    """
+    for module in network.modules():
+        if isinstance(module, _BatchNorm) and not any(p.requires_grad for p in module.parameters()):
+            module.eval()
+
+
+def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -> None:
+    """Refuse a schedule that sets the same rate for all parts in place of scaling each one's own.
+
+    Args:
+        optimizer: With a group of parameters a factor, after the schedule has set its first rates.
+        scales: The factors.
+        scheduler: What the schedule is called.
+
+    Raises:
+        ValueError: If the rates are not apart by the factors.
+    """
+    rates = [group["lr"] / scale for group, scale in zip(optimizer.param_groups, scales, strict=True)]
+    if not all(math.isclose(rate, rates[0]) for rate in rates):
+        raise ValueError(
+            f"Expected a `scheduler` that scales the rates of `lr_scales`, but {scheduler} sets rates of its "
+            "own. Use another, such as CosineAnnealingLR, or leave `lr_scales` out."
+        )

@@ -15,7 +15,7 @@ from torchmetrics import MetricCollection
 from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
 from tt_actions.dataset import NO_LABEL, Batch
 from tt_actions.distributed import mean_over_processes
-from tt_actions.learning_rates import group_parameters
+from tt_actions.learning_rates import check_rates, freeze_statistics, group_parameters
 from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
 from tt_actions.models.base import ActionModel, frame_log_probabilities
@@ -68,7 +68,8 @@ class StrokeRecognizer(pl.LightningModule):
     The loss is the negative log of the clip's averaged probability of its class, and beside it, weighted, the
     cross-entropy of every frame with its own label. Each is a mean over what has a target: in a test over
     all of the set, in training over the batches of all processes together, so that a step of N processes with
-    batches of b is that of one with N b. A step that accumulates gradients takes the mean over its batches.
+    batches of b is that of one with N b. A step that accumulates gradients takes the mean over its batches;
+    the batches left over at the end of an epoch count as if the missing ones were 0.
 
     Args:
         network: The network.
@@ -76,14 +77,16 @@ class StrokeRecognizer(pl.LightningModule):
         preprocessing: How video becomes the network's input: a :class:`Preprocessing` as plain types.
         augmentation: Random changes of the training clips, or None.
         optimizer: Makes the optimizer.
-        scheduler: Makes the learning-rate schedule, stepped once an epoch, or None for a constant rate.
+        scheduler: Makes the learning-rate schedule, stepped once an epoch, or None for a constant rate. One
+            that waits for a plateau looks at its ``monitor``, else at val/loss.
         frame_loss: Weight of the frames' cross-entropy.
         label_smoothing: Share of the target spread over all classes.
         class_weights: Weight of each class in the loss, or None for equal weights.
         init_from: Checkpoint of the same network whose weights the training begins with, or None to begin
             from chance. Its head is taken over too where it was trained for the same classes.
         lr_scales: Factor on the learning rate of the network's parts, by the beginning of their parameters'
-            names, such as ``{"stem": 0.1, "blocks": 0.3}``; the longest that fits counts, and 0 freezes.
+            names, such as ``{"stem": 0.1, "blocks": 0.3}``; the longest that fits counts, and 0 freezes, with
+            the statistics of batch normalisation.
 
     Raises:
         ValueError: If the names or weights don't number the network's classes, or an option is out of range.
@@ -151,17 +154,24 @@ class StrokeRecognizer(pl.LightningModule):
         self.mean_loss = nn.ModuleDict({f"{stage}_set": SumOfMeans() for stage in STAGES})
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer, and its schedule where there is one."""
+        """Return the optimizer, and its schedule where there is one.
+
+        Raises:
+            ValueError: If the schedule does not keep to ``lr_scales``.
+        """
         groups = group_parameters(self.network, self.lr_scales)
         optimizer = self.optimizer([{"params": group} for group in groups.values()])
         for group, scale in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] *= scale
         if self.scheduler is None:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.scheduler(optimizer)}
+        scheduler = self.scheduler(optimizer)
+        check_rates(optimizer, list(groups), type(scheduler).__name__)
+        monitor = getattr(scheduler, "monitor", "val/loss")  # what ReduceLROnPlateau looks at
+        return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}
 
     def on_train_start(self) -> None:
-        """Take the weights of ``init_from`` before the first step; a resumed run has its own.
+        """Take the weights of ``init_from`` before the first step (a resumed run has its own), and freeze.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
@@ -169,6 +179,7 @@ class StrokeRecognizer(pl.LightningModule):
         """
         if self.init_from is not None and self.trainer.global_step == 0:
             load_network_weights(self.network, self.init_from, self.class_names)
+        freeze_statistics(self.network)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that were trained for other classes.

@@ -1,0 +1,92 @@
+"""Parts of a network that learn slower than others, or not at all."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+from pytorch_lightning.cli import ReduceLROnPlateau
+from torch import nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
+
+from tt_actions.learning_rates import check_rates, freeze_statistics, group_parameters
+from tt_actions.main import main
+from tt_actions.models import C3D, CNN, CNNLSTM, R3DTransformer
+
+
+def made(schedule, scales=(1.0, 0.1)):
+    """An optimizer of a group a factor, once the schedule has set its first rates."""
+    groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": 0.01 * scale} for scale in scales]
+    optimizer = SGD(groups, lr=0.01)
+    schedule(optimizer)
+    return optimizer, scales
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(CosineAnnealingLR, T_max=5),
+        partial(LinearLR, start_factor=0.1),
+        partial(ReduceLROnPlateau, monitor="val/loss"),
+        partial(OneCycleLR, max_lr=[0.01, 0.001], total_steps=5),
+    ],
+)
+def test_a_schedule_that_scales_each_rate_is_taken(schedule):
+    check_rates(*made(schedule), "it")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [partial(OneCycleLR, max_lr=0.01, total_steps=5), partial(CyclicLR, base_lr=0.01, max_lr=0.1)],
+)
+def test_a_schedule_that_sets_one_rate_for_all_is_refused(schedule):
+    with pytest.raises(ValueError, match="scales the rates of `lr_scales`, but OneCycleLR sets rates of its"):
+        check_rates(*made(schedule), "OneCycleLR")
+    check_rates(*made(schedule, [1.0]), "OneCycleLR")
+
+
+@pytest.mark.parametrize("scale", [-1, float("nan"), float("inf")])
+def test_a_factor_that_is_none_is_refused(scale):
+    with pytest.raises(ValueError, match=rf"factors of at least 0, but got cnn: {scale}\."):
+        group_parameters(CNNLSTM(4), {"cnn": scale})
+
+
+def test_something_is_left_to_learn():
+    with pytest.raises(ValueError, match="Expected `lr_scales` to leave a part of the network to learn"):
+        group_parameters(CNN(4), {"cnn": 0, "head": 0})
+
+
+@pytest.mark.parametrize(
+    ("network", "part"),
+    [(R3DTransformer(4), "st"), (C3D(4), "layers"), (CNN(4, batch_norm=True), "cnn")],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_frozen_part_keeps_its_statistics(network, part):
+    group_parameters(network, {part: 0})
+    freeze_statistics(network)
+    before = copy.deepcopy(network.state_dict())
+    network(torch.rand(2, 3, 3, 32, 32), torch.tensor([3, 2]))
+    assert "running_mean" in " ".join(before)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert network.head.training
+
+
+def test_a_training_keeps_the_statistics_of_a_frozen_part(tiny, tmp_path):
+    options = ["--model.network.batch_norm=true", '--model.lr_scales={"cnn": 0}', "--trainer.max_epochs=2"]
+    main(["fit", *tiny, *options, "--runs", str(tmp_path)])
+    last = torch.load(tmp_path / "tiny" / "version_0" / "checkpoints" / "last.ckpt", weights_only=True)
+    means = [value for name, value in last["state_dict"].items() if name.endswith("running_mean")]
+    assert len(means) == 3
+    assert not any(mean.any() for mean in means)  # as they began
+
+
+@pytest.mark.parametrize("monitor", [[], ["--model.scheduler.monitor=val/accuracy"]])
+def test_a_rate_that_waits_for_a_plateau_falls_on_one(tiny, tmp_path, monitor):
+    package = "pytorch_lightning.cli" if monitor else "torch.optim.lr_scheduler"
+    options = [f"--model.scheduler={package}.ReduceLROnPlateau", *monitor]
+    options += ["--model.scheduler.patience=0", "--model.scheduler.threshold=100", "--trainer.max_epochs=3"]
+    main(["fit", *tiny, *options, "--runs", str(tmp_path)])
+    last = torch.load(tmp_path / "tiny" / "version_0" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] < 1e-3
