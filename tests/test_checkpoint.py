@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import tt_actions
-from tt_actions.checkpoint import read_checkpoint
+from tt_actions.checkpoint import load_network_weights, read_checkpoint
 from tt_actions.clips import read_manifest
 from tt_actions.main import main
+from tt_actions.models import CNNLSTM
 from tt_actions.task import load
 
 
@@ -81,6 +82,14 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(checkpoint, tiny
     assert victim.exists()  # it would have
 
 
+SAVED = {
+    "foreign weights": {"state_dict": {"weight": torch.zeros(2)}},
+    "a list": [1, 2],
+    "no weights": {"hyper_parameters": {"class_names": ["a", "b"]}},
+    "no names": {"state_dict": {}, "hyper_parameters": {"class_names": 4}},
+}
+
+
 def write(path, how, good):
     if how == "empty":
         path.touch()
@@ -90,10 +99,8 @@ def write(path, how, good):
         path.write_bytes(pickle.dumps({"a": 1}, protocol=2))
     elif how == "video":
         path.write_bytes(b"\x00\x00\x00\x20ftypisom" * 100)
-    elif how == "foreign weights":
-        torch.save({"state_dict": {"weight": torch.zeros(2)}}, path)
-    elif how == "a list":
-        torch.save([1, 2], path)
+    elif how in SAVED:
+        torch.save(SAVED[how], path)
     elif how == "lost weights":
         content = torch.load(good, weights_only=True)
         del content["state_dict"]["network.cnn.layers.0.weight"]
@@ -113,6 +120,8 @@ def write(path, how, good):
         "video",
         "foreign weights",
         "a list",
+        "no weights",
+        "no names",
         "lost weights",
         "lost arguments",
     ],
@@ -141,3 +150,19 @@ def test_a_file_that_is_cut_short_is_refused_by_name(checkpoint, tmp_path, part)
 def test_a_missing_file_is_refused_by_name(read, path):
     with pytest.raises(FileNotFoundError, match=f"there is no file '{path}'"):
         read(Path(path))
+
+
+def test_what_belongs_to_the_classes_is_not_taken_over_for_others(tmp_path):
+    options = {"channels": [4, 4, 4], "feature_size": 8, "hidden_size": 8, "average": "learned"}
+    torch.manual_seed(0)
+    trained, network = CNNLSTM(4, **options), CNNLSTM(2, **options)
+    torch.nn.init.ones_(trained.average.score.weight)
+    path = tmp_path / "four.ckpt"
+    state = {f"network.{name}": weight for name, weight in trained.state_dict().items()}
+    torch.save({"state_dict": state, "hyper_parameters": {"class_names": list("abcd")}}, path)
+    load_network_weights(network, str(path), ["a", "b"])
+    assert torch.equal(network.lstm.weight_hh, trained.lstm.weight_hh)
+    assert not network.average.score.weight.any()
+    same = CNNLSTM(4, **options)
+    load_network_weights(same, str(path), list("abcd"))
+    assert same.average.score.weight.all()

@@ -28,18 +28,24 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         raise FileNotFoundError(f"Expected a checkpoint, but there is no file '{path}'.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(content, dict) or "class_names" not in content.get("hyper_parameters", {}):
+        if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+            raise ValueError("it holds no weights.")
+        if not isinstance(content.get("hyper_parameters", {}).get("class_names"), list | tuple):
             raise ValueError("it holds no class names.")
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
         raise refusal(path, error) from error
     return content
 
 
+FOR_CLASSES = ("head.", "average.")
+"""The parts of a network that belong to the classes it names."""
+
+
 def load_network_weights(network: nn.Module, path: str, class_names: Sequence[str]) -> None:
-    """Give a network the weights of a checkpoint; its head stays as it is where that is for other classes.
+    """Give a network the weights of a checkpoint, but for those of the head where that is for other classes.
 
     Args:
-        network: What to fill; its last layers are called ``head``.
+        network: What to fill; its last layers are called ``head``, weights of an average ``average``.
         path: The checkpoint.
         class_names: The classes that the network is for.
 
@@ -52,11 +58,11 @@ def load_network_weights(network: nn.Module, path: str, class_names: Sequence[st
     own = network.state_dict()
     given = {k.removeprefix(prefix): w for k, w in content["state_dict"].items() if k.startswith(prefix)}
     if keeps_head:
-        own, given = ({k: w for k, w in x.items() if not k.startswith("head.")} for x in (own, given))
+        own, given = ({k: w for k, w in x.items() if not k.startswith(FOR_CLASSES)} for x in (own, given))
     if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in given.items()}:
         raise ValueError(
             f"Expected `init_from` to hold the weights of the same {type(network).__name__}, but '{path}' "
-            f"holds those of {content['hyper_parameters']['network']}. Give the model the same arguments."
+            f"holds those of {content['hyper_parameters'].get('network')}. Give the model the same arguments."
         )
     network.load_state_dict(given, strict=False)
 
