@@ -100,6 +100,11 @@ def test_flow_is_as_saturated_as_it_is_fast():
     assert np.ptp(fast) == np.ptp(faster) == 255
 
 
+def test_one_frame_has_no_flow():
+    with pytest.raises(ValueError, match="Expected at least two frames, but got 1"):
+        flow_figure(np.zeros((1, 8, 8, 3), np.uint8), np.array([0.0]))
+
+
 def test_a_clip_without_motion_has_no_flow():
     frames = np.repeat(textured(60, 80)[None], 2, axis=0)
     figure = flow_figure(frames, np.array([0.0, 0.1]))

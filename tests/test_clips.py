@@ -88,6 +88,7 @@ def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):
         ("path,x0,y0,x1,y1\na.mp4,0,0,1.5,4\n", "line 2: Expected `x1` to be a whole number .*'1.5'"),
         ("path,start_s,end_s\na.mp4,2,1\n", "line 2: Expected `start_s`"),
         ("path,start_s\na.mp4,nan\n", "line 2: Expected `start_s`"),
+        ("path,end_s\na.mp4,inf\n", "line 2: Expected `start_s`"),
         ("path,start_s\na.mp4,-1\n", "line 2: Expected `start_s`"),
         ("path,x0,y0,x1,y1\na.mp4,1,2,3,\n", "line 2: Expected all of `x0`"),
         ("path,x0,y0,x1,y1\na.mp4,3,2,3,4\n", "line 2: Expected `roi`"),

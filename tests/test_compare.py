@@ -214,6 +214,11 @@ def test_a_finished_run_tells_its_confusion_and_its_worst_clips(compared):
     assert sorted(run.worst) == list(range(len(run.names)))
 
 
+def test_a_run_that_was_not_tested_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Expected the directory of a run that was tested, but there"):
+        read_finished_run(tmp_path)
+
+
 def test_runs_on_other_clips_are_refused(compared):
     run = read_finished_run(compared.run("cnn"))
     check_same_clips([run, read_finished_run(compared.run("cnn_lstm"))])

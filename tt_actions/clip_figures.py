@@ -244,7 +244,12 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
 
     Shape:
         frames ``(T, H, W, 3)``, times_s ``(T,)``.
+
+    Raises:
+        ValueError: If there are fewer than two frames.
     """
+    if len(frames) < 2:
+        raise ValueError(f"Expected at least two frames, but got {len(frames)}. Use a longer clip.")
     flow = np.stack([_flow(before, after) for before, after in pairwise(frames)])  # (T - 1, H, W, 2)
     speed = np.linalg.norm(flow, axis=-1)
     fastest = max(float(np.quantile(speed, 0.995)), 0.5)  # less than half a pixel is no motion

@@ -48,7 +48,7 @@ class ClipRecord:
 
     def __post_init__(self) -> None:
         end = math.inf if self.end_s is None else self.end_s
-        if not 0 <= self.start_s < end or math.isinf(self.start_s):
+        if not 0 <= self.start_s < end or math.inf in (self.start_s, self.end_s):
             raise ValueError(
                 f"Expected `start_s` and `end_s` of '{self.path}' to be 0 <= start < end, "
                 f"but got {self.start_s} and {self.end_s}."

@@ -69,7 +69,13 @@ def read_finished_run(folder: Path) -> FinishedRun:
     Raises:
         FileNotFoundError: If it has no report.
     """
-    metrics = json.loads((folder / "report" / "metrics.json").read_text("utf-8"))
+    path = folder / "report" / "metrics.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected the directory of a run that was tested, but there is no '{path}'. "
+            "Name one such as runs/cnn_lstm/version_0."
+        )
+    metrics = json.loads(path.read_text("utf-8"))
     with (folder / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
     classes = list(metrics["per_class"])
