@@ -375,9 +375,12 @@ def test_gradients_may_be_accumulated_and_clipped(tiny, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_a_compiled_training_leaves_a_plain_checkpoint(start, tiny, tmp_path):
-    network = ["--model.network=CNN", "--model.network.channels=[4,4,4]", "--model.network.feature_size=16"]
-    options = ["--compile=true", "--trainer.max_epochs=1", "--data.batch_size=4", *network]
+@pytest.mark.parametrize("network", ["CNN", "R3DTransformer"])
+def test_a_compiled_training_leaves_a_plain_checkpoint(start, tiny, tmp_path, network):
+    """Batches of many lengths too, which not every network can be compiled for at once."""
+    options = ["--compile=true", "--trainer.max_epochs=1", "--data.batch_size=4"]
+    options += [f"--model.network={network}", "--model.network.channels=[4,4,4]"]
+    options += ["--data.preprocessing.sampling=all", "--data.preprocessing.num_frames=40"]
     wait(start("train", *tiny, *options, "--runs", tmp_path), seconds=300)
     checkpoint = only_run(tmp_path) / "checkpoints" / "best.ckpt"
     keys = torch.load(checkpoint, weights_only=True)["state_dict"]

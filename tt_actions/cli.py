@@ -308,7 +308,8 @@ class ActionCLI(LightningCLI):
         """Make data, model and trainer, and compile the network where that is wanted."""
         super().instantiate_classes()
         if self.config[str(self.subcommand)].compile:
-            self.model.network.compile()  # in place: a checkpoint's keys stay the same
+            # in place: a checkpoint's keys stay; for each shape, since some networks fail for all at once
+            self.model.network.compile(dynamic=False)
 
 
 def check_validation_metric(metric: str, argument: str) -> None:
