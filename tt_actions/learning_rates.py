@@ -3,7 +3,9 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
@@ -58,6 +60,38 @@ def freeze_statistics(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, _BatchNorm) and not any(p.requires_grad for p in module.parameters()):
             module.eval()
+
+
+def make_optimizer(
+    network: nn.Module,
+    lr_scales: Mapping[str, float],
+    make: OptimizerCallable,
+    schedule: LRSchedulerCallable | None,
+) -> Any:
+    """Make the optimizer of a network's parts, and its schedule where there is one.
+
+    Args:
+        network: The network.
+        lr_scales: Factor by the beginning of the parameters' names.
+        make: Makes the optimizer.
+        schedule: Makes the schedule, or None for constant rates.
+
+    Returns:
+        What Lightning's ``configure_optimizers`` returns.
+
+    Raises:
+        ValueError: If the schedule does not keep to the factors.
+    """
+    groups = group_parameters(network, lr_scales)
+    optimizer = make([{"params": group} for group in groups.values()])
+    for group, scale in zip(optimizer.param_groups, groups, strict=True):
+        group["lr"] *= scale
+    if schedule is None:
+        return optimizer
+    scheduler = schedule(optimizer)
+    check_rates(optimizer, list(groups), type(scheduler).__name__)
+    monitor = getattr(scheduler, "monitor", "val/loss")  # what ReduceLROnPlateau looks at
+    return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}
 
 
 def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -> None:

@@ -15,7 +15,7 @@ from torchmetrics import MetricCollection
 from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
 from tt_actions.dataset import NO_LABEL, Batch
 from tt_actions.distributed import mean_over_processes
-from tt_actions.learning_rates import check_rates, freeze_statistics, group_parameters
+from tt_actions.learning_rates import freeze_statistics, group_parameters, make_optimizer
 from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
 from tt_actions.models.base import ActionModel, frame_log_probabilities
@@ -159,16 +159,7 @@ class StrokeRecognizer(pl.LightningModule):
         Raises:
             ValueError: If the schedule does not keep to ``lr_scales``.
         """
-        groups = group_parameters(self.network, self.lr_scales)
-        optimizer = self.optimizer([{"params": group} for group in groups.values()])
-        for group, scale in zip(optimizer.param_groups, groups, strict=True):
-            group["lr"] *= scale
-        if self.scheduler is None:
-            return optimizer
-        scheduler = self.scheduler(optimizer)
-        check_rates(optimizer, list(groups), type(scheduler).__name__)
-        monitor = getattr(scheduler, "monitor", "val/loss")  # what ReduceLROnPlateau looks at
-        return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}
+        return make_optimizer(self.network, self.lr_scales, self.optimizer, self.scheduler)
 
     def on_train_start(self) -> None:
         """Take the weights of ``init_from`` before the first step (a resumed run has its own), and freeze.
