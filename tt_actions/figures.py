@@ -273,8 +273,11 @@ def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: s
     axes.set_xlim(-0.55, len(groups) - 0.45)
     axes.set_ylim(0, 1.04)
     legend = {"title": title, "title_fontsize": 12, "alignment": "left", "fontsize": 9, "frameon": False}
-    figure.legend(keys, labels, loc="outside upper left", ncols=int(inches // 1.45), **legend)
-    figure.supxlabel(textwrap.fill(note, int(inches * 16)), x=0.01, ha="left", fontsize=7.5, color=GREY)
+    key = figure.legend(keys, labels, loc="outside upper left", ncols=int(inches // 1.45), **legend)
+    for text in (key.get_title(), *key.get_texts()):
+        text.set_parse_math(False)
+    small_print = {"x": 0.01, "ha": "left", "fontsize": 7.5, "color": GREY, "parse_math": False}
+    figure.supxlabel(textwrap.fill(note, int(inches * 16)), **small_print)
     return figure
 
 

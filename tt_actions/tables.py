@@ -1,5 +1,6 @@
 """Tables, on the screen and as Markdown, CSV and LaTeX."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,20 @@ from rich.text import Text
 
 from tt_actions.files import write_atomically, write_rows
 
-LATEX = str.maketrans(
+_LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
+
+
+def _latex(text: str) -> str:
+    r"""Write a text for LaTeX; two hyphens stay two, as in an option of the command line.
+
+    >>> print(_latex("--lr < 50%"))
+    -{}-lr \textless{} 50\%
+    """
+    return re.sub("-(?=-)", "-{}", text.translate(_LATEX))
 
 
 def screen_table(title: str, headings: list[str]) -> rich.table.Table:
@@ -92,13 +103,11 @@ class Table:
         \end{table}
         <BLANKLINE>
         """
-        head, *body = (
-            " & ".join(cell.translate(LATEX) for cell in row) for row in (self.headings, *self.rows)
-        )
+        head, *body = (" & ".join(_latex(cell) for cell in row) for row in (self.headings, *self.rows))
         lines = [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{self.title.translate(LATEX)}}}",
+            rf"\caption{{{_latex(self.title)}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
             r"\hline",
             rf"{head} \\",
@@ -107,7 +116,7 @@ class Table:
             r"\hline",
             r"\end{tabular}",
             r"\par\footnotesize",
-            *(note.translate(LATEX) for note in (*self.notes, *self.made_by)),
+            *(_latex(note) for note in (*self.notes, *self.made_by)),
             r"\end{table}",
         ]
         return "\n".join([*lines, ""])
