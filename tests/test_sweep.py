@@ -117,8 +117,36 @@ def test_a_killed_sweep_repeats_no_finished_trial_and_loses_none(write, options,
     assert again[0] == 0
     assert "small: 2 trials, 2 done before." in again[1]
     assert ": training" not in again[1]
-    with pytest.raises(ValueError, match="its file or options have changed since"):
+    with pytest.raises(ValueError, match="its file, options or experiment have changed since"):
         run_here(path, out, [*options, "--trainer.max_epochs", "31"])
+
+
+def test_a_sweep_whose_experiment_has_changed_is_refused(write, tmp_path):
+    path = write(parameters={"seed_everything": {"values": [0, 1]}})
+    url = f"sqlite:///{tmp_path}/s.db"
+    settings = {"trainer": {"max_epochs": 5}, "model": {"frame_loss": 0.5}}
+    for _ in range(2):
+        SweepStudy(read_sweep(path), [], url, settings, tmp_path / ".lock")
+    with pytest.raises(ValueError, match="options or experiment have changed"):
+        SweepStudy(read_sweep(path), [], url, settings | {"model": {"frame_loss": 1.0}}, tmp_path / ".lock")
+
+
+def test_hyperband_is_not_told_of_an_earlier_run_of_other_settings(write, options, tmp_path):
+    path = write(
+        metric={"name": "val/loss", "goal": "minimize"},
+        early_terminate={"type": "hyperband", "min_iter": 1, "eta": 2},
+        parameters={"seed_everything": {"values": [0]}, "trainer.max_epochs": {"value": 3}},
+    )
+    out = tmp_path / "sweeps"
+    earlier = out / "small" / "runs" / "trial_000" / "version_0"
+    earlier.mkdir(parents=True)
+    (earlier / "metrics.csv").write_text("epoch,step,val/loss\n49,50,9.0\n")
+    code, said = run_here(path, out, options)
+    assert code == 0, said
+    study = optuna.load_study(study_name="small", storage=f"sqlite:///{out}/small.db")
+    reported = study.trials[0].intermediate_values
+    assert reported
+    assert set(reported) <= {1, 2, 3}
 
 
 def test_trials_far_behind_are_given_up(write, options, tmp_path):
@@ -216,7 +244,7 @@ def test_a_shipped_sweep_is_understood_by_us_and_by_wandb(path, tmp_path, monkey
     monkeypatch.chdir(ROOT)  # its command names the experiment from here
     file = read_sweep(path)
     settings = check_options(file, [])
-    SweepStudy(file, [], f"sqlite:///{tmp_path}/s.db", settings["trainer"]["max_epochs"], tmp_path / ".lock")
+    SweepStudy(file, [], f"sqlite:///{tmp_path}/s.db", settings, tmp_path / ".lock")
     definition = wandb_definition(file, tmp_path, ["--trainer.max_epochs", "3"])
     filled = _validate_config_and_fill_distribution(definition)
     assert set(filled["parameters"]) == {parameter.name for parameter in file.parameters}
@@ -279,7 +307,8 @@ def test_a_random_sweep_draws_the_same_different_points_everywhere(write, tmp_pa
     path = write(method="random", run_cap=9, parameters={"seed_everything": {"values": list(range(6))}})
     points = []
     for name in ("one", "two"):
-        study = SweepStudy(read_sweep(path), [], f"sqlite:///{tmp_path}/{name}.db", 5, tmp_path / ".lock")
+        url, settings = f"sqlite:///{tmp_path}/{name}.db", {"trainer": {"max_epochs": 5}}
+        study = SweepStudy(read_sweep(path), [], url, settings, tmp_path / ".lock")
         points.append([trial.system_attrs["fixed_params"]["seed_everything"] for trial in study.trials])
     assert points[0] == points[1]
     assert sorted(points[0]) == sorted(map(str, range(6)))  # there are no more

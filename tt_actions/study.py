@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class SweepStudy:
         file: The sweep.
         options: Options of every trial.
         url: Database: an Optuna storage URL.
-        max_epochs: Length of a training.
+        settings: Whole configuration of its first training.
         lock: File that is locked while the study is made.
         grace_s: Seconds after which a worker that is not heard of counts as dead.
 
@@ -58,7 +58,7 @@ class SweepStudy:
         file: SweepFile,
         options: Sequence[str],
         url: str,
-        max_epochs: int,
+        settings: Mapping[str, Any],
         lock: Path,
         grace_s: int = GRACE_S,
     ) -> None:
@@ -68,20 +68,21 @@ class SweepStudy:
                 study_name=file.name,
                 storage=_open_storage(url, grace_s),
                 sampler=_sampler(file),
-                pruner=_pruner(file, max_epochs),
+                pruner=_pruner(file, settings["trainer"]["max_epochs"]),
                 direction="maximize" if file.maximize else "minimize",
                 load_if_exists=True,
             )
-            self._fill(options)
+            self._fill(options, settings)
 
-    def _fill(self, options: Sequence[str]) -> None:
+    def _fill(self, options: Sequence[str], settings: Mapping[str, Any]) -> None:
         """Put the trials that are not there yet into the queue."""
-        definition = _definition(self.file, options)
+        definition = _definition(self.file, options, settings)
         before = self.study.user_attrs.get("definition", definition)
         if before != definition:
             raise ValueError(
-                f"Expected the sweep '{self.file.name}' as its database knows it, but its file or options "
-                "have changed since. Give the new file another name, or delete the database to begin anew."
+                f"Expected the sweep '{self.file.name}' as its database knows it, but its file, options "
+                "or experiment have changed since. Give the new file another name, or delete the database to "
+                "begin anew."
             )
         self.study.set_user_attr("definition", definition)
         there = {trial.user_attrs.get("slot") for trial in self.study.get_trials(deepcopy=False)}
@@ -179,9 +180,9 @@ def _put_back(study: optuna.Study, trial: FrozenTrial) -> None:
         study.enqueue_trial(trial.params, user_attrs={"slot": slot})
 
 
-def _definition(file: SweepFile, options: Sequence[str]) -> str:
+def _definition(file: SweepFile, options: Sequence[str], settings: Mapping[str, Any]) -> str:
     content = {key: value for key, value in file.raw.items() if key not in ("run_cap", "name", "description")}
-    text = json.dumps([content, list(options)], sort_keys=True, default=str)
+    text = json.dumps([content, list(options), settings], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

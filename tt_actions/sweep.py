@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,7 +73,7 @@ def sweep(
         file=file,
         options=options,
         url=storage or f"sqlite:///{out / file.name}.db",
-        max_epochs=settings["trainer"]["max_epochs"],
+        settings=settings,
         lock=folder / ".lock",
         grace_s=grace_s or GRACE_S,
     )
@@ -210,13 +210,14 @@ class Worker:
         if not self.console.is_terminal:
             say(self.console, f"{label} {doing}")
         reported: set[int] = set()
+        others = set(training.folder.glob("version_*")) - {earlier.stopped}  # of other settings
         with self.console.status(f"{label} {doing}") as status:
 
             def tell(line: str) -> None:
                 status.update(f"{label} {doing}  {line}")
                 if self.study.file.early_terminate is None:
                     return
-                for epoch, value in sorted(_values_so_far(training, self.study.file.metric).items()):
+                for epoch, value in sorted(_values_so_far(training, others, self.study.file.metric).items()):
                     if epoch not in reported:
                         reported.add(epoch)
                         trial.report(value, epoch)
@@ -230,9 +231,10 @@ class Worker:
         return run_dir
 
 
-def _values_so_far(training: Training, metric: str) -> dict[int, float]:
-    """The metric by epoch of the training's newest run, as far as there is one."""
-    runs = [path for path in training.folder.glob("version_*/metrics.csv") if path.stat().st_size]
+def _values_so_far(training: Training, others: Collection[Path], metric: str) -> dict[int, float]:
+    """The metric by epoch of the run that is training, as far as it has begun, and not of others."""
+    found = training.folder.glob("version_*/metrics.csv")
+    runs = [path for path in found if path.parent not in others and path.stat().st_size]
     if not runs:
         return {}
     try:

@@ -46,7 +46,7 @@ def factor_name(parameter: Parameter, file: SweepFile) -> str:
         file: The sweep.
     """
     parts = [part for part in parameter.name.split(".") if part != "init_args"]
-    others = [other.name for other in file.parameters if other.name != parameter.name]
+    others = [f".{other.name}" for other in file.parameters if other.name != parameter.name]
     for length in range(1, len(parts)):
         end = ".".join(parts[-length:])
         if not any(name.replace(".init_args", "").endswith(f".{end}") for name in others):
@@ -174,8 +174,10 @@ def level_label(value: Any) -> str:
     Args:
         value: The value.
 
-    >>> [level_label(value) for value in (True, 0.00123456, [16, 32], "null", {"class_path": "a.Adam"})]
-    ['on', '0.00123', '16 32', 'none', 'Adam']
+    >>> [level_label(value) for value in (True, 0.00123456, [16, 32], "null")]
+    ['on', '0.00123', '16 32', 'none']
+    >>> level_label({"class_path": "torch.optim.Adam", "init_args": {"amsgrad": True}})
+    'Adam amsgrad on'
     """
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -184,7 +186,9 @@ def level_label(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(level_label(item) for item in value)
     if isinstance(value, dict):
-        return str(value.get("class_path", value)).rpartition(".")[2]
+        name = str(value.get("class_path", "")).rpartition(".")[2]
+        given = value.get("init_args") or {} if name else value
+        return " ".join([name, *(f"{key} {level_label(item)}" for key, item in given.items())]).strip()
     return "none" if value == "null" else str(value)
 
 
