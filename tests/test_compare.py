@@ -1,7 +1,11 @@
 import csv
 import io
 import json
+import os
+import shutil
 import signal
+import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +22,7 @@ from tt_actions.main import main
 from tt_actions.published import PUBLISHED
 from tt_actions.runs import lock_folder
 from tt_actions.significance import bootstrap_interval
-from tt_actions.trainings import Training, find_earlier
+from tt_actions.trainings import Training, find_earlier, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
@@ -71,6 +75,13 @@ def compared(strokes, options, tmp_path_factory):
     broken.write_text((EXPERIMENTS / "cnn.yaml").read_text().replace("feature_size:", "feature_sise:"))
     models = [str(EXPERIMENTS / "cnn.yaml"), str(broken), str(EXPERIMENTS / "cnn_lstm.yaml")]
     return compare_tiny(models, folder / "out", strokes, options)
+
+
+def earlier_training(strokes, options, runs, *more):
+    """The training of cnn in `compared`, with more options."""
+    source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
+    words = ("--config", str(EXPERIMENTS / "cnn.yaml"), *source, *options, *more)
+    return Training("cnn/seed_0", runs, (*words, "--seed_everything", "0", "--wandb.group", "cnn"))
 
 
 def rows(path):
@@ -162,6 +173,8 @@ def test_quick_and_drawn_figures_say_that_they_mean_nothing(compared, tmp_path):
             assert "these figures mean nothing" in path.read_text("utf-8"), path
             assert "nothing here says anything about real video" in path.read_text("utf-8"), path
     assert "these figures mean nothing" in text.getvalue()
+    numbers["made_by"] |= {"source_options": {"path": "/clips/$x{$ 50%"}}  # no formula
+    write_comparison(tmp_path, numbers, Console(file=text))
     before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
     write_comparison(tmp_path, numbers, Console(file=text))
     assert {path: path.read_bytes() for path in tmp_path.glob("*.*")} == before
@@ -196,13 +209,42 @@ def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_
 )
 def test_a_run_of_other_settings_is_not_taken_for_done(compared, strokes, options, changed):
     def earlier(*more):
-        source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
-        words = ("--config", str(EXPERIMENTS / "cnn.yaml"), *source, *options, *more)
-        words += ("--seed_everything", "0", "--wandb.group", "cnn")
-        return find_earlier(Training("cnn/seed_0", compared.out / "runs", words))
+        return find_earlier(earlier_training(strokes, options, compared.out / "runs", *more))
 
     assert earlier().done == compared.run("cnn")
     assert earlier(*changed) == (None, None)
+
+
+@pytest.mark.parametrize("missing", ["report/predictions.csv", "checkpoints/best.ckpt"])
+def test_a_run_that_lacks_a_part_is_not_taken_for_done(compared, strokes, options, tmp_path, missing):
+    training = earlier_training(strokes, options, tmp_path)
+    run = training.folder / "version_0"
+    shutil.copytree(compared.run("cnn"), run)
+    assert find_earlier(training).done == run
+    (run / missing).unlink()
+    assert find_earlier(training) == (None, run)
+    (run / "config.yaml").write_text("data: [1, 2")  # as a full disk leaves it
+    assert find_earlier(training) == (None, None)
+
+
+def test_a_training_that_is_killed_says_so(strokes, options, tmp_path):
+    training = earlier_training(strokes, options, tmp_path, "--trainer.max_epochs", "500")
+
+    def kill(_):
+        children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+
+    with pytest.raises(
+        subprocess.SubprocessError, match=r"ended by SIGKILL, as the system does where memory"
+    ):
+        train(training, None, kill)
+
+
+def test_options_that_no_experiment_takes_are_refused_before_any_training(strokes, tmp_path):
+    with pytest.raises(ValueError, match=r"Expected options that `train` takes, but got: .*--seed 2"):
+        compare(["cnn", "cnn_lstm"], 2, tmp_path / "out", strokes, options=["--seed", "2"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_run_tells_its_confusion_and_its_worst_clips(compared):
@@ -225,6 +267,10 @@ def test_runs_on_other_clips_are_refused(compared):
     renamed = run._replace(names=[*run.names[:-1], "zz.mp4"])
     with pytest.raises(ValueError, match=r"same clips, but '.*' and '.*' differ in 2"):
         check_same_clips([run, renamed])
+    name, label, _, is_test = next(clip for clip in sorted(run.clips) if not clip[3])
+    other = run._replace(clips=run.clips | {(name, label, "of another content", is_test)})
+    with pytest.raises(ValueError, match=r"1 have come, gone or changed, such as .*choose another `--out`"):
+        check_same_clips([run, other])
     with pytest.raises(ValueError, match="the same clips"):
         check_same_clips([run, run._replace(labels=run.labels[::-1])])
 

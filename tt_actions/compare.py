@@ -11,7 +11,15 @@ from rich.console import Console
 from tt_actions.comparison import FinishedRun, check_same_clips, compare_runs, read_finished_run
 from tt_actions.comparison_report import QUICK_NOTE, write_comparison
 from tt_actions.runs import lock_folder
-from tt_actions.trainings import Training, find_earlier, format_duration, say, stopping_by_sigterm, train
+from tt_actions.trainings import (
+    Training,
+    find_earlier,
+    format_duration,
+    read_settings,
+    say,
+    stopping_by_sigterm,
+    train,
+)
 
 EXPERIMENTS = Path("experiments")
 QUICK_CLIPS = {"out": "data/quick", "clips": 60, "players": 15, "seed": 0, "size": "[160,120]"}
@@ -46,11 +54,12 @@ def compare(
 
     Raises:
         FileNotFoundError: If an experiment is not there.
-        ValueError: If nothing is to be compared, another process compares in ``out``, or the runs were not
-            tested on the same clips.
+        ValueError: If nothing is to be compared, no experiment takes the options, another process compares in
+            ``out``, or the runs were not trained and tested on the same clips.
     """
     console = console or Console(highlight=False, emoji=False)
     trainings = _trainings(models, num_seeds, out, data, quick, options)
+    _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
     lock = lock_folder(out, f"a folder in which nothing is compared, but another process does so in '{out}'")
     try:
@@ -92,6 +101,18 @@ def _trainings(
         for seed in range(num_seeds)
         for model, config in configs.items()
     }
+
+
+def _check_options(trainings: Sequence[Training]) -> None:
+    """Refuse options that no experiment takes; what one alone refuses is told as its failure."""
+    for training in trainings:
+        try:
+            read_settings(training.words)
+        except ValueError as error:
+            refused = error
+        else:
+            return
+    raise ValueError(f"Expected options that `train` takes, but got: {refused}")
 
 
 def _config(model: str) -> Path:

@@ -24,6 +24,11 @@ REFERENCE = "cnn_lstm"
 
 Shares = NDArray[np.float64]
 
+_ADVICE = (
+    "Compare experiments on one set of clips with one `split_seed`, and after a change of the clips choose "
+    "another `--out`."
+)
+
 
 class FinishedRun(NamedTuple):
     """A training that is over, and what it says of the test clips, in the order of their names.
@@ -36,6 +41,7 @@ class FinishedRun(NamedTuple):
         predicted: Predicted class of each clip.
         probabilities: Of the *K* classes.
         consistency: Temporal consistency of each clip; nan for one frame.
+        clips: Name, label and digest of every clip, and whether it was for the test.
 
     Shape:
         labels, predicted, consistency ``(N,)``; probabilities ``(N, K)``.
@@ -48,6 +54,7 @@ class FinishedRun(NamedTuple):
     predicted: NDArray[np.int64]
     probabilities: Shares
     consistency: Shares
+    clips: frozenset[tuple[str, str, str, bool]]
 
     @property
     def confusion(self) -> NDArray[np.int64]:
@@ -76,6 +83,10 @@ def read_finished_run(folder: Path) -> FinishedRun:
             "Name one such as runs/cnn_lstm/version_0."
         )
     metrics = json.loads(path.read_text("utf-8"))
+    with (folder / "splits.csv").open(newline="", encoding="utf-8") as file:
+        clips = frozenset(
+            (row["name"], row["label"], row["digest"], row["split"] == "test") for row in csv.DictReader(file)
+        )
     with (folder / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
     classes = list(metrics["per_class"])
@@ -87,11 +98,15 @@ def read_finished_run(folder: Path) -> FinishedRun:
         predicted=np.array([classes.index(row["predicted"]) for row in rows]),
         probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
         consistency=np.array([float(row["temporal_consistency"] or "nan") for row in rows]),
+        clips=clips,
     )
 
 
 def check_same_clips(runs: Sequence[FinishedRun]) -> None:
-    """Refuse runs that were not tested on the same clips of the same classes.
+    """Refuse runs that were not trained and tested on the same clips of the same classes.
+
+    Clips are told by name, label and content. How many of those for training validate is the
+    experiment's affair.
 
     Args:
         runs: At least one.
@@ -107,8 +122,13 @@ def check_same_clips(runs: Sequence[FinishedRun]) -> None:
             example = min(other ^ clips)[0] if other ^ clips else "their classes"
             raise ValueError(
                 f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
-                f"differ in {len(other ^ clips)}, such as {example}. Compare experiments on one set of clips "
-                "with one `split_seed`, and after a change of the clips choose another `--out`."
+                f"differ in {len(other ^ clips)}, such as {example}. {_ADVICE}"
+            )
+        if changed := run.clips ^ first.clips:
+            raise ValueError(
+                f"Expected all runs to have the same clips, but between '{first.folder}' and '{run.folder}' "
+                f"{len({name for name, *_ in changed})} have come, gone or changed, such as "
+                f"{min(changed)[0]}. {_ADVICE}"
             )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -21,6 +22,9 @@ from tt_actions.cli import ActionCLI
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
 _END_WITH_PARENT = None if _PRCTL is None else partial(_PRCTL, 1, int(signal.SIGTERM))
+
+LEFT_BY_DONE = ("splits.csv", "checkpoints/best.ckpt", "report/metrics.json", "report/predictions.csv")
+"""Files of a run without which it does not count as done."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,9 @@ def find_earlier(training: Training) -> Earlier:
         config = read_settings(training.words)
     done = stopped = None
     for run_dir in sorted(training.folder.glob("version_*")):
-        saved = run_dir / "config.yaml"
-        if config is None or not saved.is_file() or _plain(OmegaConf.load(saved)) != config:
+        if config is None or _saved_settings(run_dir) != config:
             continue
-        if (run_dir / "report" / "metrics.json").is_file():
+        if all((run_dir / file).is_file() for file in LEFT_BY_DONE):
             done = run_dir
         elif (run_dir / "checkpoints" / "last.ckpt").is_file():
             stopped = run_dir
@@ -101,8 +104,17 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
             ActionCLI([*words, "--print_config"])
         except SystemExit as end:
             if end.code:
-                raise ValueError(told.getvalue().strip()) from None
+                said = told.getvalue().split("error: ", 1)[-1]  # a hint at the help stands before
+                raise ValueError(said.strip()) from None
     return _plain(OmegaConf.create(printed.getvalue()))
+
+
+def _saved_settings(run_dir: Path) -> dict[str, Any] | None:
+    """The configuration of a run; None where there is none, or a kill or a full disk has cut it."""
+    try:
+        return _plain(OmegaConf.load(run_dir / "config.yaml"))
+    except (OSError, yaml.YAMLError):
+        return None
 
 
 def _plain(config: Any) -> dict[str, Any]:
@@ -120,7 +132,8 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
         tell: Called twice a second with the last line that was printed; what it raises ends the training.
 
     Raises:
-        SubprocessError: If the training fails, with the last line that it printed.
+        SubprocessError: If the training fails, with the last line that it printed, or the
+            signal that ended it.
     """
     words = ["train", "--resume", str(stopped)] if stopped else training.words
     training.log.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +153,10 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
         if process.poll() is None:
             process.terminate()
             process.wait()
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        memory = ", as the system does where memory runs out" * (name == "SIGKILL")
+        raise subprocess.SubprocessError(f"It was ended by {name}{memory}.")
     if process.returncode:
         said = _last_line(training.log) or f"it ended with exit code {process.returncode}."
         raise subprocess.SubprocessError(said)
