@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 
 from tt_actions.clips import read_manifest
-from tt_actions.player import PlayerTracker, Window, camera_motion, cut_out, follow_player, mean_shift
+from tt_actions.player import (
+    INTERVAL_S,
+    PlayerTracker,
+    Window,
+    camera_motion,
+    cut_out,
+    follow_player,
+    mean_shift,
+)
 from tt_actions.video import iter_frames, read_frames
 
 SIZE = (180, 320)
@@ -35,12 +43,16 @@ def panning_shot(num_frames, pan_px=4, flat=False):
     return frames, np.array(places)
 
 
+def track(frames, every_s=INTERVAL_S):
+    tracker = PlayerTracker()
+    return [tracker.update(frame, i * every_s) for i, frame in enumerate(frames)]
+
+
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize("pan_px", [0, 4])
 def test_the_one_who_moves_is_followed_whatever_the_camera_does(pan_px, flat):
     frames, places = panning_shot(40, pan_px, flat)
-    tracker = PlayerTracker()
-    windows = [tracker.update(frame) for frame in frames]
+    windows = track(frames)
     assert windows[0] is None
     found = np.array([window[:2] for window in windows[6:]])
     assert np.linalg.norm(found - places[6:], axis=1).max() < 35
@@ -51,13 +63,25 @@ def test_the_one_who_moves_is_followed_whatever_the_camera_does(pan_px, flat):
 
 def test_a_window_does_not_depend_on_what_comes_later():
     frames, _ = panning_shot(20)
-    whole, part = PlayerTracker(), PlayerTracker()
-    assert [whole.update(f) for f in frames][:12] == [part.update(f) for f in frames[:12]]
+    assert track(frames)[:12] == track(frames[:12])
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_faster_video_is_followed_alike(times):
+    frames, _ = panning_shot(80)
+    assert track(frames, INTERVAL_S / times)[::times] == track(frames[::times])
+
+
+@pytest.mark.parametrize(("fps", "num_looks"), [(10, 10), (17.5, 17), (20, 20), (24, 12), (25, 13), (60, 20)])
+def test_about_fifteen_pictures_a_second_are_looked_at(fps, num_looks, monkeypatch):
+    looks = []
+    monkeypatch.setattr(PlayerTracker, "_look", lambda *given: looks.append(given))
+    track([np.zeros((8, 8, 3), np.uint8)] * int(fps), 1 / fps)
+    assert len(looks) == num_looks
 
 
 def test_a_still_picture_has_no_player():
-    tracker = PlayerTracker()
-    assert all(tracker.update(texture(1, *SIZE)) is None for _ in range(5))
+    assert track([texture(1, *SIZE)] * 5) == [None] * 5
 
 
 def test_the_camera_motion_is_that_of_the_wall():
@@ -97,10 +121,10 @@ def test_frames_before_the_first_motion_get_its_window():
     np.testing.assert_array_equal(cut[0][1], cut[2][1])
 
 
-@pytest.mark.parametrize("patience", [2, 100])
-def test_where_nothing_moves_the_middle_is_taken(patience):
+@pytest.mark.parametrize("patience_s", [2, 100])
+def test_where_nothing_moves_the_middle_is_taken(patience_s):
     image = texture(4, 60, 80)
-    cut = list(follow_player(((float(t), image) for t in range(5)), (60, 80), patience))
+    cut = list(follow_player(((float(t), image) for t in range(5)), (60, 80), patience_s))
     assert len(cut) == 5
     for _, frame in cut:
         np.testing.assert_array_equal(frame, image)
@@ -112,7 +136,7 @@ def test_the_player_of_a_drawn_clip_is_in_the_window(strokes):
         joints = np.load(record.path.with_suffix(".npz"))["joints_2d"]  # 30 a second
         tracker = PlayerTracker()
         for i, (time_s, frame) in enumerate(iter_frames(record.path, fps=15)):
-            window = tracker.update(frame)
+            window = tracker.update(frame, time_s)
             if window is not None and i >= 8:
                 offset = np.abs(joints[round(30 * time_s), 1] - window[:2])  # mid spine
                 inside.append(offset.max() < 0.7 * window.half_height)

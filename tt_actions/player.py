@@ -1,5 +1,6 @@
 """Finding the player in a video by motion alone, the camera's own motion taken away."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -26,8 +27,14 @@ class Window(NamedTuple):
     half_height: float
 
 
+INTERVAL_S = 1 / 15
+"""Seconds, about, between the pictures in which motion is looked for."""
+
+
 class PlayerTracker:
     """Follows whoever moves most, picture by picture, from the pictures so far.
+
+    It looks at twelve to twenty pictures a second, whatever the rate of the video, or at all of fewer.
 
     The camera's motion between two pictures is a similarity fitted by RANSAC to corners that are followed by
     Lucas and Kanade's method. What then differs between the pictures by more than a shift of one pixel
@@ -38,27 +45,29 @@ class PlayerTracker:
 
     Args:
         margin: Half of the window's height over the spread of the motion.
-        memory: Share of the motion that is still remembered one picture later.
+        memory: Share of the motion that is still remembered one look later.
         smoothing: Share of the window's last place in its new one; its size is four times as slow.
     """
 
     NOISE = 6.0  # levels that differ without motion
     LEAST_MOTION = 300.0  # summed levels that make a player
-    PATIENCE = 3  # pictures in which most motion is elsewhere before it is followed there
+    PATIENCE = 3  # looks at which most motion is elsewhere before it is followed there
 
     def __init__(self, margin: float = 3.0, memory: float = 0.85, smoothing: float = 0.6) -> None:
         self.margin, self.memory, self.smoothing = margin, memory, smoothing
         self.before: Image | None = None
+        self.looked_s = -math.inf
         self.motion: Image = np.zeros((0, 0), np.float32)
         self.found: tuple[float, float, float] | None = None  # x, y and spread, in the small picture
         self.window: tuple[float, float, float] | None = None  # the same, smoothed
-        self.pictures_elsewhere = 0
+        self.looks_elsewhere = 0
 
-    def update(self, image: Image) -> Window | None:
+    def update(self, image: Image, time_s: float) -> Window | None:
         """Take in the next picture.
 
         Args:
             image: The picture, of the same size as the ones before, uint8 RGB.
+            time_s: When it is shown, in seconds.
 
         Returns:
             Where the player is; None as long as nothing has moved.
@@ -67,6 +76,15 @@ class PlayerTracker:
             image ``(H, W, 3)``.
         """
         scale = HEIGHT / image.shape[0]
+        if time_s - self.looked_s > 0.74 * INTERVAL_S:  # all at 20 a second, every other at 24
+            self._look(image, scale)
+            self.looked_s = time_s
+        if self.window is None:
+            return None
+        x, y, spread = self.window
+        return Window(x / scale, y / scale, self.margin * spread / scale)
+
+    def _look(self, image: Image, scale: float) -> None:
         size = (max(1, round(image.shape[1] * scale)), HEIGHT)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         if self.before is None:
@@ -78,10 +96,6 @@ class PlayerTracker:
         self.before = small
         if self.found is not None or self.motion.sum() > self.LEAST_MOTION:
             self._search()
-        if self.window is None:
-            return None
-        x, y, spread = self.window
-        return Window(x / scale, y / scale, self.margin * spread / scale)
 
     def _search(self) -> None:
         height = self.motion.shape[0]
@@ -95,9 +109,9 @@ class PlayerTracker:
             min(max(round(y), 0), blurred.shape[0] - 1), min(max(round(x), 0), blurred.shape[1] - 1)
         ]
         is_elsewhere = blurred[peak_y, peak_x] > 1.8 * here
-        self.pictures_elsewhere = self.pictures_elsewhere + 1 if is_elsewhere else 0
-        if self.pictures_elsewhere >= self.PATIENCE:
-            self.found, self.pictures_elsewhere = elsewhere, 0
+        self.looks_elsewhere = self.looks_elsewhere + 1 if is_elsewhere else 0
+        if self.looks_elsewhere >= self.PATIENCE:
+            self.found, self.looks_elsewhere = elsewhere, 0
         self.found = mean_shift(self.motion, *self.found)
         if self.window is None:
             self.window = self.found
@@ -223,7 +237,7 @@ def cut_out(image: Image, window: Window, size: tuple[int, int]) -> Image:
 
 
 def follow_player(
-    frames: Iterable[tuple[float, Image]], size: tuple[int, int], patience: int = 15
+    frames: Iterable[tuple[float, Image]], size: tuple[int, int], patience_s: float = 1.0
 ) -> Iterator[tuple[float, Image]]:
     """Cut the player out of each frame of a video.
 
@@ -233,7 +247,7 @@ def follow_player(
     Args:
         frames: Times and frames.
         size: Height and width to scale to.
-        patience: Frames to wait for the first motion.
+        patience_s: Seconds to wait for the first motion.
 
     Yields:
         The time and the part of the frame round the player.
@@ -244,8 +258,8 @@ def follow_player(
     tracker, waiting = PlayerTracker(), list[tuple[float, Image]]()
     for time_s, image in frames:
         waiting.append((time_s, image))
-        window = tracker.update(image)
-        if window is None and len(waiting) <= patience:
+        window = tracker.update(image, time_s)
+        if window is None and time_s - waiting[0][0] < patience_s:
             continue
         for waiting_s, early in waiting:
             yield waiting_s, cut_out(early, window or _middle(early), size)
