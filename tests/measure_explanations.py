@@ -17,7 +17,8 @@ import torch
 
 from tt_actions.clips import read_manifest
 from tt_actions.explanation import Method, explain, mean_log_odds
-from tt_actions.task import StrokeRecognizer, load
+from tt_actions.loading import load
+from tt_actions.task import StrokeRecognizer
 
 SHARE = 0.2
 

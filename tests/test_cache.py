@@ -13,7 +13,8 @@ import pytest
 
 from tt_actions.cache import FrameCache
 from tt_actions.clips import ClipRecord
-from tt_actions.video import FrameSpec, VideoError, VideoWarning, read_frames, write_video
+from tt_actions.encoder import write_video
+from tt_actions.video import FrameSpec, VideoError, VideoWarning, read_frames
 
 SPEC = FrameSpec(fps=10, size=(16, 24))
 
@@ -78,6 +79,8 @@ def test_a_changed_video_is_decoded_again(record, folder):
         ({}, {"size": (16, 16)}),
         ({}, {"aspect": "stretch"}),
         ({}, {"roi": (0, 0, 24, 16)}),
+        ({}, {"crop": "motion"}),
+        ({}, {"flow": True}),
     ],
 )
 def test_each_stretch_region_and_spec_has_frames_of_its_own(record, folder, clip, spec):
@@ -93,6 +96,8 @@ def test_each_stretch_region_and_spec_has_frames_of_its_own(record, folder, clip
         size=other_spec.size,
         aspect=other_spec.aspect,
         roi=other.roi or other_spec.roi,
+        crop=other_spec.crop,
+        flow=other_spec.flow,
     ).frames
     np.testing.assert_array_equal(frames, wanted)
     assert len(cached_files(folder)) == 2

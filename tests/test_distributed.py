@@ -20,10 +20,11 @@ from tt_actions.clips import read_manifest, write_manifest
 from tt_actions.datamodule import EpochSampler, PartSampler
 from tt_actions.dataset import Batch
 from tt_actions.distributed import leave_group
+from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import CNN, CNNLSTM, MOF, CNNLSTMPlus
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.task import StrokeRecognizer, load
+from tt_actions.task import StrokeRecognizer
 
 SPLITS = ["train"] * 13 + ["val"] * 3 + ["test"] * 7
 NOTHING_RANDOM = [

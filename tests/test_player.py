@@ -116,18 +116,18 @@ def test_frames_before_the_first_motion_get_its_window():
     frames, _ = panning_shot(12)
     times = [t / 10 for t in range(15)]
     still = [frames[0]] * 3
-    cut = list(follow_player(zip(times, still + frames, strict=True), (32, 32)))
-    assert [time_s for time_s, _ in cut] == times
-    np.testing.assert_array_equal(cut[0][1], cut[2][1])
+    followed = list(follow_player(zip(times, still + frames, strict=True)))
+    assert [time_s for time_s, _, _ in followed] == times
+    assert followed[0][2] == followed[2][2] != followed[-1][2]
 
 
 @pytest.mark.parametrize("patience_s", [2, 100])
 def test_where_nothing_moves_the_middle_is_taken(patience_s):
     image = texture(4, 60, 80)
-    cut = list(follow_player(((float(t), image) for t in range(5)), (60, 80), patience_s))
-    assert len(cut) == 5
-    for _, frame in cut:
-        np.testing.assert_array_equal(frame, image)
+    followed = list(follow_player(((float(t), image) for t in range(5)), patience_s))
+    assert len(followed) == 5
+    for _, picture, window in followed:
+        np.testing.assert_array_equal(cut_out(picture, window, (60, 80)), image)
 
 
 def test_the_player_of_a_drawn_clip_is_in_the_window(strokes):

@@ -14,10 +14,10 @@ import torch
 
 from tt_actions.callbacks import RunReport
 from tt_actions.clips import ClipRecord, read_manifest, write_manifest
+from tt_actions.encoder import write_video
+from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.runs import lock_run_dir
-from tt_actions.task import load
-from tt_actions.video import write_video
 
 MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 

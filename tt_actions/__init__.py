@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tt_actions.explanation import explain as explain
-    from tt_actions.task import load as load
+    from tt_actions.loading import load as load
 
 __all__ = ["explain", "load"]
 

@@ -26,7 +26,7 @@ _VERSION = 2  # raise it when the same clip and spec would give other pixels
 _HEADER_BYTES = 128  # what `numpy.save` writes before 4D uint8 data
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00v\x00\{'descr': '\|u1', 'fortran_order': False, "
-    rb"'shape': \((\d+), (\d+), (\d+), 3\), \} *\n"
+    rb"'shape': \((\d+), (\d+), (\d+), (\d+)\), \} *\n"
 )
 
 _ADVICE = "or choose another `cache_dir`"
@@ -65,7 +65,7 @@ class FrameCache:
             A read-only memory map.
 
         Shape:
-            ``(T, H, W, 3)``, uint8 RGB.
+            ``(T, H, W, C)``, uint8: RGB, with flow x and y of it too.
 
         Raises:
             VideoError: If the clip can't be read.
@@ -195,12 +195,14 @@ class FrameCache:
             aspect=spec.aspect,
             roi=record.roi or spec.roi,
             crop=spec.crop,
+            flow=spec.flow,
         ).frames
         with write_atomically(file, _ADVICE) as temporary:
             np.save(temporary, frames)
 
     def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
-        pixels = [record.roi or spec.roi, float(spec.fps), spec.size, spec.aspect, spec.crop]
+        pixels: list[Any] = [record.roi or spec.roi, float(spec.fps), spec.size, spec.aspect, spec.crop]
+        pixels += ["flow"] if spec.flow else []
         what = [record.start_s, record.end_s, *pixels]
         key = _hash(json.dumps([_VERSION, self.digest(record.path), *what]).encode())
         return self.folder / key[:2] / f"{key}.npy"
@@ -256,7 +258,7 @@ def _map(file: Path) -> np.ndarray | None:
             num_bytes = os.fstat(opened.fileno()).st_size
         if header is None:
             return None
-        shape = (int(header[1]), int(header[2]), int(header[3]), 3)
+        shape = tuple(map(int, header.groups()))
         if num_bytes != _HEADER_BYTES + math.prod(shape):
             return None
         data = torch.from_file(str(file), shared=False, size=num_bytes, dtype=torch.uint8)

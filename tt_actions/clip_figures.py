@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tt_actions.figures import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.flow import optical_flow
 from tt_actions.player import camera_motion
 
 STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
@@ -279,13 +280,10 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
 
 
 def _flow(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after)]
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = search.calc(*greys, None)  # type: ignore[call-overload]  # its stub wants a result
     x, y = np.meshgrid(*map(np.arange, before.shape[1::-1]))
     places = np.stack([x, y, np.ones_like(x)], -1)  # (H, W, 3)
     camera = places @ camera_motion(before, after).T - places[..., :2]
-    return np.asarray(flow - camera, np.float32)
+    return np.asarray(optical_flow(before, after) - camera, np.float32)
 
 
 def flow_colours(flow: NDArray[np.floating], fastest: float) -> NDArray[np.uint8]:

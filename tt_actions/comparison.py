@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
+from tt_actions.loading import load
 from tt_actions.report import BY_CLASS, OVERALL, count_confusions, probability_of_truth
 from tt_actions.significance import bootstrap_interval, mcnemar
-from tt_actions.task import StrokeRecognizer, load
+from tt_actions.task import StrokeRecognizer
 
 REFERENCE = "cnn_lstm"
 """The model that the others are tested against; the first one where it is not among them."""

@@ -31,8 +31,9 @@ from tt_actions.clip_figures import clip_figure
 from tt_actions.clips import ClipRecord
 from tt_actions.figures import write_figure
 from tt_actions.files import write_atomically
+from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
-from tt_actions.task import ClipPrediction, StrokeRecognizer, load
+from tt_actions.task import ClipPrediction, StrokeRecognizer
 from tt_actions.video import Roi
 
 Method = Literal["hirescam", "grad-cam"]
@@ -121,7 +122,7 @@ def explain(
         prediction=prediction,
         class_name=class_name,
         heat=(heat / heat.max() if heat.any() else heat).cpu().numpy(),
-        frames=frames,
+        frames=frames[..., :3],
         method=method if maps else "input gradient",
         layer=_layer_name(model.network, maps),
     )

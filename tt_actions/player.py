@@ -237,23 +237,22 @@ def cut_out(image: Image, window: Window, size: tuple[int, int]) -> Image:
 
 
 def follow_player(
-    frames: Iterable[tuple[float, Image]], size: tuple[int, int], patience_s: float = 1.0
-) -> Iterator[tuple[float, Image]]:
-    """Cut the player out of each frame of a video.
+    frames: Iterable[tuple[float, Image]], patience_s: float = 1.0
+) -> Iterator[tuple[float, Image, Window]]:
+    """Find the player in each frame of a video.
 
     Frames before the first motion get the first window that is found; where none is found for a while, the
     middle of the picture.
 
     Args:
         frames: Times and frames.
-        size: Height and width to scale to.
         patience_s: Seconds to wait for the first motion.
 
     Yields:
-        The time and the part of the frame round the player.
+        The time, the frame, and where the player is: see :func:`cut_out`.
 
     Shape:
-        frames of ``(H, W, 3)`` -> ``(*size, 3)``, uint8.
+        frames of ``(H, W, 3)``.
     """
     tracker, waiting = PlayerTracker(), list[tuple[float, Image]]()
     for time_s, image in frames:
@@ -262,10 +261,10 @@ def follow_player(
         if window is None and time_s - waiting[0][0] < patience_s:
             continue
         for waiting_s, early in waiting:
-            yield waiting_s, cut_out(early, window or _middle(early), size)
+            yield waiting_s, early, window or _middle(early)
         waiting.clear()
     for waiting_s, early in waiting:
-        yield waiting_s, cut_out(early, _middle(early), size)
+        yield waiting_s, early, _middle(early)
 
 
 def _middle(image: Image) -> Window:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from tt_actions import flow
 from tt_actions.dataset import Sampling, sample_indices
 from tt_actions.video import Frames, FrameSpec, Roi, read_frames
 
@@ -14,8 +15,8 @@ class Preprocessing(FrameSpec):
     Args:
         num_frames: Frames *T* of a clip; with ``sampling: all`` the most that are taken.
         sampling: Which frames: spread over the clip, a dense window of neighbours, or all.
-        mean: Mean of each channel, taken away from pixels in [0, 1].
-        std: Standard deviation of each channel, that pixels are divided by.
+        mean: Mean of each colour, taken away from pixels in [0, 1].
+        std: Standard deviation of each colour, that pixels are divided by.
 
     Raises:
         ValueError: If ``num_frames`` is below 1 or a standard deviation is not positive.
@@ -34,6 +35,16 @@ class Preprocessing(FrameSpec):
             raise ValueError(
                 f"Expected as many positive `std` as `mean`, but got {self.std} and {self.mean}."
             )
+
+    @property
+    def channel_means(self) -> tuple[float, ...]:
+        """What is taken away from each channel, in [0, 1]: flow that is 0 stays 0."""
+        return (*self.mean, *(flow.MEAN if self.flow else ()))
+
+    @property
+    def channel_stds(self) -> tuple[float, ...]:
+        """What each channel is divided by then: flow comes in heights of the picture a second."""
+        return (*self.std, *(flow.STD if self.flow else ()))
 
     @property
     def frame_spec(self) -> FrameSpec:
@@ -64,6 +75,7 @@ class Preprocessing(FrameSpec):
             aspect=self.aspect,
             roi=roi or self.roi,
             crop=self.crop,
+            flow=self.flow,
         )
         chosen = sample_indices(len(frames), self.num_frames, self.sampling, training=False)
         return Frames(frames[chosen], times_s[chosen])

@@ -189,6 +189,23 @@ class Augmentation(nn.Module):
         return x
 
 
+def check_channels(augmentation: Augmentation | None, num_channels: int) -> None:
+    """Refuse to change what is not colour as if it were.
+
+    Args:
+        augmentation: The changes, or None.
+        num_channels: Channels of a frame.
+
+    Raises:
+        ValueError: If there are changes, and more channels than colours.
+    """
+    if augmentation is not None and num_channels > len(LUMA):
+        raise ValueError(
+            f"Expected no `augmentation` of frames with {num_channels} channels, as with `flow`, but got "
+            "some: it would change motion like colour. Set it null."
+        )
+
+
 def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
     """Take frames ``index`` ``(B, T)`` of clips ``(B, T, C, H, W)``; the memory stays (B, T, H, W, C)."""
     b, t = index.shape

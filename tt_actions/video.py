@@ -1,10 +1,8 @@
-"""Video files: frames at exact times, upright, and H.264 out."""
+"""Video files: frames at exact times, upright."""
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -13,8 +11,8 @@ import cv2
 import numpy as np
 
 from tt_actions.decoder import VideoError, VideoWarning, open_decoder
-from tt_actions.files import write_atomically
-from tt_actions.player import follow_player
+from tt_actions.flow import DETAIL, with_flow
+from tt_actions.player import Window, cut_out, follow_player
 
 __all__ = [
     "Aspect",
@@ -28,15 +26,12 @@ __all__ = [
     "iter_frames",
     "probe",
     "read_frames",
-    "write_video",
 ]
 
 Aspect = Literal["stretch", "pad"]
 Crop = Literal["none", "motion"]
 Roi = tuple[int, int, int, int]
 Image = np.ndarray
-
-_WRITABLE = (".mp4", ".mov", ".mkv", ".avi", ".ts")
 
 
 @dataclass(frozen=True)
@@ -75,6 +70,7 @@ class FrameSpec:
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling, or None for all.
         crop: ``motion`` follows the player within that region (:mod:`tt_actions.player`) and cuts a window
             of the frame's aspect round them; ``none`` keeps the whole region.
+        flow: Whether each frame comes with its optical flow since the frame before (:mod:`tt_actions.flow`).
 
     Raises:
         ValueError: If a value is out of its range.
@@ -85,18 +81,19 @@ class FrameSpec:
     aspect: Aspect = "pad"
     roi: Roi | None = None
     crop: Crop = "none"
+    flow: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
-        _check_request(self.fps, self.size, self.aspect, self.roi, self.crop)
+        _check_request(self.fps, self.size, self.aspect, self.roi, self.crop, self.flow)
 
 
 class Frames(NamedTuple):
     """Frames of a video and when they are shown.
 
     Shape:
-        frames ``(T, H, W, 3)``, uint8 RGB; times_s ``(T,)``, float64.
+        frames ``(T, H, W, C)``, uint8: RGB, with ``flow`` x and y of it too; times_s ``(T,)``, float64.
     """
 
     frames: np.ndarray
@@ -122,7 +119,12 @@ def check_roi(roi: Roi | None) -> None:
 
 
 def _check_request(
-    fps: float | None, size: tuple[int, int] | None, aspect: str, roi: Roi | None, crop: str = "none"
+    fps: float | None,
+    size: tuple[int, int] | None,
+    aspect: str,
+    roi: Roi | None,
+    crop: str = "none",
+    flow: bool = False,
 ) -> None:
     if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"Expected `fps` to be positive, but got {fps}.")
@@ -134,6 +136,8 @@ def _check_request(
         raise ValueError(f"Expected `crop` to be one of {get_args(Crop)}, but got '{crop}'.")
     if crop == "motion" and size is None:
         raise ValueError("Expected `size`, the size of the window, with `crop: motion`, but got none.")
+    if flow and (fps is None or size is None):
+        raise ValueError(f"Expected `fps` and `size` with `flow`, but got {fps} and {size}.")
     check_roi(roi)
 
 
@@ -147,6 +151,7 @@ def iter_frames(
     aspect: Aspect = "pad",
     roi: Roi | None = None,
     crop: Crop = "none",
+    flow: bool = False,
 ) -> Iterator[tuple[float, Image]]:
     """Read the frames of a stretch of video one by one, upright.
 
@@ -164,27 +169,51 @@ def iter_frames(
         aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling.
         crop: ``motion`` cuts a window round the player out of that region, ``none`` keeps it whole.
+        flow: Whether the frame's optical flow since the frame before, found at ``fps``, follows its colours.
 
     Yields:
         The time in seconds and the frame, uint8 RGB. One array may come several times in a row.
 
     Shape:
-        frame ``(H, W, 3)``.
+        frame ``(H, W, 3)``, or with flow ``(H, W, 5)``.
 
     Raises:
         VideoError: If the file can't be read, the times or the region are outside, or no frame is there.
         ValueError: If an argument is out of its range.
     """
-    _check_request(fps, size, aspect, roi, crop)
+    _check_request(fps, size, aspect, roi, crop, flow)
     if not 0 <= start_s < (math.inf if end_s is None else end_s) or math.isinf(start_s):
         raise VideoError(
             f"Expected `start_s` and `end_s` for '{path}' to be 0 <= start < end, but got {start_s}, {end_s}."
         )
     end_s = math.inf if end_s is None else end_s
-    if crop == "motion":
-        assert size is not None
-        return follow_player(_iterate(Path(path), fps, start_s, end_s, None, aspect, roi), size)
-    return _iterate(Path(path), fps, start_s, end_s, size, aspect, roi)
+    detailed = None if size is None else (size[0] * DETAIL, size[1] * DETAIL) if flow else size
+    follows = crop == "motion"
+    whole = _iterate(Path(path), fps, start_s, end_s, None if follows else detailed, aspect, roi)
+    frames = follow_player(whole) if follows else ((*frame, None) for frame in whole)
+    return _finish(frames, detailed, fps if flow else None)
+
+
+def _finish(
+    frames: Iterable[tuple[float, Image, Window | None]], size: tuple[int, int] | None, flow_fps: float | None
+) -> Iterator[tuple[float, Image]]:
+    """Cut the windows out, and find the flow where that is asked for, seen through one window."""
+    before: Image | None = None
+    current: Image | None = None
+    for time_s, image, window in frames:
+        if image is not current:  # one that is shown again keeps its flow
+            before, current = current, image
+        frame = _cut(image, window, size)
+        if flow_fps is not None:
+            frame = with_flow(_cut(image if before is None else before, window, size), frame, flow_fps)
+        yield time_s, frame
+
+
+def _cut(image: Image, window: Window | None, size: tuple[int, int] | None) -> Image:
+    if window is None:
+        return image
+    assert size is not None
+    return cut_out(image, window, size)
 
 
 def _iterate(
@@ -263,6 +292,7 @@ def read_frames(
     aspect: Aspect = "pad",
     roi: Roi | None = None,
     crop: Crop = "none",
+    flow: bool = False,
 ) -> Frames:
     """Read the frames of a stretch of video at once; see :func:`iter_frames`.
 
@@ -275,6 +305,7 @@ def read_frames(
         aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling.
         crop: ``motion`` cuts a window round the player out of that region, ``none`` keeps it whole.
+        flow: Whether each frame comes with its optical flow.
 
     Returns:
         The frames and their times.
@@ -286,7 +317,15 @@ def read_frames(
     """
     times, images = zip(
         *iter_frames(
-            path, fps=fps, start_s=start_s, end_s=end_s, size=size, aspect=aspect, roi=roi, crop=crop
+            path,
+            fps=fps,
+            start_s=start_s,
+            end_s=end_s,
+            size=size,
+            aspect=aspect,
+            roi=roi,
+            crop=crop,
+            flow=flow,
         ),
         strict=True,
     )
@@ -319,63 +358,3 @@ def probe(path: Path) -> VideoInfo:
         with open_decoder(path) as decoder:
             num_frames, duration_s = decoder.count()
     return VideoInfo(path, duration_s, 1 / decoder.frame_s, width, height, codec, num_frames)
-
-
-def write_video(path: Path, frames: Iterable[Image], fps: float, crf: int = 23) -> None:
-    """Write frames as H.264 (yuv420p), which every browser plays from an ``.mp4``.
-
-    A width or height that is odd, which yuv420p can't hold, grows by one pixel that repeats the edge. The
-    encoder runs on one thread, so that the same frames give the same bytes on every machine.
-
-    Args:
-        path: The file to write: .mp4, .mov, .mkv, .avi or .ts, in a folder that exists.
-        frames: Pictures of one size, uint8 RGB.
-        fps: Frames a second.
-        crf: Constant rate factor of x264: 0 is lossless, 51 the smallest file.
-
-    Shape:
-        frames: each ``(H, W, 3)``.
-
-    Raises:
-        ValueError: If the suffix is another, there is no frame, or a frame is not uint8 RGB of one size.
-        OSError: If the file can't be written.
-    """
-    remaining = iter(frames)
-    first = next(remaining, None)
-    if first is None:
-        raise ValueError(f"Expected at least one frame to write to '{path}', but got none.")
-    _check_request(fps, None, "pad", None)
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in _WRITABLE:
-        raise ValueError(f"Expected '{path}' to end in one of {', '.join(_WRITABLE)}, but got '{suffix}'.")
-    options = {"movflags": "+faststart"} if suffix in {".mp4", ".mov"} else {}
-    try:
-        with (
-            write_atomically(path) as temporary,
-            av.open(str(temporary), "w", options=options) as container,
-        ):
-            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-            height, width = first.shape[:2]
-            stream.height, stream.width = height + height % 2, width + width % 2
-            stream.pix_fmt, stream.thread_count = "yuv420p", 1
-            # x264's macroblock tree gives other bytes from run to run on AVX-512
-            stream.options = {"crf": str(crf), "preset": "superfast", "x264-params": "mbtree=0"}
-            for image in chain([first], remaining):
-                container.mux(stream.encode(_to_encode(path, image, first.shape)))
-            container.mux(stream.encode())
-    except av.FFmpegError as error:
-        raise VideoError(
-            f"Expected to write '{path}', but got: {error.strerror}. Check the free space."
-        ) from error
-
-
-def _to_encode(path: Path, image: Image, shape: tuple[int, ...]) -> av.VideoFrame:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.shape != shape:
-        raise ValueError(
-            f"Expected the frames for '{path}' to be uint8 (H, W, 3) of one size, but got {image.dtype} "
-            f"{image.shape} where the first is {shape}."
-        )
-    if shape[0] % 2 or shape[1] % 2:
-        image = np.pad(image, ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0)), mode="edge")
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tt_actions.classes import STROKES
 from tt_actions.clips import ClipRecord, write_manifest
+from tt_actions.encoder import write_video
 from tt_actions.files import write_atomically
 from tt_actions.processes import one_at_a_time
 from tt_actions.sources.synthetic.camera import Size, project
@@ -24,7 +25,7 @@ from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
-from tt_actions.video import Roi, write_video
+from tt_actions.video import Roi
 
 EDITION = 2
 """Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
