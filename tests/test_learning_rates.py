@@ -10,9 +10,15 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
 
-from tt_actions.learning_rates import check_rates, freeze_statistics, group_parameters
+from tt_actions.learning_rates import (
+    check_alone,
+    check_learning,
+    check_rates,
+    freeze_statistics,
+    group_parameters,
+)
 from tt_actions.main import main
-from tt_actions.models import C3D, CNN, CNNLSTM, R3DTransformer
+from tt_actions.models import C3D, CNN, CNNLSTM, HistogramKernel, R3DTransformer
 
 
 def made(schedule, scales=(1.0, 0.1)):
@@ -90,3 +96,15 @@ def test_a_rate_that_waits_for_a_plateau_falls_on_one(tiny, tmp_path, monitor):
     main(["fit", *tiny, *options, "--runs", str(tmp_path)])
     last = torch.load(tmp_path / "tiny" / "version_0" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["optimizer_states"][0]["param_groups"][0]["lr"] < 1e-3
+
+
+def test_a_network_and_how_it_learns_must_suit_each_other():
+    check_learning(CNN(4), has_optimizer=True, has_options=True)
+    check_learning(HistogramKernel(4), has_optimizer=False, has_options=False)
+    with pytest.raises(ValueError, match="Expected `optimizer` for CNN"):
+        check_learning(CNN(4), has_optimizer=False, has_options=False)
+    with pytest.raises(ValueError, match="frame_loss and label_smoothing with HistogramKernel"):
+        check_learning(HistogramKernel(4), has_optimizer=False, has_options=True)
+    check_alone(HistogramKernel(4), 1)
+    with pytest.raises(ValueError, match="Expected one process to fit HistogramKernel"):
+        check_alone(HistogramKernel(4), 2)

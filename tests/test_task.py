@@ -2,6 +2,7 @@ import csv
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ import torch
 
 from tt_actions.clips import read_manifest
 from tt_actions.dataset import Batch
+from tt_actions.loading import load
 from tt_actions.losses import class_distributions, weighted_cross_entropy
-from tt_actions.models import CNNLSTM
+from tt_actions.main import main
+from tt_actions.models import CNNLSTM, HistogramKernel
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.task import StrokeRecognizer, load
+from tt_actions.task import StrokeRecognizer
 from tt_actions.transforms import Augmentation
 
 CLASSES = ["serve", "forehand", "smash"]
@@ -248,3 +251,53 @@ def test_predict_reads_the_stretch_that_it_is_given(trained, strokes):
     assert prediction.times_s.max() < 1.2
     assert prediction.probabilities != model.predict(video).probabilities
     assert model.predict(video, roi=(0, 0, 80, 60)).probabilities != model.predict(video).probabilities
+
+
+def test_augmentation_of_flow_is_refused():
+    with pytest.raises(ValueError, match="Expected no `augmentation` of frames with 5 channels"):
+        StrokeRecognizer(
+            CNNLSTM(3, in_channels=5),
+            CLASSES,
+            PREPROCESSING | {"flow": True},
+            torch.optim.Adam,
+            augmentation=Augmentation(),
+        )
+
+
+def test_flow_reaches_the_network_in_heights_a_second():
+    task = StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True})
+    frames = torch.zeros(1, 1, 5, 1, 1, dtype=torch.uint8)
+    frames[:, :, 3:] = torch.tensor([128, 255]).view(2, 1, 1)
+    colours, flow = task._normalise(frames).flatten().split([3, 2])
+    assert colours.tolist() == [-2, -2, -2]
+    torch.testing.assert_close(flow, torch.tensor([0.0, 2.4]))
+
+
+@pytest.mark.parametrize("option", [{"frame_loss": 0.5}, {"optimizer": torch.optim.Adam}, {"init_from": "x"}])
+def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
+    with pytest.raises(ValueError, match="it is fitted without gradient"):
+        StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True}, **option)
+
+
+def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(strokes, cache_dir, tmp_path):
+    experiment = Path(__file__).parents[1] / "experiments" / "clips.yaml"
+    options = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
+    main(
+        ["train", "--config", str(experiment), *options, "--runs", str(tmp_path), "--wandb.mode", "disabled"]
+    )
+    run = tmp_path / "clips" / "version_0"
+    with (run / "metrics.csv").open(newline="") as file:
+        logged = {name: value for row in csv.DictReader(file) for name, value in row.items() if value}
+    model = load(run / "checkpoints" / "best.ckpt")
+    records = [r for r in read_manifest(strokes) if r.name not in names_for_test(run)]
+    kernel = model.network
+    assert len(kernel.support) == len(records)
+    predicted = [model.predict(record.path).label for record in records]  # each is among the fitted ones
+    seen = np.mean([label == record.label for label, record in zip(predicted, records, strict=True)])
+    assert float(logged["train/accuracy"]) < seen
+    assert math.isfinite(float(logged["train/loss"]))
+
+
+def names_for_test(run):
+    with (run / "splits.csv").open(newline="") as file:
+        return {row["name"] for row in csv.DictReader(file) if row["split"] == "test"}

@@ -100,6 +100,8 @@ class GradientNorms(Callback):
         for name, parameter in pl_module.network.named_parameters():
             if parameter.grad is not None:
                 parts[name.partition(".")[0]].append(parameter.grad)
+        if not parts:  # a model that learns without
+            return
         norms = torch.stack([torch.nn.utils.get_total_norm(gradients) for gradients in parts.values()])
         values = zip(parts, norms.tolist(), strict=True)
         logged = {f"grad_norm/{part}": value for part, value in values}

@@ -56,6 +56,8 @@ for _message in (
     r"You passed `Trainer\(accelerator='cpu', precision='16-mixed'\)`",  # refused: see `check_trainer`
     r"Total length of `list` across ranks is zero",  # no clip is for validation
     r"Checkpoint directory .* exists and is not empty",  # a resumed run's
+    r"`LightningModule.configure_optimizers` returned `None`",  # a model that learns without gradient
+    r"`training_step` returned `None`",
     r"\s*Dump of a value that does not round-trip",  # the tuples of a checkpoint's preprocessing
 ):
     warnings.filterwarnings("ignore", _message)

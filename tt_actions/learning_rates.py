@@ -1,4 +1,4 @@
-"""Parts of a network that learn slower than others, or not at all."""
+"""How a network learns: parts of it slower than others or not at all, or without gradient."""
 
 import math
 from collections import defaultdict
@@ -9,6 +9,8 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
+
+from tt_actions.models.base import ActionModel, ClosedFormModel
 
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
@@ -110,4 +112,44 @@ def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -
         raise ValueError(
             f"Expected a `scheduler` that scales the rates of `lr_scales`, but {scheduler} sets rates of its "
             "own. Use another, such as CosineAnnealingLR, or leave `lr_scales` out."
+        )
+
+
+def check_learning(network: ActionModel, has_optimizer: bool, has_options: bool) -> None:
+    """Refuse a network that could not learn, and what would not change how it does.
+
+    Args:
+        network: The network.
+        has_optimizer: Whether an optimizer is given.
+        has_options: Whether anything is given that only training by gradient uses.
+
+    Raises:
+        ValueError: If one of these does not suit the network.
+    """
+    name = type(network).__name__
+    if isinstance(network, ClosedFormModel):
+        if has_options:
+            raise ValueError(
+                "Expected none of optimizer, scheduler, augmentation, init_from, lr_scales, class_weights, "
+                f"frame_loss and label_smoothing with {name}, but got some: it is fitted without gradient. "
+                "Leave them out."
+            )
+    elif not has_optimizer:
+        raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
+
+
+def check_alone(network: ActionModel, num_processes: int) -> None:
+    """Refuse to fit a model without gradient in several processes, each of which sees a part of the clips.
+
+    Args:
+        network: The network.
+        num_processes: Number of processes that train.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if num_processes > 1:
+        raise ValueError(
+            f"Expected one process to fit {type(network).__name__} to all clips, but got {num_processes}. "
+            "Use `--trainer.devices 1`."
         )

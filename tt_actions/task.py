@@ -1,6 +1,5 @@
 """The LightningModule: loss, one shared step, metrics."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -12,15 +11,21 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from tt_actions.checkpoint import load_network_weights, read_checkpoint, refusal
+from tt_actions.checkpoint import load_network_weights
 from tt_actions.dataset import NO_LABEL, Batch
 from tt_actions.distributed import mean_over_processes
-from tt_actions.learning_rates import freeze_statistics, group_parameters, make_optimizer
+from tt_actions.learning_rates import (
+    check_alone,
+    check_learning,
+    freeze_statistics,
+    group_parameters,
+    make_optimizer,
+)
 from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
-from tt_actions.models.base import ActionModel, frame_log_probabilities
+from tt_actions.models.base import ActionModel, ClosedFormModel, frame_log_probabilities
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.transforms import Augmentation, normalise
+from tt_actions.transforms import Augmentation, check_channels, normalise
 from tt_actions.video import Roi
 
 Stage = Literal["train", "val", "test"]
@@ -76,7 +81,7 @@ class StrokeRecognizer(pl.LightningModule):
         class_names: Names of the classes, in the order of the network's outputs.
         preprocessing: How video becomes the network's input: a :class:`Preprocessing` as plain types.
         augmentation: Random changes of the training clips, or None.
-        optimizer: Makes the optimizer.
+        optimizer: Makes the optimizer; None for a :class:`ClosedFormModel`, which needs none.
         scheduler: Makes the learning-rate schedule, stepped once an epoch, or None for a constant rate. One
             that waits for a plateau looks at its ``monitor``, else at val/loss.
         frame_loss: Weight of the frames' cross-entropy.
@@ -89,7 +94,8 @@ class StrokeRecognizer(pl.LightningModule):
             the statistics of batch normalisation.
 
     Raises:
-        ValueError: If the names or weights don't number the network's classes, or an option is out of range.
+        ValueError: If the names or weights don't number the network's classes, an option is out of range, or
+            the network doesn't learn by what is given.
     """
 
     mean: Tensor
@@ -101,7 +107,7 @@ class StrokeRecognizer(pl.LightningModule):
         network: ActionModel,
         class_names: list[str],
         preprocessing: dict[str, Any],
-        optimizer: OptimizerCallable,
+        optimizer: OptimizerCallable | None = None,
         augmentation: Augmentation | None = None,
         scheduler: LRSchedulerCallable | None = None,
         frame_loss: float = 0.0,
@@ -129,12 +135,16 @@ class StrokeRecognizer(pl.LightningModule):
                 "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
                 f"{frame_loss} and {label_smoothing}."
             )
+        given = (optimizer, scheduler, augmentation, init_from, lr_scales, class_weights)
+        check_learning(network, optimizer is not None, any(given) or bool(frame_loss or label_smoothing))
         self.network = network
         self.init_from = init_from
         self.lr_scales = lr_scales or {}
-        group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
+        if optimizer is not None:
+            group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
         self.class_names = tuple(class_names)
         self.preprocessing = Preprocessing(**preprocessing)
+        check_channels(augmentation, len(self.preprocessing.channel_means))
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -142,7 +152,7 @@ class StrokeRecognizer(pl.LightningModule):
         self.label_smoothing = label_smoothing
         self.register_buffer("weights", weights, persistent=False)
         for name in ("mean", "std"):
-            values = torch.tensor(getattr(self.preprocessing, name)).view(-1, 1, 1)
+            values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
         self.metrics = nn.ModuleDict(
             {
@@ -159,6 +169,8 @@ class StrokeRecognizer(pl.LightningModule):
         Raises:
             ValueError: If the schedule does not keep to ``lr_scales``.
         """
+        if self.optimizer is None:
+            return None
         return make_optimizer(self.network, self.lr_scales, self.optimizer, self.scheduler)
 
     def on_train_start(self) -> None:
@@ -204,13 +216,19 @@ class StrokeRecognizer(pl.LightningModule):
     def _normalise(self, frames: Tensor) -> Tensor:
         return normalise(frames, self.mean, self.std)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
-        """Return the loss of a training batch.
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # noqa: ARG002 - Lightning's
+        """Return the loss of a training batch; of a model without gradient none.
 
         Args:
             batch: The clips.
             batch_idx: Its number in the epoch.
         """
+        if isinstance(self.network, ClosedFormModel):
+            check_alone(self.network, self.trainer.world_size)
+            self.network.collect(self._normalise(batch.inputs), batch.lengths, batch.label)
+            if self.trainer.is_last_batch:  # before validation
+                self._measure_left_out(*self.network.solve())
+            return None
         return self._step(batch, "train").loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
@@ -284,18 +302,25 @@ class StrokeRecognizer(pl.LightningModule):
         logits = logits.detach()
         log_probs = self.network.clip_log_probability(logits, batch.lengths)
         output = Output(loss, sums, weights, logits, log_probs)
-        self._measure(output, batch, stage)
+        self._measure(output, batch.label, batch.lengths, stage)
         return output
 
-    def _measure(self, output: Output, batch: Batch, stage: Stage) -> None:
+    def _measure_left_out(self, logits: Tensor, labels: Tensor) -> None:
+        """Measure training clips by what is said of each when it is left out."""
+        logits, lengths = logits[:, None], torch.ones_like(labels)
+        sums, weights = self._class_sums(logits, lengths, self._targets(labels), None)
+        log_probs = self.network.clip_log_probability(logits, lengths)
+        self._measure(Output(sums / weights, sums, weights, logits, log_probs), labels, lengths, "train")
+
+    def _measure(self, output: Output, labels: Tensor, lengths: Tensor, stage: Stage) -> None:
         metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
         assert isinstance(metrics, MetricCollection)
         assert isinstance(mean_loss, SumOfMeans)
         metrics.update(
             preds=output.log_probs.argmax(-1),
-            target=batch.label,
+            target=labels,
             logits=output.logits,
-            lengths=batch.lengths,
+            lengths=lengths,
         )
         mean_loss.update(output.sums, output.weights)
 
@@ -372,26 +397,3 @@ class StrokeRecognizer(pl.LightningModule):
             frame_probabilities=logits[0].softmax(-1).cpu().numpy(),
             times_s=times_s,
         )
-
-
-def load(path: Path | str) -> StrokeRecognizer:
-    """Load a trained model; the checkpoint alone is enough.
-
-    Args:
-        path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
-
-    Returns:
-        The model in eval mode, on the CPU.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, or holds more than plain types.
-    """
-    read_checkpoint(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* is an instance of `nn.Module`")  # one is built, not stored
-            model = StrokeRecognizer.load_from_checkpoint(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise refusal(path, error) from error
-    return model.eval()

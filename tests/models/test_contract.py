@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import tt_actions.models
-from tt_actions.models.base import ActionModel
+from tt_actions.models.base import ActionModel, ClosedFormModel
 
-INPUT_SHAPES = {}
+INPUT_SHAPES = {"HistogramKernel": (5, 32, 48)}
 FRAME_SHAPE = (3, 32, 48)
 LENGTHS = torch.tensor([5, 2, 3])
 
@@ -31,6 +31,8 @@ def discover():
 
 MODELS = discover()
 CAUSAL = [model for model in MODELS if hasattr(model, "step")]
+BY_GRADIENT = [model for model in MODELS if not issubclass(model, ClosedFormModel)]
+IN_CLOSED_FORM = [model for model in MODELS if issubclass(model, ClosedFormModel)]
 by_name = pytest.mark.parametrize("model_class", MODELS, ids=lambda model: model.__name__)
 
 
@@ -80,7 +82,7 @@ def test_clip_probabilities_sum_to_one(model_class, is_low):
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(3))
 
 
-@by_name
+@pytest.mark.parametrize("model_class", BY_GRADIENT, ids=lambda model: model.__name__)
 def test_gradient_reaches_every_parameter(model_class):
     model = build(model_class)
 
@@ -92,6 +94,22 @@ def test_gradient_reaches_every_parameter(model_class):
     loss.backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert not dead
+
+
+@pytest.mark.parametrize("model_class", IN_CLOSED_FORM, ids=lambda model: model.__name__)
+def test_a_model_in_closed_form_has_no_parameters_and_keeps_its_fit(model_class):
+    model = build(model_class).eval()
+    assert not list(model.parameters())
+    labels = torch.tensor([0, 1, 2])
+    model.collect(draw(model_class, 3, 5), LENGTHS, labels)
+    logits, same = model.solve()
+    assert logits.shape == (3, 4)
+    assert torch.equal(same, labels)
+    fresh = build(model_class).eval()
+    fresh.load_state_dict(model.state_dict())
+    inputs = draw(model_class, 3, 4)
+    assert torch.equal(fresh(inputs, LENGTHS.clamp(max=4)), model(inputs, LENGTHS.clamp(max=4)))
+    assert not torch.equal(model(inputs, LENGTHS), build(model_class).eval()(inputs, LENGTHS))
 
 
 @by_name

@@ -217,3 +217,35 @@ class ActionModel(nn.Module, ABC):
     def feature_maps(self) -> FeatureMaps | None:
         """Return where the last feature maps come from, for explanations: by default None, there are none."""
         return None
+
+
+class ClosedFormModel(ActionModel):
+    """A model that is fitted to all training clips at once, without gradient: one epoch is a training.
+
+    :meth:`collect` takes them in, batch by batch, and :meth:`solve` fits.
+    """
+
+    @abstractmethod
+    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+        """Take in a batch of training clips.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+            labels: Their classes.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths and labels ``(B,)``.
+        """
+
+    @abstractmethod
+    def solve(self) -> tuple[Tensor, Tensor]:
+        """Fit to the clips that were taken in, and forget them.
+
+        Returns:
+            The logits of each clip from a fit to all others, and the clips' classes: what the training can
+            say of clips that it hasn't seen.
+
+        Shape:
+            logits ``(N, K)``, labels ``(N,)``.
+        """
