@@ -197,6 +197,10 @@ def test_trials_far_behind_are_given_up(write, options, tmp_path):
         ({"metric": {"name": "val/accuracy"}}, "minimize or maximize"),
         ({"early_terminate": {"type": "hyperband", "min_iter": 3, "s": 2}}, "`s`"),
         ({"early_terminate": {"type": "hyperband", "min_iter": 300}}, "trainer.max_epochs"),
+        (
+            {"parameters": {"data.val_share": {"values": [0.15, 0.0]}, "monitor": {"value": "null"}}},
+            "Expected clips for validation",
+        ),
         ({"runcap": 3}, "`runcap`"),
         ({"command": ["tt-actions", "train", ARGS]}, "Expected `command` to be"),
     ],

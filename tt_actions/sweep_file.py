@@ -305,7 +305,7 @@ def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
         The configuration of the first of the trainings that were checked.
 
     Raises:
-        ValueError: If an option, a parameter or one of its values is refused.
+        ValueError: If an option, a parameter or one of its values is refused, or no clip is for validation.
     """
     base = ("train", *file.words, *options)
     try:
@@ -321,6 +321,11 @@ def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             _name_refused(file, base, point)
             raise
+    if any(trial["data"]["val_share"] == 0 for trial in settings):
+        raise ValueError(
+            f"Expected clips for validation, since `metric` is {file.metric}, but got `data.val_share` 0. "
+            "Raise it, such as by `--data.val_share 0.15`."
+        )
     return settings[0]
 
 
