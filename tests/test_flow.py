@@ -92,17 +92,19 @@ def test_a_picture_that_is_shown_again_keeps_its_flow(moving_disc):
     frames = read_frames(moving_disc, fps=30, size=(60, 120), flow=True).frames
     np.testing.assert_array_equal(frames[10], frames[11])
     x, _ = disc_speed(frames, range(6, 56), pictures_a_frame=0.5)
-    assert x == pytest.approx(30 * 6 / 120, rel=0.1)
+    assert x == pytest.approx(15 * 6 / 120, rel=0.1)  # of the disc, at whatever rate it is looked at
 
 
 def test_flow_within_a_window_that_follows_is_that_of_the_player(moving_disc):
     followed = read_frames(moving_disc, fps=15, size=(64, 64), crop="motion", flow=True).frames
     assert followed.shape == (30, 64, 64, 5)
     fastest = np.quantile(speeds(followed)[10:25, ..., 0], 0.99, axis=(1, 2))
-    assert (fastest > 0.5).all()  # the window moves with the disc, the flow is found through one window
+    assert ((fastest > 0.5) & (fastest < 0.7)).all()  # alike, though the window moves and grows
 
 
 def test_flow_needs_a_rate_and_a_size(moving_disc):
     with pytest.raises(ValueError, match="Expected `fps` and `size` with `flow`"):
         read_frames(moving_disc, size=(60, 120), flow=True)
+    with pytest.raises(ValueError, match="at least 8 pixels each way"):
+        FrameSpec(10, (64, 5), flow=True)
     assert FrameSpec(10, (8, 8), flow=True) != FrameSpec(10, (8, 8))

@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
 
 from tt_actions.learning_rates import (
-    check_alone,
+    check_exact_fit,
     check_learning,
     check_rates,
     freeze_statistics,
@@ -105,6 +106,25 @@ def test_a_network_and_how_it_learns_must_suit_each_other():
         check_learning(CNN(4), has_optimizer=False, has_options=False)
     with pytest.raises(ValueError, match="frame_loss and label_smoothing with HistogramKernel"):
         check_learning(HistogramKernel(4), has_optimizer=False, has_options=True)
-    check_alone(HistogramKernel(4), 1)
-    with pytest.raises(ValueError, match="Expected one process to fit HistogramKernel"):
-        check_alone(HistogramKernel(4), 2)
+
+
+def test_an_exact_fit_is_of_one_process():
+    check_exact_fit(CNN(4), num_processes=2, is_cut_short=True, is_balanced=True)
+    check_exact_fit(HistogramKernel(4), num_processes=1, is_cut_short=False, is_balanced=False)
+    with pytest.raises(ValueError, match=r"--trainer\.devices 1"):
+        check_exact_fit(HistogramKernel(4), num_processes=2, is_cut_short=False, is_balanced=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "cure"),
+    [
+        (["--trainer.max_steps", "2"], "Leave `trainer.max_steps`"),
+        (["--trainer.max_time", "00:00:10:00"], "Leave `trainer.max_steps`"),
+        (["--data.balanced", "true"], "Set `data.balanced` false"),
+    ],
+)
+def test_an_exact_fit_is_to_each_clip_once(options, cure, strokes, cache_dir, tmp_path):
+    experiment = Path(__file__).parents[1] / "experiments" / "clips.yaml"
+    source = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
+    with pytest.raises(ValueError, match=cure):
+        main(["train", "--config", str(experiment), *source, "--runs", str(tmp_path), *options])

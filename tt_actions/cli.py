@@ -21,6 +21,7 @@ from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.metrics import build_metrics
+from tt_actions.preprocessing import Preprocessing
 from tt_actions.processes import is_first_process
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
@@ -263,7 +264,10 @@ class ActionCLI(LightningCLI):
         command = self.config.subcommand
         if command in MEASURING:
             trained = self.checkpoint["hyper_parameters"]
-            data = {"preprocessing": dict(trained["preprocessing"]), "classes": list(trained["class_names"])}
+            data = {
+                "preprocessing": asdict(Preprocessing(**trained["preprocessing"])),
+                "classes": list(trained["class_names"]),
+            }
             self.config = self.parser.parse_object({command: {"data": data}}, self.config)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:

@@ -49,7 +49,7 @@ def with_flow(before: Image, after: Image, fps: float) -> Image:
     Args:
         before: The picture before, at ``DETAIL`` times the size of the frame, uint8 RGB.
         after: The picture, of the same size.
-        fps: Pictures a second.
+        fps: Pictures a second, these two being neighbours.
 
     Returns:
         RGB, and flow to the right and down: ``STILL`` where nothing moves, 127 more or less at ``FULL_SCALE``

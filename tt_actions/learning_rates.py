@@ -138,18 +138,27 @@ def check_learning(network: ActionModel, has_optimizer: bool, has_options: bool)
         raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
 
 
-def check_alone(network: ActionModel, num_processes: int) -> None:
-    """Refuse to fit a model without gradient in several processes, each of which sees a part of the clips.
+def check_exact_fit(network: ActionModel, num_processes: int, is_cut_short: bool, is_balanced: bool) -> None:
+    """Refuse to fit a model without gradient to anything but each training clip once.
 
     Args:
         network: The network.
-        num_processes: Number of processes that train.
+        num_processes: Number of processes that train, each of which would see a part of the clips.
+        is_cut_short: Whether the training may end before its first epoch does.
+        is_balanced: Whether clips are drawn with replacement.
 
     Raises:
-        ValueError: If there are several.
+        ValueError: If that would not be so.
     """
-    if num_processes > 1:
-        raise ValueError(
-            f"Expected one process to fit {type(network).__name__} to all clips, but got {num_processes}. "
-            "Use `--trainer.devices 1`."
-        )
+    if not isinstance(network, ClosedFormModel):
+        return
+    for is_wrong, cure in (
+        (num_processes > 1, "Use `--trainer.devices 1`."),
+        (is_cut_short, "Leave `trainer.max_steps` and `trainer.max_time` out."),
+        (is_balanced, "Set `data.balanced` false."),
+    ):
+        if is_wrong:
+            raise ValueError(
+                f"Expected {type(network).__name__} to be fitted to all training clips at once, each taken "
+                f"once, but the options say otherwise. {cure}"
+            )

@@ -15,7 +15,6 @@ from tt_actions.checkpoint import load_network_weights
 from tt_actions.dataset import NO_LABEL, Batch
 from tt_actions.distributed import mean_over_processes
 from tt_actions.learning_rates import (
-    check_alone,
     check_learning,
     freeze_statistics,
     group_parameters,
@@ -224,7 +223,6 @@ class StrokeRecognizer(pl.LightningModule):
             batch_idx: Its number in the epoch.
         """
         if isinstance(self.network, ClosedFormModel):
-            check_alone(self.network, self.trainer.world_size)
             self.network.collect(self._normalise(batch.inputs), batch.lengths, batch.label)
             if self.trainer.is_last_batch:  # before validation
                 self._measure_left_out(*self.network.solve())

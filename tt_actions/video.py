@@ -138,6 +138,8 @@ def _check_request(
         raise ValueError("Expected `size`, the size of the window, with `crop: motion`, but got none.")
     if flow and (fps is None or size is None):
         raise ValueError(f"Expected `fps` and `size` with `flow`, but got {fps} and {size}.")
+    if flow and size is not None and min(size) < 8:
+        raise ValueError(f"Expected `size` of at least 8 pixels each way with `flow`, but got {size}.")
     check_roi(roi)
 
 
@@ -191,7 +193,11 @@ def iter_frames(
     follows = crop == "motion"
     whole = _iterate(Path(path), fps, start_s, end_s, None if follows else detailed, aspect, roi)
     frames = follow_player(whole) if follows else ((*frame, None) for frame in whole)
-    return _finish(frames, detailed, fps if flow else None)
+    flow_fps = None
+    if flow:
+        assert fps is not None
+        flow_fps = min(fps, probe(path).fps)  # one picture after the other, at whichever rate they come
+    return _finish(frames, detailed, flow_fps)
 
 
 def _finish(
