@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "load"]
 
-_MODULES = {"explain": "explanation", "load": "task"}
+_MODULES = {"explain": "explanation", "load": "loading"}
 
 
 def __getattr__(name: str) -> Any:
