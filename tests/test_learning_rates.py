@@ -118,6 +118,7 @@ def test_an_exact_fit_is_of_one_process():
 @pytest.mark.parametrize(
     ("options", "cure"),
     [
+        (["--trainer.devices", "2", "--trainer.accelerator", "cpu"], r"--trainer\.devices 1"),
         (["--trainer.max_steps", "2"], "Leave `trainer.max_steps`"),
         (["--trainer.max_time", "00:00:10:00"], "Leave `trainer.max_steps`"),
         (["--data.balanced", "true"], "Set `data.balanced` false"),

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, Timer
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.dataset import NO_NAME, Batch
-from tt_actions.learning_rates import check_exact_fit
 from tt_actions.report import (
     Predictions,
     print_report,
@@ -212,14 +211,11 @@ class RunReport(Callback):
             stage: What is about to run.
 
         Raises:
-            ValueError: If an exact fit would not be one, the splits are not those that the run began with, or
-                a checkpoint is to be measured on clips that it has seen.
+            ValueError: If the splits are not those that the run began with, or a checkpoint is to be measured
+                on clips that it has seen.
         """
         self.clips = {}
         data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        if stage == "fit":
-            is_cut_short = trainer.max_steps != -1 or any(isinstance(c, Timer) for c in trainer.callbacks)  # type: ignore[attr-defined]
-            check_exact_fit(pl_module.network, trainer.world_size, is_cut_short, data.balanced)  # type: ignore[arg-type]
         records, digest, splits_file = data.records, data.cache.digest, self.run_dir / "splits.csv"
         if splits_file.is_file():
             check_same_splits(splits_file, records)

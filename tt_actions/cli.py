@@ -20,6 +20,7 @@ import tt_actions.sources  # noqa: F401 - so that YAML may name these classes wi
 from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
+from tt_actions.learning_rates import check_exact_fit
 from tt_actions.metrics import build_metrics
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.processes import is_first_process
@@ -313,6 +314,12 @@ class ActionCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Make data, model and trainer, and compile the network where that is wanted."""
         super().instantiate_classes()
+        trainer = self.config[str(self.subcommand)].trainer
+        if self.subcommand not in MEASURING and not trainer.fast_dev_run:
+            is_cut_short = trainer.max_steps != -1 or trainer.max_time is not None
+            check_exact_fit(
+                self.model.network, self.trainer.world_size, is_cut_short, self.datamodule.balanced
+            )
         if self.config[str(self.subcommand)].compile:
             # in place: a checkpoint's keys stay; for each shape, since some networks fail for all at once
             self.model.network.compile(dynamic=False)

@@ -330,12 +330,8 @@ def measure_clips_per_second(
 
 def _random_clips(task: StrokeRecognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
     spec = task.preprocessing
-    shape = (
-        num_clips,
-        spec.num_frames,
-        *spec.size,
-        len(spec.channel_means),
-    )  # in memory as a loader's batches are
+    # in memory as a loader's batches are
+    shape = (num_clips, spec.num_frames, *spec.size, len(spec.channel_means))
     frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     return frames.permute(0, 1, 4, 2, 3), torch.full((num_clips,), spec.num_frames)
 
