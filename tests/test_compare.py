@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +16,22 @@ from rich.console import Console
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from tt_actions.compare import compare
-from tt_actions.comparison import check_same_clips, compare_runs, macro_scores, read_finished_run
+from tt_actions.comparison import (
+    check_same_clips,
+    compare_runs,
+    count_multiply_adds,
+    macro_scores,
+    measure_clips_per_second,
+    read_finished_run,
+)
 from tt_actions.comparison_report import write_comparison
 from tt_actions.main import main
+from tt_actions.models import HistogramKernel
+from tt_actions.preprocessing import Preprocessing
 from tt_actions.published import PUBLISHED
 from tt_actions.runs import lock_folder
 from tt_actions.significance import bootstrap_interval
+from tt_actions.task import StrokeRecognizer
 from tt_actions.trainings import Training, find_earlier, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -322,3 +333,10 @@ def test_what_can_not_be_compared_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"another process does so in .*Wait for its end"):
         compare(["cnn"], 1, tmp_path)
     lock.release()
+
+
+def test_the_costs_of_a_model_of_flow_are_measured():
+    preprocessing = asdict(Preprocessing(10, (16, 16), num_frames=3, flow=True))
+    task = StrokeRecognizer(HistogramKernel(3), ["a", "b", "c"], preprocessing).eval()
+    assert count_multiply_adds(task) >= 0
+    assert measure_clips_per_second({"clips": task})["clips"] > 0
