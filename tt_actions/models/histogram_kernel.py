@@ -206,7 +206,7 @@ def direction_bins(field: Tensor, num_directions: int, least: float = 0.0) -> Te
         field ``(N, 2, H, W)`` -> ``(N, num_directions, H, W)``.
 
     >>> right_and_up = torch.tensor([2.0, -2.0]).view(1, 2, 1, 1)
-    >>> direction_bins(right_and_up, 4).flatten().tolist()
+    >>> direction_bins(right_and_up, 4).flatten().round(decimals=4).tolist()
     [2.0, 0.0, 0.0, 2.0]
     """
     step = 2 * math.pi / num_directions
