@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
+from tt_actions.clips import read_manifest, write_manifest
 from tt_actions.compare import compare
 from tt_actions.comparison import (
     check_same_clips,
@@ -223,6 +224,21 @@ def test_a_run_of_other_settings_is_not_taken_for_done(compared, strokes, option
 
     assert earlier().done == compared.run("cnn")
     assert earlier(*changed) == (None, None)
+
+
+def test_a_run_of_other_clips_is_not_taken_for_done(strokes, options, tmp_path):
+    records = read_manifest(strokes)
+    manifest = tmp_path / "clips.csv"
+    write_manifest(manifest, records[:-1])
+    first = compare_tiny([str(EXPERIMENTS / "cnn.yaml")], tmp_path / "out", manifest, options)
+    write_manifest(manifest, records)
+    again = compare_tiny(first.models, first.out, manifest, options)
+    assert "done before" not in again.text
+    assert (again.code, again.numbers["models"]["cnn"]["runs"]) == (
+        0,
+        [str(again.run("cnn").with_name("version_1"))],
+    )
+    assert "done before" in compare_tiny(first.models, first.out, manifest, options).text
 
 
 @pytest.mark.parametrize("missing", ["report/predictions.csv", "checkpoints/best.ckpt"])

@@ -37,8 +37,8 @@ def compare(
 ) -> int:
     """Train what is not done yet, one process after the other, and write the comparison.
 
-    A training is done when a run of the very same settings has its report; one that was stopped goes on; one
-    that fails is told and left out.
+    A training is done when a run of the very same settings and clips has its report; one that was stopped
+    goes on; one that fails is told and left out.
 
     Args:
         models: Names of experiments in the folder ``experiments``, or YAML files.
@@ -172,9 +172,7 @@ def _done_run(training: Training, label: str, console: Console) -> Path:
         if not console.is_terminal:
             say(console, f"{label} {doing}")
         with console.status(f"{label} {doing}") as status:
-            train(training, earlier.stopped, lambda line: status.update(f"{label} {doing}  {line}"))
-        run_dir = find_earlier(training).done
-        assert run_dir is not None, "a training that ends well leaves its report"
+            run_dir = train(training, earlier.stopped, lambda line: status.update(f"{label} {doing}  {line}"))
     metrics = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))
     took = "done before" if earlier.done else f"done in {format_duration(time.perf_counter() - started_s)}"
     say(console, f"{label} {took}, accuracy {metrics['accuracy']:.3f}")

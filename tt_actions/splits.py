@@ -217,11 +217,26 @@ def write_splits(path: Path, records: Sequence[ClipRecord], digest: Callable[[Pa
         digest: Gives the digest of a file's content.
     """
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("name", "label", "group", "split", "digest"))
-        rows.writerows(
-            (r.name, r.label or "", r.group or "", cast(str, r.split), digest(r.path)) for r in records
-        )
+        csv.writer(file, lineterminator="\n").writerows(_rows(records, digest))
+
+
+def lists_same(path: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> bool:
+    """Return whether clips, their splits and contents are still those of a run.
+
+    Args:
+        path: What :func:`write_splits` wrote when the run began.
+        records: The clips of now with their splits.
+        digest: Gives the digest of a file's content.
+    """
+    if not path.is_file():
+        return False
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file)) == _rows(records, digest)
+
+
+def _rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> list[list[str]]:
+    clips = [[r.name, r.label or "", r.group or "", cast(str, r.split), digest(r.path)] for r in records]
+    return [["name", "label", "group", "split", "digest"], *clips]
 
 
 def check_unseen(path: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:

@@ -225,10 +225,7 @@ class Worker:
                             say(self.console, f"{label} given up after epoch {epoch}, {value:.3f}")
                             raise TrialPruned
 
-            train(training, earlier.stopped, tell)
-        run_dir = find_earlier(training).done
-        assert run_dir is not None, "a training that ends well leaves its report"
-        return run_dir
+            return train(training, earlier.stopped, tell)
 
 
 def _values_so_far(training: Training, others: Collection[Path], metric: str) -> dict[int, float]:

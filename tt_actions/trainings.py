@@ -17,7 +17,9 @@ import yaml
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tt_actions.cli import ActionCLI
+from tt_actions.cli import ActionCLI, QuietParser
+from tt_actions.datamodule import ClipDataModule
+from tt_actions.splits import lists_same
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
@@ -61,8 +63,8 @@ class Earlier(NamedTuple):
     """What was left of a training.
 
     Args:
-        done: The run with the same settings that is over, or None.
-        stopped: The run with the same settings that can be gone on with, or None.
+        done: The run of the same clips with the same settings that is over, or None.
+        stopped: The run of the same clips with the same settings that can be gone on with, or None.
     """
 
     done: Path | None
@@ -70,18 +72,23 @@ class Earlier(NamedTuple):
 
 
 def find_earlier(training: Training) -> Earlier:
-    """Find the runs of a training that were left earlier, those of other settings aside.
+    """Find the runs of a training that were left earlier, those of other settings or clips aside.
 
     Args:
         training: What is to be trained.
     """
-    config = None
-    with contextlib.suppress(ValueError):  # where options are refused, the training tells
-        config = read_settings(training.words)
+    try:
+        settings = read_settings(training.words)
+        found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
+        if found:
+            data = _read_data(settings)
+            found = [
+                path for path in found if lists_same(path / "splits.csv", data.records, data.cache.digest)
+            ]
+    except (ValueError, OSError):  # the training tells
+        return Earlier(None, None)
     done = stopped = None
-    for run_dir in sorted(training.folder.glob("version_*")):
-        if config is None or _saved_settings(run_dir) != config:
-            continue
+    for run_dir in found:
         if all((run_dir / file).is_file() for file in LEFT_BY_DONE):
             done = run_dir
         elif (run_dir / "checkpoints" / "last.ckpt").is_file():
@@ -109,7 +116,16 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
     return _plain(OmegaConf.create(printed.getvalue()))
 
 
-def _saved_settings(run_dir: Path) -> dict[str, Any] | None:
+def _read_data(settings: dict[str, Any]) -> ClipDataModule:
+    """The clips of a configuration."""
+    parser = QuietParser()
+    parser.add_lightning_class_args(ClipDataModule, "data")
+    data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
+    assert isinstance(data, ClipDataModule)
+    return data
+
+
+def _settings_of(run_dir: Path) -> dict[str, Any] | None:
     """The configuration of a run; None where there is none, or a kill or a full disk has cut it."""
     try:
         return _plain(OmegaConf.load(run_dir / "config.yaml"))
@@ -123,7 +139,7 @@ def _plain(config: Any) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items() if key != "runs"}  # the folder may be moved
 
 
-def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) -> None:
+def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) -> Path:
     """Train in a process of its own, which ends with this one.
 
     Args:
@@ -131,12 +147,16 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
         stopped: The run to go on with, or None for a new one.
         tell: Called twice a second with the last line that was printed; what it raises ends the training.
 
+    Returns:
+        The run's directory.
+
     Raises:
         SubprocessError: If the training fails, with the last line that it printed, or the
             signal that ended it.
     """
     words = ["train", "--resume", str(stopped)] if stopped else training.words
     training.log.parent.mkdir(parents=True, exist_ok=True)
+    others = set(training.folder.glob("version_*")) - {stopped}
     with training.log.open("a" if stopped else "w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-u", "-m", "tt_actions.main", *words],
@@ -160,6 +180,8 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
     if process.returncode:
         said = _last_line(training.log) or f"it ended with exit code {process.returncode}."
         raise subprocess.SubprocessError(said)
+    (run_dir,) = set(training.folder.glob("version_*")) - others
+    return run_dir
 
 
 def _last_line(log: Path) -> str:
