@@ -315,7 +315,7 @@ def measure(folder: Path, plan: Plan) -> dict[str, Any]:
     spec = data.preprocessing
     settings = {
         "experiment": EXPERIMENT.stem,
-        "batch_shape": [data.batch_size, spec.num_frames, 3, *spec.size],
+        "batch_shape": [data.batch_size, spec.num_frames, len(spec.channel_means), *spec.size],
         "parameters": sum(p.numel() for p in task.network.parameters()),
         "train_clips": len(data.dataset("train")),
         "threads": torch.get_num_threads(),

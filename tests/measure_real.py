@@ -4,7 +4,8 @@ Run as ``python tests/measure_real.py tennis|weizmann --data DIR --out DIR [VARI
 is the folder with a folder of clips for each class; the videos are read in place. A training is one fold with
 one seed: all other groups are trained on, for a fixed number of epochs and without validation, and the last
 weights are tested on the fold. What is done is not trained again, so that a stopped measurement goes on and
-variants can be added; ``--out`` gets the runs, and the table as Markdown, CSV and LaTeX.
+variants can be added; ``--out`` gets, for each set, the runs, and the table as Markdown, CSV and LaTeX. The
+pre-trained variants begin with the weights of a training on drawn strokes, which is done once for all sets.
 """
 
 import argparse
@@ -72,7 +73,19 @@ LEARNT: dict[str, list[str]] = {
 }
 """Variants of experiments/clips_network.yaml."""
 
-VARIANTS = FITTED | LEARNT
+PRETRAINED: dict[str, list[str]] = {
+    "pre-trained on drawn strokes": [],
+    "pre-trained, CNN ten times slower": ["--model.lr_scales", "{stem: 0.1, blocks: 0.1}"],
+    "pre-trained, CNN frozen": ["--model.lr_scales", "{stem: 0.0, blocks: 0.0}"],
+}
+"""Variants of experiments/clips_network.yaml that begin with weights learnt from drawn strokes."""
+
+VARIANTS = FITTED | LEARNT | PRETRAINED
+
+ON_DRAWN_STROKES = [
+    *("--data.source", "SyntheticStrokes", "--data.source.clips", "1200", "--data.source.players", "300"),
+    *("--data.source.seed", "7", "--trainer.max_epochs", "30", "--wandb.mode", "disabled"),
+]
 
 PROTOCOLS = {
     "tennis": "a fold is a block of neighbouring file numbers of each class",
@@ -109,10 +122,26 @@ def folds(records: Iterable[ClipRecord]) -> list[list[ClipRecord]]:
     ]
 
 
+def train_on_drawn_strokes(out: Path) -> Path:
+    """Train clips_network on drawn strokes unless that was done before, and return its weights."""
+    training = Training(
+        name="drawn_strokes",
+        runs=out / "runs",
+        options=(
+            *("--config", str(EXPERIMENTS / "clips_network.yaml"), *ON_DRAWN_STROKES),
+            *("--data.source.out", str(out / "drawn"), "--data.cache_dir", str(out / "cache")),
+        ),
+    )
+    earlier = find_earlier(training)
+    run_dir = earlier.done or train(training, earlier.stopped, str)
+    return run_dir / "checkpoints" / "best.ckpt"
+
+
 def trainings(
-    variants: Iterable[str], num_folds: int, num_seeds: int, out: Path
+    variants: Iterable[str], num_folds: int, num_seeds: int, out: Path, drawn: Path | None
 ) -> dict[tuple[str, int, int], Training]:
     """One training for each variant, seed and fold; the manifests are in ``out``."""
+    begin = [] if drawn is None else ["--model.init_from", str(drawn)]
     return {
         (variant, seed, fold): Training(
             name=re.sub(r"\W+", "_", f"{variant}_fold_{fold}_seed_{seed}"),
@@ -122,11 +151,12 @@ def trainings(
                 *("--data.source.path", str(out / f"fold_{fold}.csv")),
                 *("--data.cache_dir", str(out / "cache"), "--seed_everything", str(seed)),
                 *("--wandb.mode", "disabled", *VARIANTS[variant]),
+                *(begin if variant in PRETRAINED else []),
             ),
         )
         for seed in range(num_seeds)
         for variant in variants
-        if seed == 0 or variant in LEARNT
+        if seed == 0 or variant not in FITTED
         for fold in range(num_folds)
     }
 
@@ -140,13 +170,9 @@ def accuracy_of(training: Training, console: Console) -> float:
     """Train unless it was done before, and return the test accuracy."""
     with READING:
         earlier = find_earlier(training)
-    if earlier.done is None:
-        train(training, earlier.stopped, str)
-    with READING:
-        run_dir = earlier.done or find_earlier(training).done
-        assert run_dir is not None, "a training that ends well leaves its report"
-        accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
-        say(console, f"{training.name}: {accuracy:.3f}")
+    run_dir = earlier.done or train(training, earlier.stopped, str)
+    accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
+    say(console, f"{training.name}: {accuracy:.3f}")
     return accuracy
 
 
@@ -199,11 +225,13 @@ def main() -> None:
     console = Console()
     records = {"tennis": tennis, "weizmann": weizmann}[options.set](options.data)
     by_fold = folds(records)
-    options.out.mkdir(parents=True, exist_ok=True)
+    out = options.out / options.set
+    out.mkdir(parents=True, exist_ok=True)
     for fold, fold_records in enumerate(by_fold):
-        write_manifest(options.out / f"fold_{fold}.csv", fold_records)
+        write_manifest(out / f"fold_{fold}.csv", fold_records)
     variants = options.variants or list(VARIANTS)
-    planned = trainings(variants, len(by_fold), options.seeds, options.out)
+    drawn = train_on_drawn_strokes(options.out) if PRETRAINED.keys() & set(variants) else None
+    planned = trainings(variants, len(by_fold), options.seeds, out, drawn)
     with ThreadPoolExecutor(options.jobs) as pool:
         accuracies = dict(
             zip(planned, pool.map(lambda t: accuracy_of(t, console), planned.values()), strict=True)
@@ -212,11 +240,11 @@ def main() -> None:
     scores = [score_records(fold, features) for fold in by_fold]
     results = {f"{m} on flow": [[score[m]] for score in scores] for m in scores[0]}
     for v in variants:
-        seeds = range(options.seeds if v in LEARNT else 1)
+        seeds = range(1 if v in FITTED else options.seeds)
         results[v] = [[accuracies[v, s, f] for s in seeds] for f in range(len(by_fold))]
     table = tabulate(options.set, records, results)
     table.show(console)
-    table.write(options.out / "table")
+    table.write(out / "table")
 
 
 if __name__ == "__main__":
