@@ -64,6 +64,7 @@ def test_help_offers_what_belongs_to_a_run_and_not_what_the_data_own(capsys, com
         "--data.fold",
     }
     assert not offered & {"--model.class_names", "--model.preprocessing", "--model.network.num_classes"}
+    assert "--model.network.in_channels" not in offered
     assert command != "train" or "--resume" in text
 
 
@@ -118,6 +119,31 @@ def test_what_is_wrong_is_told_before_anything_is_made(monkeypatch, capsys, tiny
     assert len(said.splitlines()) <= (12 if code == 2 else 1)
     assert code == 1 or "tt-actions train --help" in said
     assert not list((tmp_path / "runs").glob("*/*/checkpoints"))
+
+
+UNFIT = {
+    "a network without an optimizer": (["--model.optimizer", "null"], "Expected `optimizer` for CNNLSTM"),
+    "an option of learning by gradient": (
+        ["--model.network", "HistogramKernel", "--data.preprocessing.flow", "true"],
+        "Expected no optimizer, augmentation, frame_loss with HistogramKernel",
+    ),
+    "frames without flow": (
+        ["--model.network", "HistogramKernel", "--model.network.descriptors", "[hof]"],
+        "Set `data.preprocessing.flow` true.",
+    ),
+    "weights that are not there": (["--model.init_from", "nowhere.ckpt"], "no file 'nowhere.ckpt'"),
+}
+
+
+@pytest.mark.parametrize(("args", "message"), UNFIT.values(), ids=UNFIT)
+def test_a_model_that_cannot_be_trained_is_refused_before_clips_are_decoded(
+    monkeypatch, capsys, tiny, tmp_path, args, message
+):
+    folders = ["--runs", tmp_path / "runs", "--data.cache_dir", tmp_path / "cache"]
+    code, said = ended(monkeypatch, capsys, "train", *tiny, *folders, *args)
+    assert code == 1
+    assert message in said
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("where", ["model", "data", "trainer", "data.preprocessing", None])

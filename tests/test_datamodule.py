@@ -168,6 +168,22 @@ def test_an_unreadable_file_is_left_out_where_that_is_wanted(broken, cache_dir):
         assert len(module.records) == 24
 
 
+def test_a_class_is_not_lost_with_its_unreadable_files(broken, cache_dir):
+    records = read_manifest(broken)
+    write_manifest(broken, [*records[:-1], replace(records[-1], label="lob")])
+    with (
+        pytest.warns(VideoWarning),
+        pytest.raises(ValueError, match="Expected a clip of lob that can be read"),
+    ):
+        data(broken, cache_dir, skip_unreadable=True).records  # noqa: B018
+
+
+def test_classes_are_known_before_a_clip_is_decoded(strokes, tmp_path):
+    module = data(strokes, tmp_path)
+    assert module.num_classes == 4
+    assert not list(tmp_path.iterdir())
+
+
 def test_clips_are_decoded_once(strokes, tmp_path):
     videos = tmp_path / "videos"
     shutil.copytree(strokes.parent, videos, ignore=shutil.ignore_patterns("*.npz"))

@@ -275,7 +275,7 @@ def test_flow_reaches_the_network_in_heights_a_second():
 
 @pytest.mark.parametrize("option", [{"frame_loss": 0.5}, {"optimizer": torch.optim.Adam}, {"init_from": "x"}])
 def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
-    with pytest.raises(ValueError, match="it is fitted without gradient"):
+    with pytest.raises(ValueError, match="which is fitted without gradient"):
         StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True}, **option)
 
 

@@ -505,6 +505,18 @@ def test_weights_of_another_network_are_refused(tiny, trained, tmp_path):
         train(tiny, tmp_path, *init, "--model.network.init_args.hidden_size=9", command="fit")
     with pytest.raises(FileNotFoundError, match=r"there is no file 'gone\.ckpt'"):
         train(tiny, tmp_path, "--model.init_from=gone.ckpt", command="fit")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_reads_as_many_channels_as_the_frames_have(tiny, strokes, tmp_path):
+    flow = ["--data.preprocessing.flow", "true", "--model.augmentation", "null", "--trainer.max_epochs", "1"]
+    run = train(tiny, tmp_path, *flow)
+    model = load(run / "checkpoints" / "best.ckpt")
+    assert model.network.cnn.layers[0].in_channels == 5
+    predicted = {row["name"]: float(row["p_serve"]) for row in rows(run / "report" / "predictions.csv")}
+    record = next(record for record in read_manifest(strokes) if record.name in predicted)
+    again = model.predict(record.path, roi=record.roi).probabilities["serve"]
+    assert again == pytest.approx(predicted[record.name], abs=1e-4)
 
 
 def test_learning_rates_are_scaled_by_part(tiny, tmp_path):

@@ -195,6 +195,12 @@ class ActionCLI(LightningCLI):
         parser.link_arguments(
             "data.num_classes", "model.network.init_args.num_classes", apply_on="instantiate"
         )
+        parser.link_arguments(
+            "data.preprocessing",
+            "model.network.init_args.in_channels",
+            count_channels,
+            apply_on="instantiate",
+        )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the words that were given, whatever program they were given to.
@@ -215,8 +221,6 @@ class ActionCLI(LightningCLI):
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
-        elif command not in MEASURING and self.config[command].model.init_from:
-            read_checkpoint(self.config[command].model.init_from)  # refused before the clips are decoded
         elif command in MEASURING:
             raise ValueError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
@@ -272,12 +276,15 @@ class ActionCLI(LightningCLI):
             self.config = self.parser.parse_object({command: {"data": data}}, self.config)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Make the trainer with the run's directory, loggers and callbacks.
+        """Decode the clips, and make the trainer with the run's directory, loggers and callbacks.
 
         Args:
             kwargs: Passed on to the trainer.
         """
         config = self.config[str(self.subcommand)]
+        if not config.ckpt_path:
+            self.model.take_initial_weights()
+        self.datamodule.prepare_data()  # once the model stands and before there is a run directory
         kwargs |= launched_devices(config.trainer.devices, config.trainer.num_nodes)
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
@@ -323,6 +330,15 @@ class ActionCLI(LightningCLI):
         if self.config[str(self.subcommand)].compile:
             # in place: a checkpoint's keys stay; for each shape, since some networks fail for all at once
             self.model.network.compile(dynamic=False)
+
+
+def count_channels(preprocessing: Preprocessing) -> int:
+    """Return how many channels *C* the network's input has.
+
+    Args:
+        preprocessing: How video becomes it.
+    """
+    return len(preprocessing.channel_means)
 
 
 def check_validation_metric(metric: str, argument: str) -> None:

@@ -73,12 +73,28 @@ class ClipDataModule(pl.LightningDataModule):
         self.num_workers = default_num_workers() if num_workers is None else num_workers
 
     @cached_property
-    def records(self) -> list[ClipRecord]:
-        """The source's clips that can be read, each with its split."""
+    def listed(self) -> list[ClipRecord]:
+        """The source's clips, before any is opened."""
         self.source.prepare()
+        return self.source.records()
+
+    @cached_property
+    def records(self) -> list[ClipRecord]:
+        """The source's clips that can be read, each with its split.
+
+        Raises:
+            VideoError: If clips can't be read, unless they are to be skipped.
+            ValueError: If no clip of a class is left then, or the clips can't be split.
+        """
         records = self.cache.build(
-            self.source.records(), self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
+            self.listed, self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
         )
+        there = class_names(records)
+        if lost := [name for name in class_names(self.listed) if name not in there]:
+            raise ValueError(
+                f"Expected a clip of {', '.join(lost)} that can be read, but got none. "
+                "Mend these files, or leave the class out."
+            )
         records = split_clips(
             records, self.val_share, self.test_share, self.split_seed, self.num_folds, self.fold
         )
@@ -92,7 +108,7 @@ class ClipDataModule(pl.LightningDataModule):
         Raises:
             ValueError: If no clip has a label and the classes are not given, or a clip is of another class.
         """
-        names = class_names(self.records)
+        names = class_names(self.listed)
         if not (names or self.classes):
             raise ValueError(
                 "Expected labelled clips, but none has a label. Fill the manifest's `label` column; clips "
@@ -109,6 +125,10 @@ class ClipDataModule(pl.LightningDataModule):
     def num_classes(self) -> int:
         """Number of classes *K*."""
         return len(self.class_names)
+
+    def prepare_data(self) -> None:
+        """Decode the clips into the cache and split them, so that what is wrong with them is told here."""
+        self.records  # noqa: B018 - kept
 
     def dataset(self, split: Split) -> ClipDataset:
         """Return one split's clips.

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
@@ -115,26 +115,24 @@ def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -
         )
 
 
-def check_learning(network: ActionModel, has_optimizer: bool, has_options: bool) -> None:
+def check_learning(network: ActionModel, options: Collection[str]) -> None:
     """Refuse a network that could not learn, and what would not change how it does.
 
     Args:
         network: The network.
-        has_optimizer: Whether an optimizer is given.
-        has_options: Whether anything is given that only training by gradient uses.
+        options: Names of the given options that only training by gradient uses.
 
     Raises:
         ValueError: If one of these does not suit the network.
     """
     name = type(network).__name__
     if isinstance(network, ClosedFormModel):
-        if has_options:
+        if options:
             raise ValueError(
-                "Expected none of optimizer, scheduler, augmentation, init_from, lr_scales, class_weights, "
-                f"frame_loss and label_smoothing with {name}, but got some: it is fitted without gradient. "
-                "Leave them out."
+                f"Expected no {', '.join(options)} with {name}, which is fitted without gradient, but got "
+                "it. Leave it out."
             )
-    elif not has_optimizer:
+    elif "optimizer" not in options:
         raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
 
 

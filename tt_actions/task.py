@@ -134,8 +134,17 @@ class StrokeRecognizer(pl.LightningModule):
                 "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
                 f"{frame_loss} and {label_smoothing}."
             )
-        given = (optimizer, scheduler, augmentation, init_from, lr_scales, class_weights)
-        check_learning(network, optimizer is not None, any(given) or bool(frame_loss or label_smoothing))
+        by_gradient = {
+            "optimizer": optimizer,
+            "scheduler": scheduler,
+            "augmentation": augmentation,
+            "init_from": init_from,
+            "lr_scales": lr_scales,
+            "class_weights": class_weights,
+            "frame_loss": frame_loss,
+            "label_smoothing": label_smoothing,
+        }
+        check_learning(network, [name for name, given in by_gradient.items() if given])
         self.network = network
         self.init_from = init_from
         self.lr_scales = lr_scales or {}
@@ -172,16 +181,26 @@ class StrokeRecognizer(pl.LightningModule):
             return None
         return make_optimizer(self.network, self.lr_scales, self.optimizer, self.scheduler)
 
-    def on_train_start(self) -> None:
-        """Take the weights of ``init_from`` before the first step (a resumed run has its own), and freeze.
+    def take_initial_weights(self) -> None:
+        """Take the weights of ``init_from``, if there are any to begin with.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
             ValueError: If it holds another network.
         """
-        if self.init_from is not None and self.trainer.global_step == 0:
+        if self.init_from is not None:
             load_network_weights(self.network, self.init_from, self.class_names)
+
+    def on_train_start(self) -> None:
+        """Take the weights to begin with before the first step (a resumed run has its own), and freeze."""
+        if self.trainer.global_step == 0:
+            self.take_initial_weights()
         freeze_statistics(self.network)
+
+    def on_train_epoch_start(self) -> None:
+        """Forget what an interrupted fit has taken in."""
+        if isinstance(self.network, ClosedFormModel):
+            self.network.collected.clear()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that were trained for other classes.

@@ -6,7 +6,7 @@ D features.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor, arange, float32, nn, promote_types
 
@@ -222,8 +222,15 @@ class ActionModel(nn.Module, ABC):
 class ClosedFormModel(ActionModel):
     """A model that is fitted to all training clips at once, without gradient: one epoch is a training.
 
-    :meth:`collect` takes them in, batch by batch, and :meth:`solve` fits.
+    :meth:`collect` takes them into :attr:`collected`, batch by batch, and :meth:`solve` fits.
+
+    Args:
+        num_classes: Number of classes *K*.
     """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        self.collected: list[Any] = []
 
     @abstractmethod
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:

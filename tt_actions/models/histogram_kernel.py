@@ -40,6 +40,7 @@ class HistogramKernel(ClosedFormModel):
         num_directions: Bins of direction.
         min_speed: Motion up to this many heights of the picture a second does not count.
         gamma: Factor on the squared distance of two clips' descriptors in the kernel's exponent.
+        in_channels: Channels of a frame: 5.
 
     Shape:
         frames ``(B, T, 5, H, W)``, RGB and flow in heights a second, and lengths ``(B,)`` -> logits
@@ -62,8 +63,14 @@ class HistogramKernel(ClosedFormModel):
         num_directions: int = 8,
         min_speed: float = 0.06,
         gamma: float = 2.0,
+        in_channels: int = 5,
     ) -> None:
         super().__init__(num_classes)
+        if in_channels != 5:
+            raise ValueError(
+                f"Expected frames of 5 channels, RGB and flow, but got {in_channels}. "
+                "Set `data.preprocessing.flow` true."
+            )
         check_positive(grid=min(grid), parts=parts)
         unknown = [name for name in descriptors if name not in get_args(Descriptor)]
         if unknown or not descriptors:
@@ -77,7 +84,6 @@ class HistogramKernel(ClosedFormModel):
             )
         self.descriptors, self.grid, self.parts = tuple(descriptors), (grid[0], grid[1]), parts
         self.num_directions, self.min_speed, self.gamma = num_directions, min_speed, gamma
-        self.collected: list[tuple[Tensor, Tensor]] = []
         num_fields = sum(2 if name == "mbh" else 1 for name in self.descriptors)
         num_features = num_fields * parts * num_directions * self.grid[0] * self.grid[1]
         self.register_buffer("support", torch.zeros(0, num_features))  # (N, D): the training clips
@@ -160,7 +166,8 @@ class HistogramKernel(ClosedFormModel):
         Shape:
             logits ``(N, K)``, labels ``(N,)``.
         """
-        features, labels = (torch.cat(parts) for parts in zip(*self.collected, strict=True))
+        device = self.support.device
+        features, labels = (torch.cat(parts).cpu() for parts in zip(*self.collected, strict=True))
         self.collected.clear()
         targets = F.one_hot(labels, self.num_classes).double() - 1 / self.num_classes
         values, vectors = torch.linalg.eigh(self._kernel(features.double(), features.double()))
@@ -175,9 +182,9 @@ class HistogramKernel(ClosedFormModel):
                 if loss < best:
                     best, chosen = loss, (coefficients, temperature, left_out / temperature)
         coefficients, temperature, logits = chosen
-        self.support = features
-        self.coefficients, self.temperature = coefficients.float(), temperature.to(features)
-        return logits.float(), labels
+        self.support, self.coefficients = features.to(device), coefficients.float().to(device)
+        self.temperature = temperature.float().to(device)
+        return logits.float().to(device), labels.to(device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in ("support", "coefficients"):  # as many rows as there were training clips
