@@ -83,9 +83,12 @@ PRETRAINED: dict[str, list[str]] = {
 VARIANTS = FITTED | LEARNT | PRETRAINED
 
 ON_DRAWN_STROKES = [
-    *("--data.source", "SyntheticStrokes", "--data.source.clips", "1200", "--data.source.players", "300"),
-    *("--data.source.seed", "7", "--trainer.max_epochs", "30", "--wandb.mode", "disabled"),
+    *("--config", str(EXPERIMENTS / "cnn_lstm_plus.yaml"), "--data.source.seed", "7"),
+    *("--data.preprocessing.size", "[64, 64]", "--data.preprocessing.crop", "motion"),
+    *("--model.network.grid", "[3, 3]", "--model.network.hidden_size", "64"),
+    *("--model.network.average", "mean", "--model.augmentation.flip", "0.5", "--wandb.mode", "disabled"),
 ]
+"""The network and frames of experiments/clips_network.yaml, trained like experiments/cnn_lstm_plus.yaml."""
 
 PROTOCOLS = {
     "tennis": "a fold is a block of neighbouring file numbers of each class",
@@ -123,13 +126,13 @@ def folds(records: Iterable[ClipRecord]) -> list[list[ClipRecord]]:
 
 
 def train_on_drawn_strokes(out: Path) -> Path:
-    """Train clips_network on drawn strokes unless that was done before, and return its weights."""
+    """Train the network on drawn strokes unless that was done before, and return its weights."""
     training = Training(
         name="drawn_strokes",
         runs=out / "runs",
         options=(
-            *("--config", str(EXPERIMENTS / "clips_network.yaml"), *ON_DRAWN_STROKES),
-            *("--data.source.out", str(out / "drawn"), "--data.cache_dir", str(out / "cache")),
+            *(*ON_DRAWN_STROKES, "--data.source.out", str(out / "drawn")),
+            *("--data.cache_dir", str(out / "cache")),
         ),
     )
     earlier = find_earlier(training)
