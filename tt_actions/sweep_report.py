@@ -74,9 +74,7 @@ def write_sweep(
         return
     table = trials_table(file, trials, options)
     table.write(folder / "trials")
-    replace(table, title=f"{table.title}: the best of {len(trials)}", rows=table.rows[:SHOWN_TRIALS]).show(
-        console
-    )
+    _narrow(table, sum(not parameter.is_fixed for parameter in file.parameters)).show(console)
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     factors = [
         factor for parameter in file.parameters if len((factor := _factor(parameter, file, done)).levels) > 1
@@ -135,6 +133,18 @@ def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequ
         "and decide nothing."
     ]
     return Table(f"Sweep {file.name}", headings, rows, records, notes, _made_by(file, trials, options))
+
+
+def _narrow(table: Table, num_factors: int) -> Table:
+    """The best trials for the screen, the settings of each in one cell."""
+    names = table.headings[1 : 1 + num_factors]
+    rows = []
+    for trial, *cells in table.rows[:SHOWN_TRIALS]:
+        settings = ", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=False))
+        rows.append([f"{trial}: {settings}", *cells[num_factors:]])
+    headings = ["trial", *(heading.replace("/", " ") for heading in table.headings[1 + num_factors :])]
+    title = f"{table.title}: the best of {len(table.rows)}"
+    return replace(table, title=title, headings=headings, rows=rows)
 
 
 def _ranked(file: SweepFile, trials: Sequence["FrozenTrial"]) -> list["FrozenTrial"]:
