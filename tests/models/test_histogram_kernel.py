@@ -53,6 +53,20 @@ def test_the_gradient_is_numpys():
     np.testing.assert_allclose(gradient(maps).numpy(), np.stack([right, down], 1), rtol=1e-6, atol=1e-6)
 
 
+def test_a_pixel_counts_in_the_cells_beside_it_the_more_the_nearer():
+    model = HistogramKernel(K, descriptors=["hof"], grid=(4, 4), parts=3, num_directions=4)
+    frames = torch.zeros(1, 6, 5, 16, 16)
+    frames[0, 3, 3, 6, 4] = 1000  # to the right, so fast that the rest is nothing
+    described = model.describe(frames, torch.tensor([6]))[0].square().view(3, 4, 4, 4)  # unit length
+    assert described[:, 0].sum() == pytest.approx(1, abs=1e-3)
+    # centres of parts at 1, 3 and 5 frames, of cells at 2, 6, 10 and 14 pixels; outer ones have fewer samples
+    by_time = np.array([0.0, 0.75 / 2, 0.25 / 1.75])
+    by_row = np.array([0.0, 0.875 / 4, 0.125 / 4, 0.0])
+    by_column = np.array([0.375 / 3.5, 0.625 / 4, 0.0, 0.0])
+    expected = np.einsum("t,r,c->trc", by_time, by_row, by_column)
+    np.testing.assert_allclose(described[:, 0], expected / expected.sum(), atol=1e-3)
+
+
 def kernel(model, some, others):
     """Compare described clips, by scikit-learn."""
     width = 1 / math.sqrt(2 * model.gamma)

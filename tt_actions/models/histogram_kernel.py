@@ -21,12 +21,14 @@ class HistogramKernel(ClosedFormModel):
 
     A clip is described as by Laptev et al. (2008) and Wang et al. (2011): by histograms of the directions of
     the brightness gradient (HOG), of the optical flow (HOF) and of the gradients of its two components, the
-    motion boundaries (MBH), in the cells of a grid over the picture and parts of the clip's time. Each
-    descriptor's square root has length 1. Clips are compared by a Gaussian kernel of the descriptors'
-    distances, so that a new clip is judged by the training clips that it is like, and the classes are
-    regressed on it. The ridge's strength and the temperature that makes probabilities of the scores are those
-    under which the training clips, each left out in turn, are likeliest; where clips are alike, such as
-    neighbours out of one match, that is too sure of itself.
+    motion boundaries (MBH), in the cells of a grid over the picture and parts of the clip's time. A pixel
+    counts in the cells and parts next to it, the more the nearer (Dalal & Triggs 2005), so that little
+    changes when the player stands a little to the side. Each descriptor's square root has length 1. Clips
+    are compared by a Gaussian kernel of the descriptors' distances, so that a new clip is judged by the
+    training clips that it is like, and the classes are regressed on it. The ridge's strength and the
+    temperature that makes probabilities of the scores are those under which the training clips, each left
+    out in turn, are likeliest; where clips are alike, such as neighbours out of one match, that is too sure
+    of itself.
 
     All frames of a clip get the clip's logits, so that its temporal consistency is 1 and says nothing. The
     fit takes time with the third and memory with the second power of the number of clips: a thousand take a
@@ -137,8 +139,12 @@ class HistogramKernel(ClosedFormModel):
 
     def _histograms(self, field: Tensor, least: float) -> Tensor:
         """Histograms of a field of vectors ``(T, 2, H, W)`` in all cells and parts of time."""
-        by_cell = F.adaptive_avg_pool2d(direction_bins(field, self.num_directions, least), self.grid)
-        return F.adaptive_avg_pool1d(by_cell.flatten(1).T, self.parts).flatten()
+        maps = direction_bins(field, self.num_directions, least)
+        for dim, num_cells in enumerate((self.parts, self.num_directions, *self.grid)):
+            if dim != 1:
+                weights = cell_weights(maps.shape[dim], num_cells).to(maps)
+                maps = torch.tensordot(maps, weights, ([dim], [1])).movedim(-1, dim)
+        return maps.flatten()
 
     def _kernel(self, some: Tensor, others: Tensor) -> Tensor:
         """Compare ``(M, D)`` with ``(N, D)`` descriptions, each of as many unit vectors: ``(M, N)``."""
@@ -222,6 +228,28 @@ def direction_bins(field: Tensor, num_directions: int, least: float = 0.0) -> Te
     beside = x * angles.sin().view(-1, 1, 1) - y * angles.cos().view(-1, 1, 1)  # cross product with each
     shares = torch.minimum(beside.roll(-1, 1), -beside.roll(1, 1)).relu() / math.sin(step)
     return shares * (field.norm(dim=1, keepdim=True) > least) if least else shares
+
+
+def cell_weights(size: int, num_cells: int) -> Tensor:
+    """Return how much each of a row of samples counts in each of the cells that share the row.
+
+    Args:
+        size: Number of samples.
+        num_cells: Number of cells.
+
+    Returns:
+        Weights that fall off evenly from a cell's centre to those of the cells beside it and sum to 1.
+
+    Shape:
+        ``(num_cells, size)``.
+
+    >>> (7 * cell_weights(4, 2)).round().tolist()
+    [[3.0, 3.0, 1.0, 0.0], [0.0, 1.0, 3.0, 3.0]]
+    """
+    samples, centres = ((torch.arange(num) + 0.5) / num for num in (size, num_cells))
+    distance = (samples - centres[:, None]).abs() * min(size, num_cells)  # of few samples the nearest counts
+    weights = (1 - distance).clamp(min=0)
+    return weights / weights.sum(1, keepdim=True)
 
 
 def gradient(maps: Tensor) -> Tensor:
