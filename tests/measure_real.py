@@ -175,7 +175,8 @@ def accuracy_of(training: Training, console: Console) -> float:
         earlier = find_earlier(training)
     run_dir = earlier.done or train(training, earlier.stopped, str)
     accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
-    say(console, f"{training.name}: {accuracy:.3f}")
+    with READING:
+        say(console, f"{training.name}: {accuracy:.3f}")
     return accuracy
 
 
