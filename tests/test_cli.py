@@ -64,7 +64,6 @@ def test_help_offers_what_belongs_to_a_run_and_not_what_the_data_own(capsys, com
         "--data.fold",
     }
     assert not offered & {"--model.class_names", "--model.preprocessing", "--model.network.num_classes"}
-    assert "--model.network.in_channels" not in offered
     assert command != "train" or "--resume" in text
 
 
@@ -128,8 +127,11 @@ UNFIT = {
         "Expected no optimizer, augmentation, frame_loss with HistogramKernel",
     ),
     "frames without flow": (
-        ["--model.network", "HistogramKernel", "--model.network.descriptors", "[hof]"],
-        "Set `data.preprocessing.flow` true.",
+        [
+            *("--model.network", "HistogramKernel", "--model.optimizer", "null"),
+            *("--model.augmentation", "null", "--model.frame_loss", "0"),
+        ],
+        "Expected frames of 5 channels for HistogramKernel, but got 3",
     ),
     "weights that are not there": (["--model.init_from", "nowhere.ckpt"], "no file 'nowhere.ckpt'"),
 }

@@ -239,6 +239,13 @@ def test_a_run_of_other_clips_is_not_taken_for_done(strokes, options, tmp_path):
         [str(again.run("cnn").with_name("version_1"))],
     )
     assert "done before" in compare_tiny(first.models, first.out, manifest, options).text
+    manifest.unlink()
+    log = first.out / "runs" / "cnn" / "seed_0.log"
+    before = log.read_text()
+    gone = compare_tiny(first.models, first.out, manifest, options)
+    assert gone.code == 1
+    assert "failed: Expected a manifest" in gone.text
+    assert log.read_text() == before
 
 
 @pytest.mark.parametrize("missing", ["report/predictions.csv", "checkpoints/best.ckpt"])

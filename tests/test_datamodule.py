@@ -176,6 +176,10 @@ def test_a_class_is_not_lost_with_its_unreadable_files(broken, cache_dir):
         pytest.raises(ValueError, match="Expected a clip of lob that can be read"),
     ):
         data(broken, cache_dir, skip_unreadable=True).records  # noqa: B018
+    classes = sorted({record.label for record in records} | {"lob"})
+    trained = data(broken, cache_dir, skip_unreadable=True, classes=classes)  # those of a checkpoint
+    with pytest.warns(VideoWarning):
+        assert len(trained.records) == 24
 
 
 def test_classes_are_known_before_a_clip_is_decoded(strokes, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tt_actions.clips import read_manifest, write_manifest
 from tt_actions.main import main
 from tt_actions.study import SweepStudy
 from tt_actions.sweep import sweep, wandb_definition
@@ -117,7 +118,7 @@ def test_a_killed_sweep_repeats_no_finished_trial_and_loses_none(write, options,
     assert again[0] == 0
     assert "small: 2 trials, 2 done before." in again[1]
     assert ": training" not in again[1]
-    with pytest.raises(ValueError, match="its file, options or experiment have changed since"):
+    with pytest.raises(ValueError, match="its file, options, experiment or clips have changed since"):
         run_here(path, out, [*options, "--trainer.max_epochs", "31"])
 
 
@@ -127,8 +128,20 @@ def test_a_sweep_whose_experiment_has_changed_is_refused(write, tmp_path):
     settings = {"trainer": {"max_epochs": 5}, "model": {"frame_loss": 0.5}}
     for _ in range(2):
         SweepStudy(read_sweep(path), [], url, settings, tmp_path / ".lock")
-    with pytest.raises(ValueError, match="options or experiment have changed"):
+    with pytest.raises(ValueError, match="experiment or clips have changed"):
         SweepStudy(read_sweep(path), [], url, settings | {"model": {"frame_loss": 1.0}}, tmp_path / ".lock")
+
+
+def test_a_sweep_whose_clips_have_changed_is_refused(write, options, strokes, tmp_path):
+    path = write(parameters={"seed_everything": {"values": [0]}, "trainer.max_epochs": {"value": 1}})
+    manifest = tmp_path / "clips.csv"
+    records = read_manifest(strokes)
+    write_manifest(manifest, records)
+    options = [*options, "--data.source.path", str(manifest)]
+    assert run_here(path, tmp_path / "sweeps", options)[0] == 0
+    write_manifest(manifest, records[:-1])
+    with pytest.raises(ValueError, match="experiment or clips have changed"):
+        run_here(path, tmp_path / "sweeps", options)
 
 
 def test_hyperband_is_not_told_of_an_earlier_run_of_other_settings(write, options, tmp_path):

@@ -291,7 +291,7 @@ def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(stro
     model = load(run / "checkpoints" / "best.ckpt")
     records = [r for r in read_manifest(strokes) if r.name not in names_for_test(run)]
     kernel = model.network
-    assert len(kernel.support) == len(records)
+    assert len(kernel.described) == len(records)
     predicted = [model.predict(record.path).label for record in records]  # each is among the fitted ones
     seen = np.mean([label == record.label for label, record in zip(predicted, records, strict=True)])
     assert float(logged["train/accuracy"]) < seen

@@ -122,6 +122,14 @@ def test_the_options_of_a_resumed_run_are_recorded_and_those_before_are_kept(tin
     assert report["provenance"]["config_hash"] == hashlib.sha256(configs[2].encode()).hexdigest()
 
 
+def test_a_resumed_run_keeps_its_network(tiny, tmp_path):
+    run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
+    before = (run / "config.yaml").read_text()
+    with pytest.raises(ValueError, match=r"Expected the run's own network .* change its network\.lstm"):
+        main(["train", "--resume", str(run), "--model.network.hidden_size", "9"])
+    assert (run / "config.yaml").read_text() == before
+
+
 def test_what_the_checkpoint_overrules_is_not_taken_for_an_option(tiny, tmp_path):
     scheduler = ["--model.scheduler=torch.optim.lr_scheduler.CosineAnnealingLR"]
     scheduler += ["--model.scheduler.T_max=1"]
@@ -508,9 +516,11 @@ def test_weights_of_another_network_are_refused(tiny, trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_network_reads_as_many_channels_as_the_frames_have(tiny, strokes, tmp_path):
+def test_a_network_may_read_flow(tiny, strokes, tmp_path):
     flow = ["--data.preprocessing.flow", "true", "--model.augmentation", "null", "--trainer.max_epochs", "1"]
-    run = train(tiny, tmp_path, *flow)
+    with pytest.raises(ValueError, match="Expected frames of 3 channels for CNNLSTM, but got 5"):
+        train(tiny, tmp_path, *flow)
+    run = train(tiny, tmp_path, *flow, "--model.network.in_channels", "5")
     model = load(run / "checkpoints" / "best.ckpt")
     assert model.network.cnn.layers[0].in_channels == 5
     predicted = {row["name"]: float(row["p_serve"]) for row in rows(run / "report" / "predictions.csv")}

@@ -17,7 +17,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 
 import tt_actions.models
 import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
-from tt_actions.checkpoint import read_checkpoint
+from tt_actions.checkpoint import check_same_shapes, read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.learning_rates import check_exact_fit
@@ -195,12 +195,6 @@ class ActionCLI(LightningCLI):
         parser.link_arguments(
             "data.num_classes", "model.network.init_args.num_classes", apply_on="instantiate"
         )
-        parser.link_arguments(
-            "data.preprocessing",
-            "model.network.init_args.in_channels",
-            count_channels,
-            apply_on="instantiate",
-        )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the words that were given, whatever program they were given to.
@@ -282,9 +276,7 @@ class ActionCLI(LightningCLI):
             kwargs: Passed on to the trainer.
         """
         config = self.config[str(self.subcommand)]
-        if not config.ckpt_path:
-            self.model.take_initial_weights()
-        self.datamodule.prepare_data()  # once the model stands and before there is a run directory
+        self._take_weights_and_clips()
         kwargs |= launched_devices(config.trainer.devices, config.trainer.num_nodes)
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
@@ -318,6 +310,14 @@ class ActionCLI(LightningCLI):
         check_trainer(trainer, config.trainer.precision)
         return trainer
 
+    def _take_weights_and_clips(self) -> None:
+        """Refuse what can't be trained or measured, now that the model stands and no run directory does."""
+        if self.resume:
+            check_same_shapes(self.model, self.checkpoint["state_dict"])
+        elif not self.config[str(self.subcommand)].ckpt_path:
+            self.model.take_initial_weights()
+        self.datamodule.prepare_data()
+
     def instantiate_classes(self) -> None:
         """Make data, model and trainer, and compile the network where that is wanted."""
         super().instantiate_classes()
@@ -330,15 +330,6 @@ class ActionCLI(LightningCLI):
         if self.config[str(self.subcommand)].compile:
             # in place: a checkpoint's keys stay; for each shape, since some networks fail for all at once
             self.model.network.compile(dynamic=False)
-
-
-def count_channels(preprocessing: Preprocessing) -> int:
-    """Return how many channels *C* the network's input has.
-
-    Args:
-        preprocessing: How video becomes it.
-    """
-    return len(preprocessing.channel_means)
 
 
 def check_validation_metric(metric: str, argument: str) -> None:

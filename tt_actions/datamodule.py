@@ -84,13 +84,14 @@ class ClipDataModule(pl.LightningDataModule):
 
         Raises:
             VideoError: If clips can't be read, unless they are to be skipped.
-            ValueError: If no clip of a class is left then, or the clips can't be split.
+            ValueError: If no clip of a class that is to be learnt is left then, or they can't be split.
         """
         records = self.cache.build(
             self.listed, self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
         )
         there = class_names(records)
-        if lost := [name for name in class_names(self.listed) if name not in there]:
+        lost = [name for name in class_names(self.listed) if name not in there]
+        if lost and self.classes is None:
             raise ValueError(
                 f"Expected a clip of {', '.join(lost)} that can be read, but got none. "
                 "Mend these files, or leave the class out."

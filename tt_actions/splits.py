@@ -3,6 +3,7 @@
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
@@ -217,24 +218,28 @@ def write_splits(path: Path, records: Sequence[ClipRecord], digest: Callable[[Pa
         digest: Gives the digest of a file's content.
     """
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(_rows(records, digest))
+        csv.writer(file, lineterminator="\n").writerows(split_rows(records, digest))
 
 
-def lists_same(path: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> bool:
-    """Return whether clips, their splits and contents are still those of a run.
+def read_splits(path: Path) -> list[list[str]]:
+    """Read what :func:`write_splits` wrote, row by row; nothing of a file that is not there or broken.
 
     Args:
-        path: What :func:`write_splits` wrote when the run began.
-        records: The clips of now with their splits.
+        path: The file.
+    """
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8", errors="replace") as file, suppress(csv.Error):
+            return list(csv.reader(file))
+    return []
+
+
+def split_rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> list[list[str]]:
+    """Return the rows that :func:`write_splits` writes.
+
+    Args:
+        records: Clips with their splits.
         digest: Gives the digest of a file's content.
     """
-    if not path.is_file():
-        return False
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file)) == _rows(records, digest)
-
-
-def _rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> list[list[str]]:
     clips = [[r.name, r.label or "", r.group or "", cast(str, r.split), digest(r.path)] for r in records]
     return [["name", "label", "group", "split", "digest"], *clips]
 

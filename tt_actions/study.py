@@ -45,7 +45,7 @@ class SweepStudy:
         file: The sweep.
         options: Options of every trial.
         url: Database: an Optuna storage URL.
-        settings: Whole configuration of its first training.
+        settings: Whole configuration of its first training, and its clips.
         lock: File that is locked while the study is made.
         grace_s: Seconds after which a worker that is not heard of counts as dead.
 
@@ -80,9 +80,9 @@ class SweepStudy:
         before = self.study.user_attrs.get("definition", definition)
         if before != definition:
             raise ValueError(
-                f"Expected the sweep '{self.file.name}' as its database knows it, but its file, options "
-                "or experiment have changed since. Give the new file another name, or delete the database to "
-                "begin anew."
+                f"Expected the sweep '{self.file.name}' as its database knows it, but its file, options, "
+                "experiment or clips have changed since. Give the new file another name, or delete the "
+                "database to begin anew."
             )
         self.study.set_user_attr("definition", definition)
         there = {trial.user_attrs.get("slot") for trial in self.study.get_trials(deepcopy=False)}

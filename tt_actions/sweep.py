@@ -17,7 +17,15 @@ from tt_actions.figures import read_history
 from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.sweep_report import MEASURED, factor_name, write_sweep
 from tt_actions.tracking import WandbOptions
-from tt_actions.trainings import Training, find_earlier, format_duration, say, stopping_by_sigterm, train
+from tt_actions.trainings import (
+    Training,
+    find_earlier,
+    format_duration,
+    read_clips,
+    say,
+    stopping_by_sigterm,
+    train,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -50,7 +58,9 @@ def sweep(
 
     Raises:
         FileNotFoundError: If there is no such sweep.
-        ValueError: If the file, a parameter or an option is refused, or Optuna is needed and missing.
+        OSError: If the clips are not there.
+        ValueError: If the file, a parameter, an option or the clips are refused, or Optuna is needed and
+            missing.
     """
     console = console or Console(highlight=False, emoji=False)
     file = read_sweep(find_sweep(name))
@@ -73,7 +83,7 @@ def sweep(
         file=file,
         options=options,
         url=storage or f"sqlite:///{out / file.name}.db",
-        settings=settings,
+        settings={**settings, "clips": read_clips(settings)},
         lock=folder / ".lock",
         grace_s=grace_s or GRACE_S,
     )

@@ -22,7 +22,7 @@ from tt_actions.learning_rates import (
 )
 from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
-from tt_actions.models.base import ActionModel, ClosedFormModel, frame_log_probabilities
+from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, frame_log_probabilities
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.transforms import Augmentation, check_channels, normalise
 from tt_actions.video import Roi
@@ -152,7 +152,9 @@ class StrokeRecognizer(pl.LightningModule):
             group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
         self.class_names = tuple(class_names)
         self.preprocessing = Preprocessing(**preprocessing)
-        check_channels(augmentation, len(self.preprocessing.channel_means))
+        num_channels = len(self.preprocessing.channel_means)
+        check_reads(network, num_channels)
+        check_channels(augmentation, num_channels)
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.scheduler = scheduler

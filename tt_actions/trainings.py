@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tt_actions.cli import ActionCLI, QuietParser
 from tt_actions.datamodule import ClipDataModule
-from tt_actions.splits import lists_same
+from tt_actions.splits import read_splits, split_rows
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
@@ -76,17 +76,21 @@ def find_earlier(training: Training) -> Earlier:
 
     Args:
         training: What is to be trained.
+
+    Raises:
+        SubprocessError: If there are runs of the same settings, and their clips can't be read any more.
     """
     try:
         settings = read_settings(training.words)
-        found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
-        if found:
-            data = _read_data(settings)
-            found = [
-                path for path in found if lists_same(path / "splits.csv", data.records, data.cache.digest)
-            ]
-    except (ValueError, OSError):  # the training tells
+    except ValueError:  # the training tells
         return Earlier(None, None)
+    found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
+    if found:
+        try:
+            clips = read_clips(settings)
+        except (ValueError, OSError) as error:
+            raise subprocess.SubprocessError(str(error)) from error
+        found = [path for path in found if read_splits(path / "splits.csv") == clips]
     done = stopped = None
     for run_dir in found:
         if all((run_dir / file).is_file() for file in LEFT_BY_DONE):
@@ -116,13 +120,21 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
     return _plain(OmegaConf.create(printed.getvalue()))
 
 
-def _read_data(settings: dict[str, Any]) -> ClipDataModule:
-    """The clips of a configuration."""
+def read_clips(settings: dict[str, Any]) -> list[list[str]]:
+    """Return the clips that a configuration trains and tests on, as the rows of a run's ``splits.csv``.
+
+    Args:
+        settings: What :func:`read_settings` returned.
+
+    Raises:
+        OSError: If they are not there.
+        ValueError: If they can't be read or split.
+    """
     parser = QuietParser()
     parser.add_lightning_class_args(ClipDataModule, "data")
     data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
     assert isinstance(data, ClipDataModule)
-    return data
+    return split_rows(data.records, data.cache.digest)
 
 
 def _settings_of(run_dir: Path) -> dict[str, Any] | None:
@@ -152,7 +164,7 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
 
     Raises:
         SubprocessError: If the training fails, with the last line that it printed, or the
-            signal that ended it.
+            signal that ended it, or leaves no run.
     """
     words = ["train", "--resume", str(stopped)] if stopped else training.words
     training.log.parent.mkdir(parents=True, exist_ok=True)
@@ -180,8 +192,12 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
     if process.returncode:
         said = _last_line(training.log) or f"it ended with exit code {process.returncode}."
         raise subprocess.SubprocessError(said)
-    (run_dir,) = set(training.folder.glob("version_*")) - others
-    return run_dir
+    own = set(training.folder.glob("version_*")) - others
+    if len(own) != 1:
+        raise subprocess.SubprocessError(
+            f"It left {len(own)} new runs in '{training.folder}' in place of one."
+        )
+    return own.pop()
 
 
 def _last_line(log: Path) -> str:

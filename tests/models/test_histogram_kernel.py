@@ -139,7 +139,7 @@ def test_a_fresh_model_takes_up_the_weights_of_a_fitted_one():
     fresh.load_state_dict(model.state_dict())
     new = clips(5, seed=2)[:2]
     torch.testing.assert_close(fresh(*new), model(*new))
-    with pytest.raises(RuntimeError, match="support"):
+    with pytest.raises(RuntimeError, match="described"):
         HistogramKernel(K, parts=2).load_state_dict(model.state_dict())
 
 
@@ -149,7 +149,7 @@ def test_a_second_fit_begins_anew():
     model.collect(frames, lengths, labels)
     second, _ = model.solve()
     torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-3)
-    assert len(model.support) == 15
+    assert len(model.described) == 15
 
 
 def test_one_clip_of_each_class_is_enough():

@@ -99,6 +99,25 @@ def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
         )
 
 
+def check_reads(network: nn.Module, num_channels: int) -> None:
+    """Refuse a network that reads frames of another number of channels.
+
+    Args:
+        network: The network; one without ``in_channels`` reads any.
+        num_channels: Channels *C* of the frames.
+
+    Raises:
+        ValueError: If the network's are others.
+    """
+    in_channels = getattr(network, "in_channels", num_channels)
+    if in_channels != num_channels:
+        raise ValueError(
+            f"Expected frames of {in_channels} channels for {type(network).__name__}, but got {num_channels} "
+            "(3 of colour, 2 of flow). Set `data.preprocessing.flow`, or `in_channels` of a network that "
+            "takes it."
+        )
+
+
 class LearnedAverage(nn.Module):
     """A weighted average of per-frame probabilities over time.
 

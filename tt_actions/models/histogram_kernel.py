@@ -42,7 +42,6 @@ class HistogramKernel(ClosedFormModel):
         num_directions: Bins of direction.
         min_speed: Motion up to this many heights of the picture a second does not count.
         gamma: Factor on the squared distance of two clips' descriptors in the kernel's exponent.
-        in_channels: Channels of a frame: 5.
 
     Shape:
         frames ``(B, T, 5, H, W)``, RGB and flow in heights a second, and lengths ``(B,)`` -> logits
@@ -52,7 +51,8 @@ class HistogramKernel(ClosedFormModel):
         ValueError: If a number is out of its range or a descriptor unknown.
     """
 
-    support: Tensor
+    in_channels = 5
+    described: Tensor
     coefficients: Tensor
     temperature: Tensor
 
@@ -65,14 +65,8 @@ class HistogramKernel(ClosedFormModel):
         num_directions: int = 8,
         min_speed: float = 0.06,
         gamma: float = 2.0,
-        in_channels: int = 5,
     ) -> None:
         super().__init__(num_classes)
-        if in_channels != 5:
-            raise ValueError(
-                f"Expected frames of 5 channels, RGB and flow, but got {in_channels}. "
-                "Set `data.preprocessing.flow` true."
-            )
         check_positive(grid=min(grid), parts=parts)
         unknown = [name for name in descriptors if name not in get_args(Descriptor)]
         if unknown or not descriptors:
@@ -88,7 +82,7 @@ class HistogramKernel(ClosedFormModel):
         self.num_directions, self.min_speed, self.gamma = num_directions, min_speed, gamma
         num_fields = sum(2 if name == "mbh" else 1 for name in self.descriptors)
         num_features = num_fields * parts * num_directions * self.grid[0] * self.grid[1]
-        self.register_buffer("support", torch.zeros(0, num_features))  # (N, D): the training clips
+        self.register_buffer("described", torch.zeros(0, num_features))  # (N, D): the training clips
         self.register_buffer("coefficients", torch.zeros(0, num_classes))
         self.register_buffer("temperature", torch.ones(()))
 
@@ -104,8 +98,8 @@ class HistogramKernel(ClosedFormModel):
         """
         features = self.describe(inputs, lengths)
         with torch.autocast(features.device.type, enabled=False):
-            support, coefficients = self.support.to(features), self.coefficients.to(features)
-            logits = self._kernel(features, support) @ coefficients / self.temperature
+            described, coefficients = self.described.to(features), self.coefficients.to(features)
+            logits = self._kernel(features, described) @ coefficients / self.temperature
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -118,7 +112,7 @@ class HistogramKernel(ClosedFormModel):
         Shape:
             inputs ``(B, T, 5, H, W)``, lengths ``(B,)`` -> ``(B, D)``.
         """
-        check_frames(inputs, 5, max(2, *self.grid))
+        check_frames(inputs, self.in_channels, max(2, *self.grid))
         with torch.autocast(inputs.device.type, enabled=False):
             clips = zip(inputs, lengths.tolist(), strict=True)
             return torch.stack([self._describe(clip[:length].float()) for clip, length in clips])
@@ -172,7 +166,7 @@ class HistogramKernel(ClosedFormModel):
         Shape:
             logits ``(N, K)``, labels ``(N,)``.
         """
-        device = self.support.device
+        device = self.described.device
         features, labels = (torch.cat(parts).cpu() for parts in zip(*self.collected, strict=True))
         self.collected.clear()
         targets = F.one_hot(labels, self.num_classes).double() - 1 / self.num_classes
@@ -188,12 +182,12 @@ class HistogramKernel(ClosedFormModel):
                 if loss < best:
                     best, chosen = loss, (coefficients, temperature, left_out / temperature)
         coefficients, temperature, logits = chosen
-        self.support, self.coefficients = features.to(device), coefficients.float().to(device)
+        self.described, self.coefficients = features.to(device), coefficients.float().to(device)
         self.temperature = temperature.float().to(device)
         return logits.float().to(device), labels.to(device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name in ("support", "coefficients"):  # as many rows as there were training clips
+        for name in ("described", "coefficients"):  # as many rows as there were training clips
             saved, own = state_dict.get(prefix + name), getattr(self, name)
             if saved is not None and saved.shape[1:] == own.shape[1:]:
                 setattr(self, name, own.new_zeros(saved.shape))
