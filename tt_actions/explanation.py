@@ -33,7 +33,8 @@ from tt_actions.figures import write_figure
 from tt_actions.files import write_atomically
 from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
-from tt_actions.task import ClipPrediction, StrokeRecognizer
+from tt_actions.prediction import ClipPrediction
+from tt_actions.task import StrokeRecognizer
 from tt_actions.video import Roi
 
 Method = Literal["hirescam", "grad-cam"]

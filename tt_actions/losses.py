@@ -1,7 +1,50 @@
 """Cross-entropy over whatever has a target: clips, and frames of which some have none."""
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequence[str]) -> Tensor:
+    """Return the weight of each class in the loss.
+
+    Args:
+        class_weights: The weights, or None for equal ones.
+        class_names: Names of the *K* classes.
+
+    Shape:
+        ``(K,)``.
+
+    Raises:
+        ValueError: If they are not as many as classes, one is negative or not finite, or all are 0.
+    """
+    weights = torch.ones(len(class_names)) if class_weights is None else torch.tensor(class_weights)
+    is_weight = weights.isfinite() & (weights >= 0)
+    if len(weights) != len(class_names) or not is_weight.all() or not weights.any():
+        raise ValueError(
+            f"Expected `class_weights` for {', '.join(class_names)}, finite and from 0 but not all 0, "
+            f"but got {class_weights}."
+        )
+    return weights
+
+
+def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
+    """Refuse options of the loss that make no sense.
+
+    Args:
+        frame_loss: Weight of the frames' cross-entropy.
+        label_smoothing: Share of the target spread over all classes.
+
+    Raises:
+        ValueError: If one is out of its range.
+    """
+    if frame_loss < 0 or not 0 <= label_smoothing < 1:
+        raise ValueError(
+            "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
+            f"{frame_loss} and {label_smoothing}."
+        )
 
 
 def class_distributions(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:

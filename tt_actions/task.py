@@ -1,6 +1,5 @@
 """The LightningModule: loss, one shared step, metrics."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -20,35 +19,22 @@ from tt_actions.learning_rates import (
     group_parameters,
     make_optimizer,
 )
-from tt_actions.losses import class_distributions, sum_of_means, weighted_cross_entropy
+from tt_actions.losses import (
+    check_loss_options,
+    class_distributions,
+    sum_of_means,
+    weighted_cross_entropy,
+    weights_by_class,
+)
 from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
 from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, frame_log_probabilities
+from tt_actions.prediction import ClipPrediction
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.transforms import Augmentation, check_channels, normalise
 from tt_actions.video import Roi
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-
-
-@dataclass(frozen=True)
-class ClipPrediction:
-    """What a model says of one clip.
-
-    Args:
-        label: The likeliest class.
-        probabilities: Probability of each class.
-        frame_probabilities: Probability of each class at each frame.
-        times_s: When each frame is shown, in seconds from the beginning of the video.
-
-    Shape:
-        frame_probabilities ``(T, K)``, times_s ``(T,)``.
-    """
-
-    label: str
-    probabilities: dict[str, float]
-    frame_probabilities: np.ndarray
-    times_s: np.ndarray
 
 
 class Output(NamedTuple):
@@ -122,18 +108,7 @@ class StrokeRecognizer(pl.LightningModule):
                 f"Expected `class_names` for the network's {network.num_classes} classes, "
                 f"but got {class_names}."
             )
-        weights = torch.ones(network.num_classes) if class_weights is None else torch.tensor(class_weights)
-        is_weight = weights.isfinite() & (weights >= 0)
-        if len(weights) != network.num_classes or not is_weight.all() or not weights.any():
-            raise ValueError(
-                f"Expected `class_weights` for {', '.join(class_names)}, finite and from 0 but not all 0, "
-                f"but got {class_weights}."
-            )
-        if frame_loss < 0 or not 0 <= label_smoothing < 1:
-            raise ValueError(
-                "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
-                f"{frame_loss} and {label_smoothing}."
-            )
+        check_loss_options(frame_loss, label_smoothing)
         by_gradient = {
             "optimizer": optimizer,
             "scheduler": scheduler,
@@ -160,7 +135,7 @@ class StrokeRecognizer(pl.LightningModule):
         self.scheduler = scheduler
         self.frame_loss = frame_loss
         self.label_smoothing = label_smoothing
-        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("weights", weights_by_class(class_weights, class_names), persistent=False)
         for name in ("mean", "std"):
             values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
