@@ -1,16 +1,11 @@
-import csv
 from collections import defaultdict
 
 import numpy as np
 import pytest
 import torch
+from run_files import rows
 
 from tt_actions.main import main
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def fit(tiny, runs, *options):

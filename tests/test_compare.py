@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 import shutil
@@ -13,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from rich.console import Console
+from run_files import rows
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from tt_actions.clips import read_manifest, write_manifest
@@ -93,11 +93,6 @@ def earlier_training(strokes, options, runs, *more):
     source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
     words = ("--config", str(EXPERIMENTS / "cnn.yaml"), *source, *options, *more)
     return Training("cnn/seed_0", runs, (*words, "--seed_everything", "0", "--wandb.group", "cnn"))
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_training_that_fails_is_told_and_the_rest_is_there(compared):

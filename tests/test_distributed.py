@@ -1,6 +1,5 @@
 """Trainings of several processes: what they measure and learn is what one process measures and learns."""
 
-import csv
 import json
 import shutil
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from run_files import rows
 from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
@@ -38,11 +38,6 @@ NOTHING_RANDOM = [
     "--model.optimizer.lr=0.1",
     "--trainer.max_epochs=2",
 ]
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def wait(process, seconds=60):

@@ -1,4 +1,3 @@
-import csv
 import json
 import math
 from collections import defaultdict
@@ -6,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from run_files import rows
 
 from tt_actions.clips import read_manifest
 from tt_actions.curves import AREAS
@@ -16,11 +16,6 @@ EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
 SHORT = ["--data.preprocessing.num_frames", "4", "--data.batch_size", "4", "--trainer.max_epochs", "2"]
 SHORT += ["--trainer.limit_train_batches", "2", "--trainer.enable_model_summary", "false"]
 STROKES = ["serve", "forehand", "backhand", "smash"]
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def strict_json(path):

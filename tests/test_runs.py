@@ -1,4 +1,3 @@
-import csv
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from run_files import rows
 
 from tt_actions.runs import (
     RunCSVLogger,
@@ -26,11 +26,6 @@ while len(list(runs.iterdir())) < 2:
     time.sleep(0.001)
 print(*(create_run_dir(runs, "race") for _ in range(100)), sep="\\n")
 """
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_processes_that_start_at_once_get_different_directories(tmp_path):

@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 import os
@@ -10,6 +9,7 @@ import optuna
 import pytest
 import yaml
 from rich.console import Console
+from run_files import rows
 
 from tt_actions.clips import read_manifest, write_manifest
 from tt_actions.main import main
@@ -42,11 +42,6 @@ def write(tmp_path):
         return path
 
     return write_file
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def run_here(path, out, options, **more):

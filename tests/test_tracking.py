@@ -1,6 +1,5 @@
 """Tracking on W&B: what offline runs of the command have written, and what does not stop them."""
 
-import csv
 import json
 import os
 import subprocess
@@ -8,6 +7,7 @@ import sys
 
 import pytest
 import yaml
+from run_files import rows
 from wandb_file import read_run
 
 from tt_actions.main import main
@@ -67,11 +67,6 @@ def tracked(tiny, tmp_path_factory):
 def written(tracked):
     """What the undisturbed training has written for W&B."""
     return read_run(tracked["offline"][0])
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def predictions_of(run):

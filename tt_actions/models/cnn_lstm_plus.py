@@ -122,9 +122,7 @@ class CNNLSTMPlus(ActionModel):
             before = None
             if block.num_shifted:
                 own = x.view(b, t, *x.shape[1:])[:, :, : block.num_shifted]
-                before = F.pad(own[:, :-1], (0, 0, 0, 0, 0, 0, 1, 0)).flatten(
-                    0, 1
-                )  # zeros at the first frame
+                before = F.pad(own[:, :-1], NOTHING_BEFORE_THE_FIRST).flatten(0, 1)
             x = block(x, before)
         h, _ = self.lstm(self.pool(x).view(b, t, -1), lengths=lengths)  # (B, T, H)
         logits: Tensor = self.head(h)
@@ -160,6 +158,9 @@ class CNNLSTMPlus(ActionModel):
         h, lstm = self.lstm.step(self.pool(x), state.lstm if state else None)
         return self.head(h), PlusState(inputs_t, shifted, lstm)
 
+
+NOTHING_BEFORE_THE_FIRST = (0, 0, 0, 0, 0, 0, 1, 0)
+"""Padding of ``(B, T, C, H, W)`` by zeros before the first frame."""
 
 MOTION_GAIN = 2.0
 """Frame differences are small beside the frames: this brings them to a like scale."""

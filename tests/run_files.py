@@ -1,0 +1,28 @@
+"""Trainings of the tests, and what they leave in their run directories."""
+
+import csv
+
+import torch
+
+from tt_actions.main import main
+
+
+def train(tiny, runs, *args, command="train"):
+    """Train with further options; return the run directory."""
+    main([command, *tiny, "--runs", str(runs), *args])
+    return max((runs / "tiny").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def content(run, name="last"):
+    return torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def same_weights(run, other, name="last"):
+    weights, others = content(run, name)["state_dict"], content(other, name)["state_dict"]
+    assert weights.keys() == others.keys()
+    return all(torch.equal(weights[key], others[key]) for key in weights)
