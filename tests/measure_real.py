@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from threading import Lock
 
+from filelock import FileLock
 from flow_baseline import features_of, score_records
 from rich.console import Console
 
@@ -125,7 +126,7 @@ def folds(records: Iterable[ClipRecord]) -> list[list[ClipRecord]]:
     ]
 
 
-def train_on_drawn_strokes(out: Path) -> Path:
+def train_on_drawn_strokes(out: Path, console: Console) -> Path:
     """Train the network on drawn strokes unless that was done before, and return its weights."""
     training = Training(
         name="drawn_strokes",
@@ -135,8 +136,11 @@ def train_on_drawn_strokes(out: Path) -> Path:
             *("--data.cache_dir", str(out / "cache")),
         ),
     )
-    earlier = find_earlier(training)
-    run_dir = earlier.done or train(training, earlier.stopped, str)
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / ".lock"):  # another set may be measured at the same time
+        earlier = find_earlier(training)
+        say(console, f"{training.name}: {'done before' if earlier.done else f'training, see {training.log}'}")
+        run_dir = earlier.done or train(training, earlier.stopped, str)
     return run_dir / "checkpoints" / "best.ckpt"
 
 
@@ -234,7 +238,7 @@ def main() -> None:
     for fold, fold_records in enumerate(by_fold):
         write_manifest(out / f"fold_{fold}.csv", fold_records)
     variants = options.variants or list(VARIANTS)
-    drawn = train_on_drawn_strokes(options.out) if PRETRAINED.keys() & set(variants) else None
+    drawn = train_on_drawn_strokes(options.out, console) if PRETRAINED.keys() & set(variants) else None
     planned = trainings(variants, len(by_fold), options.seeds, out, drawn)
     with ThreadPoolExecutor(options.jobs) as pool:
         accuracies = dict(

@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -121,6 +122,28 @@ def test_the_head_is_begun_anew_for_other_classes(tiny, trained, strokes, tmp_pa
     same = {name for name, weight in after.items() if torch.equal(weight, before[name])}
     heads = {name for name in after if name.startswith("network.head.")}
     assert same == set(after) - heads
+
+
+def test_a_training_is_not_measured_on_clips_that_its_first_weights_have_seen(tiny, trained, tmp_path):
+    init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt"), "--trainer.max_epochs=1"]
+    with pytest.raises(ValueError, match=r"of 8 for val were used in its training"):
+        train(tiny, tmp_path, *init, "--data.split_seed=3")
+
+
+def test_a_run_stopped_in_its_first_epoch_has_its_own_weights(start, tiny, trained, tmp_path):
+    source = tmp_path / "source.ckpt"
+    source.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
+    runs = tmp_path / "runs"
+    process = start("train", *tiny, "--runs", runs, "--model.init_from", source)
+    run = runs / "tiny" / "version_0"
+    while not (run / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    source.unlink()
+    main(["train", "--resume", str(run), "--trainer.max_epochs=1"])
+    assert (run / "report" / "metrics.json").is_file()
 
 
 def test_weights_of_another_network_are_refused(tiny, trained, tmp_path):

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneC
 from tt_actions.learning_rates import (
     check_exact_fit,
     check_learning,
+    check_one_process,
     check_rates,
     freeze_statistics,
     group_parameters,
@@ -104,21 +105,20 @@ def test_a_network_and_how_it_learns_must_suit_each_other():
     check_learning(HistogramKernel(4), [])
     with pytest.raises(ValueError, match="Expected `optimizer` for CNN"):
         check_learning(CNN(4), ["frame_loss"])
-    with pytest.raises(ValueError, match="Expected no optimizer, frame_loss with HistogramKernel"):
+    with pytest.raises(ValueError, match="which is fitted without, but got optimizer, frame_loss"):
         check_learning(HistogramKernel(4), ["optimizer", "frame_loss"])
 
 
-def test_an_exact_fit_is_of_one_process():
-    check_exact_fit(CNN(4), num_processes=2, is_cut_short=True, is_balanced=True)
-    check_exact_fit(HistogramKernel(4), num_processes=1, is_cut_short=False, is_balanced=False)
-    with pytest.raises(ValueError, match=r"--trainer\.devices 1"):
-        check_exact_fit(HistogramKernel(4), num_processes=2, is_cut_short=False, is_balanced=False)
+def test_what_learns_by_gradient_is_free_to_be_cut_short_and_shared_out():
+    check_exact_fit(CNN(4), is_cut_short=True, is_balanced=True)
+    check_one_process(CNN(4), 2)
+    check_exact_fit(HistogramKernel(4), is_cut_short=False, is_balanced=False)
+    check_one_process(HistogramKernel(4), 1)
 
 
 @pytest.mark.parametrize(
     ("options", "cure"),
     [
-        (["--trainer.devices", "2", "--trainer.accelerator", "cpu"], r"--trainer\.devices 1"),
         (["--trainer.max_steps", "2"], "Leave `trainer.max_steps`"),
         (["--trainer.max_time", "00:00:10:00"], "Leave `trainer.max_steps`"),
         (["--data.balanced", "true"], "Set `data.balanced` false"),
@@ -129,3 +129,12 @@ def test_an_exact_fit_is_to_each_clip_once(options, cure, strokes, cache_dir, tm
     source = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
     with pytest.raises(ValueError, match=cure):
         main(["train", "--config", str(experiment), *source, "--runs", str(tmp_path), *options])
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_exact_fit_is_of_one_process(strokes, cache_dir, tmp_path):
+    experiment = Path(__file__).parents[1] / "experiments" / "clips.yaml"
+    source = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
+    devices = ["--trainer.devices", "2", "--trainer.accelerator", "cpu"]
+    with pytest.raises(ValueError, match=r"--trainer\.devices 1"):
+        main(["train", "--config", str(experiment), *source, "--runs", str(tmp_path), *devices])

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from tt_actions.clips import read_manifest
+from tt_actions.datamodule import ClipDataModule
 from tt_actions.dataset import Batch
 from tt_actions.loading import load
 from tt_actions.losses import class_distributions, weighted_cross_entropy
 from tt_actions.main import main
 from tt_actions.models import CNNLSTM, HistogramKernel
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.sources.manifest import ManifestSource
 from tt_actions.task import StrokeRecognizer
 from tt_actions.transforms import Augmentation
 
@@ -275,7 +278,7 @@ def test_flow_reaches_the_network_in_heights_a_second():
 
 @pytest.mark.parametrize("option", [{"frame_loss": 0.5}, {"optimizer": torch.optim.Adam}, {"init_from": "x"}])
 def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
-    with pytest.raises(ValueError, match="which is fitted without gradient"):
+    with pytest.raises(ValueError, match="which is fitted without, but got"):
         StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True}, **option)
 
 
@@ -296,6 +299,16 @@ def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(stro
     seen = np.mean([label == record.label for label, record in zip(predicted, records, strict=True)])
     assert float(logged["train/accuracy"]) < seen
     assert math.isfinite(float(logged["train/loss"]))
+
+
+def test_an_interrupted_fit_is_forgotten_by_the_next(strokes, cache_dir):
+    preprocessing = Preprocessing(fps=10, size=(32, 32), num_frames=4, flow=True)
+    data = ClipDataModule(ManifestSource(strokes), preprocessing, val_share=0.0, cache_dir=cache_dir)
+    task = StrokeRecognizer(HistogramKernel(4), data.class_names, asdict(preprocessing))
+    task.network.collect(torch.rand(1, 4, 5, 32, 32), torch.tensor([4]), torch.tensor([0]))
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    pl.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet).fit(task, data)
+    assert len(task.network.described) == sum(record.split == "train" for record in data.records)
 
 
 def names_for_test(run):

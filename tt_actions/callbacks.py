@@ -211,17 +211,18 @@ class RunReport(Callback):
             stage: What is about to run.
 
         Raises:
-            ValueError: If the splits are not those that the run began with, or a checkpoint is to be measured
-                on clips that it has seen.
+            ValueError: If the splits are not those that the run began with, or clips are to be measured
+                that the checkpoint, or the weights it began with, have seen.
         """
         self.clips = {}
         data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
         records, digest, splits_file = data.records, data.cache.digest, self.run_dir / "splits.csv"
         if splits_file.is_file():
             check_same_splits(splits_file, records)
-        if self.checkpoint:
-            measured = [r for r in records if r.split in MEASURED[stage]]
-            check_unseen(self.checkpoint.parent.parent / "splits.csv", measured, digest)
+        measured = [r for r in records if r.split in MEASURED[stage]]
+        for begun_with in (self.checkpoint, pl_module.init_from):
+            if begun_with is not None:
+                check_unseen(Path(str(begun_with)).parent.parent / "splits.csv", measured, digest)
         if not trainer.is_global_zero:
             return
         write_splits(splits_file, records, digest)

@@ -1,12 +1,12 @@
 """What a trained model's file holds."""
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
@@ -65,25 +65,6 @@ def load_network_weights(network: nn.Module, path: str, class_names: Sequence[st
             f"holds those of {content['hyper_parameters'].get('network')}. Give the model the same arguments."
         )
     network.load_state_dict(given, strict=False)
-
-
-def check_same_shapes(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Refuse options that give a resumed run another network.
-
-    Args:
-        model: The model that the options give.
-        state_dict: The weights that the run left.
-
-    Raises:
-        ValueError: If they don't fit.
-    """
-    own = dict(model.named_parameters())
-    changed = [n for n, weight in own.items() if n not in state_dict or state_dict[n].shape != weight.shape]
-    if changed:
-        raise ValueError(
-            "Expected the run's own network with `--resume`, but the options change its "
-            f"{', '.join(changed[:3])}. Leave them out, or start a new run with them."
-        )
 
 
 def refusal(path: Path | str, error: Exception) -> ValueError:

@@ -17,10 +17,10 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 
 import tt_actions.models
 import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
-from tt_actions.checkpoint import check_same_shapes, read_checkpoint
+from tt_actions.checkpoint import read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
-from tt_actions.learning_rates import check_exact_fit
+from tt_actions.learning_rates import check_exact_fit, check_one_process
 from tt_actions.metrics import build_metrics
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.processes import is_first_process
@@ -237,11 +237,11 @@ class ActionCLI(LightningCLI):
 
     def _check_changes(self, before: Namespace, now: Namespace) -> None:
         """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""
-        for name in ("model.optimizer", "model.scheduler"):
+        for name in ("model.network", "model.optimizer", "model.scheduler"):
             if now[name] != before[name]:
                 raise ValueError(
-                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds the state, "
-                    "but got other options for it. Leave them out, or start a new run with them."
+                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds what that "
+                    "has learnt, but got other options for it. Leave them out, or start a new run with them."
                 )
         epochs = now.trainer.max_epochs
         planned = {state.get("T_max", epochs) for state in self.checkpoint["lr_schedulers"]} - {epochs}
@@ -276,7 +276,7 @@ class ActionCLI(LightningCLI):
             kwargs: Passed on to the trainer.
         """
         config = self.config[str(self.subcommand)]
-        self._take_weights_and_clips()
+        self._prepare()
         kwargs |= launched_devices(config.trainer.devices, config.trainer.num_nodes)
         if config.trainer.fast_dev_run:
             return super().instantiate_trainer(logger=False, **kwargs)
@@ -310,23 +310,27 @@ class ActionCLI(LightningCLI):
         check_trainer(trainer, config.trainer.precision)
         return trainer
 
-    def _take_weights_and_clips(self) -> None:
-        """Refuse what can't be trained or measured, now that the model stands and no run directory does."""
-        if self.resume:
-            check_same_shapes(self.model, self.checkpoint["state_dict"])
-        elif not self.config[str(self.subcommand)].ckpt_path:
+    def _prepare(self) -> None:
+        """Take the initial weights and decode the clips: what is refused here leaves no run directory."""
+        config = self.config[str(self.subcommand)]
+        if self._is_fit:
+            is_cut_short = config.trainer.max_steps != -1 or config.trainer.max_time is not None
+            check_exact_fit(self.model.network, is_cut_short, self.datamodule.balanced)
+        if not config.ckpt_path:
             self.model.take_initial_weights()
         self.datamodule.prepare_data()
+
+    @property
+    def _is_fit(self) -> bool:
+        """Whether a model is trained, and not only for a try."""
+        config = self.config[str(self.subcommand)]
+        return self.subcommand not in MEASURING and not config.trainer.fast_dev_run
 
     def instantiate_classes(self) -> None:
         """Make data, model and trainer, and compile the network where that is wanted."""
         super().instantiate_classes()
-        trainer = self.config[str(self.subcommand)].trainer
-        if self.subcommand not in MEASURING and not trainer.fast_dev_run:
-            is_cut_short = trainer.max_steps != -1 or trainer.max_time is not None
-            check_exact_fit(
-                self.model.network, self.trainer.world_size, is_cut_short, self.datamodule.balanced
-            )
+        if self._is_fit:
+            check_one_process(self.model.network, self.trainer.world_size)
         if self.config[str(self.subcommand)].compile:
             # in place: a checkpoint's keys stay; for each shape, since some networks fail for all at once
             self.model.network.compile(dynamic=False)

@@ -26,8 +26,8 @@ REFERENCE = "cnn_lstm"
 Shares = NDArray[np.float64]
 
 _ADVICE = (
-    "Compare experiments on one set of clips with one `split_seed`, and after a change of the clips choose "
-    "another `--out`."
+    "Compare experiments on one set of clips with one `split_seed`; where clips have changed meanwhile, give "
+    "the same command again."
 )
 
 

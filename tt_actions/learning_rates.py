@@ -129,34 +129,47 @@ def check_learning(network: ActionModel, options: Collection[str]) -> None:
     if isinstance(network, ClosedFormModel):
         if options:
             raise ValueError(
-                f"Expected no {', '.join(options)} with {name}, which is fitted without gradient, but got "
-                "it. Leave it out."
+                f"Expected no options of training by gradient with {name}, which is fitted without, but got "
+                f"{', '.join(options)}. Leave them out."
             )
     elif "optimizer" not in options:
         raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
 
 
-def check_exact_fit(network: ActionModel, num_processes: int, is_cut_short: bool, is_balanced: bool) -> None:
-    """Refuse to fit a model without gradient to anything but each training clip once.
+def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool) -> None:
+    """Refuse to fit a model without gradient to some clips twice, or to what an ended epoch has seen.
 
     Args:
         network: The network.
-        num_processes: Number of processes that train, each of which would see a part of the clips.
         is_cut_short: Whether the training may end before its first epoch does.
         is_balanced: Whether clips are drawn with replacement.
 
     Raises:
-        ValueError: If that would not be so.
+        ValueError: If that would happen.
     """
-    if not isinstance(network, ClosedFormModel):
-        return
-    for is_wrong, cure in (
-        (num_processes > 1, "Use `--trainer.devices 1`."),
-        (is_cut_short, "Leave `trainer.max_steps` and `trainer.max_time` out."),
-        (is_balanced, "Set `data.balanced` false."),
-    ):
-        if is_wrong:
-            raise ValueError(
-                f"Expected {type(network).__name__} to be fitted to all training clips at once, each taken "
-                f"once, but the options say otherwise. {cure}"
-            )
+    if isinstance(network, ClosedFormModel):
+        if is_cut_short:
+            raise _unfit(network, "Leave `trainer.max_steps` and `trainer.max_time` out.")
+        if is_balanced:
+            raise _unfit(network, "Set `data.balanced` false.")
+
+
+def check_one_process(network: ActionModel, num_processes: int) -> None:
+    """Refuse to fit a model without gradient in several processes, each of which sees a part of the clips.
+
+    Args:
+        network: The network.
+        num_processes: Number of processes that train.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if isinstance(network, ClosedFormModel) and num_processes > 1:
+        raise _unfit(network, "Use `--trainer.devices 1`.")
+
+
+def _unfit(network: ActionModel, cure: str) -> ValueError:
+    return ValueError(
+        f"Expected {type(network).__name__} to be fitted to all training clips at once, each taken once, but "
+        f"the options say otherwise. {cure}"
+    )

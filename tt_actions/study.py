@@ -45,7 +45,8 @@ class SweepStudy:
         file: The sweep.
         options: Options of every trial.
         url: Database: an Optuna storage URL.
-        settings: Whole configuration of its first training, and its clips.
+        settings: Whole configuration of its first training.
+        clips: Reads its clips, once the database is open.
         lock: File that is locked while the study is made.
         grace_s: Seconds after which a worker that is not heard of counts as dead.
 
@@ -59,6 +60,7 @@ class SweepStudy:
         options: Sequence[str],
         url: str,
         settings: Mapping[str, Any],
+        clips: Callable[[], Sequence[Sequence[str]]],
         lock: Path,
         grace_s: int = GRACE_S,
     ) -> None:
@@ -72,7 +74,7 @@ class SweepStudy:
                 direction="maximize" if file.maximize else "minimize",
                 load_if_exists=True,
             )
-            self._fill(options, settings)
+            self._fill(options, {**settings, "clips": clips()})
 
     def _fill(self, options: Sequence[str], settings: Mapping[str, Any]) -> None:
         """Put the trials that are not there yet into the queue."""

@@ -83,7 +83,8 @@ def sweep(
         file=file,
         options=options,
         url=storage or f"sqlite:///{out / file.name}.db",
-        settings={**settings, "clips": read_clips(settings)},
+        settings=settings,
+        clips=lambda: read_clips(settings),
         lock=folder / ".lock",
         grace_s=grace_s or GRACE_S,
     )

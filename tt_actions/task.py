@@ -159,7 +159,7 @@ class StrokeRecognizer(pl.LightningModule):
         return make_optimizer(self.network, self.lr_scales, self.optimizer, self.scheduler)
 
     def take_initial_weights(self) -> None:
-        """Take the weights of ``init_from``, if there are any to begin with.
+        """Take the weights of ``init_from``, if there are any to begin with; the command line does so.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
@@ -169,9 +169,7 @@ class StrokeRecognizer(pl.LightningModule):
             load_network_weights(self.network, self.init_from, self.class_names)
 
     def on_train_start(self) -> None:
-        """Take the weights to begin with before the first step (a resumed run has its own), and freeze."""
-        if self.trainer.global_step == 0:
-            self.take_initial_weights()
+        """Keep the statistics of what is frozen."""
         freeze_statistics(self.network)
 
     def on_train_epoch_start(self) -> None:

@@ -76,21 +76,15 @@ def find_earlier(training: Training) -> Earlier:
 
     Args:
         training: What is to be trained.
-
-    Raises:
-        SubprocessError: If there are runs of the same settings, and their clips can't be read any more.
     """
     try:
         settings = read_settings(training.words)
-    except ValueError:  # the training tells
-        return Earlier(None, None)
-    found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
-    if found:
-        try:
+        found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
+        if found:
             clips = read_clips(settings)
-        except (ValueError, OSError) as error:
-            raise subprocess.SubprocessError(str(error)) from error
-        found = [path for path in found if read_splits(path / "splits.csv") == clips]
+            found = [path for path in found if read_splits(path / "splits.csv") == clips]
+    except (ValueError, OSError):  # the training tells
+        return Earlier(None, None)
     done = stopped = None
     for run_dir in found:
         if all((run_dir / file).is_file() for file in LEFT_BY_DONE):
@@ -164,7 +158,7 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
 
     Raises:
         SubprocessError: If the training fails, with the last line that it printed, or the
-            signal that ended it, or leaves no run.
+            signal that ended it, or leaves no whole run.
     """
     words = ["train", "--resume", str(stopped)] if stopped else training.words
     training.log.parent.mkdir(parents=True, exist_ok=True)
@@ -192,12 +186,15 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
     if process.returncode:
         said = _last_line(training.log) or f"it ended with exit code {process.returncode}."
         raise subprocess.SubprocessError(said)
-    own = set(training.folder.glob("version_*")) - others
+    own = list(set(training.folder.glob("version_*")) - others)
     if len(own) != 1:
         raise subprocess.SubprocessError(
             f"It left {len(own)} new runs in '{training.folder}' in place of one."
         )
-    return own.pop()
+    for file in LEFT_BY_DONE:
+        if not (own[0] / file).is_file():
+            raise subprocess.SubprocessError(f"It left no '{own[0] / file}'.")
+    return own[0]
 
 
 def _last_line(log: Path) -> str:
