@@ -197,7 +197,7 @@ class Worker:
             value = epochs.at_best[file.metric]
         except (subprocess.SubprocessError, KeyError) as error:
             is_told = isinstance(error, subprocess.SubprocessError)
-            said = str(error).removeprefix("error: ") if is_told else f"it gave no {file.metric}"
+            said = str(error) if is_told else f"it gave no {file.metric}"
             trial.set_user_attr("error", said)
             say(self.console, f"{label} failed: {said}  (all it says: {training.log})")
             raise TrialFailedError(said) from error

@@ -184,7 +184,8 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
         memory = ", as the system does where memory runs out" * (name == "SIGKILL")
         raise subprocess.SubprocessError(f"It was ended by {name}{memory}.")
     if process.returncode:
-        said = _last_line(training.log) or f"it ended with exit code {process.returncode}."
+        last = _last_line(training.log).removeprefix("error: ")
+        said = last or f"It ended with exit code {process.returncode}."
         raise subprocess.SubprocessError(said)
     own = list(set(training.folder.glob("version_*")) - others)
     if len(own) != 1:
