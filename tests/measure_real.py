@@ -39,8 +39,8 @@ READING = Lock()
 FITTED: dict[str, list[str]] = {
     "clips": [],
     "clips, HOF": ["--model.network.descriptors", "[hof]"],
-    "clips, MBH": ["--model.network.descriptors", "[mbh]"],
     "clips, HOG": ["--model.network.descriptors", "[hog]"],
+    "clips, HOF and MBH": ["--model.network.descriptors", "[hof, mbh]"],
     "clips, HOG, HOF and MBH": ["--model.network.descriptors", "[hog, hof, mbh]"],
     "clips, whole picture": ["--data.preprocessing.crop", "none"],
 }

@@ -59,7 +59,7 @@ class HistogramKernel(ClosedFormModel):
     def __init__(
         self,
         num_classes: int,
-        descriptors: Sequence[Descriptor] = ("hof", "mbh"),
+        descriptors: Sequence[Descriptor] = ("mbh",),
         grid: tuple[int, int] = (4, 4),
         parts: int = 3,
         num_directions: int = 8,
