@@ -43,7 +43,7 @@ sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORA
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .
