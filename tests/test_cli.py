@@ -124,7 +124,7 @@ UNFIT = {
     "a network without an optimizer": (["--model.optimizer", "null"], "Expected `optimizer` for CNNLSTM"),
     "an option of learning by gradient": (
         ["--model.network", "HistogramKernel", "--data.preprocessing.flow", "true"],
-        "Expected no optimizer, augmentation, frame_loss with HistogramKernel",
+        "without, but got optimizer, augmentation, frame_loss. Leave them out.",
     ),
     "frames without flow": (
         [

@@ -77,6 +77,12 @@ def test_two_workers_do_every_point_once_and_record_what_fails(write, options, s
     assert float(table[0]["val/accuracy"]) >= float(table[1]["val/accuracy"])
     assert table[2]["hidden_size"] == "0"
     assert table[2]["error"] == "Expected `hidden_size` to be at least 1, but got 0."
+    again = io.StringIO()
+    assert sweep(str(path), out, options=options, console=Console(file=again, width=120)) == 1
+    shown = f"{table[0]['trial']}: hidden size {table[0]['hidden_size']}"
+    best = next(line for line in again.getvalue().splitlines() if shown in line)
+    assert f"{float(table[0]['val/accuracy']):.3f}" in best
+    assert best.rstrip().endswith("done")
     for row in table[:2]:
         metrics = json.loads((Path(row["run"]) / "report" / "metrics.json").read_text())
         assert float(row["test/accuracy"]) == pytest.approx(metrics["accuracy"])
