@@ -126,8 +126,14 @@ def test_the_head_is_begun_anew_for_other_classes(tiny, trained, strokes, tmp_pa
 
 def test_a_training_is_not_measured_on_clips_that_its_first_weights_have_seen(tiny, trained, tmp_path):
     init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt"), "--trainer.max_epochs=1"]
-    with pytest.raises(ValueError, match=r"of 8 for val were used in its training"):
-        train(tiny, tmp_path, *init, "--data.split_seed=3")
+    other = "--data.split_seed=3"
+    with pytest.raises(ValueError, match=rf"the run '{trained}' has not learnt from"):
+        train(tiny, tmp_path, *init, other)
+    assert not list(tmp_path.iterdir())
+    child = train(tiny, tmp_path, *init, command="fit")
+    (child / "splits.csv").unlink()  # nothing but the first run's own tells
+    with pytest.raises(ValueError, match=rf"the run '{trained}' has not learnt from"):
+        train(tiny, tmp_path, other, "--ckpt_path", str(child / "checkpoints" / "best.ckpt"), command="test")
 
 
 def test_a_run_stopped_in_its_first_epoch_has_its_own_weights(start, tiny, trained, tmp_path):

@@ -97,7 +97,12 @@ def test_a_resumed_run_keeps_its_network(tiny, tmp_path):
     before = (run / "config.yaml").read_text()
     with pytest.raises(ValueError, match=r"Expected the run's own `model\.network` with `--resume`"):
         main(["train", "--resume", str(run), "--model.network.peepholes", "false"])
+    with pytest.raises(ValueError, match=r"Expected clips of .*smash, what the checkpoint was trained for"):
+        main(["train", "--resume", str(run), "--data.classes", "[serve,forehand,smash,backhand]"])
     assert (run / "config.yaml").read_text() == before
+    (run / "config.yaml").write_text(before.replace("hidden_size: 16", "hidden_size: 9"))
+    with pytest.raises(ValueError, match=r"Expected the run's own network .* size mismatch for network"):
+        main(["train", "--resume", str(run)])
 
 
 def test_what_the_checkpoint_overrules_is_not_taken_for_an_option(tiny, tmp_path):
@@ -108,6 +113,7 @@ def test_what_the_checkpoint_overrules_is_not_taken_for_an_option(tiny, tmp_path
     for name, option in {
         "optimizer": "--model.optimizer.lr=0.1",
         "scheduler": "--model.scheduler.T_max=2",
+        "lr_scales": '--model.lr_scales={"cnn": 0.5}',
     }.items():
         with pytest.raises(ValueError, match=f"Expected the run's own `model.{name}` with `--resume`"):
             main(["fit", "--resume", str(run), "--trainer.max_epochs=2", option])
@@ -163,6 +169,6 @@ def test_the_seconds_of_a_resumed_run_count_those_before_it_was_stopped(tiny, tm
     callbacks = content(run)["callbacks"]
     before = callbacks["RunReport"]["seconds"]
     assert 0 < before < 60
-    resumed = RunReport(run, 0, "val/loss", None)
+    resumed = RunReport(run, 0, "val/loss")
     resumed.load_state_dict({"seconds": 100.0})
     assert 100 < resumed.state_dict()["seconds"] < 110

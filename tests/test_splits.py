@@ -177,17 +177,17 @@ def test_clips_that_a_checkpoint_has_seen_are_not_measured_whatever_their_names(
         for was in ("train", "val", "test"):
             now = [replace(r, split=split, path=tmp_path / r.path) for r in done if r.split == was]
             if was in may_measure:
-                check_unseen(file, now, lambda path: path.stem)
+                check_unseen(tmp_path, now, lambda path: path.stem)
             else:
-                told = rf"but {len(now)} of {len(now)} for {split} .*{now[0].path}' in {was}\."
+                told = rf"but {len(now)} of {len(now)} were .*{now[0].path}', now for {split}, in {was}\."
                 with pytest.raises(ValueError, match=told):
-                    check_unseen(file, now, lambda path: path.stem)
+                    check_unseen(tmp_path, now, lambda path: path.stem)
 
 
 def test_a_run_that_knows_no_digests_is_passed_over(tmp_path):
     done = split_clips(clips(), 0.2, 0.2, 0)
-    check_unseen(tmp_path / "splits.csv", done, str)
+    check_unseen(tmp_path, done, str)
     lines = ["name,label,group,split", *(f"{r.name},{r.label},{r.group},{r.split}" for r in done)]
     (tmp_path / "splits.csv").write_text("\n".join(lines))
-    check_unseen(tmp_path / "splits.csv", [replace(r, split="test") for r in done], str)
+    check_unseen(tmp_path, [replace(r, split="test") for r in done], str)
     check_same_splits(tmp_path / "splits.csv", done)

@@ -159,7 +159,7 @@ def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp
 @pytest.mark.parametrize("command", ["validate", "test"])
 def test_a_checkpoint_is_not_measured_on_clips_that_it_learnt_from(tiny, trained, tmp_path, command):
     checkpoint = ["--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
-    with pytest.raises(ValueError, match=rf"for {'val' if command == 'validate' else 'test'} were used in"):
+    with pytest.raises(ValueError, match=rf"now for {'val' if command == 'validate' else 'test'}, in"):
         train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command=command)
     train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command="predict")
 

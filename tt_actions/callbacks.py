@@ -22,13 +22,10 @@ from tt_actions.report import (
     write_predictions,
     write_report,
 )
-from tt_actions.splits import check_same_splits, check_unseen, write_splits
+from tt_actions.splits import check_same_splits, write_splits
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, log_report
 from tt_actions.worst_clips import write_worst_clips
-
-MEASURED = {"fit": ("val", "test"), "validate": ("val",), "test": ("test",), "predict": ()}
-"""The splits whose figures a command gives."""
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -182,11 +179,10 @@ class RunReport(Callback):
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: The metric that decides which checkpoint is best; None for the last.
-        checkpoint: The checkpoint that is measured or gone on from, or None.
     """
 
-    def __init__(self, run_dir: Path, seed: int, monitor: str | None, checkpoint: Path | None) -> None:
-        self.run_dir, self.seed, self.monitor, self.checkpoint = run_dir, seed, monitor, checkpoint
+    def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
+        self.run_dir, self.seed, self.monitor = run_dir, seed, monitor
         self.started_s = time.perf_counter()
         self.clips: dict[str, ClipResult] = {}
 
@@ -211,18 +207,13 @@ class RunReport(Callback):
             stage: What is about to run.
 
         Raises:
-            ValueError: If the splits are not those that the run began with, or clips are to be measured
-                that the checkpoint, or the weights it began with, have seen.
+            ValueError: If the splits are not those that the run began with.
         """
         self.clips = {}
         data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
         records, digest, splits_file = data.records, data.cache.digest, self.run_dir / "splits.csv"
         if splits_file.is_file():
             check_same_splits(splits_file, records)
-        measured = [r for r in records if r.split in MEASURED[stage]]
-        for begun_with in (self.checkpoint, pl_module.init_from):
-            if begun_with is not None:
-                check_unseen(Path(str(begun_with)).parent.parent / "splits.csv", measured, digest)
         if not trainer.is_global_zero:
             return
         write_splits(splits_file, records, digest)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning import LightningModule
 from torch import nn
 
 
@@ -65,6 +66,42 @@ def load_network_weights(network: nn.Module, path: str, class_names: Sequence[st
             f"holds those of {content['hyper_parameters'].get('network')}. Give the model the same arguments."
         )
     network.load_state_dict(given, strict=False)
+
+
+def check_fits(model: LightningModule, checkpoint: dict[str, Any]) -> None:
+    """Refuse to go on with a run whose checkpoint is of another network or of other classes.
+
+    Args:
+        model: The model; it takes the checkpoint's weights.
+        checkpoint: What :func:`read_checkpoint` returned.
+
+    Raises:
+        ValueError: If they don't fit.
+    """
+    model.on_load_checkpoint(checkpoint)
+    try:
+        model.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(
+            "Expected the run's own network with `--resume`, but its checkpoint is of another: "
+            f"{' '.join(str(error).split())[:300]} Take back what has changed, or start a new run."
+        ) from error
+
+
+def lineage(path: Path | str | None) -> list[Path]:
+    """Return a checkpoint and those by whose weights its training, and theirs, began.
+
+    Args:
+        path: The checkpoint, or None for none.
+
+    Returns:
+        Their absolute paths, up to the first that is not there any more.
+    """
+    found: list[Path] = []
+    while path is not None and Path(path).is_file() and Path(path).resolve() not in found:
+        found.append(Path(path).resolve())
+        path = read_checkpoint(path)["hyper_parameters"].get("init_from")
+    return found
 
 
 def refusal(path: Path | str, error: Exception) -> ValueError:

@@ -17,7 +17,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 
 import tt_actions.models
 import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
-from tt_actions.checkpoint import read_checkpoint
+from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.learning_rates import check_exact_fit, check_one_process
@@ -32,6 +32,7 @@ from tt_actions.runs import (
     lock_run_dir,
     resumable_checkpoint,
 )
+from tt_actions.splits import check_unseen
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, WandbOptions
 from tt_actions.training import (
@@ -67,6 +68,17 @@ for _message in (
 
 MEASURING = ("validate", "test", "predict")
 """The commands that need a checkpoint and leave it as it is."""
+
+MEASURED = {
+    **dict.fromkeys(("train", "fit"), ("val", "test")),
+    "validate": ("val",),
+    "test": ("test",),
+    "predict": (),
+}
+"""The splits whose figures a command gives."""
+
+KEPT = ("model.network", "model.init_from", "model.lr_scales", "model.optimizer", "model.scheduler")
+"""What a resumed run keeps, since its checkpoint holds what came of it."""
 
 
 def keep_freed_memory() -> None:
@@ -237,11 +249,11 @@ class ActionCLI(LightningCLI):
 
     def _check_changes(self, before: Namespace, now: Namespace) -> None:
         """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""
-        for name in ("model.network", "model.optimizer", "model.scheduler"):
+        for name in KEPT:
             if now[name] != before[name]:
                 raise ValueError(
-                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds what that "
-                    "has learnt, but got other options for it. Leave them out, or start a new run with them."
+                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds what came "
+                    "of it, but got another. Leave it out, or start a new run with it."
                 )
         epochs = now.trainer.max_epochs
         planned = {state.get("T_max", epochs) for state in self.checkpoint["lr_schedulers"]} - {epochs}
@@ -284,8 +296,7 @@ class ActionCLI(LightningCLI):
         if not self.resume and is_first_process():
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
-        checkpoint = Path(config.ckpt_path) if config.ckpt_path else None
-        callbacks = run_callbacks(run_dir, config.seed_everything, config.monitor, checkpoint)
+        callbacks = run_callbacks(run_dir, config.seed_everything, config.monitor)
         self.trainer_defaults = {"callbacks": callbacks}
         step = None
         if self.resume:
@@ -311,14 +322,20 @@ class ActionCLI(LightningCLI):
         return trainer
 
     def _prepare(self) -> None:
-        """Take the initial weights and decode the clips: what is refused here leaves no run directory."""
+        """Take the initial weights and decode the clips: what is refused here leaves nothing behind."""
         config = self.config[str(self.subcommand)]
         if self._is_fit:
             is_cut_short = config.trainer.max_steps != -1 or config.trainer.max_time is not None
             check_exact_fit(self.model.network, is_cut_short, self.datamodule.balanced)
-        if not config.ckpt_path:
+        if self.resume:
+            check_fits(self.model, self.checkpoint)
+        elif not config.ckpt_path:
             self.model.take_initial_weights()
         self.datamodule.prepare_data()
+        begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
+        measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
+        for checkpoint in lineage(begun_with):
+            check_unseen(checkpoint.parent.parent, measured, self.datamodule.cache.digest)
 
     @property
     def _is_fit(self) -> bool:

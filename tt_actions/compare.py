@@ -146,7 +146,7 @@ def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bo
             run_dir = _done_run(training, label, console)
         except subprocess.SubprocessError as error:
             failed.append({"model": model, "seed": seed, "error": str(error)})
-            say(console, f"{label} failed: {error}  (all it says: {training.log})")
+            say(console, f"{label} failed: {error}  (its log: {training.log})")
             continue
         runs[model][seed] = read_finished_run(run_dir)
         check_same_clips([run for by_seed in runs.values() for run in by_seed.values()])

@@ -244,21 +244,22 @@ def split_rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> 
     return [["name", "label", "group", "split", "digest"], *clips]
 
 
-def check_unseen(path: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:
-    """Refuse to measure a checkpoint on clips that it was trained on or chosen by.
+def check_unseen(run_dir: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:
+    """Refuse to measure on clips that a checkpoint was trained on or chosen by.
 
     Videos are told by their content. Validation clips may be measured again on validation, whose figures
     the choice of the checkpoint flatters anyway.
 
     Args:
-        path: What :func:`write_splits` wrote when the checkpoint was trained; passed over where it is not
-            there, or without digests, as older runs are.
+        run_dir: Where the checkpoint was trained; passed over where :func:`write_splits` left nothing there,
+            or no digests, as in older runs.
         records: The clips to measure, of the validation or the test split.
         digest: Gives the digest of a file's content.
 
     Raises:
         ValueError: If the checkpoint has seen one of them.
     """
+    path = run_dir / "splits.csv"
     if not path.is_file():
         return
     with path.open(newline="", encoding="utf-8") as file:
@@ -267,8 +268,8 @@ def check_unseen(path: Path, records: Sequence[ClipRecord], digest: Callable[[Pa
     if used := [(r, split) for r, split in seen if split not in ("test", r.split)]:
         record, split = used[0]
         raise ValueError(
-            f"Expected clips that the checkpoint was not trained on, but {len(used)} of {len(records)} for "
-            f"{record.split} were used in its training ('{path}'), the first of them '{record.name}' in "
+            f"Expected clips to measure on that the run '{run_dir}' has not learnt from, but {len(used)} of "
+            f"{len(records)} were used there, the first of them '{record.name}', now for {record.split}, in "
             f"{split}. Give the same clips and split options as in its config.yaml, or clips that are new."
         )
 

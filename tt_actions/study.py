@@ -51,7 +51,9 @@ class SweepStudy:
         grace_s: Seconds after which a worker that is not heard of counts as dead.
 
     Raises:
-        ValueError: If the database can't be opened, or holds this sweep with other content.
+        OSError: If the clips are not there.
+        ValueError: If the database can't be opened, or holds this sweep with other content, or the clips
+            can't be read.
     """
 
     def __init__(
@@ -65,16 +67,18 @@ class SweepStudy:
         grace_s: int = GRACE_S,
     ) -> None:
         self.file = file
+        storage, pruner = _open_storage(url, grace_s), _pruner(file, settings["trainer"]["max_epochs"])
+        settings = {**settings, "clips": clips()}
         with FileLock(lock):
             self.study = optuna.create_study(
                 study_name=file.name,
-                storage=_open_storage(url, grace_s),
+                storage=storage,
                 sampler=_sampler(file),
-                pruner=_pruner(file, settings["trainer"]["max_epochs"]),
+                pruner=pruner,
                 direction="maximize" if file.maximize else "minimize",
                 load_if_exists=True,
             )
-            self._fill(options, {**settings, "clips": clips()})
+            self._fill(options, settings)
 
     def _fill(self, options: Sequence[str], settings: Mapping[str, Any]) -> None:
         """Put the trials that are not there yet into the queue."""

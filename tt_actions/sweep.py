@@ -199,7 +199,7 @@ class Worker:
             is_told = isinstance(error, subprocess.SubprocessError)
             said = str(error) if is_told else f"it gave no {file.metric}"
             trial.set_user_attr("error", said)
-            say(self.console, f"{label} failed: {said}  (all it says: {training.log})")
+            say(self.console, f"{label} failed: {said}  (its log: {training.log})")
             raise TrialFailedError(said) from error
         tested = read_finished_run(run_dir).metrics
         figures = epochs.at_best | {f"test/{key}": tested[key] for key in MEASURED}

@@ -73,7 +73,8 @@ class StrokeRecognizer(pl.LightningModule):
         label_smoothing: Share of the target spread over all classes.
         class_weights: Weight of each class in the loss, or None for equal weights.
         init_from: Checkpoint of the same network whose weights the training begins with, or None to begin
-            from chance. Its head is taken over too where it was trained for the same classes.
+            from chance; :meth:`take_initial_weights` takes them, which the command line calls. Its head is
+            taken over too where it was trained for the same classes.
         lr_scales: Factor on the learning rate of the network's parts, by the beginning of their parameters'
             names, such as ``{"stem": 0.1, "blocks": 0.3}``; the longest that fits counts, and 0 freezes, with
             the statistics of batch normalisation.
@@ -159,7 +160,7 @@ class StrokeRecognizer(pl.LightningModule):
         return make_optimizer(self.network, self.lr_scales, self.optimizer, self.scheduler)
 
     def take_initial_weights(self) -> None:
-        """Take the weights of ``init_from``, if there are any to begin with; the command line does so.
+        """Take the weights of ``init_from``, if there are any to begin with.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.

@@ -140,14 +140,13 @@ def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
         )
 
 
-def run_callbacks(run_dir: Path, seed: int, monitor: str | None, checkpoint: Path | None) -> list[Callback]:
+def run_callbacks(run_dir: Path, seed: int, monitor: str | None) -> list[Callback]:
     """Return what every run does besides training.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: The validation metric that decides which checkpoint is best; None for the last.
-        checkpoint: The checkpoint that is measured or gone on from, or None.
     """
     folder = run_dir / "checkpoints"
     best = RunCheckpoint(
@@ -166,7 +165,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, checkpoint: Pat
         LearningRateMonitor(logging_interval="epoch"),
         GradientNorms(),
         EpochLine(monitor),
-        RunReport(run_dir, seed, monitor, checkpoint),
+        RunReport(run_dir, seed, monitor),
         best,
         last,
         StopNotice(run_dir),

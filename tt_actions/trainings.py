@@ -76,15 +76,21 @@ def find_earlier(training: Training) -> Earlier:
 
     Args:
         training: What is to be trained.
+
+    Raises:
+        SubprocessError: If there are runs of the same settings, and their clips can't be read any more.
     """
     try:
         settings = read_settings(training.words)
-        found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
-        if found:
-            clips = read_clips(settings)
-            found = [path for path in found if read_splits(path / "splits.csv") == clips]
-    except (ValueError, OSError):  # the training tells
+    except ValueError:  # the training tells
         return Earlier(None, None)
+    found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
+    if found:
+        try:
+            clips = read_clips(settings)
+        except (ValueError, OSError) as error:
+            raise subprocess.SubprocessError(str(error)) from error
+        found = [path for path in found if read_splits(path / "splits.csv") == clips]
     done = stopped = None
     for run_dir in found:
         if all((run_dir / file).is_file() for file in LEFT_BY_DONE):
@@ -135,7 +141,7 @@ def _settings_of(run_dir: Path) -> dict[str, Any] | None:
     """The configuration of a run; None where there is none, or a kill or a full disk has cut it."""
     try:
         return _plain(OmegaConf.load(run_dir / "config.yaml"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, ValueError, yaml.YAMLError):
         return None
 
 

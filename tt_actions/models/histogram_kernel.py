@@ -40,7 +40,7 @@ class HistogramKernel(ClosedFormModel):
         grid: Rows and columns of cells over the picture.
         parts: Parts of a clip's time, from its first frame to its last.
         num_directions: Bins of direction.
-        min_speed: Motion up to this many heights of the picture a second does not count.
+        min_speed: Motion up to this many heights of the picture a second does not count in ``hof``.
         gamma: Factor on the squared distance of two clips' descriptors in the kernel's exponent.
 
     Shape:
