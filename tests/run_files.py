@@ -1,6 +1,7 @@
 """Trainings of the tests, and what they leave in their run directories."""
 
 import csv
+import time
 
 import torch
 
@@ -11,6 +12,15 @@ def train(tiny, runs, *args, command="train"):
     """Train with further options; return the run directory."""
     main([command, *tiny, "--runs", str(runs), *args])
     return max((runs / "tiny").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+
+def wait_for(condition, process, seconds=60):
+    """Wait for what a process does meanwhile."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < end
+        time.sleep(0.002)
 
 
 def rows(path):

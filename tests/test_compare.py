@@ -3,7 +3,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from rich.console import Console
-from run_files import rows
+from run_files import rows, wait_for
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from tt_actions.clips import read_manifest, write_manifest
@@ -191,9 +190,7 @@ def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_
     words += [*options, "--trainer.max_epochs", 40]
     process = start("compare", *words)
     log = tmp_path / "runs" / "cnn" / "seed_0.log"
-    while not (log.exists() and "epoch  3/40" in log.read_text()):
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for(lambda: log.exists() and "epoch  3/40" in log.read_text(), process)
     with pytest.raises(ValueError, match="another process does so"):
         main(["compare", *map(str, words)])
     process.send_signal(signal.SIGTERM)

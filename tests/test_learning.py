@@ -1,10 +1,9 @@
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from run_files import content, rows, train
+from run_files import content, rows, same_weights, train, wait_for
 
 from tt_actions.clips import ClipRecord, read_manifest, write_manifest
 from tt_actions.encoder import write_video
@@ -139,17 +138,16 @@ def test_a_training_is_not_measured_on_clips_that_its_first_weights_have_seen(ti
 def test_a_run_stopped_in_its_first_epoch_has_its_own_weights(start, tiny, trained, tmp_path):
     source = tmp_path / "source.ckpt"
     source.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
-    runs = tmp_path / "runs"
-    process = start("train", *tiny, "--runs", runs, "--model.init_from", source)
-    run = runs / "tiny" / "version_0"
-    while not (run / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
+    init = ["--model.init_from", str(source)]
+    undisturbed = train(tiny, tmp_path / "undisturbed", *init)
+    process = start("train", *tiny, "--runs", tmp_path / "killed", *init)
+    run = tmp_path / "killed" / "tiny" / "version_0"
+    wait_for((run / "checkpoints" / "last.ckpt").exists, process)
     process.kill()
     process.wait()
     source.unlink()
-    main(["train", "--resume", str(run), "--trainer.max_epochs=1"])
-    assert (run / "report" / "metrics.json").is_file()
+    main(["train", "--resume", str(run)])
+    assert same_weights(run, undisturbed)
 
 
 def test_weights_of_another_network_are_refused(tiny, trained, tmp_path):

@@ -2,10 +2,9 @@ import hashlib
 import json
 import re
 import signal
-import time
 
 import pytest
-from run_files import content, rows, same_weights, train
+from run_files import content, rows, same_weights, train, wait_for
 
 from tt_actions.callbacks import RunReport
 from tt_actions.main import main
@@ -39,9 +38,7 @@ def test_a_killed_run_that_is_resumed_ends_like_one_that_was_not(start, tiny, tr
 def test_ctrl_c_leaves_what_a_run_goes_on_from_even_in_the_first_epoch(start, tiny, trained, tmp_path):
     process = start("train", *tiny, "--runs", tmp_path)
     run = tmp_path / "tiny" / "version_0"
-    while not (run / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
+    wait_for((run / "checkpoints" / "last.ckpt").exists, process)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate()
     assert process.returncode == 130
@@ -54,9 +51,7 @@ def test_ctrl_c_leaves_what_a_run_goes_on_from_even_in_the_first_epoch(start, ti
 
 def test_ctrl_c_before_the_training_ends_with_a_line(start, tmp_path):
     process = start("synth", "--out", tmp_path / "drawn", "--workers", "1")
-    while not (tmp_path / "drawn" / "settings.json").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for((tmp_path / "drawn" / "settings.json").exists, process)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate()
     assert process.returncode == 130

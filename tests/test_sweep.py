@@ -2,14 +2,13 @@ import io
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import optuna
 import pytest
 import yaml
 from rich.console import Console
-from run_files import rows
+from run_files import rows, wait_for
 
 from tt_actions.clips import read_manifest, write_manifest
 from tt_actions.main import main
@@ -48,14 +47,6 @@ def run_here(path, out, options, **more):
     text = io.StringIO()
     code = sweep(str(path), out, options=options, console=Console(file=text, width=200), **more)
     return code, text.getvalue()
-
-
-def wait_for(condition, process, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_two_workers_do_every_point_once_and_record_what_fails(write, options, start, tmp_path):
