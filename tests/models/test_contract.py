@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import tt_actions.models
-from tt_actions.models.base import ActionModel, ClosedFormModel
+from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel
 
 INPUT_SHAPES = {"HistogramKernel": (5, 32, 48)}
 FRAME_SHAPE = (3, 32, 48)
@@ -30,7 +30,9 @@ def discover():
 
 
 MODELS = discover()
-CAUSAL = [model for model in MODELS if hasattr(model, "step")]
+CAUSAL = [model for model in MODELS if issubclass(model, CausalModel)]
+DELAYED = [model for model in CAUSAL if "delay" in inspect.signature(model).parameters]
+by_causal_name = pytest.mark.parametrize("model_class", CAUSAL, ids=lambda model: model.__name__)
 BY_GRADIENT = [model for model in MODELS if not issubclass(model, ClosedFormModel)]
 IN_CLOSED_FORM = [model for model in MODELS if issubclass(model, ClosedFormModel)]
 by_name = pytest.mark.parametrize("model_class", MODELS, ids=lambda model: model.__name__)
@@ -187,12 +189,49 @@ def test_fewer_than_two_classes_are_refused(model_class):
         model_class(num_classes=1)
 
 
-@pytest.mark.parametrize("model_class", CAUSAL, ids=lambda model: model.__name__)
+@by_causal_name
 @torch.no_grad()
 def test_stepping_through_a_clip_equals_forward(model_class):
     model = build(model_class).eval()
-    inputs, state, steps = draw(model_class, 2, 6), None, []
+    inputs = draw(model_class, 2, 6)
+    steps = step_through(model, inputs)
+    torch.testing.assert_close(torch.stack(steps, 1), model(inputs, torch.full((2,), 6)), atol=1e-5, rtol=0)
+
+
+@by_causal_name
+@pytest.mark.parametrize("sizes", [(1, 2, 3), (4, 1, 1), (5, 1)])
+@torch.no_grad()
+def test_advancing_by_stretches_equals_forward(model_class, sizes):
+    model = build(model_class).eval()
+    inputs, state, stretches = draw(model_class, 2, 6), None, []
+    for stretch in inputs.split(sizes, 1):
+        logits, state = model.advance(stretch, state)
+        stretches.append(logits)
+    torch.testing.assert_close(torch.cat(stretches, 1), model(inputs, torch.full((2,), 6)), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("model_class", DELAYED, ids=lambda model: model.__name__)
+@torch.no_grad()
+def test_with_a_delay_a_frame_knows_of_those_that_follow_and_of_no_more(model_class):
+    torch.manual_seed(0)
+    model = model_class(num_classes=4, delay=2).eval()
+    inputs, lengths = draw(model_class, 2, 6), torch.tensor([6, 4])
+    logits = model(inputs, lengths)
+    assert logits.shape == (2, 6, 4)
+    changed = inputs.clone()
+    changed[0, 4:] = 0.5
+    later = model(changed, lengths)
+    torch.testing.assert_close(later[0, :2], logits[0, :2], atol=1e-5, rtol=0)
+    assert (later[0, 2:] - logits[0, 2:]).abs().amax(-1).min() > 1e-5
+
+    held = torch.cat([inputs[1:, :4], inputs[1:, 3:4], inputs[1:, 3:4]], 1)  # what follows the last frame
+    streamed = torch.stack(step_through(model, held), 1)[:, 2:]
+    torch.testing.assert_close(streamed, logits[1:, :4], atol=1e-5, rtol=0)
+
+
+def step_through(model, inputs):
+    state, steps = None, []
     for inputs_t in inputs.unbind(1):
         logits_t, state = model.step(inputs_t, state)
         steps.append(logits_t)
-    torch.testing.assert_close(torch.stack(steps, 1), model(inputs, torch.full((2,), 6)), atol=1e-5, rtol=0)
+    return steps

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from tt_actions.models.base import ActionModel, FeatureMaps, check_frames
+from tt_actions.models.base import CausalModel, FeatureMaps, check_frames
 from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 
 
-class CNN(ActionModel):
+class CNN(CausalModel):
     """Single frames are classified, and their probabilities averaged over time.
 
     The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM` without what lies
@@ -47,12 +47,12 @@ class CNN(ActionModel):
         self.cnn = FrameCNN(in_channels, channels, batch_norm, grid, feature_size)
         self.head = FrameHead(feature_size, fc_size, num_classes, dropout)
 
-    def features(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def features(self, inputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the features of each frame, zero past ``lengths``.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
+            lengths: Number of valid frames of each clip; all if None.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> features ``(B, T, D)``.
@@ -60,35 +60,25 @@ class CNN(ActionModel):
         check_frames(inputs, self.in_channels, self.cnn.min_size)
         return map_valid_frames(self.cnn, inputs, lengths)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+    def advance(
+        self, inputs: Tensor, state: None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, None]:
+        """Read on, without delay.
 
         Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
+            inputs: The next frames of each clip.
+            state: None: nothing is remembered.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Returns:
+            The logits that come out at each frame, and None.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         logits: Tensor = self.head(self.features(inputs, lengths))
-        return logits
+        return logits, state
 
     def feature_maps(self) -> FeatureMaps:
         """Return where the last feature maps come from: the last layer of the CNN."""
         return FeatureMaps(self.cnn.layers)
-
-    def step(self, inputs_t: Tensor, state: None = None) -> tuple[Tensor, None]:
-        """Return the logits of one more frame of each clip.
-
-        Args:
-            inputs_t: The frame.
-            state: None: nothing is remembered.
-
-        Returns:
-            The frame's logits, and None.
-
-        Shape:
-            inputs_t ``(B, C, H, W)`` -> logits_t ``(B, K)``.
-        """
-        check_frames(inputs_t[:, None], self.in_channels, self.cnn.min_size)
-        return self.head(self.cnn(inputs_t)), state

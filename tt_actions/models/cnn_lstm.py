@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from tt_actions.models.base import ActionModel, Average, FeatureMaps, check_frames
+from tt_actions.models.base import Average, CausalModel, FeatureMaps, check_frames
 from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
 
-class CNNLSTM(ActionModel):
+class CNNLSTM(CausalModel):
     """Per-frame convolutional features, read over time by a peephole LSTM.
 
     The network of the published table-tennis action recogniser: a CNN on every frame, a scale adjustment, a
     peephole LSTM, two fully connected layers at every step, and the average over time of the per-frame
     softmax. See :class:`FrameCNN`, :class:`PeepholeLSTM` and :class:`LearnedAverage` for how its open
-    points are read. It is causal: :meth:`step` takes one frame after the other.
+    points are read.
 
     Args:
         num_classes: Number of classes *K*.
@@ -28,6 +28,7 @@ class CNNLSTM(ActionModel):
         fc_size: Width of the first fully connected layer.
         dropout: Share of the LSTM's and of the first fully connected layer's output dropped in training.
         average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
+        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
         in_channels: Channels *C* of a frame.
 
     Shape:
@@ -50,47 +51,36 @@ class CNNLSTM(ActionModel):
         fc_size: int = 64,
         dropout: float = 0.0,
         average: Average = "mean",
+        delay: int = 0,
         in_channels: int = 3,
     ) -> None:
-        super().__init__(num_classes, average)
+        super().__init__(num_classes, average, delay)
         self.in_channels = in_channels
         self.cnn = FrameCNN(in_channels, channels, batch_norm, grid, feature_size)
         self.lstm = PeepholeLSTM(feature_size, hidden_size, peepholes)
         self.head = FrameHead(hidden_size, fc_size, num_classes, dropout)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+    def advance(
+        self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read on, without delay.
 
         Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
+            inputs: The next frames of each clip.
+            state: What the call before returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Returns:
+            The logits that come out at each frame, and the state to hand to the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         check_frames(inputs, self.in_channels, self.cnn.min_size)
         x = map_valid_frames(self.cnn, inputs, lengths)  # (B, T, D)
-        h, _ = self.lstm(x, lengths=lengths)  # (B, T, H)
-        logits: Tensor = self.head(h)  # (B, T, K)
-        return logits
+        h, state = self.lstm(x, state, lengths)  # (B, T, H)
+        return self.head(h), state
 
     def feature_maps(self) -> FeatureMaps:
         """Return where the last feature maps come from: the last layer of the CNN."""
         return FeatureMaps(self.cnn.layers)
-
-    def step(self, inputs_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the logits of one more frame of each clip.
-
-        Args:
-            inputs_t: The frame.
-            state: What the step before returned; None at the start.
-
-        Returns:
-            The frame's logits, and the state to hand to the next step.
-
-        Shape:
-            inputs_t ``(B, C, H, W)`` -> logits_t ``(B, K)``.
-        """
-        check_frames(inputs_t[:, None], self.in_channels, self.cnn.min_size)
-        h, state = self.lstm.step(self.cnn(inputs_t), state)
-        return self.head(h), state

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, Average, FeatureMaps, check_frames, check_positive
+from tt_actions.models.base import Average, CausalModel, FeatureMaps, check_frames, check_positive
 from tt_actions.models.frame_cnn import initialise_for_relu
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
 
 class PlusState(NamedTuple):
-    """What :meth:`CNNLSTMPlus.step` hands on.
+    """What :meth:`CNNLSTMPlus.advance` hands on.
 
     Shape:
         frame ``(B, C, H, W)``; shifted, for each block ``(B, C / 8, H, W)``; lstm twice ``(B, H)``.
@@ -24,7 +23,7 @@ class PlusState(NamedTuple):
     lstm: State
 
 
-class CNNLSTMPlus(ActionModel):
+class CNNLSTMPlus(CausalModel):
     """A residual CNN that sees motion, read over time by a peephole LSTM.
 
     Against the published :class:`CNNLSTM`: each frame comes with its difference from the frame before, a
@@ -45,6 +44,7 @@ class CNNLSTMPlus(ActionModel):
         peepholes: Whether the LSTM's cell feeds its gates.
         dropout: Share of the pooled maps, the features and the LSTM's output dropped in training.
         average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
+        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
         in_channels: Channels *C* of a frame.
 
     Shape:
@@ -66,9 +66,10 @@ class CNNLSTMPlus(ActionModel):
         peepholes: bool = True,
         dropout: float = 0.3,
         average: Average = "mean",
+        delay: int = 0,
         in_channels: int = 3,
     ) -> None:
-        super().__init__(num_classes, average)
+        super().__init__(num_classes, average, delay)
         check_positive(
             in_channels=in_channels,
             channels=min(channels, default=0),
@@ -101,12 +102,18 @@ class CNNLSTMPlus(ActionModel):
             part.apply(initialise_for_relu)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+    def advance(
+        self, inputs: Tensor, state: PlusState | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, PlusState]:
+        """Read on, without delay.
 
         Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
+            inputs: The next frames of each clip.
+            state: What the call before returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Returns:
+            The logits that come out at each frame, and the state to hand to the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -115,52 +122,23 @@ class CNNLSTMPlus(ActionModel):
         b, t = inputs.shape[:2]
         x = inputs
         if self.motion:
-            change = x.diff(dim=1, prepend=x[:, :1])
-            x = torch.cat([x, MOTION_GAIN * change], 2)
+            before = x[:, :1] if state is None else state.frame[:, None]
+            x = torch.cat([x, MOTION_GAIN * x.diff(dim=1, prepend=before)], 2)
         x = self.stem(x.flatten(0, 1))  # (B*T, C, H, W)
-        for block in self.blocks:
-            before = None
-            if block.num_shifted:
-                own = x.view(b, t, *x.shape[1:])[:, :, : block.num_shifted]
-                before = F.pad(own[:, :-1], NOTHING_BEFORE_THE_FIRST).flatten(0, 1)
-            x = block(x, before)
-        h, _ = self.lstm(self.pool(x).view(b, t, -1), lengths=lengths)  # (B, T, H)
-        logits: Tensor = self.head(h)
-        return logits
+        shifted = []
+        for i, block in enumerate(self.blocks):
+            own = x.view(b, t, *x.shape[1:])[:, :, : block.num_shifted]
+            first = torch.zeros_like(own[:, :1]) if state is None else state.shifted[i][:, None]
+            from_before = torch.cat([first, own[:, :-1]], 1).flatten(0, 1) if block.num_shifted else None
+            shifted.append(own[:, -1])
+            x = block(x, from_before)
+        h, lstm = self.lstm(self.pool(x).view(b, t, -1), state.lstm if state else None, lengths)  # (B, T, H)
+        return self.head(h), PlusState(inputs[:, -1], shifted, lstm)
 
     def feature_maps(self) -> FeatureMaps:
         """Return where the last feature maps come from: the last block."""
         return FeatureMaps(self.blocks[-1])
 
-    def step(self, inputs_t: Tensor, state: PlusState | None = None) -> tuple[Tensor, PlusState]:
-        """Return the logits of one more frame of each clip.
-
-        Args:
-            inputs_t: The frame.
-            state: What the step before returned; None at the start.
-
-        Returns:
-            The frame's logits, and the state to hand to the next step.
-
-        Shape:
-            inputs_t ``(B, C, H, W)`` -> logits_t ``(B, K)``.
-        """
-        check_frames(inputs_t[:, None], self.in_channels, self.min_size)
-        x = inputs_t
-        if self.motion:
-            x = torch.cat([x, MOTION_GAIN * (x - (state.frame if state else x))], 1)
-        x = self.stem(x)
-        shifted = []
-        for i, block in enumerate(self.blocks):
-            own = x[:, : block.num_shifted]
-            shifted.append(own)
-            x = block(x, state.shifted[i] if state else torch.zeros_like(own))
-        h, lstm = self.lstm.step(self.pool(x), state.lstm if state else None)
-        return self.head(h), PlusState(inputs_t, shifted, lstm)
-
-
-NOTHING_BEFORE_THE_FIRST = (0, 0, 0, 0, 0, 0, 1, 0)
-"""Padding of ``(B, T, C, H, W)`` by zeros before the first frame."""
 
 MOTION_GAIN = 2.0
 """Frame differences are small beside the frames: this brings them to a like scale."""

@@ -104,7 +104,7 @@ class FrameHead(nn.Sequential):
         initialise_for_relu(self[1])
 
 
-def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, lengths: Tensor) -> Tensor:
+def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, lengths: Tensor | None) -> Tensor:
     """Apply a network of single frames to the valid frames of a batch of clips.
 
     Padding costs nothing this way, and stays out of the statistics of batch normalisation.
@@ -112,7 +112,7 @@ def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, length
     Args:
         network: Takes single frames to features of width *D*.
         frames: Frames of each clip, padded to the longest.
-        lengths: Number of valid frames of each clip.
+        lengths: Number of valid frames of each clip; all if None.
 
     Returns:
         The features of each frame, zero past ``lengths``.
@@ -120,9 +120,9 @@ def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, length
     Shape:
         frames ``(B, T, ...)``, lengths ``(B,)`` -> features ``(B, T, D)``.
     """
-    valid = valid_frames(lengths, frames.shape[1])
-    if valid.all():
-        return network(frames.flatten(0, 1)).view(*valid.shape, -1)
+    valid = None if lengths is None else valid_frames(lengths, frames.shape[1])
+    if valid is None or valid.all():
+        return network(frames.flatten(0, 1)).view(*frames.shape[:2], -1)
     features = network(frames[valid])  # (N, D)
     return features.new_zeros(*valid.shape, features.shape[1]).index_put((valid,), features)
 

@@ -3,16 +3,16 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from tt_actions.models.base import ActionModel, check_frames, check_positive
+from tt_actions.models.base import CausalModel, check_frames, check_positive
 from tt_actions.models.frame_cnn import FrameHead
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
 
-class LSTM(ActionModel):
+class LSTM(CausalModel):
     """Frames are shrunk to a few pixels, which a peephole LSTM reads over time.
 
     The "LSTM" of the published comparison, which says no more than that it reads raw frames. Read so: each
-    frame is averaged down to a small grid, and the grid's pixels are the LSTM's input. It is causal.
+    frame is averaged down to a small grid, and the grid's pixels are the LSTM's input.
 
     Args:
         num_classes: Number of classes *K*.
@@ -46,36 +46,23 @@ class LSTM(ActionModel):
         self.lstm = PeepholeLSTM(in_channels * grid[0] * grid[1], hidden_size, peepholes)
         self.head = FrameHead(hidden_size, fc_size, num_classes, dropout)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+    def advance(
+        self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read on, without delay.
 
         Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
+            inputs: The next frames of each clip.
+            state: What the call before returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Returns:
+            The logits that come out at each frame, and the state to hand to the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         check_frames(inputs, self.in_channels, min_size=1)
         small = F.adaptive_avg_pool2d(inputs.flatten(0, 1), self.grid)  # (B*T, C, h, w)
-        h, _ = self.lstm(small.reshape(*inputs.shape[:2], -1), lengths=lengths)  # (B, T, H)
-        logits: Tensor = self.head(h)
-        return logits
-
-    def step(self, inputs_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the logits of one more frame of each clip.
-
-        Args:
-            inputs_t: The frame.
-            state: What the step before returned; None at the start.
-
-        Returns:
-            The frame's logits, and the state to hand to the next step.
-
-        Shape:
-            inputs_t ``(B, C, H, W)`` -> logits_t ``(B, K)``.
-        """
-        check_frames(inputs_t[:, None], self.in_channels, min_size=1)
-        small = F.adaptive_avg_pool2d(inputs_t, self.grid)
-        h, state = self.lstm.step(small.flatten(1), state)
+        h, state = self.lstm(small.reshape(*inputs.shape[:2], -1), state, lengths)  # (B, T, H)
         return self.head(h), state
