@@ -22,7 +22,7 @@ from tt_actions.files import explain_failure, write_atomically
 from tt_actions.processes import one_at_a_time
 from tt_actions.video import FrameSpec, Roi, VideoError, VideoWarning, read_frames
 
-_VERSION = 2  # raise it when the same clip and spec would give other pixels
+_VERSION = 3  # raise it when the same clip and spec would give other pixels
 _HEADER_BYTES = 128  # what `numpy.save` writes before 4D uint8 data
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00v\x00\{'descr': '\|u1', 'fortran_order': False, "

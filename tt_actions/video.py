@@ -1,18 +1,19 @@
 """Video files: frames at exact times, upright."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import av
-import cv2
 import numpy as np
 
 from tt_actions.decoder import VideoError, VideoWarning, open_decoder
 from tt_actions.flow import DETAIL, with_flow
 from tt_actions.player import Window, cut_out, follow_player
+from tt_actions.scaling import Aspect, Roi, Scaler
 
 __all__ = [
     "Aspect",
@@ -24,13 +25,12 @@ __all__ = [
     "VideoWarning",
     "check_roi",
     "iter_frames",
+    "iter_tracks",
     "probe",
     "read_frames",
 ]
 
-Aspect = Literal["stretch", "pad"]
 Crop = Literal["none", "motion"]
-Roi = tuple[int, int, int, int]
 Image = np.ndarray
 
 
@@ -184,26 +184,87 @@ def iter_frames(
         ValueError: If an argument is out of its range.
     """
     _check_request(fps, size, aspect, roi, crop, flow)
+    _check_times(path, start_s, end_s)
+    end_s = math.inf if end_s is None else end_s
+    tracks = _iter_tracks(Path(path), fps, start_s, end_s, size, aspect, [roi], crop, flow)
+    return ((time_s, image) for time_s, (image,) in tracks)
+
+
+def _check_times(path: Path, start_s: float, end_s: float | None) -> None:
     if not 0 <= start_s < (math.inf if end_s is None else end_s) or math.isinf(start_s):
         raise VideoError(
             f"Expected `start_s` and `end_s` for '{path}' to be 0 <= start < end, but got {start_s}, {end_s}."
         )
+
+
+def iter_tracks(
+    path: Path, spec: FrameSpec, rois: Sequence[Roi | None], start_s: float = 0.0, end_s: float | None = None
+) -> Iterator[tuple[float, tuple[Image, ...]]]:
+    """Read several regions of a video at once, decoded once, as :func:`iter_frames` reads one.
+
+    Args:
+        path: The video file.
+        spec: How video becomes frames; its own region does not count.
+        rois: The regions, such as one a player; None for the whole picture.
+        start_s: Start in seconds.
+        end_s: End in seconds (exclusive), or None for the end of the last frame's display.
+
+    Yields:
+        The time in seconds, and for each region its frame.
+
+    Raises:
+        VideoError: If the file can't be read, the times or a region are outside, or no frame is there.
+        ValueError: If a region holds no pixel.
+    """
+    for roi in rois:
+        check_roi(roi)
+    _check_times(path, start_s, end_s)
     end_s = math.inf if end_s is None else end_s
+    return _iter_tracks(
+        Path(path), spec.fps, start_s, end_s, spec.size, spec.aspect, rois, spec.crop, spec.flow
+    )
+
+
+def _iter_tracks(
+    path: Path,
+    fps: float | None,
+    start_s: float,
+    end_s: float,
+    size: tuple[int, int] | None,
+    aspect: Aspect,
+    rois: Sequence[Roi | None],
+    crop: Crop,
+    flow: bool,
+) -> Iterator[tuple[float, tuple[Image, ...]]]:
     detailed = None if size is None else (size[0] * DETAIL, size[1] * DETAIL) if flow else size
     follows = crop == "motion"
-    whole = _iterate(Path(path), fps, start_s, end_s, None if follows else detailed, aspect, roi)
-    frames = follow_player(whole) if follows else ((*frame, None) for frame in whole)
+    scalers = [Scaler(path, None if follows else detailed, aspect, roi) for roi in rois]
+    pictures = _iterate(path, fps, start_s, end_s, scalers)
+    if not (follows or flow):
+        return pictures
     flow_fps = None
     if flow:
         assert fps is not None
         flow_fps = min(fps, probe(path).fps)  # one picture after the other, at whichever rate they come
-    return _finish(frames, detailed, flow_fps)
+    tracks = [
+        _finish(_track(copy, place), follows, detailed, flow_fps)
+        for place, copy in enumerate(tee(pictures, len(rois)))
+    ]
+    return ((frames[0][0], tuple(image for _, image in frames)) for frames in zip(*tracks, strict=True))
+
+
+def _track(pictures: Iterable[tuple[float, tuple[Image, ...]]], place: int) -> Iterator[tuple[float, Image]]:
+    return ((time_s, images[place]) for time_s, images in pictures)
 
 
 def _finish(
-    frames: Iterable[tuple[float, Image, Window | None]], size: tuple[int, int] | None, flow_fps: float | None
+    pictures: Iterator[tuple[float, Image]],
+    follows: bool,
+    size: tuple[int, int] | None,
+    flow_fps: float | None,
 ) -> Iterator[tuple[float, Image]]:
     """Cut the windows out, and find the flow where that is asked for, seen through one window."""
+    frames = follow_player(pictures) if follows else ((*picture, None) for picture in pictures)
     before: Image | None = None
     current: Image | None = None
     for time_s, image, window in frames:
@@ -223,14 +284,8 @@ def _cut(image: Image, window: Window | None, size: tuple[int, int] | None) -> I
 
 
 def _iterate(
-    path: Path,
-    fps: float | None,
-    start_s: float,
-    end_s: float,
-    size: tuple[int, int] | None,
-    aspect: Aspect,
-    roi: Roi | None,
-) -> Iterator[tuple[float, Image]]:
+    path: Path, fps: float | None, start_s: float, end_s: float, scalers: Sequence[Scaler]
+) -> Iterator[tuple[float, tuple[Image, ...]]]:
     with open_decoder(path, start_s) as decoder:
         if decoder.promised_s is not None:
             decoder.check_inside(start_s, end_s, decoder.promised_s)
@@ -238,54 +293,19 @@ def _iterate(
             chosen = decoder.frames_between(start_s, end_s)
         else:
             chosen = decoder.frames_at(fps, start_s, end_s)
-        converted = image = None
+        converted: av.VideoFrame | None = None
+        images: tuple[Image, ...] = ()
         try:
             for time_s, frame in chosen:
                 if frame is not converted:
-                    converted, image = frame, _picture(path, frame, size, aspect, roi)
-                assert image is not None
-                yield time_s, image
+                    converted, images = frame, tuple(scaler(frame) for scaler in scalers)
+                yield time_s, images
         except av.FFmpegError as error:
             raise VideoError(
                 f"Expected '{path}' to decode, but it fails at {decoder.end_s:.3f} s ({error.strerror}). "
                 "Convert it to MP4 (H.264)."
             ) from error
         decoder.check_outcome(start_s, end_s, found=converted is not None)
-
-
-def _picture(
-    path: Path, frame: av.VideoFrame, size: tuple[int, int] | None, aspect: Aspect, roi: Roi | None
-) -> Image:
-    image: Image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-    if roi is not None:
-        x0, y0, x1, y1 = roi
-        height, width = image.shape[:2]
-        if x1 > width or y1 > height:
-            raise VideoError(
-                f"Expected `roi` to lie within the {width}x{height} pixels of '{path}', but got {roi}. "
-                "Correct the region; it counts in pixels of the upright picture."
-            )
-        image = image[y0:y1, x0:x1]
-    return np.ascontiguousarray(image if size is None else _scale(image, size, aspect))
-
-
-def _scale(image: Image, size: tuple[int, int], aspect: Aspect) -> Image:
-    (height, width), (old_height, old_width) = size, image.shape[:2]
-    if (height, width) == (old_height, old_width):
-        return image
-    new_height, new_width = height, width
-    if aspect == "pad":
-        scale = min(height / old_height, width / old_width)
-        new_height, new_width = max(1, round(old_height * scale)), max(1, round(old_width * scale))
-    shrinks = new_height < old_height or new_width < old_width
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    scaled: Image = cv2.resize(image, (new_width, new_height), interpolation=how)
-    if (new_height, new_width) == size:
-        return scaled
-    top, left = (height - new_height) // 2, (width - new_width) // 2
-    canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[top : top + new_height, left : left + new_width] = scaled
-    return canvas
 
 
 def read_frames(
@@ -359,7 +379,7 @@ def probe(path: Path) -> VideoInfo:
         first = next(decoder.frames(), None)
         if first is None:
             raise VideoError(f"Expected '{path}' to hold frames, but none decodes. Copy or export it again.")
-        height, width = _picture(path, first[1], None, "pad", None).shape[:2]
+        height, width = Scaler(path)(first[1]).shape[:2]
     if not num_frames or duration_s is None:
         with open_decoder(path) as decoder:
             num_frames, duration_s = decoder.count()
