@@ -39,7 +39,7 @@ class PredictionTurns(Callback):
         dataset, size = trainer.datamodule.dataset("test"), trainer.datamodule.batch_size
         batches = [collate([dataset[n * size + i] for i in range(size)]) for n in range(BLOCK)]
         device = pl_module.device
-        self.ready = [(pl_module._normalise(b.inputs.to(device)), b.lengths.to(device)) for b in batches]
+        self.ready = [(pl_module.normalise(b.inputs.to(device)), b.lengths.to(device)) for b in batches]
 
     def on_predict_batch_start(
         self,

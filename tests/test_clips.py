@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tt_actions.clips import COLUMNS, ClipRecord, check_labels, class_names, read_manifest, write_manifest
+from tt_actions.strokes import Stroke
 
 # a cell is stripped when it is read, and CSV in UTF-8 holds no surrogates and no NUL
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
@@ -93,6 +94,7 @@ def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):
         ("path,x0,y0,x1,y1\na.mp4,1,2,3,\n", "line 2: Expected all of `x0`"),
         ("path,x0,y0,x1,y1\na.mp4,3,2,3,4\n", "line 2: Expected `roi`"),
         ("path,split\na.mp4,training\n", "line 2: Expected `split`"),
+        ("path,contact_s\na.mp4,1\n", "columns out of .* but got path,contact_s"),
         (b"path\n\xff\xfe.mp4\n", "UTF-8"),
     ],
 )
@@ -153,3 +155,60 @@ def test_clips_that_cannot_be_learnt_from_are_refused(clips, message):
 )
 def test_clips_to_predict_need_no_labels_and_clips_to_test_one_class(clips):
     check_labels(Path("clips"), clips)
+
+
+def recording(name, *labels, **kwargs):
+    strokes = tuple(Stroke(label, float(start_s), start_s + 0.5) for start_s, label in enumerate(labels))
+    return ClipRecord(Path(name), strokes=strokes, **kwargs)
+
+
+def test_of_recordings_idle_is_the_last_class():
+    assert class_names([recording("a", "smash", "serve"), recording("b")]) == ["serve", "smash", "idle"]
+    assert class_names([recording("a", "lob", "serve", "zigzag")]) == ["lob", "serve", "zigzag", "idle"]
+    assert class_names([recording("a")]) == ["idle"]
+
+
+def test_a_recording_is_called_by_its_stretch_and_region_alone():
+    assert recording("a.mp4", "serve", roi=(0, 0, 4, 4)).name == "a.mp4(0,0,4,4)"
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"label": "serve"},
+        {"start_s": 0.5},
+        {"end_s": 1.4},
+        {"strokes": (Stroke("smash", 1.0, 1.5), Stroke("serve", 0.0, 0.5))},
+    ],
+)
+def test_strokes_stand_in_order_within_the_stretch_and_without_a_label(kwargs):
+    strokes = (Stroke("serve", 0.0, 0.5), Stroke("smash", 1.0, 1.5))
+    assert ClipRecord(Path("a.mp4"), end_s=1.5, strokes=strokes).labels == {"serve", "smash", "idle"}
+    with pytest.raises(ValueError, match=r"strokes of 'a\.mp4' in order"):
+        ClipRecord(Path("a.mp4"), **{"strokes": strokes} | kwargs)
+
+
+def test_recordings_can_be_learnt_from():
+    check_labels(Path("clips"), [recording("a", "serve"), recording("b")])
+    check_labels(Path("clips"), [recording("a", split="test")])
+
+
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        ([recording("a"), recording("b")], r"two classes in 'clips', but got only \['idle'\]"),
+        ([recording("a", "serve"), recording("a")], "'a' is there twice"),
+        (
+            [recording("a", "serve"), *records("smash")],
+            "got 1 clips, such as '0.mp4', and 1 recordings, .* 'a'",
+        ),
+        ([recording("a", "serve"), *records(None)], "got 1 clips, such as '0.mp4', and 1 recordings"),
+        (
+            [recording("a", "serve", "idle")],
+            "strokes in 'a' with names of their own, but got one called 'idle'",
+        ),
+    ],
+)
+def test_recordings_that_cannot_be_learnt_from_are_refused(clips, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(Path("clips"), clips)

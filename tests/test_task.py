@@ -271,7 +271,7 @@ def test_flow_reaches_the_network_in_heights_a_second():
     task = StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True})
     frames = torch.zeros(1, 1, 5, 1, 1, dtype=torch.uint8)
     frames[:, :, 3:] = torch.tensor([128, 255]).view(2, 1, 1)
-    colours, flow = task._normalise(frames).flatten().split([3, 2])
+    colours, flow = task.normalise(frames).flatten().split([3, 2])
     assert colours.tolist() == [-2, -2, -2]
     torch.testing.assert_close(flow, torch.tensor([0.0, 2.4]))
 

@@ -4,13 +4,15 @@ import csv
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from tt_actions.classes import STROKES
+from tt_actions.classes import IDLE, STROKES
 from tt_actions.files import write_atomically
+from tt_actions.strokes import Stroke
 from tt_actions.video import Roi, check_roi
 
 Split = Literal["train", "val", "test"]
@@ -33,9 +35,12 @@ class ClipRecord:
         roi: Region (x0, y0, x1, y1) in pixels of the upright picture, x1 and y1 exclusive, or None for all.
         group: Player, match or scene: clips of one group never stand on both sides of a split.
         split: The split that the data set prescribes, or None.
+        strokes: What is played in an untrimmed stretch, in order; None for a clip of one stroke, whose class
+            is ``label``.
 
     Raises:
-        ValueError: If the times are not 0 <= start < end, the roi is empty, or the split is unknown.
+        ValueError: If the times are not 0 <= start < end, the roi is empty, the split is unknown, or strokes
+            come with a label, out of order or outside the stretch.
     """
 
     path: Path
@@ -45,6 +50,7 @@ class ClipRecord:
     roi: Roi | None = None
     group: str | None = None
     split: Split | None = None
+    strokes: tuple[Stroke, ...] | None = None
 
     def __post_init__(self) -> None:
         end = math.inf if self.end_s is None else self.end_s
@@ -58,6 +64,24 @@ class ClipRecord:
             raise ValueError(
                 f"Expected `split` of '{self.path}' to be train, val, test or empty, but got '{self.split}'."
             )
+        if self.strokes is not None:
+            self._check_strokes(self.strokes, end)
+
+    def _check_strokes(self, strokes: tuple[Stroke, ...], end_s: float) -> None:
+        starts = [stroke.start_s for stroke in strokes]
+        is_inside = all(self.start_s <= stroke.start_s and stroke.end_s <= end_s for stroke in strokes)
+        if self.label is not None or starts != sorted(starts) or not is_inside:
+            raise ValueError(
+                f"Expected the strokes of '{self.path}' in order, from {self.start_s} to {end_s} s, and no "
+                f"label beside them, but got '{self.label}' and {strokes}."
+            )
+
+    @property
+    def labels(self) -> set[str]:
+        """The classes that are seen, with idle between strokes."""
+        if self.strokes is not None:
+            return {IDLE, *(stroke.label for stroke in self.strokes)}
+        return set() if self.label is None else {self.label}
 
     @property
     def name(self) -> str:
@@ -88,6 +112,8 @@ class ClipRecord:
 def class_names(records: Iterable[ClipRecord]) -> list[str]:
     """List the classes of labelled clips: in the order of STROKES where they are strokes, else by name.
 
+    Of untrimmed recordings idle is one, the last.
+
     Args:
         records: The clips; those without a label don't count.
 
@@ -95,9 +121,12 @@ def class_names(records: Iterable[ClipRecord]) -> list[str]:
     ['serve', 'smash']
     >>> class_names([ClipRecord(Path("a.mp4"), "walk"), ClipRecord(Path("b.mp4"), "run")])
     ['run', 'walk']
+    >>> class_names([ClipRecord(Path("a.mp4"), strokes=(Stroke("serve", 0.5, 1.5),))])
+    ['serve', 'idle']
     """
-    names = {record.label for record in records if record.label is not None}
-    return [name for name in STROKES if name in names] if names <= set(STROKES) else sorted(names)
+    names: set[str] = set().union(*(record.labels for record in records))
+    order = (*STROKES, IDLE)
+    return sorted(names, key=order.index if names <= set(order) else lambda name: (name == IDLE, name))
 
 
 def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
@@ -110,8 +139,9 @@ def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
         records: The clips.
 
     Raises:
-        ValueError: If a part of the clips has no label, all are of one class, a clip is there twice, or its
-            name can't stand in a CSV file.
+        ValueError: If a part of the clips has no label, all are of one class, a clip is there twice, its name
+            can't stand in a CSV file, clips of one stroke and untrimmed recordings are mixed, or a
+            recording's stroke is called idle.
     """
     for record in records:
         try:
@@ -121,8 +151,9 @@ def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
                 f"Expected file names in UTF-8, as the CSV files of a run are, but got {record.name!a}. "
                 "Rename the file or its folder."
             ) from error
-    labelled = any(record.label is not None for record in records)
-    if labelled and (bare := [record.name for record in records if record.label is None]):
+    _check_recordings(where, records)
+    labelled = any(record.labels for record in records)
+    if labelled and (bare := [record.name for record in records if not record.labels]):
         raise ValueError(
             f"Expected a label for every clip of '{where}', but {len(bare)} of {len(records)} have none, "
             f"the first of them '{bare[0]}'. Fill the `label` column."
@@ -135,6 +166,22 @@ def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
     if double := [name for name, count in Counter(r.name for r in records).items() if count > 1]:
         raise ValueError(
             f"Expected every clip once in '{where}', but '{double[0]}' is there twice. Remove one."
+        )
+
+
+def _check_recordings(where: Path, records: Sequence[ClipRecord]) -> None:
+    recordings = [record for record in records if record.strokes is not None]
+    clips = [record for record in records if record.strokes is None]
+    if recordings and clips:
+        raise ValueError(
+            f"Expected either clips of one stroke or untrimmed recordings in '{where}', but got "
+            f"{len(clips)} clips, such as '{clips[0].name}', and {len(recordings)} recordings, such as "
+            f"'{recordings[0].name}'. Learn from one kind at a time."
+        )
+    if idle := [r.name for r in recordings if any(stroke.label == IDLE for stroke in r.strokes or ())]:
+        raise ValueError(
+            f"Expected strokes in '{idle[0]}' with names of their own, but got one called '{IDLE}', which is "
+            "what lies between strokes. Leave it out."
         )
 
 
@@ -156,58 +203,115 @@ def read_manifest(path: Path) -> list[ClipRecord]:
         ValueError: If the file is empty, a column is unknown or missing, or a cell can't be read; with the
             line's number.
     """
+    records = []
+    for line, cells in read_rows(path):
+        with name_line(path, line):
+            records.append(read_clip(path.parent, cells))
+    return records
+
+
+def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of a manifest as text.
+
+    Args:
+        path: The CSV file.
+        columns: Which may stand there; ``path`` has to.
+
+    Returns:
+        For each row the number of its line, and its stripped cells by column.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it can't be read.
+        ValueError: If the file is empty or no CSV, or a column is unknown or missing.
+    """
     try:
         if not path.is_file():
             raise FileNotFoundError(f"Expected a manifest CSV, but there is no file '{path}'.")
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, strict=True)
-            _check_columns(path, rows.fieldnames or ())
-            records = [_read_row(path, rows.line_num, row) for row in rows]
+            reader = csv.DictReader(file, strict=True)
+            _check_columns(path, reader.fieldnames or (), columns)
+            rows = [(reader.line_num, _strip(path, reader.line_num, row)) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
     except PermissionError as error:
         raise OSError(
             f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
         ) from error
-    if not records:
+    if not rows:
         raise ValueError(f"Expected at least one clip in '{path}', but it has no rows.")
-    return records
+    return rows
 
 
-def _check_columns(path: Path, names: Iterable[str]) -> None:
-    names = list(names)
-    unknown = [name for name in names if name not in COLUMNS]
+@contextmanager
+def name_line(path: Path, line: int) -> Iterator[None]:
+    """Tell the line of a manifest with what is wrong with it.
+
+    Args:
+        path: The manifest.
+        line: Number of the line.
+
+    Raises:
+        ValueError: If the block raises one.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"'{path}', line {line}: {error}") from error
+
+
+def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in columns]
     if "path" not in names or unknown or len(set(names)) < len(names):
         raise ValueError(
-            f"Expected the first line of '{path}' to name columns out of {','.join(COLUMNS)}, each once and "
+            f"Expected the first line of '{path}' to name columns out of {','.join(columns)}, each once and "
             f"`path` among them, but got {','.join(names) or 'nothing'}."
         )
 
 
-def _read_row(manifest: Path, line: int, row: dict[str | None, str]) -> ClipRecord:
-    try:
+def _strip(path: Path, line: int, row: dict[str | None, str]) -> dict[str, str]:
+    with name_line(path, line):
         if None in row or None in row.values():
             raise ValueError("Expected as many cells as the first line has columns.")
-        cells = {str(name): value.strip() for name, value in row.items()}
-        if not cells["path"]:
-            raise ValueError("Expected `path` to name a video file, but it is empty.")
-        corners = [_read_pixel(name, cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
-        if len(corners) not in (0, 4):
-            raise ValueError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
-        return ClipRecord(
-            path=manifest.parent / cells["path"],
-            label=cells.get("label") or None,
-            start_s=_read_number("start_s", cells.get("start_s") or "0"),
-            end_s=_read_number("end_s", cells["end_s"]) if cells.get("end_s") else None,
-            roi=cast(Roi, tuple(corners)) if corners else None,
-            group=cells.get("group") or None,
-            split=cast(Split, cells.get("split") or None),
-        )
-    except ValueError as error:
-        raise ValueError(f"'{manifest}', line {line}: {error}") from error
+    return {str(name): value.strip() for name, value in row.items()}
 
 
-def _read_number(column: str, cell: str) -> float:
+def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
+    """Read one row of a manifest.
+
+    Args:
+        folder: Where relative paths start.
+        cells: The row's cells by column.
+
+    Raises:
+        ValueError: If a cell can't be read.
+    """
+    if not cells["path"]:
+        raise ValueError("Expected `path` to name a video file, but it is empty.")
+    corners = [_read_pixel(name, cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
+    if len(corners) not in (0, 4):
+        raise ValueError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
+    return ClipRecord(
+        path=folder / cells["path"],
+        label=cells.get("label") or None,
+        start_s=read_number("start_s", cells.get("start_s") or "0"),
+        end_s=read_number("end_s", cells["end_s"]) if cells.get("end_s") else None,
+        roi=cast(Roi, tuple(corners)) if corners else None,
+        group=cells.get("group") or None,
+        split=cast(Split, cells.get("split") or None),
+    )
+
+
+def read_number(column: str, cell: str) -> float:
+    """Read a cell that holds a number.
+
+    Args:
+        column: Its column.
+        cell: Its text.
+
+    Raises:
+        ValueError: If it is not a number with a decimal point.
+    """
     try:
         return float(cell)
     except ValueError as error:
@@ -217,7 +321,7 @@ def _read_number(column: str, cell: str) -> float:
 
 
 def _read_pixel(column: str, cell: str) -> int:
-    number = _read_number(column, cell)
+    number = read_number(column, cell)
     if not number.is_integer():  # 12.0 is what pandas makes of 12 in a column with empty cells
         raise ValueError(f"Expected `{column}` to be a whole number of pixels, but got '{cell}'.")
     return int(number)
@@ -230,13 +334,14 @@ def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
 
     Args:
         path: The CSV file to write; its folder is made where it is absent.
-        records: The clips.
+        records: The clips, of one stroke each.
     """
     folder = path.parent.absolute()
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for record in records:
+            assert record.strokes is None, "a row has no room for strokes"
             video = record.path.absolute()
             shown = video.relative_to(folder) if video.is_relative_to(folder) else video
             start = repr(record.start_s) if record.start_s else ""

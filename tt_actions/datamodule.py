@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from tt_actions.cache import FrameCache
+from tt_actions.classes import IDLE
 from tt_actions.clips import ClipRecord, Split, class_names
 from tt_actions.dataset import ClipDataset, Sample, collate
 from tt_actions.preprocessing import Preprocessing
@@ -20,7 +21,7 @@ from tt_actions.splits import check_copies, split_clips
 
 
 class ClipDataModule(pl.LightningDataModule):
-    """Frame sequences of a source's clips, split by group.
+    """Frame sequences of a source's clips or untrimmed recordings, split by group.
 
     Args:
         source: Where the clips come from.
@@ -127,6 +128,11 @@ class ClipDataModule(pl.LightningDataModule):
         """Number of classes *K*."""
         return len(self.class_names)
 
+    @property
+    def is_untrimmed(self) -> bool:
+        """Whether the recordings hold many strokes, with idle between."""
+        return IDLE in self.class_names
+
     def prepare_data(self) -> None:
         """Decode the clips into the cache and split them, so that what is wrong with them is told here."""
         self.records  # noqa: B018 - kept
@@ -157,9 +163,18 @@ class ClipDataModule(pl.LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Return shuffled batches of the training clips."""
+        """Return shuffled batches of the training clips.
+
+        Raises:
+            ValueError: If untrimmed recordings are to be drawn by class.
+        """
         dataset = self.dataset("train")
-        labels = [self.class_names.index(str(record.label)) for record in dataset.records]
+        if self.balanced and self.is_untrimmed:
+            raise ValueError(
+                "Expected clips of one stroke with `balanced`, but got untrimmed recordings, which hold all "
+                "classes. Set `model.class_weights: balanced` instead."
+            )
+        labels = [record.label for record in (dataset.records[index] for index in dataset.items)]
         epoch = self.trainer.current_epoch if self.trainer else 0
         return self._loader(dataset, EpochSampler(labels, self.balanced, epoch))
 
@@ -176,7 +191,7 @@ class ClipDataModule(pl.LightningDataModule):
             ValueError: If they have no labels.
         """
         dataset = self.dataset("test")
-        if any(record.label is None for record in dataset.records):
+        if any(not record.labels for record in dataset.records):
             raise ValueError(
                 "Expected labelled clips to test on, but they have no labels. "
                 "Fill the manifest's `label` column, or use `tt-actions predict`."
@@ -192,9 +207,10 @@ class ClipDataModule(pl.LightningDataModule):
     ) -> DataLoader[Sample]:
         trainer = self.trainer
         num_processes, process = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        whole = self.is_untrimmed and not dataset.training
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,
+            batch_size=1 if whole else self.batch_size,
             sampler=PartSampler(range(len(dataset)) if order is None else order, num_processes, process),
             num_workers=self.num_workers,
             collate_fn=collate,
@@ -211,12 +227,12 @@ class EpochSampler(Sampler[tuple[int, int]]):
     Each item is a clip's index and the seed of its random choice of frames.
 
     Args:
-        labels: Class index of each clip.
+        labels: Class of each clip.
         balanced: Draw clips with replacement and every class equally often, instead of each clip once.
         epoch: The epoch to begin with.
     """
 
-    def __init__(self, labels: list[int], balanced: bool, epoch: int = 0) -> None:
+    def __init__(self, labels: Sequence[str | int | None], balanced: bool, epoch: int = 0) -> None:
         counts = Counter(labels)
         self.weights = torch.tensor([1 / counts[label] for label in labels], dtype=torch.float64)
         self.balanced = balanced

@@ -1,5 +1,6 @@
 """Clips as samples and batches of frames."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
@@ -10,7 +11,9 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from tt_actions.cache import FrameCache
+from tt_actions.classes import IDLE
 from tt_actions.clips import ClipRecord
+from tt_actions.strokes import frame_labels
 from tt_actions.video import FrameSpec
 
 Sampling = Literal["uniform", "dense", "all"]
@@ -40,6 +43,12 @@ class Batch(NamedTuple):
     label: Tensor
     frame_labels: Tensor | None
     names: list[str]
+
+    @property
+    def is_known(self) -> Tensor:
+        """Whether a clip has something to learn, a label or frames that have one: ``(B,)``, bool."""
+        known = self.label != NO_LABEL
+        return known if self.frame_labels is None else known | (self.frame_labels != NO_FRAME_LABEL).any(1)
 
 
 class Sample(NamedTuple):
@@ -113,9 +122,13 @@ def sample_indices(
 class ClipDataset(Dataset[Sample]):
     """Clips of a set, with their frames from the cache.
 
-    A clip's label holds at each of its frames. An item is a clip's index, or in training the index and the
-    seed of the random choice of frames, so that a sample is the same wherever and whenever it is made. None
-    gives what fills up a process's part of the clips and counts nowhere: a frame without label and name.
+    A clip's label holds at each of its frames. An untrimmed recording has no label, and its frames the class
+    of the stroke that they fall in, or ``idle``; in training it comes in as many windows of ``num_frames``
+    neighbours, each from a random start, as it has room for, else whole.
+
+    An item is a place in the set, or in training the place and the seed of the random choice of frames, so
+    that a sample is the same wherever and whenever it is made. None gives what fills up a process's part of
+    the clips and counts nowhere: a frame without label and name.
 
     Args:
         records: The clips.
@@ -140,37 +153,66 @@ class ClipDataset(Dataset[Sample]):
         sampling: Sampling,
         training: bool,
     ) -> None:
-        unknown = sorted({r.label for r in records if r.label is not None} - set(class_names))
+        unknown = sorted(set().union(*(record.labels for record in records)) - set(class_names))
         if unknown:
             raise ValueError(f"Expected labels out of {list(class_names)}, but got {unknown}.")
-        self.records = list(records)
+        self.records, self.class_names = list(records), list(class_names)
         self.cache, self.spec = cache, spec
         self.num_frames, self.sampling, self.training = num_frames, sampling, training
+        self.items = [index for index in range(len(self.records)) for _ in range(self._num_items(index))]
         index = {name: i for i, name in enumerate(class_names)}
         self._labels = [NO_LABEL if r.label is None else index[r.label] for r in self.records]
         self._names = [record.name for record in self.records]
 
+    def _num_items(self, index: int) -> int:
+        record = self.records[index]
+        if record.strokes is None or not self.training:
+            return 1
+        return math.ceil(len(self.cache.frames(record, self.spec)) / self.num_frames)
+
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.items)
 
     def __getitem__(self, item: int | tuple[int, int] | None) -> Sample:
         if item is None:
             frame = self[0].frames[:1]
             return Sample(frame, 1, NO_LABEL, torch.tensor([NO_FRAME_LABEL]), NO_NAME)
-        index, seed = item if isinstance(item, tuple) else (item, 0)
-        available = self.cache.frames(self.records[index], self.spec)
+        place, seed = item if isinstance(item, tuple) else (item, 0)
+        index = self.items[place]
+        record = self.records[index]
+        available = self.cache.frames(record, self.spec)
         rng = torch.Generator().manual_seed(seed)
-        chosen = sample_indices(len(available), self.num_frames, self.sampling, self.training, rng)
+        if record.strokes is None:
+            chosen = sample_indices(len(available), self.num_frames, self.sampling, self.training, rng)
+        elif self.training:
+            chosen = sample_indices(len(available), self.num_frames, "dense", self.training, rng)
+        else:
+            chosen = np.arange(len(available))
         frames = torch.from_numpy(available[chosen])  # (T, H, W, C)
-        label = self._labels[index]
-        frame_label = NO_FRAME_LABEL if label == NO_LABEL else label
         return Sample(
             frames=frames.permute(0, 3, 1, 2),
             length=len(chosen),
-            label=label,
-            frame_labels=torch.full((len(chosen),), frame_label),
+            label=self._labels[index],
+            frame_labels=self.frame_labels(index, chosen),
             name=self._names[index],
         )
+
+    def frame_labels(self, index: int, chosen: np.ndarray) -> Tensor:
+        """Return the classes of frames.
+
+        Args:
+            index: Number of the clip or recording.
+            chosen: Numbers of its frames.
+
+        Shape:
+            chosen ``(T,)`` -> ``(T,)``, int64, -100 where the class is not known.
+        """
+        record = self.records[index]
+        if record.strokes is None:
+            label = self._labels[index]
+            return torch.full((len(chosen),), NO_FRAME_LABEL if label == NO_LABEL else label)
+        times_s = record.start_s + chosen / self.spec.fps
+        return torch.from_numpy(frame_labels(record.strokes, times_s, self.class_names, IDLE))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

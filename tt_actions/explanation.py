@@ -33,7 +33,7 @@ from tt_actions.figures import write_figure
 from tt_actions.files import write_atomically
 from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
-from tt_actions.prediction import ClipPrediction
+from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video import Roi
 
@@ -113,7 +113,7 @@ def explain(
     with _evaluating(model), torch.inference_mode(False), torch.enable_grad():
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(model.device, torch.float32) / 255
         source, logits = _forward(model, shown.requires_grad_(), maps)
-        prediction = model.prediction(logits.detach(), times_s)
+        prediction = make_prediction(model.network, model.class_names, logits.detach(), times_s)
         class_name = class_name or prediction.label
         score = mean_log_odds(logits[0], model.class_names.index(class_name))
         (gradient,) = torch.autograd.grad(score, source)

@@ -16,7 +16,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from tt_actions.dataset import NO_LABEL
+from tt_actions.dataset import NO_FRAME_LABEL, NO_LABEL
 from tt_actions.losses import class_distributions, sum_of_means
 from tt_actions.models.base import valid_frames
 
@@ -221,5 +221,24 @@ def build_metrics(num_classes: int) -> MetricCollection:
             "class_accuracy": MulticlassAccuracy(num_classes, average=None, ignore_index=NO_LABEL),
             "temporal_consistency": TemporalConsistency(num_classes),
             "frame_agreement": FrameAgreement(num_classes),
+        }
+    )
+
+
+def build_frame_metrics(num_classes: int) -> MetricCollection:
+    """Gather what is reported of the frames of untrimmed recordings.
+
+    The collection is updated with ``preds`` (the predicted class of each frame) and ``target``, flat; frames
+    without a label don't count. ``recall`` is the accuracy averaged over the classes.
+
+    Args:
+        num_classes: Number of classes *K*.
+    """
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(num_classes, average="micro", ignore_index=NO_FRAME_LABEL),
+            "recall": MulticlassRecall(num_classes, ignore_index=NO_FRAME_LABEL),
+            "f1": MulticlassF1Score(num_classes, ignore_index=NO_FRAME_LABEL),
+            "class_accuracy": MulticlassAccuracy(num_classes, average=None, ignore_index=NO_FRAME_LABEL),
         }
     )

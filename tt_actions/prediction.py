@@ -1,8 +1,13 @@
 """What a model says of a clip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from tt_actions.models.base import ActionModel
 
 
 @dataclass(frozen=True)
@@ -23,3 +28,28 @@ class ClipPrediction:
     probabilities: dict[str, float]
     frame_probabilities: np.ndarray
     times_s: np.ndarray
+
+
+def make_prediction(
+    network: ActionModel, class_names: Sequence[str], logits: Tensor, times_s: np.ndarray
+) -> ClipPrediction:
+    """Put into words what the logits of one clip say.
+
+    Args:
+        network: What they are of.
+        class_names: Names of the classes, in the order of the logits.
+        logits: Of the clip's frames, without gradient.
+        times_s: When each frame is shown, in seconds.
+
+    Shape:
+        logits ``(1, T, K)``, times_s ``(T,)``.
+    """
+    lengths = torch.tensor([logits.shape[1]], device=logits.device)
+    probabilities = network.clip_log_probability(logits, lengths)[0].exp().tolist()
+    by_class = dict(zip(class_names, probabilities, strict=True))
+    return ClipPrediction(
+        label=max(by_class, key=lambda name: by_class[name]),
+        probabilities=by_class,
+        frame_probabilities=logits[0].softmax(-1).cpu().numpy(),
+        times_s=times_s,
+    )

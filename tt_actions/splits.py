@@ -80,7 +80,7 @@ def split_clips(
             out of range, or a class is missing from the training set.
     """
     _check_options(records, val_share, test_share, num_folds, fold)
-    if all(record.split == "test" or record.label is None for record in records):
+    if all(record.split == "test" or not record.labels for record in records):
         return [replace(record, split="test") for record in records]
     labels = [record.label or "" for record in records]
     groups = [record.group or record.path.as_posix() for record in records]
@@ -175,10 +175,13 @@ def check_splits(records: Sequence[ClipRecord], needed: Sequence[Split] = get_ar
                 f"Expected every {what} in one split, but got in several: {', '.join(leaking[:5])}. "
                 "Give all clips of one video the same group."
             )
-    classes = {split: {r.label for r in records if r.split == split} for split in get_args(Split)}
-    if missing := {record.label for record in records} - classes["train"]:
+    classes = {
+        split: set[str]().union(*(record.labels for record in records if record.split == split))
+        for split in get_args(Split)
+    }
+    if missing := (classes["val"] | classes["test"]) - classes["train"]:
         raise ValueError(
-            f"Expected every class in the training set, but {sorted(map(str, missing))} have no group left "
+            f"Expected every class in the training set, but {sorted(missing)} have no group left "
             "for it. Add clips of more groups, or lower `val_share` and `test_share`."
         )
     if empty := [split for split in needed if not classes[split]]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from tt_actions.checkpoint import load_network_weights
-from tt_actions.dataset import NO_LABEL, Batch
+from tt_actions.classes import IDLE
+from tt_actions.dataset import Batch
 from tt_actions.distributed import mean_over_processes
 from tt_actions.learning_rates import (
     check_learning,
@@ -26,10 +26,11 @@ from tt_actions.losses import (
     weighted_cross_entropy,
     weights_by_class,
 )
-from tt_actions.metrics import SumOfMeans, accuracy, build_metrics
+from tt_actions.metrics import SumOfMeans, build_frame_metrics, build_metrics
 from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, frame_log_probabilities
-from tt_actions.prediction import ClipPrediction
+from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import Augmentation, check_channels, normalise
 from tt_actions.video import Roi
 
@@ -79,6 +80,10 @@ class StrokeRecognizer(pl.LightningModule):
             names, such as ``{"stem": 0.1, "blocks": 0.3}``; the longest that fits counts, and 0 freezes, with
             the statistics of batch normalisation.
 
+    Attributes:
+        timing: How long strokes last in the training set, of untrimmed recordings; a checkpoint brings it.
+        clip_s: Median length of the training clips in seconds, of clips; a checkpoint brings it.
+
     Raises:
         ValueError: If the names or weights don't number the network's classes, an option is out of range, or
             the network doesn't learn by what is given.
@@ -127,6 +132,8 @@ class StrokeRecognizer(pl.LightningModule):
         if optimizer is not None:
             group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
         self.class_names = tuple(class_names)
+        self.timing: StrokeTiming | None = None
+        self.clip_s: float | None = None
         self.preprocessing = Preprocessing(**preprocessing)
         num_channels = len(self.preprocessing.channel_means)
         check_reads(network, num_channels)
@@ -140,11 +147,14 @@ class StrokeRecognizer(pl.LightningModule):
         for name in ("mean", "std"):
             values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
+        self.is_untrimmed = IDLE in class_names
+        build = build_frame_metrics if self.is_untrimmed else build_metrics
+        on_train = build(len(class_names))["accuracy"]  # all that is logged
         self.metrics = nn.ModuleDict(
             {
-                "train_set": MetricCollection({"accuracy": accuracy(len(class_names))}),  # all that is logged
-                "val_set": build_metrics(len(class_names)),
-                "test_set": build_metrics(len(class_names)),
+                "train_set": MetricCollection({"accuracy": on_train}),
+                "val_set": build(len(class_names)),
+                "test_set": build(len(class_names)),
             }
         )
         self.mean_loss = nn.ModuleDict({f"{stage}_set": SumOfMeans() for stage in STAGES})
@@ -178,8 +188,17 @@ class StrokeRecognizer(pl.LightningModule):
         if isinstance(self.network, ClosedFormModel):
             self.network.collected.clear()
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the training set tells of time.
+
+        Args:
+            checkpoint: What the file will hold.
+        """
+        checkpoint["timing"] = None if self.timing is None else self.timing.to_plain()
+        checkpoint["clip_s"] = self.clip_s
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse weights that were trained for other classes.
+        """Refuse weights that were trained for other classes, and take what the training set tells of time.
 
         Args:
             checkpoint: What the file holds.
@@ -193,6 +212,8 @@ class StrokeRecognizer(pl.LightningModule):
                 f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips "
                 f"of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
             )
+        timing, self.clip_s = checkpoint.get("timing"), checkpoint.get("clip_s")
+        self.timing = None if timing is None else StrokeTiming.from_plain(timing)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Return per-frame logits of clips as they come from the video.
@@ -204,10 +225,18 @@ class StrokeRecognizer(pl.LightningModule):
         Shape:
             frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
-        logits: Tensor = self.network(self._normalise(frames), lengths)
+        logits: Tensor = self.network(self.normalise(frames), lengths)
         return logits
 
-    def _normalise(self, frames: Tensor) -> Tensor:
+    def normalise(self, frames: Tensor) -> Tensor:
+        """Return frames as the network reads them.
+
+        Args:
+            frames: As they come from the video, uint8 or float in [0, 1].
+
+        Shape:
+            frames ``(..., C, H, W)`` -> the same.
+        """
         return normalise(frames, self.mean, self.std)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # noqa: ARG002 - Lightning's
@@ -218,7 +247,7 @@ class StrokeRecognizer(pl.LightningModule):
             batch_idx: Its number in the epoch.
         """
         if isinstance(self.network, ClosedFormModel):
-            self.network.collect(self._normalise(batch.inputs), batch.lengths, batch.label)
+            self.network.collect(self.normalise(batch.inputs), batch.lengths, batch.label)
             if self.trainer.is_last_batch:  # before validation
                 self._measure_left_out(*self.network.solve())
             return None
@@ -280,8 +309,10 @@ class StrokeRecognizer(pl.LightningModule):
             return sum_of_means(sums, mean_over_processes(weights))
 
         if stage == "train":
-            loss, logits = self.network.objective(self._normalise(frames), batch.lengths, class_loss)
-            weights = mean_over_processes((batch.label != NO_LABEL).sum()[None])
+            loss, logits = self.network.objective(
+                self.normalise(frames), batch.lengths, class_loss, frame_labels
+            )
+            weights = mean_over_processes(batch.is_known.sum()[None])
             sums = loss.detach() * weights
         else:
             logits = self(frames, batch.lengths)
@@ -295,7 +326,7 @@ class StrokeRecognizer(pl.LightningModule):
         logits = logits.detach()
         log_probs = self.network.clip_log_probability(logits, batch.lengths)
         output = Output(loss, sums, weights, logits, log_probs)
-        self._measure(output, batch.label, batch.lengths, stage)
+        self._measure(output, batch.label, batch.lengths, frame_labels, stage)
         return output
 
     def _measure_left_out(self, logits: Tensor, labels: Tensor) -> None:
@@ -303,18 +334,25 @@ class StrokeRecognizer(pl.LightningModule):
         logits, lengths = logits[:, None], torch.ones_like(labels)
         sums, weights = self._class_sums(logits, lengths, self._targets(labels), None)
         log_probs = self.network.clip_log_probability(logits, lengths)
-        self._measure(Output(sums / weights, sums, weights, logits, log_probs), labels, lengths, "train")
+        output = Output(sums / weights, sums, weights, logits, log_probs)
+        self._measure(output, labels, lengths, None, "train")
 
-    def _measure(self, output: Output, labels: Tensor, lengths: Tensor, stage: Stage) -> None:
+    def _measure(
+        self, output: Output, labels: Tensor, lengths: Tensor, frame_labels: Tensor | None, stage: Stage
+    ) -> None:
         metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
         assert isinstance(metrics, MetricCollection)
         assert isinstance(mean_loss, SumOfMeans)
-        metrics.update(
-            preds=output.log_probs.argmax(-1),
-            target=labels,
-            logits=output.logits,
-            lengths=lengths,
-        )
+        if self.is_untrimmed:
+            assert frame_labels is not None
+            metrics.update(output.logits.argmax(-1).flatten(), frame_labels.flatten())
+        else:
+            metrics.update(
+                preds=output.log_probs.argmax(-1),
+                target=labels,
+                logits=output.logits,
+                lengths=lengths,
+            )
         mean_loss.update(output.sums, output.weights)
 
     def _log_epoch(self, stage: Stage) -> None:
@@ -369,24 +407,5 @@ class StrokeRecognizer(pl.LightningModule):
         """
         frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
         clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(self.device)
-        return self.prediction(self(clip, torch.tensor([len(frames)], device=self.device)), times_s)
-
-    def prediction(self, logits: Tensor, times_s: np.ndarray) -> ClipPrediction:
-        """Put into words what the logits of one clip say.
-
-        Args:
-            logits: Of its frames, without gradient.
-            times_s: When each frame is shown, in seconds.
-
-        Shape:
-            logits ``(1, T, K)``, times_s ``(T,)``.
-        """
-        lengths = torch.tensor([logits.shape[1]], device=logits.device)
-        probabilities = self.network.clip_log_probability(logits, lengths)[0].exp().tolist()
-        by_class = dict(zip(self.class_names, probabilities, strict=True))
-        return ClipPrediction(
-            label=max(by_class, key=lambda name: by_class[name]),
-            probabilities=by_class,
-            frame_probabilities=logits[0].softmax(-1).cpu().numpy(),
-            times_s=times_s,
-        )
+        logits = self(clip, torch.tensor([len(frames)], device=self.device))
+        return make_prediction(self.network, self.class_names, logits, times_s)

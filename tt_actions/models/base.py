@@ -200,7 +200,11 @@ class ActionModel(nn.Module, ABC):
         """
 
     def objective(
-        self, inputs: Tensor, lengths: Tensor, class_loss: Callable[[Tensor], Tensor]
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        class_loss: Callable[[Tensor], Tensor],
+        frame_labels: Tensor | None = None,  # noqa: ARG002 - for models of label sequences
     ) -> tuple[Tensor, Tensor]:
         """Return the loss to train with, and the logits: by default the class loss alone.
 
@@ -210,9 +214,11 @@ class ActionModel(nn.Module, ABC):
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
             class_loss: The loss of per-frame logits.
+            frame_labels: Class of each frame, negative where it is not known, or None.
 
         Shape:
-            inputs ``(B, T, ...)``, lengths ``(B,)`` -> loss ``()``, logits ``(B, T, K)``.
+            inputs ``(B, T, ...)``, lengths ``(B,)``, frame_labels ``(B, T)`` -> loss ``()``, logits
+            ``(B, T, K)``.
         """
         logits = self(inputs, lengths)
         return class_loss(logits), logits

@@ -58,7 +58,11 @@ class MOF(CNN):
         self.log_variances = nn.Parameter(torch.zeros(3))
 
     def objective(
-        self, inputs: Tensor, lengths: Tensor, class_loss: Callable[[Tensor], Tensor]
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        class_loss: Callable[[Tensor], Tensor],
+        frame_labels: Tensor | None = None,  # noqa: ARG002 - the contract's signature
     ) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of the three losses, and the logits.
 
@@ -66,6 +70,7 @@ class MOF(CNN):
             inputs: Frames of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
             class_loss: The loss of per-frame logits.
+            frame_labels: Class of each frame, or None; not looked at.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> loss ``()``, logits ``(B, T, K)``.

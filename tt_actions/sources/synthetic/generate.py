@@ -175,7 +175,7 @@ def synthesize(
 def _missing(settings: Settings, out: Path) -> list[Callable[[], None]]:
     """List what is still to draw."""
     clips = [i for i in range(settings.num_clips) if not _is_done(_clip_path(settings, out, i))]
-    rallies = [i for i in range(settings.num_rallies) if not _is_done(_rally_path(out, i))]
+    rallies = [i for i in range(settings.num_rallies) if not _is_done(rally_path(out, i))]
     return [
         *(partial(_make_clip, settings, out, i) for i in clips),
         *(partial(_make_rally, settings, out, i) for i in rallies),
@@ -239,7 +239,13 @@ def _clip_path(settings: Settings, out: Path, index: int) -> Path:
     return out / "clips" / label / f"{label}_{index:04d}_player_{player:02d}.mp4"
 
 
-def _rally_path(out: Path, index: int) -> Path:
+def rally_path(out: Path, index: int) -> Path:
+    """Return the file of a rally.
+
+    Args:
+        out: Folder of the set.
+        index: The rally's number.
+    """
     return out / "rallies" / f"rally_{index:03d}.mp4"
 
 
@@ -286,13 +292,35 @@ def _make_clip(settings: Settings, out: Path, index: int) -> None:
 
 
 def _make_rally(settings: Settings, out: Path, index: int) -> None:
-    world, rng = settings.world, settings.rng(_RALLIES, index)
-    wide = bool(rng.random() < world.rally_wide_share)
-    alone = not wide and rng.random() > world.opponent_share
+    rng = settings.rng(_RALLIES, index)
+    wide, players = _cast(settings, rng)
+    motion = rally_motion(rng, players, settings.rally_s)
+    scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, settings.world)
+    _write(rally_path(out, index), settings, scene, motion, {})
+
+
+def _cast(settings: Settings, rng: np.random.Generator) -> tuple[bool, list[Player]]:
+    """Draw a rally's view, wide or close, and its players, the near one first."""
+    wide = bool(rng.random() < settings.world.rally_wide_share)
+    alone = not wide and rng.random() > settings.world.opponent_share
     numbers = rng.choice(settings.num_players, 1 if alone else 2, replace=False).tolist()
-    motion = rally_motion(rng, [settings.player(number) for number in numbers], settings.rally_s)
-    scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, world)
-    _write(_rally_path(out, index), settings, scene, motion, {})
+    return wide, [settings.player(number) for number in numbers]
+
+
+def rally_cast(num_players: int, seed: int, index: int) -> tuple[bool, list[str]]:
+    """Tell how a rally of :func:`synthesize` is filmed, and who plays in it.
+
+    Args:
+        num_players: Number of players of the set.
+        seed: Of the set.
+        index: The rally's number.
+
+    Returns:
+        Whether it is the side view of the whole table, and the names of the players, the near one first.
+    """
+    settings = Settings(0, num_players, seed, (320, 240), index + 1, 60.0, False, False, WORLD)
+    wide, players = _cast(settings, settings.rng(_RALLIES, index))
+    return wide, [player.name for player in players]
 
 
 def _write(

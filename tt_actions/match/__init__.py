@@ -1,0 +1,1 @@
+"""A whole video: streaming inference, segmentation, timeline, overlay, report page."""

@@ -1,0 +1,274 @@
+"""From the per-frame probabilities of a video to its strokes.
+
+The simple ways take the likeliest class of each frame, after a median filter or not. The others find the
+likeliest sequence of states of a chain: of a hidden Markov model with durations, whose frame scores a network
+gives (a hybrid, Bourlard & Morgan 1994), or of a conditional random field.
+"""
+
+import math
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+from tt_actions.classes import IDLE
+from tt_actions.match.states import StateChain, duration_chain, frame_chain
+from tt_actions.models.chain import forward_backward, viterbi
+from tt_actions.strokes import Stroke
+from tt_actions.timing import Segment, StrokeTiming, find_segments
+
+Method = Literal["hmm", "chain", "median", "argmax"]
+
+SMALLEST_PROBABILITY = 1e-30
+"""What a probability of 0 counts as: a network is never that sure, its arithmetic may be."""
+
+
+class Segmenter:
+    """Finds the strokes in the per-frame probabilities of a network.
+
+    - ``hmm``: :func:`duration_chain` with frame scores ``scale * (log p(c|x) - prior_weight * log p(c))``.
+    - ``chain``: a conditional random field; what it takes are the scores below the chain.
+    - ``median``: the likeliest class after a median filter of each class's probability.
+    - ``argmax``: the likeliest class of each frame.
+
+    Args:
+        timing: Counts of the training set, at the frame rate of the probabilities.
+        method: How.
+        scale: Weight of a frame against the chain, of ``hmm``: neighbouring frames don't tell independent
+            things.
+        prior_weight: How much of the training set's class shares is taken out again, of ``hmm``.
+        median_s: Length of the median filter in seconds.
+        initial: Score of each class at the first frame, of ``chain``.
+        transitions: Score of each class being followed by each other a frame later, of ``chain``.
+
+    Raises:
+        ValueError: If an option is out of range, or not that of the method.
+    """
+
+    def __init__(
+        self,
+        timing: StrokeTiming,
+        method: Method = "hmm",
+        scale: float = 1.0,
+        prior_weight: float = 1.0,
+        median_s: float = 0.3,
+        initial: np.ndarray | None = None,
+        transitions: np.ndarray | None = None,
+    ) -> None:
+        if method not in get_args(Method):
+            raise ValueError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
+        if not (0 < scale < math.inf and 0 <= prior_weight < math.inf and 0 <= median_s < math.inf):
+            raise ValueError(
+                "Expected `scale` above 0, and `prior_weight` and `median_s` of at least 0, but got "
+                f"{scale}, {prior_weight} and {median_s}."
+            )
+        has_potentials = initial is not None and transitions is not None
+        if has_potentials != (method == "chain"):
+            raise ValueError(
+                "Expected `initial` and `transitions` with `method` 'chain' and no other, but got "
+                f"'{method}' and {'both' if has_potentials else 'not both'}."
+            )
+        self.timing, self.method = timing, method
+        self.chain: StateChain | None = None
+        self._scale, self._offsets = 1.0, np.zeros(len(timing.class_names))
+        self._width = 1 if method == "argmax" else 2 * round(median_s * timing.fps / 2) + 1
+        if initial is not None and transitions is not None:
+            self.chain = frame_chain(initial, transitions)
+        elif method == "hmm":
+            self.chain = duration_chain(timing)
+            shares = (timing.frames + 1) / (timing.frames + 1).sum()
+            self._scale, self._offsets = scale, scale * prior_weight * np.log(shares)
+
+    def scores(self, log_probs: np.ndarray) -> np.ndarray:
+        """Return the score of each state of the chain at each frame.
+
+        Args:
+            log_probs: Log-probability of each class, or of a conditional random field its scores.
+
+        Shape:
+            log_probs ``(..., K)`` -> ``(..., S)``, float64.
+        """
+        assert self.chain is not None
+        floor = -np.inf if self.method == "chain" else math.log(SMALLEST_PROBABILITY)
+        by_class = self._scale * np.maximum(log_probs.astype(np.float64), floor) - self._offsets
+        scores: np.ndarray = by_class[..., self.chain.classes]
+        return scores
+
+    def posteriors(self, log_probs: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """Return the probability of each class at each frame, given all frames.
+
+        Args:
+            log_probs: Log-probability of each class at each frame of some tracks.
+            lengths: Number of valid frames of each track; None for all.
+
+        Shape:
+            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T, K)``, float64; without meaning past lengths.
+
+        Raises:
+            ValueError: If the shape doesn't fit.
+        """
+        self._check(log_probs)
+        if self.chain is None:
+            return np.exp(log_probs.astype(np.float64))
+        marginals, _ = forward_backward(*self._potentials(log_probs, lengths))
+        states = marginals.exp().numpy()
+        return np.stack(
+            [states[..., self.chain.classes == c].sum(-1) for c in range(log_probs.shape[-1])], -1
+        )
+
+    def paths(self, log_probs: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """Return the best sequence of states of each track; without a chain, of classes.
+
+        Args:
+            log_probs: Log-probability of each class at each frame of some tracks.
+            lengths: Number of valid frames of each track; None for all.
+
+        Shape:
+            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T)``, int64; without meaning past lengths.
+
+        Raises:
+            ValueError: If the shape doesn't fit.
+        """
+        self._check(log_probs)
+        if self.chain is not None:
+            states, _ = viterbi(*self._potentials(log_probs, lengths))
+            return np.asarray(states)
+        paths = np.zeros(log_probs.shape[:2], np.int64)
+        ends = [len(log_probs[0])] * len(log_probs) if lengths is None else lengths.tolist()
+        for path, track, length in zip(paths, log_probs, ends, strict=True):
+            path[:length] = median_filter(np.exp(track[None, :length]), self._width)[0].argmax(-1)
+        return paths
+
+    def classes(self, log_probs: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """Return the class of each frame.
+
+        Args:
+            log_probs: Log-probability of each class at each frame of some tracks.
+            lengths: Number of valid frames of each track; None for all.
+
+        Shape:
+            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T)``, int64; without meaning past lengths.
+
+        Raises:
+            ValueError: If the shape doesn't fit.
+        """
+        paths = self.paths(log_probs, lengths)
+        return paths if self.chain is None else self.chain.classes[paths]
+
+    def segment(self, log_probs: np.ndarray, times_s: np.ndarray) -> list[Stroke]:
+        """Return the strokes of one track in order.
+
+        A stroke begins between its first frame and the one before, in the mean half a frame before it, and
+        ends half a frame after its last. Its confidence is the mean probability of its class over its frames.
+
+        Args:
+            log_probs: Log-probability of each class at each frame.
+            times_s: When each frame is shown, in seconds.
+
+        Shape:
+            log_probs ``(T, K)``, times_s ``(T,)``.
+
+        Raises:
+            ValueError: If the shapes don't fit.
+        """
+        check_track(log_probs, times_s, self.timing)
+        if not len(times_s):
+            return []
+        path, posteriors = self.paths(log_probs[None])[0], self.posteriors(log_probs[None])[0]
+        if self.chain is None:
+            segments = find_segments(path)
+        else:
+            segments = find_segments(
+                self.chain.classes[path], np.r_[True, self.chain.begins(path[:-1], path[1:])]
+            )
+        made = [
+            make_stroke(self.timing, s.label, times_s[s.first], times_s[s.end - 1], _mean(posteriors, s))
+            for s in segments
+        ]
+        return [stroke for stroke in made if stroke is not None]
+
+    def _potentials(
+        self, log_probs: np.ndarray, lengths: np.ndarray | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        assert self.chain is not None
+        b, t = log_probs.shape[:2]
+        given = np.full(b, t) if lengths is None else lengths
+        arrays = (self.scores(log_probs), given, self.chain.initial, self.chain.transitions)
+        scores, valid, initial, transitions = (torch.from_numpy(array) for array in arrays)
+        return scores, valid, initial, transitions
+
+    def _check(self, log_probs: np.ndarray) -> None:
+        if log_probs.ndim != 3 or log_probs.shape[1] < 1 or log_probs.shape[2] != len(self._offsets):
+            raise ValueError(
+                f"Expected `log_probs` (B, T, {len(self._offsets)}) of at least one frame, "
+                f"but got {log_probs.shape}."
+            )
+
+
+def check_track(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
+    """Refuse frames without times, or of other classes.
+
+    Args:
+        log_probs: Log-probability of each class at each frame.
+        times_s: When each frame is shown, in seconds.
+        timing: Counts of the classes.
+
+    Shape:
+        log_probs ``(T, K)``, times_s ``(T,)``.
+
+    Raises:
+        ValueError: If they are.
+    """
+    k = len(timing.class_names)
+    if times_s.ndim != 1 or log_probs.shape != (len(times_s), k):
+        raise ValueError(
+            f"Expected `log_probs` (T, {k}) and `times_s` (T,), but got {log_probs.shape} and "
+            f"{times_s.shape}."
+        )
+
+
+def make_stroke(
+    timing: StrokeTiming, label: int, first_s: float, last_s: float, confidence: float
+) -> Stroke | None:
+    """Return the stroke that a segment is, or None for idle time.
+
+    Args:
+        timing: Frame rate, names and contacts of the classes.
+        label: Class index.
+        first_s: When its first frame is shown, in seconds.
+        last_s: When its last frame is shown.
+        confidence: How sure the model is.
+
+    >>> from tt_actions.timing import default_timing
+    >>> make_stroke(default_timing(["forehand", "idle"], 10), 0, 0.5, 1.0, 0.9)
+    Stroke(label='forehand', start_s=0.45, end_s=1.05, contact_s=None, confidence=0.9, player=None)
+    """
+    name = timing.class_names[label]
+    if name == IDLE:
+        return None
+    start_s, end_s = max(float(first_s) - 0.5 / timing.fps, 0.0), float(last_s) + 0.5 / timing.fps
+    fraction = float(timing.contact[label])
+    contact_s = None if math.isnan(fraction) else min(start_s + fraction * (end_s - start_s), end_s)
+    return Stroke(name, start_s, end_s, contact_s, min(confidence, 1.0))
+
+
+def median_filter(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the median over an odd number of frames round each, the ends repeated.
+
+    Args:
+        values: Of each frame.
+        width: Number of frames.
+
+    Shape:
+        values ``(B, T, K)`` -> the same.
+
+    >>> median_filter(np.array([0.0, 1.0, 0.0, 1.0, 1.0])[None, :, None], 3).ravel()
+    array([0., 0., 1., 1., 1.])
+    """
+    padded = np.pad(values, ((0, 0), (width // 2, width // 2), (0, 0)), mode="edge")
+    filtered: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, width, axis=1), -1)
+    return filtered
+
+
+def _mean(posteriors: np.ndarray, segment: Segment) -> float:
+    return float(posteriors[segment.first : segment.end, segment.label].mean())

@@ -1,0 +1,124 @@
+"""A conditional random field over the frames of a clip, on top of another model."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn, promote_types
+
+from tt_actions.distributed import mean_over_processes
+from tt_actions.models.base import ActionModel, ClosedFormModel, FeatureMaps, valid_frames
+from tt_actions.models.chain import forward_backward, log_partition
+from tt_actions.models.cnn_lstm import CNNLSTM
+
+
+class CRF(ActionModel):
+    r"""A linear chain of frame labels, whose scores another model gives.
+
+    The conditional random field of Lafferty, McCallum & Pereira (2001): with the logits :math:`x_t` of the
+    model below, a labelling *s* of the frames has the probability
+
+    .. math:: P(s | x) \propto \exp\Big(a_{s_0} + \sum_t x_{t, s_t} + \sum_{t > 0} A_{s_{t-1}, s_t}\Big)
+
+    *a* and *A* are learned and start at 0, where they change nothing. The logits it returns are the logs of
+    each frame's marginal probabilities given the whole clip, so it is not causal.
+
+    Args:
+        num_classes: Number of classes *K*.
+        network: Makes the model below for a number of classes; its ``average`` must be the mean.
+
+    Shape:
+        inputs ``(B, T, ...)`` as the model below takes them, and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If the model below is not trained by gradient, or learns an average.
+    """
+
+    def __init__(self, num_classes: int, network: Callable[[int], ActionModel] = CNNLSTM) -> None:
+        super().__init__(num_classes)
+        below = network(num_classes)
+        if isinstance(below, ClosedFormModel) or below.average is not None:
+            raise ValueError(
+                "Expected `network` of a CRF to be trained by gradient and to average by 'mean', but got "
+                f"{type(below).__name__}, which is not or does not. Use another, or set its `average`."
+            )
+        self.network = below
+        self.initial = nn.Parameter(torch.zeros(num_classes))
+        self.transitions = nn.Parameter(torch.zeros(num_classes, num_classes))
+        if hasattr(below, "in_channels"):
+            self.in_channels = below.in_channels
+
+    def emissions(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of the model below, in float32 where they come in less.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        logits: Tensor = self.network(inputs, lengths)
+        return logits.to(promote_types(logits.dtype, torch.float32))
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        return self._marginals(self.emissions(inputs, lengths), lengths)
+
+    def objective(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        class_loss: Callable[[Tensor], Tensor],
+        frame_labels: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the negative log-likelihood of the frames' labels, a labelled frame, and the logits.
+
+        Frames of unknown class are summed over. Where no frame of the batch has a label, of all processes
+        that train together, it is the class loss.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+            class_loss: The loss of per-frame logits.
+            frame_labels: Class of each frame, negative where it is not known, or None.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)``, frame_labels ``(B, T)`` -> loss ``()``, logits
+            ``(B, T, K)``.
+        """
+        scores = self.emissions(inputs, lengths)
+        if frame_labels is not None:
+            is_known = (frame_labels >= 0) & valid_frames(lengths, scores.shape[1])
+            num_known = mean_over_processes(is_known.sum())
+            if num_known > 0:
+                loss = self._negative_log_likelihood(scores, lengths, frame_labels, is_known) / num_known
+                with torch.no_grad():
+                    return loss, self._marginals(scores, lengths)
+        logits = self._marginals(scores, lengths)
+        return class_loss(logits), logits
+
+    def _marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        return forward_backward(scores, lengths, self.initial, self.transitions)[0]
+
+    def _negative_log_likelihood(
+        self, scores: Tensor, lengths: Tensor, frame_labels: Tensor, is_known: Tensor
+    ) -> Tensor:
+        """Sum it over the batch: all labellings against those that agree with the known labels."""
+        classes = torch.arange(self.num_classes, device=scores.device)
+        is_other = (frame_labels[..., None] != classes) & is_known[..., None]
+        both = torch.cat([scores, scores.masked_fill(is_other, -torch.inf)])
+        total = log_partition(both, lengths.repeat(2), self.initial, self.transitions)
+        every, agreeing = total.chunk(2)
+        return (every - agreeing).sum()
+
+    def feature_maps(self) -> FeatureMaps | None:
+        """Return where the last feature maps of the model below come from."""
+        return self.network.feature_maps()

@@ -1,0 +1,100 @@
+"""What the files that annotate untrimmed video have in common."""
+
+import re
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from tt_actions.strokes import Stroke
+
+_MAX_BYTES = 16 * 2**20
+"""A hundred times what the largest known file of annotations has."""
+
+
+class Annotation(NamedTuple):
+    """What a file tells of one video.
+
+    Args:
+        strokes: The strokes of each player in order, by the player's name or None where there is one alone.
+        unknown: The labels that are not understood, each with its frames.
+    """
+
+    strokes: dict[str | None, list[Stroke]]
+    unknown: dict[str, list[int]]
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file of annotations whole.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it can't be read.
+        ValueError: If it is far too large for annotations.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a file of annotations, but there is no file '{path}'.")
+    if (size := path.stat().st_size) > _MAX_BYTES:
+        raise ValueError(
+            f"Expected a file of annotations of at most {_MAX_BYTES} bytes, but '{path}' has {size}. "
+            "Give the annotations of one video."
+        )
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise OSError(
+            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+        ) from error
+
+
+def find_words(label: str, vocabulary: Collection[str]) -> list[str]:
+    """Split a label at blanks, hyphens and underscores into words, lower case and singular.
+
+    Args:
+        label: As an annotator wrote it.
+        vocabulary: Words whose plural is known too; others stay as they are.
+
+    >>> find_words("Left-Forehand_Loops neutrl", ("left", "forehand", "loop", "neutral"))
+    ['left', 'forehand', 'loop', 'neutrl']
+    """
+    words = [word for word in re.split(r"[\s_-]+", label.lower()) if word]
+    plurals = {f"{word}{ending}": word for word in vocabulary for ending in ("s", "es")}
+    return [word if word in vocabulary else plurals.get(word, word) for word in words]
+
+
+def coarse_class(words: Collection[str]) -> str:
+    """Return which of the four strokes a finer name belongs to.
+
+    Args:
+        words: The name's words; ``forehand`` or ``backhand`` is one of them.
+
+    >>> coarse_class(["serve", "forehand", "loop"]), coarse_class(["offensive", "backhand", "hit"])
+    ('serve', 'backhand')
+    """
+    return next(name for name in ("serve", "smash", "forehand", "backhand") if name in words)
+
+
+def spans_around(contacts_s: Sequence[float], before_s: float, after_s: float) -> list[tuple[float, float]]:
+    """Give strokes of one player, known by their contacts, a start and an end.
+
+    Two that are too close for that share the time between their contacts in the same proportion.
+
+    Args:
+        contacts_s: When racket and ball meet, in order, each time once.
+        before_s: From a stroke's start to its contact.
+        after_s: From its contact to its end; positive.
+
+    >>> spans_around([0.5, 2.5, 3.5], before_s=1.5, after_s=0.5)
+    [(0.0, 1.0), (1.0, 2.75), (2.75, 4.0)]
+    """
+    share = after_s / (before_s + after_s)
+    cuts_s = [one + (other - one) * share for one, other in pairwise(contacts_s)]
+    return [
+        (max(contact_s - before_s, earliest_s), min(contact_s + after_s, latest_s))
+        for contact_s, earliest_s, latest_s in zip(
+            contacts_s, [0.0, *cuts_s], [*cuts_s, float("inf")], strict=False
+        )
+    ]

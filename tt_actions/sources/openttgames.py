@@ -1,0 +1,110 @@
+"""Events of the OpenTTGames recordings, with the strokes that their extension names."""
+
+import json
+import re
+from collections import defaultdict
+from itertools import product
+from pathlib import Path
+from reprlib import repr as shortened
+from typing import NamedTuple
+
+from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file, spans_around
+from tt_actions.strokes import Stroke
+
+FPS = 120
+"""Frame rate of the recordings, by which events are numbered."""
+
+SIDES = ("left", "right")
+"""The players, by where they stand in the picture."""
+
+_HANDS = ("forehand", "backhand")
+_TECHNIQUES = ("serve", "loop", "block", "push", "flick", "lob", "chop", "smash")
+_LEANS = ("neutral", "back heavy", "front heavy", "left leaning", "right leaning", "unknown")
+_FEET = ("both feet planted", "both feet lifted", "left foot lifted", "right foot lifted", "unknown")
+_ENDINGS = ("net", "out", "winner", "double bounce", "miss on own side", "not hitting ball")
+
+_POSTURES = {"", *_LEANS, *map(" ".join, product(_LEANS, _FEET))}
+_OTHERS = {"bounce", "net", "empty event", *map(" ".join, product(SIDES, _ENDINGS))}
+_VOCABULARY = {
+    *SIDES,
+    *_HANDS,
+    *_TECHNIQUES,
+    *(word for name in (*_POSTURES, *_OTHERS) for word in name.split()),
+}
+
+
+class _Event(NamedTuple):
+    """What a label says: who played what, or None, and whether all of it is understood."""
+
+    stroke: tuple[str, str, str] | None
+    is_known: bool
+
+
+def read_events(path: Path, before_s: float, after_s: float, fine: bool = False) -> Annotation:
+    """Read the strokes of both players from a file ``events_markup*.json``.
+
+    A label is ``side_hand_technique`` with words for the posture, ``bounce``, ``net``, ``empty_event`` or
+    ``side_ending``. Case, plural and the signs between words don't count. A label whose posture is misspelt
+    is a stroke all the same; any other that is not understood is none, and both are listed.
+
+    Args:
+        path: The file, a JSON object from frame numbers to labels.
+        before_s: From a stroke's start to its contact, which is what the file numbers.
+        after_s: From its contact to its end.
+        fine: Whether a stroke is called by hand and technique, such as ``forehand_loop``, or one of the four.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it can't be read.
+        ValueError: If it is no such JSON file, or numbers a frame twice.
+    """
+    contacts: dict[str, list[tuple[float, str]]] = {side: [] for side in SIDES}
+    unknown: dict[str, list[int]] = defaultdict(list)
+    for frame, label in sorted(_load(path).items()):
+        event = _parse(label)
+        if not event.is_known:
+            unknown[label].append(frame)
+        if event.stroke:
+            side, *words = event.stroke
+            contacts[side].append((frame / FPS, "_".join(words) if fine else coarse_class(words)))
+    strokes: dict[str | None, list[Stroke]] = {}
+    for side, played in contacts.items():
+        spans = spans_around([contact_s for contact_s, _ in played], before_s, after_s)
+        strokes[side] = [
+            Stroke(name, start_s, end_s, contact_s, player=side)
+            for (contact_s, name), (start_s, end_s) in zip(played, spans, strict=True)
+        ]
+    return Annotation(strokes, dict(unknown))
+
+
+def _parse(label: str) -> _Event:
+    words = find_words(label, _VOCABULARY)
+    if len(words) >= 3 and words[0] in SIDES and words[1] in _HANDS and words[2] in _TECHNIQUES:
+        return _Event((words[0], words[1], words[2]), " ".join(words[3:]) in _POSTURES)
+    return _Event(None, " ".join(words) in _OTHERS)
+
+
+def _load(path: Path) -> dict[int, str]:
+    try:
+        pairs = json.loads(read_file(path), object_pairs_hook=tuple)  # a dict would hide what is there twice
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"Expected '{path}' to be a JSON file in UTF-8, but got: {error}.") from error
+    except RecursionError as error:
+        raise ValueError(f"Expected '{path}' to be a plain JSON object, but it is nested deeply.") from error
+    if not isinstance(pairs, tuple):
+        raise ValueError(
+            f"Expected '{path}' to be a JSON object from frame to event, but got {shortened(pairs)}."
+        )
+    events: dict[int, str] = {}
+    for frame, label in pairs:
+        if not re.fullmatch("[0-9]{1,9}", frame) or not isinstance(label, str):
+            raise ValueError(
+                f"Expected the name of an event for each frame number of '{path}', but got "
+                f"{shortened(label)} for {shortened(frame)}. Give an `events_markup` file."
+            )
+        if int(frame) in events:
+            raise ValueError(
+                f"Expected each frame once in '{path}', but got {int(frame)} twice. Remove one of its events."
+            )
+        events[int(frame)] = label
+    return events

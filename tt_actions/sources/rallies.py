@@ -1,0 +1,201 @@
+"""A user's untrimmed recordings, with annotations in one of several forms."""
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tt_actions.clips import ClipRecord, check_labels
+from tt_actions.sources.annotations import Annotation
+from tt_actions.sources.base import ClipSource
+from tt_actions.sources.folders import SUFFIXES
+from tt_actions.sources.openttgames import SIDES, read_events
+from tt_actions.sources.rally_manifest import read_recordings
+from tt_actions.sources.ttstroke import read_moves
+from tt_actions.strokes import Stroke
+from tt_actions.video import Roi, VideoInfo, probe
+
+_PATTERNS = ("events_markup*.json", "game_*.json", "test_*.json", "video_*.json", "*.xml")
+
+
+class UserRallies(ClipSource):
+    """Untrimmed recordings of one player each, in which strokes are annotated.
+
+    The annotations are a manifest CSV with a row a stroke, see
+    :func:`tt_actions.sources.rally_manifest.read_recordings`; or files of OpenTTGames with its extension, see
+    :func:`tt_actions.sources.openttgames.read_events`, of which each half of the picture is a recording; or
+    files of TTStroke-21, see :func:`tt_actions.sources.ttstroke.read_moves`. Labels that are not understood
+    are listed in a warning.
+
+    Args:
+        path: The CSV, JSON or XML file, or a folder with such JSON or XML files, in it or below.
+        videos: The folder of the video files, where they are not beside the annotations. The video of
+            ``events_markup1.json`` is called video_1, game_1, test_1 or 1; that of a file
+            ``events_markup.json`` as its folder; and that of any other as the file.
+        before_s: From a stroke's start to its contact, where the contact alone is annotated.
+        after_s: From its contact to its end.
+        fine: Whether strokes are called by the data set's own names, or the four that they belong to. The
+            names in a manifest stay as they are.
+
+    Raises:
+        ValueError: If there is no path, ``before_s`` is negative or ``after_s`` not positive.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        videos: Path | None = None,
+        before_s: float = 0.6,
+        after_s: float = 0.4,
+        fine: bool = False,
+    ) -> None:
+        if str(path) == "???":  # OmegaConf's mark of what must be given
+            raise ValueError(
+                "Expected a manifest CSV with a row a stroke, or a file or folder of annotations, but got "
+                "none. Say where: `--data.source.path my_rallies.csv`."
+            )
+        if not (0 <= before_s < float("inf") and 0 < after_s < float("inf")):
+            raise ValueError(
+                f"Expected `before_s` to be at least 0 and `after_s` positive, but got {before_s} and "
+                f"{after_s}."
+            )
+        self.path = path
+        self.videos = videos
+        self.before_s, self.after_s = before_s, after_s
+        self.fine = fine
+
+    def records(self) -> list[ClipRecord]:
+        """List the recordings in the order of the file, or by the names of the files.
+
+        Raises:
+            FileNotFoundError: If the annotations or a video are not there.
+            OSError: If annotations can't be read.
+            VideoError: If the video of a JSON or XML file can't be read.
+            ValueError: If the annotations make no sense, don't fit the video or can't be learnt from.
+        """
+        if self.path.suffix.lower() == ".csv":
+            folder = self.path.parent if self.videos is None else self.videos
+            records = read_recordings(self.path, folder, self.before_s, self.after_s)
+        else:
+            unknown: dict[Path, Mapping[str, list[int]]] = {}
+            records = [record for path in self._files() for record in self._read(path, unknown)]
+            _warn(unknown)
+        check_labels(self.path, records)
+        return records
+
+    def _files(self) -> list[Path]:
+        if not self.path.exists():
+            raise FileNotFoundError(
+                f"Expected a manifest CSV or a file or folder of annotations, but there is no '{self.path}'."
+            )
+        if self.path.is_file():
+            if self.path.suffix.lower() not in (".json", ".xml"):
+                raise ValueError(f"Expected a .csv, .json or .xml file, but got '{self.path}'.")
+            return [self.path]
+        found = {path for pattern in _PATTERNS for path in self.path.rglob(pattern) if path.is_file()}
+        files = sorted(path for path in found if not path.name.startswith("."))
+        if not files:
+            raise ValueError(
+                f"Expected {', '.join(_PATTERNS)} in '{self.path}' or below, but got none of them."
+            )
+        return files
+
+    def _read(self, path: Path, unknown: dict[Path, Mapping[str, list[int]]]) -> list[ClipRecord]:
+        """Read the recordings of one video, and note the labels that are not understood."""
+        video = find_video(path, path.parent if self.videos is None else self.videos)
+        info = probe(video)
+        if path.suffix.lower() == ".json":
+            annotation = read_events(path, self.before_s, self.after_s, self.fine)
+        else:
+            annotation = read_moves(path, info.fps, self.fine)
+        unknown[path] = annotation.unknown
+        return _recordings(path, info, annotation)
+
+
+def _recordings(path: Path, info: VideoInfo, annotation: Annotation) -> list[ClipRecord]:
+    middle = info.width // 2
+    halves = ((0, 0, middle, info.height), (middle, 0, info.width, info.height))
+    regions: dict[str | None, Roi | None] = {None: None, **dict(zip(SIDES, halves, strict=True))}
+    return [
+        ClipRecord(
+            info.path,
+            roi=regions[player],
+            group=info.path.stem,
+            strokes=tuple(_end_within(path, info, strokes)),
+        )
+        for player, strokes in annotation.strokes.items()
+    ]
+
+
+def _end_within(path: Path, info: VideoInfo, strokes: Iterable[Stroke]) -> Iterable[Stroke]:
+    """End strokes with the video, and refuse those that lie behind it."""
+    for stroke in strokes:
+        last_s = stroke.start_s if stroke.contact_s is None else stroke.contact_s
+        if last_s >= info.duration_s:
+            raise ValueError(
+                f"Expected the strokes of '{path}' within the {info.duration_s:.3f} s of '{info.path}', but "
+                f"got a {stroke.label} at {last_s:.3f} s. Give the video that the annotations are of."
+            )
+        yield replace(stroke, end_s=min(stroke.end_s, info.duration_s))
+
+
+def find_video(path: Path, folder: Path) -> Path:
+    """Find the video that a file annotates.
+
+    Args:
+        path: The JSON or XML file.
+        folder: Where its video is.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If several could be meant.
+    """
+    names = video_names(path)
+    videos = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [v for v in videos if v.stem.lower() in names and v.suffix.lower() in SUFFIXES and v.is_file()]
+    if not found:
+        raise FileNotFoundError(
+            f"Expected the video of '{path}' in the folder '{folder}', called {', '.join(names)} and one of "
+            f"{', '.join(SUFFIXES)}, but there is none. Rename the video, or say where it is by `videos`."
+        )
+    if len(found) > 1:
+        raise ValueError(
+            f"Expected one video of '{path}' in '{folder}', but got {', '.join(v.name for v in found)}. "
+            "Rename the annotations after their video."
+        )
+    return found[0]
+
+
+def video_names(path: Path) -> list[str]:
+    """List how the video that a file annotates may be called, in lower case and without suffix.
+
+    Args:
+        path: The JSON or XML file.
+
+    >>> video_names(Path("events_markup7.json"))
+    ['video_7', 'game_7', 'test_7', '7']
+    >>> video_names(Path("game_2/events_markup.json")), video_names(Path("0042.xml"))
+    (['game_2'], ['0042'])
+    """
+    name = path.stem.lower()
+    if path.suffix.lower() == ".json":
+        name = name.removeprefix("events_markup").strip("_- ") or path.absolute().parent.name.lower()
+        if re.fullmatch("[0-9]+", name):
+            return [f"video_{name}", f"game_{name}", f"test_{name}", name]
+    return [name]
+
+
+def _warn(unknown: Mapping[Path, Mapping[str, list[int]]]) -> None:
+    listed = [
+        f"'{label}' ({path.name}, {'frame' if len(frames) == 1 else 'frames'} {', '.join(map(str, frames))})"
+        for path, labels in unknown.items()
+        for label, frames in labels.items()
+    ]
+    if listed:
+        warnings.warn(
+            f"Expected the labels that the data set documents, but got {'; '.join(listed)}. A "
+            "label that begins with a documented stroke counts as that stroke, any other as idle.",
+            UserWarning,
+            stacklevel=3,
+        )

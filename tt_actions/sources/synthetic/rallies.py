@@ -1,0 +1,140 @@
+"""Drawn rallies, untrimmed, each player who is seen a recording of their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tt_actions.clips import ClipRecord
+from tt_actions.sources.base import ClipSource
+from tt_actions.sources.synthetic.generate import rally_cast, rally_path, synthesize
+from tt_actions.strokes import Stroke
+from tt_actions.video import Roi
+
+_MARGIN = 0.12
+"""What is kept round the joints on each side, as a share of the region: room for the racket."""
+_ASPECT = 0.75
+
+
+class SyntheticRallies(ClipSource):
+    """Drawn rallies of one or two players with pauses between the exchanges, made where they are absent.
+
+    Half of them show the whole table from the side: both players count, each with the region round them. The
+    others show the near player from close by. Players who have met, directly or through others, are one
+    group.
+
+    Args:
+        out: The folder that holds them.
+        rallies: Number of rallies.
+        seconds: Length of a rally.
+        players: Number of players to draw them from; many, or most have met through others.
+        seed: Of everything.
+        size: Width and height of the pictures in pixels.
+    """
+
+    def __init__(
+        self,
+        out: Path = Path("data/rallies"),
+        rallies: int = 160,
+        seconds: float = 60.0,
+        players: int = 1000,
+        seed: int = 0,
+        size: tuple[int, int] = (320, 240),
+    ) -> None:
+        self.out = out
+        self.rallies = rallies
+        self.seconds = seconds
+        self.players = players
+        self.seed = seed
+        self.size = size
+
+    def prepare(self) -> None:
+        """Draw the rallies that are missing.
+
+        Raises:
+            ValueError: If a setting is out of its range, or the folder was made with other settings.
+        """
+        synthesize(
+            self.out,
+            0,
+            self.players,
+            self.seed,
+            self.size,
+            num_rallies=self.rallies,
+            rally_s=self.seconds,
+        )
+
+    def records(self) -> list[ClipRecord]:
+        """List the recordings, those of one rally after each other.
+
+        Raises:
+            FileNotFoundError: If they have not been drawn; ``prepare`` does so.
+        """
+        casts = [rally_cast(self.players, self.seed, index) for index in range(self.rallies)]
+        groups = join_groups([names for _, names in casts])
+        return [
+            record
+            for index, ((wide, names), group) in enumerate(zip(casts, groups, strict=True))
+            for record in _recordings(
+                rally_path(self.out, index), len(names) if wide else 1, group, self.size
+            )
+        ]
+
+
+def _recordings(path: Path, num_players: int, group: str, size: tuple[int, int]) -> list[ClipRecord]:
+    with np.load(path.with_suffix(".npz")) as truth:
+        times = (truth["stroke_start_s"], truth["stroke_end_s"], truth["stroke_contact_s"])
+        strokes = [
+            (player, Stroke(str(label), float(start_s), float(end_s), float(contact_s)))
+            for label, player, start_s, end_s, contact_s in zip(
+                truth["stroke_label"], truth["stroke_player"], *times, strict=True
+            )
+        ]
+        joints = [truth[f"{before}joints_2d"] for before in ("", "opponent_")[:num_players]]
+    return [
+        ClipRecord(
+            path,
+            roi=player_region(joints[player], size),
+            group=group,
+            strokes=tuple(stroke for who, stroke in strokes if who == player),
+        )
+        for player in range(num_players)
+    ]
+
+
+def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
+    """Return the upright region that a player stays in, as one would draw it by hand.
+
+    Args:
+        joints: The player's joints in pixels.
+        size: Width and height of the picture.
+
+    Shape:
+        joints ``(T, V, 2)``.
+    """
+    inside = np.clip(joints, 0, size)
+    low, high = np.percentile(inside.min(1), 2, axis=0), np.percentile(inside.max(1), 98, axis=0)
+    extent = (high - low) * (1 + 2 * _MARGIN)
+    height = min(max(extent[1], extent[0] / _ASPECT), size[1], size[0] / _ASPECT)
+    region = np.array([height * _ASPECT, height])
+    corner = np.clip((low + high) / 2 - region / 2, 0, size - region)
+    (x0, y0), (x1, y1) = corner.astype(int).tolist(), (corner + region).astype(int).tolist()
+    return x0, y0, x1, y1
+
+
+def join_groups(meetings: Sequence[Sequence[str]]) -> list[str]:
+    """Name the group of each meeting: all who have met, directly or through others, share the first's name.
+
+    Args:
+        meetings: Names of who meet.
+
+    >>> join_groups([["a", "b"], ["c"], ["b", "d"]])
+    ['a', 'c', 'a']
+    """
+    leader: dict[str, str] = {}
+    for names in meetings:
+        joined = {leader.get(name, name) for name in names}
+        first = min(joined)
+        leader |= dict.fromkeys(names, first)
+        leader |= {name: first for name, group in leader.items() if group in joined}
+    return [leader[names[0]] for names in meetings]

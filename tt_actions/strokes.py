@@ -1,0 +1,67 @@
+"""Timed strokes of an untrimmed video."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke in a video; times in seconds from the beginning of the video.
+
+    Args:
+        label: Class name.
+        start_s: When the stroke begins: its backswing, or of a serve the toss.
+        end_s: When its follow-through is over (exclusive).
+        contact_s: When racket and ball meet, or None where that is not known.
+        confidence: How sure a model is, in [0, 1]; None for an annotation.
+        player: Who plays it, or None where that is not known.
+
+    Raises:
+        ValueError: If the times are not 0 <= start <= contact <= end with start < end.
+    """
+
+    label: str
+    start_s: float
+    end_s: float
+    contact_s: float | None = None
+    confidence: float | None = None
+    player: str | None = None
+
+    def __post_init__(self) -> None:
+        contact_s = self.start_s if self.contact_s is None else self.contact_s
+        if not (0 <= self.start_s < self.end_s < math.inf and self.start_s <= contact_s <= self.end_s):
+            raise ValueError(
+                f"Expected a stroke's times to be 0 <= start <= contact <= end and start < end, but got "
+                f"{self.start_s}, {self.contact_s} and {self.end_s} s of a {self.label}."
+            )
+
+
+def frame_labels(
+    strokes: Sequence[Stroke], times_s: np.ndarray, class_names: Sequence[str], background: str
+) -> np.ndarray:
+    """Give every frame the class of the stroke that it falls in.
+
+    Args:
+        strokes: What is played; where two overlap the later counts.
+        times_s: When each frame is shown.
+        class_names: Names of the classes, in the order of the network's outputs.
+        background: Name of the class of the frames between.
+
+    Returns:
+        Class indices.
+
+    Shape:
+        times_s ``(T,)`` -> ``(T,)``, int64.
+
+    >>> strokes = [Stroke("serve", 0.1, 0.3)]
+    >>> frame_labels(strokes, np.array([0.0, 0.1, 0.2, 0.3]), ["serve", "idle"], "idle").tolist()
+    [1, 0, 0, 1]
+    """
+    labels = np.full(len(times_s), list(class_names).index(background))
+    for stroke in strokes:
+        inside = (times_s >= stroke.start_s) & (times_s < stroke.end_s)
+        labels[inside] = list(class_names).index(stroke.label)
+    return labels
