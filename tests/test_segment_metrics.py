@@ -1,0 +1,590 @@
+"""Figures of timed strokes, each against a reference that is written differently."""
+
+import itertools
+import json
+import math
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import distributed, multiprocessing
+
+from tt_actions.classes import IDLE
+from tt_actions.dataset import NO_FRAME_LABEL
+from tt_actions.detection_metrics import (
+    average_precision,
+    detection_map,
+    match_strokes,
+    matched_figures,
+    overlaps,
+    spotting_map,
+)
+from tt_actions.distributed import leave_group
+from tt_actions.segment_metrics import (
+    SegmentMetrics,
+    count_right_segments,
+    edit_distance,
+    edit_score,
+    frame_confusion,
+    frame_figures,
+    measure_strokes,
+    segment_f1,
+)
+from tt_actions.strokes import Stroke
+
+LABELS = ("serve", "forehand", "backhand")
+NAMES = (*LABELS, IDLE)
+FPS = 25
+
+# Strokes as whole frames (label, start, end, contact, confidence in tenths): the references compute exactly.
+drawn_stroke = st.tuples(
+    st.sampled_from(LABELS[:2]),
+    st.integers(0, 12),
+    st.integers(1, 8),
+    st.none() | st.integers(0, 8),
+    st.none() | st.integers(0, 5),
+).map(lambda s: (s[0], s[1], s[1] + s[2], None if s[3] is None else s[1] + min(s[3], s[2]), s[4]))
+drawn_strokes = st.lists(drawn_stroke, max_size=6)
+recordings = st.lists(st.tuples(drawn_strokes, drawn_strokes), max_size=3)
+
+
+def stroke(label, start, end, contact=None, tenths=None):
+    contact_s = None if contact is None else contact / FPS
+    return Stroke(label, start / FPS, end / FPS, contact_s, None if tenths is None else tenths / 10)
+
+
+def strokes(drawn):
+    return [stroke(*row) for row in drawn]
+
+
+def named(drawn):
+    """Predicted and true strokes of recordings by name."""
+    return tuple({f"r{k}": strokes(pair[side]) for k, pair in enumerate(drawn)} for side in (0, 1))
+
+
+def apart(drawn):
+    """Strokes one after another: each begins where the one before has ended, or later."""
+    kept, free_from = [], 0
+    for row in sorted(drawn, key=lambda row: row[:3]):
+        if row[1] >= free_from:
+            kept.append(row)
+            free_from = row[2]
+    return kept
+
+
+def shuffled(items, seed):
+    return [items[k] for k in np.random.default_rng(seed).permutation(len(items))]
+
+
+def exact_overlap(first, second):
+    frames = [set(range(row[1], row[2])) for row in (first, second)]
+    return Fraction(len(frames[0] & frames[1]), len(frames[0] | frames[1]))
+
+
+def same(first, second):
+    """Whether figures are the same, nan being equal to nan."""
+    assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
+
+
+# Frames
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 3, NO_FRAME_LABEL])), max_size=30))
+def test_frames_equal_scikit_learn(pairs):
+    import sklearn.metrics  # slow to load, and of no use to the processes below
+
+    predicted, true = np.array(pairs, np.int64).reshape(-1, 2).T
+    figures = frame_figures(predicted, true, NAMES)
+    known = true >= 0
+    assert figures["num_frames"] == known.sum()
+    if not known.any():
+        assert math.isnan(figures["accuracy"])
+        assert math.isnan(figures["mean_class_accuracy"])
+        return
+    assert figures["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(true[known], predicted[known]))
+    present = sorted(set(true[known].tolist()))
+    recalls = sklearn.metrics.recall_score(
+        true[known], predicted[known], labels=present, average=None, zero_division=0
+    )
+    assert figures["mean_class_accuracy"] == pytest.approx(recalls.mean())
+    for c, name in enumerate(NAMES):
+        value = figures["class_accuracy"][name]
+        assert value == pytest.approx(recalls[present.index(c)]) if c in present else math.isnan(value)
+
+
+def test_frames_counted_by_hand():
+    figures = frame_figures(np.array([0, 0, 3, 1, 3, 2]), np.array([0, 0, 0, 0, 3, -100]), NAMES)
+    assert figures["accuracy"] == 3 / 5
+    assert figures["class_accuracy"]["serve"] == 0.5
+    assert figures["mean_class_accuracy"] == 0.75
+
+
+def test_frames_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="of the same frames"):
+        frame_confusion(np.zeros(3), np.zeros(4), 2)
+    with pytest.raises(ValueError, match="from 0 to 1, but got 0 to 2"):
+        frame_confusion(np.array([0, 2]), np.array([0, 1]), 2)
+
+
+# Order
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(LABELS), max_size=6), st.lists(st.sampled_from(LABELS), max_size=6))
+def test_edit_distance_is_that_of_its_recursive_definition(first, second):
+    @cache
+    def distance(i, j):
+        if not i or not j:
+            return i + j
+        replaced = distance(i - 1, j - 1) + (first[i - 1] != second[j - 1])
+        return min(replaced, distance(i - 1, j) + 1, distance(i, j - 1) + 1)
+
+    assert edit_distance(first, second) == distance(len(first), len(second))
+
+
+def test_edit_score_counted_by_hand():
+    true = strokes([("serve", 0, 5), ("forehand", 10, 15), ("backhand", 20, 25), ("forehand", 30, 35)])
+    predicted = strokes([("forehand", 31, 36), ("serve", 90, 95), ("backhand", 0, 5)])
+    assert edit_score(predicted, true) == 1 / 4  # backhand forehand serve: one of four is in place
+    assert edit_score(true[1:], true) == 3 / 4
+    assert edit_score([], true) == 0
+    assert edit_score(true, []) == 0
+    assert edit_score([], []) == 1
+
+
+# Segments
+
+
+def published_counts(predicted, true, overlap):
+    """The evaluation of Lea et al. 2017 and MS-TCN, step by step, on exact numbers: tp, fp, fn."""
+    tp, fp, hits = 0, 0, [0] * len(true)
+    for p_label, p_start, p_end in predicted:
+        scores = []
+        for y_label, y_start, y_end in true:
+            intersection = min(p_end, y_end) - max(p_start, y_start)
+            union = max(p_end, y_end) - min(p_start, y_start)
+            scores.append(Fraction(intersection, union) * (p_label == y_label))
+        best = max(range(len(scores)), key=lambda k: scores[k], default=None)
+        if best is not None and scores[best] >= overlap and not hits[best]:
+            tp += 1
+            hits[best] = 1
+        else:
+            fp += 1
+    return tp, fp, len(true) - sum(hits)
+
+
+@settings(deadline=None)
+@given(recordings, st.sampled_from([10, 25, 50]))
+def test_f1_is_that_of_the_published_evaluation(drawn, percent):
+    counts = np.zeros(3, int)
+    for predicted, true in drawn:
+        rows = [
+            sorted((row[:3] for row in side), key=lambda r: (r[1], r[2], r[0])) for side in (predicted, true)
+        ]
+        counts += published_counts(*rows, Fraction(percent, 100))
+    tp, fp, fn = counts.tolist()
+    figures = segment_f1(*named(drawn), percent / 100)
+    for value, part, whole in (
+        (figures["precision"], tp, tp + fp),
+        (figures["recall"], tp, tp + fn),
+        (figures["f1"], 2 * tp, 2 * tp + fp + fn),
+    ):
+        assert value == pytest.approx(part / whole) if whole else math.isnan(value)
+
+
+def test_f1_counted_by_hand():
+    true = strokes([("serve", 0, 10), ("forehand", 20, 30), ("forehand", 40, 50)])
+    predicted = strokes(
+        [
+            ("serve", 0, 5),  # a half: right at all three
+            ("serve", 5, 10),  # the same once more: wrong
+            ("backhand", 20, 30),  # another class
+            ("forehand", 48, 58),  # 2 / 18: right at 0.1 alone
+        ]
+    )
+    assert [tuple(count_right_segments(predicted, true, o)) for o in (0.1, 0.25, 0.5)] == [
+        (2, 4, 3),
+        (1, 4, 3),
+        (1, 4, 3),
+    ]
+    figures = segment_f1({"a": predicted, "b": []}, {"a": true, "b": true[:1]}, 0.1)
+    assert figures == {"f1": 4 / 8, "precision": 2 / 4, "recall": 2 / 4}
+
+
+def test_a_segment_whose_best_is_taken_is_wrong_though_it_overlaps_another():
+    true = strokes([("serve", 0, 10), ("serve", 10, 20)])
+    predicted = strokes([("serve", 0, 10), ("serve", 4, 12)])  # 6 / 12 of the first, 2 / 16 of the second
+    assert count_right_segments(predicted, true, 0.1).num_right == 1
+
+
+# Detection and spotting
+
+
+def enumerated_precision(predicted, true, is_close):
+    """Average precision from each threshold of the confidence, and matching by sets of free truths.
+
+    Each row is of one class, with the name of its recording in front; `is_close` gives a closeness or None.
+    """
+    points = []
+    for threshold in {row[-1] for row in predicted}:
+        told = [row for row in predicted if row[-1] >= threshold]
+        free, right = set(range(len(true))), 0
+        for row in sorted(told, key=lambda row: (-row[-1], row[:-1])):
+            close = {k: is_close(row, true[k]) for k in free if true[k][0] == row[0]}
+            close = {k: value for k, value in close.items() if value is not None}
+            if close:
+                free.remove(max(close, key=lambda k: (close[k], [-x for x in true[k][1:4]])))
+                right += 1
+        points.append((Fraction(right, len(true)), Fraction(right, len(told))))
+    area, before = Fraction(0), Fraction(0)
+    for recall in sorted({recall for recall, _ in points}):
+        area += (recall - before) * max(p for r, p in points if r >= recall)
+        before = recall
+    return area
+
+
+def rows_of(drawn, side, label, only_contacts=False):
+    """(recording, start, end, contact, confidence) of the strokes of a class."""
+    return [
+        (k, start, end, -1 if contact is None else contact, 10 if tenths is None else tenths)
+        for k, pair in enumerate(drawn)
+        for name, start, end, contact, tenths in pair[side]
+        if name == label and not (only_contacts and contact is None)
+    ]
+
+
+def enumerated_map(drawn, is_close, only_contacts=False):
+    values = []
+    for label in LABELS:
+        predicted, true = (rows_of(drawn, side, label, only_contacts) for side in (0, 1))
+        if true:
+            values.append(enumerated_precision(predicted, true, is_close))
+    return sum(values) / len(values) if values else None
+
+
+def by_overlap(bound):
+    def is_close(row, other):
+        overlap = exact_overlap(row, other)
+        return overlap if overlap >= bound else None
+
+    return is_close
+
+
+def by_contact(tolerance):
+    def is_close(row, other):
+        off = abs(row[3] - other[3])
+        return -off if off <= tolerance else None
+
+    return is_close
+
+
+@settings(deadline=None)
+@given(recordings)
+def test_detection_equals_the_enumeration_of_thresholds(drawn):
+    figures = detection_map(*named(drawn), LABELS)
+    expected = [enumerated_map(drawn, by_overlap(Fraction(p, 100))) for p in range(50, 100, 5)]
+    assert list(figures["map_by_overlap"]) == [f"0.{p}" for p in range(50, 100, 5)]
+    for value, reference in zip(figures["map_by_overlap"].values(), expected, strict=True):
+        assert math.isnan(value) if reference is None else value == pytest.approx(float(reference))
+    if expected[0] is None:
+        assert math.isnan(figures["map"])
+    else:
+        assert figures["map"] == pytest.approx(float(sum(expected) / 10))
+        by_class = [value for value in figures["average_precision"].values() if not math.isnan(value)]
+        assert np.mean(by_class) == pytest.approx(figures["map"])
+
+
+@settings(deadline=None)
+@given(recordings)
+def test_spotting_equals_the_enumeration_of_thresholds(drawn):
+    figures = spotting_map(*named(drawn), LABELS, FPS)
+    for tolerance in (1, 2, 4):
+        reference = enumerated_map(drawn, by_contact(tolerance), only_contacts=True)
+        value = figures[str(tolerance)]
+        assert math.isnan(value) if reference is None else value == pytest.approx(float(reference))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=12, unique_by=lambda row: row[0]))
+def test_average_precision_is_a_sum_over_what_is_right(ranked):
+    """As Hong et al. 2022 have it: at each right one the best precision from there on."""
+    confidences, right = (np.array([row[k] for row in ranked], (float, bool)[k]) for k in (0, 1))
+    num_true = int(right.sum()) + 2
+    ordered = [is_right for _, is_right in sorted(ranked, reverse=True)]
+    precisions = [sum(ordered[: k + 1]) / (k + 1) for k in range(len(ordered))]
+    expected = sum(max(precisions[k:]) for k in range(len(ordered)) if ordered[k]) / num_true
+    assert average_precision(confidences, right, num_true) == pytest.approx(expected)
+
+
+def test_detection_counted_by_hand():
+    true = {"a": strokes([("serve", 0, 10), ("forehand", 20, 30)]), "b": strokes([("serve", 0, 10)])}
+    predicted = {
+        "a": strokes([("serve", 0, 10, None, 6), ("serve", 0, 9, None, 8), ("backhand", 20, 30, None, 9)]),
+        "b": strokes([("serve", 2, 10, None, 4)]),
+    }
+    figures = detection_map(predicted, true, LABELS)
+    # Serves: at 0.9 and below that of 0.8 is right, then one wrong, then that of 0.4 up to an overlap of 0.8.
+    both, one, late = (1 + 2 / 3) / 2, 1 / 2, 1 / 2 * 1 / 2
+    expected = {**dict.fromkeys(range(50, 85, 5), both), 85: one, 90: one, 95: late}
+    assert figures["map_by_overlap"] == {f"0.{p}": value / 2 for p, value in expected.items()}  # no forehand
+    assert figures["map"] == pytest.approx(sum(expected.values()) / 20)
+    assert figures["average_precision"]["forehand"] == 0
+    assert math.isnan(figures["average_precision"]["backhand"])
+
+
+def test_spotting_counted_by_hand():
+    true = strokes([("serve", 0, 10, 5), ("serve", 20, 30, 25), ("serve", 40, 50)])
+    predicted = strokes([("serve", 0, 10, 6, 9), ("serve", 0, 10, 5, 8), ("serve", 20, 30, 22, 7)])
+    figures = spotting_map({"a": predicted}, {"a": true}, LABELS, FPS)
+    assert figures == {"1": 1 / 2, "2": 1 / 2, "4": (1 + 2 / 3) / 2}
+
+
+def test_a_contact_just_at_the_tolerance_is_right_at_every_frame():
+    for frame in range(300):
+        found, there = ({"a": [stroke("serve", frame, frame + 9, frame + k)]} for k in (2, 0))
+        assert spotting_map(found, there, LABELS, FPS) == {"1": 0, "2": 1, "4": 1}
+
+
+def test_without_confidences_average_precision_is_precision_times_recall():
+    true = strokes([("serve", 20 * k, 20 * k + 10) for k in range(4)])
+    predicted = [*true[:2], *strokes([("serve", 95, 99)])]
+    assert detection_map({"a": predicted}, {"a": true}, LABELS)["map"] == pytest.approx(2 / 3 * 1 / 2)
+
+
+# Strokes irrespective of class
+
+
+@settings(deadline=None)
+@given(drawn_strokes, drawn_strokes)
+def test_matching_takes_the_best_pair_that_is_left(predicted, true):
+    pairs = match_strokes(strokes(predicted), strokes(true), 0.25)
+    assert [true[j][1] for _, j in pairs] == sorted(true[j][1] for _, j in pairs)
+    overlap = {
+        (i, j): exact_overlap(predicted[i], true[j])
+        for i, j in itertools.product(range(len(predicted)), range(len(true)))
+    }
+    left = {pair for pair, value in overlap.items() if value >= Fraction(1, 4)}
+    remaining = set(pairs)
+    while left:
+        best = max(overlap[pair] for pair in left)
+        i, j = next(pair for pair in remaining & left if overlap[pair] == best)
+        remaining.remove((i, j))
+        left = {(a, b) for a, b in left if a != i and b != j}
+    assert not remaining
+
+
+@settings(deadline=None)
+@given(drawn_strokes.map(apart), drawn_strokes.map(apart))
+def test_of_strokes_one_after_another_no_choice_finds_more_pairs(predicted, true):
+    from scipy.optimize import linear_sum_assignment
+
+    found, there = strokes(predicted), strokes(true)
+    fits = np.array([[exact_overlap(a, b) >= Fraction(1, 2) for b in true] for a in predicted], bool)
+    fits = fits.reshape(len(predicted), len(true))
+    rows, columns = linear_sum_assignment(fits, maximize=True)
+    assert len(match_strokes(found, there)) == fits[rows, columns].sum()
+
+
+def test_matched_strokes_counted_by_hand():
+    true = strokes([("serve", 0, 10), ("forehand", 20, 30), ("backhand", 40, 50)])
+    predicted = strokes([("forehand", 41, 50), ("forehand", 22, 31), ("serve", 24, 30), ("serve", 60, 70)])
+    assert match_strokes(predicted, true) == [(1, 1), (0, 2)]
+    figures = matched_figures({"a": predicted}, {"a": true})
+    assert figures == {"f1": 4 / 7, "precision": 2 / 4, "recall": 2 / 3, "class_accuracy": 1 / 2}
+
+
+def test_overlaps_are_the_exact_ones_at_every_frame():
+    for first in range(300):
+        row = overlaps([stroke("serve", first, first + 10)], [stroke("serve", first + 3, first + 10)])
+        assert row.tolist() == [[0.7]]
+
+
+# All of it together
+
+
+@settings(deadline=None, max_examples=25)
+@given(recordings, st.integers(0, 99))
+def test_no_order_matters(drawn, seed):
+    predicted, true = named(drawn)
+    mixed = [
+        {name: shuffled(side[name], seed) for name in shuffled(list(side), seed)}
+        for side in (predicted, true)
+    ]
+    renamed = [{f"{9 - int(name[1:])}": side[name] for name in side} for side in (predicted, true)]
+    figures = measure_strokes(predicted, true, NAMES, FPS)
+    for other in (mixed, renamed):
+        assert flat(measure_strokes(*other, NAMES, FPS)) == pytest.approx(flat(figures), nan_ok=True)
+
+
+def flat(figures):
+    """Figures of all levels in one dict."""
+    values = {}
+    for key, value in figures.items():
+        inner = flat(value) if isinstance(value, dict) else {"": value}
+        values |= {f"{key}/{name}": number for name, number in inner.items()}
+    return values
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(drawn_strokes.map(apart), min_size=1, max_size=3))
+def test_the_truth_is_perfect(drawn):
+    _, true = named([([], side) for side in drawn])
+    figures = flat(measure_strokes(true, true, NAMES, FPS))
+    shares = [value for name, value in figures.items() if not name.startswith("num_")]
+    assert all(value == pytest.approx(1) or math.isnan(value) for value in shares)
+    if any(drawn):
+        assert figures["map/"] == pytest.approx(1)
+
+
+def test_nothing_found_and_nothing_there():
+    nothing, there = {"a": []}, {"a": strokes([("serve", 0, 10, 5)])}
+    missed = flat(measure_strokes(nothing, there, NAMES, FPS))
+    undefined = {key for key, value in missed.items() if math.isnan(value)}
+    assert undefined == {
+        *(f"f1/{overlap}/precision/" for overlap in ("0.10", "0.25", "0.50")),
+        *(f"average_precision/{name}/" for name in ("forehand", "backhand")),
+        "matched/precision/",
+        "matched/class_accuracy/",
+    }
+    assert sum(missed[key] for key in missed.keys() - undefined) == 2  # one recording, one stroke
+    invented = flat(measure_strokes(there, nothing, NAMES, FPS))
+    assert math.isnan(invented["map/"])
+    assert math.isnan(invented["spotting_map/4/"])
+    assert invented["f1/0.50/f1/"] == invented["matched/precision/"] == invented["edit_score/"] == 0
+    empty = flat(measure_strokes(nothing, nothing, NAMES, FPS))
+    assert {key for key, value in empty.items() if value == 1} == {"num_recordings/", "edit_score/"}
+    assert math.isnan(flat(measure_strokes({}, {}, NAMES, FPS))["edit_score/"])
+
+
+def test_figures_are_plain_and_survive_json():
+    predicted, true = draw_recordings(3)
+    figures = measure_strokes(predicted, true, NAMES, FPS)
+    assert flat(json.loads(json.dumps(figures))) == pytest.approx(flat(figures), nan_ok=True)
+
+
+def test_what_does_not_fit_is_refused():
+    serve = {"a": strokes([("serve", 0, 5)])}
+    with pytest.raises(ValueError, match="the same recordings, but got b in one alone"):
+        measure_strokes({"a": [], "b": []}, serve, NAMES, FPS)
+    with pytest.raises(ValueError, match="Expected strokes of forehand, but got one of serve"):
+        measure_strokes({"a": []}, serve, ["forehand", IDLE], FPS)
+    with pytest.raises(ValueError, match="one of idle"):
+        measure_strokes({"a": [replace(serve["a"][0], label=IDLE)]}, serve, NAMES, FPS)
+    with pytest.raises(ValueError, match="`fps` to be positive, but got 0"):
+        measure_strokes(serve, serve, NAMES, 0)
+
+
+# Over batches and processes
+
+
+def draw_recordings(num_recordings, seed=0):
+    """Strokes of recordings, and what was found of them: some missed, some named wrong, all a bit off."""
+    rng = np.random.default_rng(seed)
+    predicted, true = {}, {}
+    for name in (f"match {k}" for k in range(num_recordings)):
+        starts = np.cumsum(rng.uniform(1, 2, rng.integers(0, 12)))
+        true[name] = [Stroke(str(rng.choice(LABELS)), float(s), s + 0.8, s + 0.4) for s in starts.tolist()]
+        predicted[name] = [
+            Stroke(
+                str(rng.choice(LABELS)) if rng.random() < 0.3 else there.label,
+                there.start_s + rng.uniform(0, 0.2),
+                there.end_s + rng.uniform(-0.1, 0.2),
+                there.start_s + rng.uniform(0.3, 0.5),
+                rng.random(),
+            )
+            for there in true[name]
+            if rng.random() < 0.8
+        ]
+    return predicted, true
+
+
+def batch_of(names, seed=0):
+    """Arguments of an update, with frames of each recording: the last one's are fewer."""
+    predicted, true = draw_recordings(7)
+    preds, target = torch.from_numpy(np.random.default_rng(seed).integers(0, 4, (2, 7, 20)))
+    target[6, 12:] = NO_FRAME_LABEL
+    rows = [int(name[6:]) for name in names]
+    return names, [predicted[n] for n in names], [true[n] for n in names], preds[rows], target[rows]
+
+
+ALL = [f"match {k}" for k in range(7)]
+
+
+def gathered(*batches):
+    metric = SegmentMetrics(NAMES, FPS)
+    for names in batches:
+        metric.update(*batch_of(names))
+    return metric
+
+
+def test_recordings_over_batches_are_those_measured_at_once():
+    figures = gathered(ALL[:3], ALL[3:4], ALL[4:]).compute()
+    _, _, _, preds, target = batch_of(ALL)
+    frames = frame_figures(preds.flatten().numpy(), target.flatten().numpy(), NAMES)
+    same(figures, {**measure_strokes(*draw_recordings(7), NAMES, FPS), "frames": frames})
+    assert frames["num_frames"] == 7 * 20 - 8
+    assert 0 < figures["map"] < 1
+
+
+def test_merged_states_are_one():
+    first, second = gathered(ALL[:2]), gathered(ALL[2:5], ALL[5:])
+    first.merge_state(second)
+    assert flat(first.compute()) == pytest.approx(flat(gathered(ALL).compute()), nan_ok=True)
+
+
+def test_a_repeated_recording_counts_once_and_one_without_name_never():
+    metric = gathered(ALL, ALL[:2])
+    _, *rest = batch_of(ALL[:1])
+    metric.update([""], *rest)
+    same(metric.compute(), gathered(ALL).compute())
+
+
+def test_two_recordings_of_one_name_are_refused():
+    metric = gathered(ALL)
+    _, *rest = batch_of(ALL[1:2])
+    metric.update(ALL[:1], *rest)
+    with pytest.raises(ValueError, match="one recording called 'match 0', but got several"):
+        metric.compute()
+
+
+def test_reset_forgets_and_nothing_gives_nothing():
+    metric = gathered(ALL)
+    metric.reset()
+    metric.update([], [], [], torch.zeros(0, 5), torch.zeros(0, 5))
+    figures = metric.compute()
+    assert figures["num_recordings"] == figures["frames"]["num_frames"] == 0
+    assert math.isnan(figures["map"])
+
+
+SPREAD = {
+    "unevenly, one recording twice": ([ALL[:3], ALL[3:5]], [ALL[5:], ALL[:1]]),
+    "nothing in the second": ([ALL], [[]]),
+}
+
+
+def compute_in_process(rank, folder):
+    store, patience = f"file://{folder}/store", timedelta(minutes=1)
+    distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2, timeout=patience)
+    try:
+        figures = {name: gathered(*batches[rank]).compute() for name, batches in SPREAD.items()}
+    finally:
+        leave_group()
+    (folder / f"{rank}.json").write_text(json.dumps(figures))
+
+
+def test_two_processes_equal_one_however_recordings_are_spread(tmp_path):
+    second = multiprocessing.get_context("spawn").Process(target=compute_in_process, args=(1, tmp_path))
+    second.start()
+    compute_in_process(0, tmp_path)  # this process is the first: half as much to load
+    second.join()
+    expected = flat(gathered(ALL).compute())
+    for rank in range(2):
+        for figures in json.loads((tmp_path / f"{rank}.json").read_text()).values():
+            assert flat(figures) == pytest.approx(expected, nan_ok=True)
