@@ -1,0 +1,281 @@
+"""The report page of a match: one HTML file that needs nothing but the video beside it."""
+
+import base64
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tt_actions.files import write_atomically
+from tt_actions.match.analysis import ADVICE, STROKE_COLUMNS, MatchAnalysis, stroke_cells
+from tt_actions.match.report_drawings import (
+    NAME_LENGTH,
+    ClassStyle,
+    Columns,
+    NetworkDrawing,
+    class_styles,
+    draw_columns,
+    draw_network,
+)
+from tt_actions.match.summary import (
+    RALLY_GAP_S,
+    UNSURE,
+    Rally,
+    count_strokes,
+    describe_match,
+    find_rallies,
+    mean_confidence,
+    measure_tempo,
+    write_clock,
+    write_duration,
+)
+from tt_actions.match.technique_network import (
+    TechniqueNetwork,
+    answer_network,
+    describe_network,
+    own_network,
+)
+
+AROUND_S = 0.5
+"""Seconds before and after a stroke of which the page holds the probabilities."""
+
+MOST_FRAME_BYTES = 1_500_000
+"""What the probabilities may take; of a longer match the page holds every second frame, or fewer."""
+
+_HERE = Path(__file__).parent
+_MOST_COLUMNS = 20
+
+
+class ClassRow(NamedTuple):
+    """A row of the table of classes.
+
+    Args:
+        style: Of the class.
+        counts: Number of strokes of each player.
+        shares: Of the player's strokes.
+        confidence: Mean of all players' strokes.
+    """
+
+    style: ClassStyle
+    counts: list[int]
+    shares: list[float]
+    confidence: float | None
+
+
+class NetworkView(NamedTuple):
+    """A technique network with its drawing.
+
+    Args:
+        network: Of a player.
+        drawing: Of it.
+        sentences: What stands out.
+    """
+
+    network: TechniqueNetwork
+    drawing: NetworkDrawing
+    sentences: list[str]
+
+
+def write_report_page(folder: Path, analysis: MatchAnalysis, annotated: str | None = None) -> None:
+    """Write ``report.html``, whole or not at all.
+
+    Args:
+        folder: Where to; it is made where it is absent.
+        analysis: What was found.
+        annotated: File name of the video with the overlay in that folder, shown on the page. None shows none.
+
+    Raises:
+        OSError: If the page can't be written.
+    """
+    video = annotated if annotated and (folder / annotated).is_file() else None
+    with write_atomically(folder / "report.html", ADVICE) as temporary:
+        temporary.write_text(render_report_page(analysis, video), encoding="utf-8", errors="replace")
+
+
+def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
+    """Return the page as text.
+
+    Names are escaped wherever they stand, and its security policy lets nothing but the page's own script and
+    style run, and nothing but the video be loaded.
+
+    Args:
+        analysis: What was found.
+        annotated: File name of the video beside the page. None shows none.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"duration": write_duration, "name_length": NAME_LENGTH}
+    styles = class_styles(analysis.class_names)
+    css = (_HERE / "report.css").read_text(encoding="utf-8") + "".join(
+        f".k{style.number}{{fill:{style.colour}}}"
+        f".i{style.number}{{fill:{style.ink};stroke:{style.colour};stroke-width:3px;paint-order:stroke}}\n"
+        for style in styles
+    )
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
+    frames, stride = _embed_frames(analysis)
+    return environment.get_template("report.html.j2").render(
+        analysis=analysis,
+        video=None if annotated is None else quote(annotated.encode("utf-8", "surrogateescape")),
+        policy=_policy(script, css),
+        css=css,
+        script=script,
+        styles=styles,
+        data=_embed(analysis, styles, frames),
+        stride=stride,
+        around_s=AROUND_S,
+        unsure=UNSURE,
+        rally_gap_s=RALLY_GAP_S,
+        **_figures(analysis, styles),
+    )
+
+
+def _policy(script: str, css: str) -> str:
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, css))
+    allowed = "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'".format(*hashes)
+    return f"{allowed}; media-src 'self' file:; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _figures(analysis: MatchAnalysis, styles: list[ClassStyle]) -> dict[str, Any]:
+    """Return what the template draws: sentences, the table of classes, charts and networks."""
+    rallies = find_rallies(analysis.strokes)
+    networks = _networks(rallies, analysis, styles)
+    counts = count_strokes(analysis)
+    return {
+        "findings": describe_match(analysis),
+        "rallies": rallies,
+        "confidence": mean_confidence(analysis.strokes),
+        "totals": {player: sum(own.values()) for player, own in counts.items()},
+        "rows": _class_rows(analysis, styles, counts),
+        "tempo": _draw_tempo(analysis),
+        "lengths": _draw_lengths(rallies) if rallies else [],
+        "networks": networks,
+    }
+
+
+def _class_rows(
+    analysis: MatchAnalysis, styles: list[ClassStyle], counts: dict[str, dict[str, int]]
+) -> list[ClassRow]:
+    """Return the classes that are played, the most frequent first."""
+    rows = []
+    for style in styles:
+        own = [counts[player][style.name] for player in analysis.players]
+        totals = [max(1, sum(counts[player].values())) for player in analysis.players]
+        shares = [count / total for count, total in zip(own, totals, strict=True)]
+        confidence = mean_confidence([stroke for stroke in analysis.strokes if stroke.label == style.name])
+        rows.append(ClassRow(style, own, shares, confidence))
+    return sorted((row for row in rows if any(row.counts)), key=lambda row: -sum(row.counts))
+
+
+def _draw_tempo(analysis: MatchAnalysis) -> list[Columns]:
+    """Draw a chart for each player, all of one scale."""
+    tempo = measure_tempo(analysis)
+    highest = max(max(rates) for rates in tempo.rates.values())
+    charts = []
+    for player, rates in tempo.rates.items():
+        starts = [write_clock(number * tempo.bin_s) for number in range(len(rates))]
+        titles = [f"from {start}: {rate:.1f} a minute" for start, rate in zip(starts, rates, strict=True)]
+        step = math.ceil(len(rates) / 4)
+        marks = [(float(number), starts[number]) for number in range(0, len(rates), step)]
+        charts.append(draw_columns(player, rates, titles, marks, highest))
+    return charts
+
+
+def _draw_lengths(rallies: Sequence[Rally]) -> list[Columns]:
+    """Draw how many rallies have how many strokes, and how many seconds."""
+    strokes = [len(rally.strokes) for rally in rallies]
+    seconds = [math.floor(rally.length_s) for rally in rallies]
+    return [_draw_histogram("strokes", strokes, first=1), _draw_histogram("seconds", seconds, first=0)]
+
+
+def _draw_histogram(unit: str, values: list[int], first: int) -> Columns:
+    """Count whole numbers in columns of equal width; a column's label is the least that it holds."""
+    width = math.ceil((max(values) - first + 1) / _MOST_COLUMNS)
+    columns = Counter((value - first) // width for value in values)
+    heights = [columns[number] for number in range(max(columns) + 1)]
+    starts = [first + width * number for number in range(len(heights))]
+    exact = unit == "strokes" and width == 1  # seconds are cut, so a column of them is always a range
+    end = width - 1 if unit == "strokes" else width
+    names = [f"{start}" if exact else f"{start} to {start + end}" for start in starts]
+    titles = [f"{name} {unit}: {height}" for name, height in zip(names, heights, strict=True)]
+    step = math.ceil(len(starts) / 8)
+    centre = 0.5 if exact else 0.0
+    marks = [(number + centre, str(starts[number])) for number in range(0, len(starts), step)]
+    return draw_columns(unit, heights, titles, marks, max(heights))
+
+
+def _networks(
+    rallies: Sequence[Rally], analysis: MatchAnalysis, styles: list[ClassStyle]
+) -> list[NetworkView]:
+    """Return the networks that have a transition."""
+    builds = [own_network, answer_network] if len(analysis.players) == 2 else [own_network]
+    networks = (
+        build(rallies, player, analysis.class_names) for build in builds for player in analysis.players
+    )
+    return [
+        NetworkView(network, draw_network(network, styles), describe_network(network))
+        for network in networks
+        if network.transitions
+    ]
+
+
+def _embed(analysis: MatchAnalysis, styles: list[ClassStyle], frames: list[dict[str, str]]) -> dict[str, Any]:
+    """Return what the page's script works on, strokes and classes as numbers."""
+    classes = {name: number for number, name in enumerate(analysis.class_names)}
+    players = {name: number for number, name in enumerate(analysis.players)}
+    strokes = []
+    for stroke in analysis.strokes:
+        start_s, contact_s, end_s, confidence = stroke_cells(stroke)
+        assert stroke.player is not None
+        player, label = players[stroke.player], classes[stroke.label]
+        strokes.append((start_s, contact_s, end_s, label, confidence, player))
+    return {
+        "video": analysis.name,
+        "duration": round(analysis.duration_s, 3),
+        "players": analysis.players,
+        "classes": [style._asdict() for style in styles],
+        "columns": STROKE_COLUMNS,
+        "strokes": strokes,
+        "unsure": UNSURE,
+        "around": AROUND_S,
+        "frameClasses": [(name, classes.get(name, -1)) for name in analysis.frame_classes],
+        "frames": frames,
+    }
+
+
+def _embed_frames(analysis: MatchAnalysis) -> tuple[list[dict[str, str]], int]:
+    """Pack each player's probabilities near the own strokes, and say that every n-th frame is there."""
+    near = [
+        np.flatnonzero(_near(analysis.times_s, [s for s in analysis.strokes if s.player == player]))
+        for player in analysis.players
+    ]
+    num_bytes = sum(map(len, near)) * (4 + len(analysis.frame_classes))  # a time is four
+    stride = max(1, math.ceil(num_bytes / MOST_FRAME_BYTES))
+    frames = []
+    for own, probabilities in zip(near, analysis.probabilities, strict=True):
+        times_ms = np.round(1000 * analysis.times_s[own[::stride]]).astype("<u4")
+        levels = np.round(255 * np.clip(np.nan_to_num(probabilities[own[::stride]]), 0, 1)).astype(np.uint8)
+        frames.append({"times": _base64(times_ms), "levels": _base64(levels)})
+    return frames, stride
+
+
+def _near(times_s: np.ndarray, strokes: Sequence[Any]) -> np.ndarray:
+    near = np.zeros(len(times_s), dtype=bool)
+    for stroke in strokes:
+        first, last = np.searchsorted(times_s, [stroke.start_s - AROUND_S, stroke.end_s + AROUND_S])
+        near[first:last] = True
+    return near
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
