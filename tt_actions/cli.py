@@ -332,6 +332,8 @@ class ActionCLI(LightningCLI):
         elif not config.ckpt_path:
             self.model.take_initial_weights()
         self.datamodule.prepare_data()
+        if self._is_fit:
+            self.model.timing, self.model.clip_s = self.datamodule.timing(), self.datamodule.clip_s()
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
         measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):

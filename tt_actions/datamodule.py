@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
@@ -18,6 +19,7 @@ from tt_actions.dataset import ClipDataset, Sample, collate
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources.base import ClipSource
 from tt_actions.splits import check_copies, split_clips
+from tt_actions.timing import StrokeTiming, count_timing
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -161,6 +163,26 @@ class ClipDataModule(pl.LightningDataModule):
             self.preprocessing.sampling,
             training=split == "train",
         )
+
+    def timing(self) -> StrokeTiming | None:
+        """Count how long strokes last on the training recordings, and what follows what; None for clips."""
+        if not self.is_untrimmed:
+            return None
+        dataset = self.dataset("train")
+        lengths = [len(self.cache.frames(record, dataset.spec)) for record in dataset.records]
+        sequences = (
+            (dataset.frame_labels(index, np.arange(length)).numpy(), dataset.strokes(index))
+            for index, length in enumerate(lengths)
+        )
+        return count_timing(sequences, self.class_names, dataset.spec.fps)
+
+    def clip_s(self) -> float | None:
+        """Return the median length of the training clips in seconds; None for untrimmed recordings."""
+        if self.is_untrimmed:
+            return None
+        dataset = self.dataset("train")
+        lengths = [len(self.cache.frames(record, dataset.spec)) for record in dataset.records]
+        return float(np.median(lengths)) / dataset.spec.fps
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return shuffled batches of the training clips.

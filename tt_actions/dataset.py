@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from tt_actions.cache import FrameCache
 from tt_actions.classes import IDLE
 from tt_actions.clips import ClipRecord
-from tt_actions.strokes import frame_labels
+from tt_actions.strokes import Stroke, frame_labels, shift
 from tt_actions.video import FrameSpec
 
 Sampling = Literal["uniform", "dense", "all"]
@@ -197,6 +197,15 @@ class ClipDataset(Dataset[Sample]):
             name=self._names[index],
         )
 
+    def strokes(self, index: int) -> list[Stroke]:
+        """Return the strokes of a recording, in seconds from its beginning.
+
+        Args:
+            index: Number of the recording.
+        """
+        record = self.records[index]
+        return [shift(stroke, -record.start_s) for stroke in record.strokes or ()]
+
     def frame_labels(self, index: int, chosen: np.ndarray) -> Tensor:
         """Return the classes of frames.
 
@@ -211,8 +220,8 @@ class ClipDataset(Dataset[Sample]):
         if record.strokes is None:
             label = self._labels[index]
             return torch.full((len(chosen),), NO_FRAME_LABEL if label == NO_LABEL else label)
-        times_s = record.start_s + chosen / self.spec.fps
-        return torch.from_numpy(frame_labels(record.strokes, times_s, self.class_names, IDLE))
+        times_s = chosen / self.spec.fps
+        return torch.from_numpy(frame_labels(self.strokes(index), times_s, self.class_names, IDLE))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

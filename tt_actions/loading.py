@@ -3,11 +3,43 @@
 import warnings
 from pathlib import Path
 
+import torch
+
 from tt_actions.checkpoint import read_checkpoint, refusal
+from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.task import StrokeRecognizer
+from tt_actions.video import Roi
 
 
-def load(path: Path | str) -> StrokeRecognizer:
+class TrainedRecognizer(StrokeRecognizer):
+    """A trained model, to name the strokes of clips and of whole matches: what :func:`load` returns."""
+
+    @torch.no_grad()
+    def predict(
+        self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+    ) -> ClipPrediction:
+        """Name the stroke of one clip.
+
+        Args:
+            path: The video file.
+            start_s: Start of the clip in seconds.
+            end_s: End of the clip in seconds, or None for the end of the file.
+            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one. A
+                manifest's are not in a checkpoint: a model trained on them needs the clip's own.
+
+        Returns:
+            The class, its probabilities, and those of every frame with its time.
+
+        Raises:
+            VideoError: If the clip can't be read.
+        """
+        frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
+        clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(self.device)
+        logits = self(clip, torch.tensor([len(frames)], device=self.device))
+        return make_prediction(self.network, self.class_names, logits, times_s)
+
+
+def load(path: Path | str) -> TrainedRecognizer:
     """Load a trained model; the checkpoint alone is enough.
 
     Args:
@@ -24,7 +56,7 @@ def load(path: Path | str) -> StrokeRecognizer:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* is an instance of `nn.Module`")  # one is built, not stored
-            model = StrokeRecognizer.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+            model = TrainedRecognizer.load_from_checkpoint(path, map_location="cpu", weights_only=True)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise refusal(path, error) from error
     return model.eval()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,20 @@ class Stroke:
                 f"Expected a stroke's times to be 0 <= start <= contact <= end and start < end, but got "
                 f"{self.start_s}, {self.contact_s} and {self.end_s} s of a {self.label}."
             )
+
+
+def shift(stroke: Stroke, by_s: float) -> Stroke:
+    """Return a stroke at another time.
+
+    Args:
+        stroke: The stroke.
+        by_s: How much later, in seconds.
+
+    >>> shift(Stroke("serve", 1.5, 2.5), -1.0)
+    Stroke(label='serve', start_s=0.5, end_s=1.5, contact_s=None, confidence=None, player=None)
+    """
+    contact_s = None if stroke.contact_s is None else stroke.contact_s + by_s
+    return replace(stroke, start_s=stroke.start_s + by_s, end_s=stroke.end_s + by_s, contact_s=contact_s)
 
 
 def frame_labels(

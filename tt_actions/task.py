@@ -1,6 +1,5 @@
 """The LightningModule: loss, one shared step, metrics."""
 
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import pytorch_lightning as pl
@@ -28,11 +27,9 @@ from tt_actions.losses import (
 )
 from tt_actions.metrics import SumOfMeans, build_frame_metrics, build_metrics
 from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, frame_log_probabilities
-from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import Augmentation, check_channels, normalise
-from tt_actions.video import Roi
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -385,27 +382,3 @@ class StrokeRecognizer(pl.LightningModule):
             )
             parts.append((self.frame_loss * total, weight))
         return torch.stack([total for total, _ in parts]), torch.stack([weight for _, weight in parts])
-
-    @torch.no_grad()
-    def predict(
-        self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
-    ) -> ClipPrediction:
-        """Name the stroke of one clip.
-
-        Args:
-            path: The video file.
-            start_s: Start of the clip in seconds.
-            end_s: End of the clip in seconds, or None for the end of the file.
-            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one. A
-                manifest's are not in a checkpoint: a model trained on them needs the clip's own.
-
-        Returns:
-            The class, its probabilities, and those of every frame with its time.
-
-        Raises:
-            VideoError: If the clip can't be read.
-        """
-        frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(self.device)
-        logits = self(clip, torch.tensor([len(frames)], device=self.device))
-        return make_prediction(self.network, self.class_names, logits, times_s)

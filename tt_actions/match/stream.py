@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tt_actions.dataset import Sampling, sample_indices
 from tt_actions.models.base import CausalModel, frame_log_probabilities
+from tt_actions.models.crf import network_of_frames
 from tt_actions.task import StrokeRecognizer
 
 Item = TypeVar("Item")
@@ -106,7 +107,7 @@ class FrameStream(ABC):
 
 
 class CausalStream(FrameStream):
-    """The stream of a :class:`CausalModel`, which remembers what it has to.
+    """The stream of a :class:`CausalModel`, which remembers what it has to; of a CRF what is below it.
 
     Args:
         model: The trained model.
@@ -114,8 +115,9 @@ class CausalStream(FrameStream):
 
     def __init__(self, model: StrokeRecognizer) -> None:
         super().__init__(model)
-        assert isinstance(model.network, CausalModel)
-        self.network = model.network
+        network = network_of_frames(model.network)
+        assert isinstance(network, CausalModel)
+        self.network = network
         self.state: Any = None
         self.last: np.ndarray | None = None
         self.num_early = self.network.delay

@@ -122,3 +122,12 @@ class CRF(ActionModel):
     def feature_maps(self) -> FeatureMaps | None:
         """Return where the last feature maps of the model below come from."""
         return self.network.feature_maps()
+
+
+def network_of_frames(network: ActionModel) -> ActionModel:
+    """Return the model that sees the frames: that below a CRF, or the model itself.
+
+    Args:
+        network: The model.
+    """
+    return network.network if isinstance(network, CRF) else network
