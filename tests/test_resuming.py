@@ -6,8 +6,8 @@ import signal
 import pytest
 from run_files import content, rows, same_weights, train, wait_for
 
-from tt_actions.callbacks import RunReport
 from tt_actions.main import main
+from tt_actions.run_reports import ClipReport
 from tt_actions.runs import lock_run_dir
 
 
@@ -164,6 +164,6 @@ def test_the_seconds_of_a_resumed_run_count_those_before_it_was_stopped(tiny, tm
     callbacks = content(run)["callbacks"]
     before = callbacks["RunReport"]["seconds"]
     assert 0 < before < 60
-    resumed = RunReport(run, 0, "val/loss")
+    resumed = ClipReport(run, 0, "val/loss")
     resumed.load_state_dict({"seconds": 100.0})
     assert 100 < resumed.state_dict()["seconds"] < 110

@@ -21,7 +21,7 @@ from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.learning_rates import check_exact_fit, check_one_process
-from tt_actions.metrics import build_metrics
+from tt_actions.metrics import build_frame_metrics, build_metrics
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.processes import is_first_process
 from tt_actions.runs import (
@@ -32,6 +32,7 @@ from tt_actions.runs import (
     lock_run_dir,
     resumable_checkpoint,
 )
+from tt_actions.segment_metrics import STROKE_FIGURES
 from tt_actions.splits import check_unseen
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, WandbOptions
@@ -296,7 +297,9 @@ class ActionCLI(LightningCLI):
         if not self.resume and is_first_process():
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
-        callbacks = run_callbacks(run_dir, config.seed_everything, config.monitor)
+        callbacks = run_callbacks(
+            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed
+        )
         self.trainer_defaults = {"callbacks": callbacks}
         step = None
         if self.resume:
@@ -331,6 +334,11 @@ class ActionCLI(LightningCLI):
             check_fits(self.model, self.checkpoint)
         elif not config.ckpt_path:
             self.model.take_initial_weights()
+        if self.subcommand == "predict" and self.datamodule.is_untrimmed:
+            raise ValueError(
+                "Expected a model of clips with predict, but got one of untrimmed recordings. "
+                "Use `tt-actions analyze VIDEO --checkpoint ...`."
+            )
         self.datamodule.prepare_data()
         if self._is_fit:
             self.model.timing, self.model.clip_s = self.datamodule.timing(), self.datamodule.clip_s()
@@ -365,7 +373,8 @@ def check_validation_metric(metric: str, argument: str) -> None:
     Raises:
         ValueError: If it is no validation metric.
     """
-    names = ["val/loss", *(f"val/{name}" for name in build_metrics(2))]
+    figures = [*build_metrics(2), *build_frame_metrics(2), *STROKE_FIGURES]  # of clips, or of recordings
+    names = ["val/loss", *(f"val/{name}" for name in dict.fromkeys(figures))]
     whole = [name for name in names if name != "val/class_accuracy"]
     if metric not in whole and metric.rpartition("/")[0] not in names:
         raise ValueError(

@@ -2,6 +2,8 @@
 
 import csv
 import errno
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,3 +85,34 @@ def write_rows(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def write_json(path: Path, content: Any, advice: str = "and run it again") -> None:
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        path: The file; its folder is made where it is absent.
+        content: Dictionaries, lists and plain values; numbers are finite.
+        advice: What helps besides space or permissions, where the file can't be written.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    with write_atomically(path, advice) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8"
+        )
+
+
+def finite_or_none(value: Any) -> Any:
+    """Put None for nan and infinity, which JSON has not.
+
+    Args:
+        value: A number, or a dictionary of such.
+
+    >>> finite_or_none({"loss": float("nan"), "clips": 3})
+    {'loss': None, 'clips': 3}
+    """
+    if isinstance(value, dict):
+        return {key: finite_or_none(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,7 +1,6 @@
 """What a test leaves behind: numbers, tables and figures, on disk and on the screen."""
 
 import hashlib
-import json
 import math
 import os
 import platform
@@ -32,7 +31,7 @@ from torchmetrics.functional.classification import (
 
 from tt_actions.curves import AREAS, AXES, Curve, CurveKind, class_curves, class_curves_figure, curve_rows
 from tt_actions.figures import confusion_figure, curves_figure, write_figure
-from tt_actions.files import write_atomically, write_rows
+from tt_actions.files import finite_or_none, write_json, write_rows
 from tt_actions.published import PUBLISHED
 from tt_actions.tables import screen_table
 
@@ -201,15 +200,8 @@ def measure(predictions: Predictions) -> dict[str, Any]:
         "num_clips": len(predictions.names),
         "per_class": per_class,
     }
-    known: dict[str, Any] = _finite_or_none(numbers)
+    known: dict[str, Any] = finite_or_none(numbers)
     return known
-
-
-def _finite_or_none(value: Any) -> Any:
-    """JSON has no nan and no infinity."""
-    if isinstance(value, dict):
-        return {key: _finite_or_none(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def provenance(
@@ -304,9 +296,8 @@ def write_report(
         ValueError: If ``history`` holds nothing to draw.
         OSError: If a file can't be written.
     """
-    metrics = {**measure(predictions), "provenance": _finite_or_none(provenance)}
-    with write_atomically(folder / "metrics.json", _ADVICE) as path:
-        path.write_text(json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+    metrics = {**measure(predictions), "provenance": finite_or_none(provenance)}
+    write_json(folder / "metrics.json", metrics, _ADVICE)
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
     per_class = metrics["per_class"].items()
@@ -355,7 +346,7 @@ def prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
         known = predictions.labels[clip] >= 0
         label = classes[predictions.labels[clip]] if known else None
         predicted = classes[predictions.predicted[clip]]
-        consistency = _finite_or_none(float(predictions.temporal_consistency[clip]))
+        consistency = finite_or_none(float(predictions.temporal_consistency[clip]))
         yield [name, label, predicted, *predictions.probabilities[clip].tolist(), consistency]
 
 

@@ -5,7 +5,7 @@ frames, and counts nowhere else (as the background in the evaluation of MS-TCN, 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -246,6 +246,14 @@ def measure_strokes(
         "spotting_map": spotting_map(predicted, true, classes, fps),
         "matched": matched_figures(predicted, true),
     }
+
+
+STROKE_FIGURES: dict[str, Callable[[dict[str, Any]], float]] = {
+    "edit_score": lambda figures: figures["edit_score"],
+    "f1_50": lambda figures: figures["f1"]["0.50"]["f1"],
+    "map": lambda figures: figures["map"],
+}
+"""What a training logs of :func:`measure_strokes`."""
 
 
 class SegmentMetrics(Metric):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,3 +80,29 @@ def frame_labels(
         inside = (times_s >= stroke.start_s) & (times_s < stroke.end_s)
         labels[inside] = list(class_names).index(stroke.label)
     return labels
+
+
+def strokes_of(labels: np.ndarray, fps: float, class_names: Sequence[str], background: str) -> list[Stroke]:
+    """Turn the classes of frames into strokes; what :func:`frame_labels` undoes.
+
+    A stroke begins half a frame before its first frame, where in the mean it does, and ends half a frame
+    after its last.
+
+    Args:
+        labels: Class index of each frame, frame k being shown at k / fps seconds; a negative one is none.
+        fps: Frames a second.
+        class_names: Names of the classes.
+        background: Name of the class that is no stroke.
+
+    Shape:
+        labels ``(T,)``, int64.
+
+    >>> strokes_of(np.array([1, 0, 0, 1]), 10, ["serve", "idle"], "idle")
+    [Stroke(label='serve', start_s=0.05, end_s=0.25, contact_s=None, confidence=None, player=None)]
+    """
+    edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
+    return [
+        Stroke(class_names[labels[first]], max(0.0, (first - 0.5) / fps), (end - 0.5) / fps)
+        for first, end in pairwise(edges.tolist())
+        if labels[first] >= 0 and class_names[labels[first]] != background
+    ]

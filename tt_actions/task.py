@@ -1,12 +1,11 @@
 """The LightningModule: loss, one shared step, metrics."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
 
 from tt_actions.checkpoint import load_network_weights
 from tt_actions.classes import IDLE
@@ -25,7 +24,7 @@ from tt_actions.losses import (
     weighted_cross_entropy,
     weights_by_class,
 )
-from tt_actions.metrics import SumOfMeans, build_frame_metrics, build_metrics
+from tt_actions.measuring import Output, StageMetrics, Truth
 from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, frame_log_probabilities
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.timing import StrokeTiming
@@ -33,21 +32,6 @@ from tt_actions.transforms import Augmentation, check_channels, normalise
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-
-
-class Output(NamedTuple):
-    """What one step gives.
-
-    Shape:
-        loss ``()``; the sums that are its parts and the weights they are divided by, ``(N,)``; logits
-        ``(B, T, K)``; clip log-probabilities ``(B, K)``.
-    """
-
-    loss: Tensor
-    sums: Tensor
-    weights: Tensor
-    logits: Tensor
-    log_probs: Tensor
 
 
 class StrokeRecognizer(pl.LightningModule):
@@ -145,16 +129,12 @@ class StrokeRecognizer(pl.LightningModule):
             values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
         self.is_untrimmed = IDLE in class_names
-        build = build_frame_metrics if self.is_untrimmed else build_metrics
-        on_train = build(len(class_names))["accuracy"]  # all that is logged
         self.metrics = nn.ModuleDict(
             {
-                "train_set": MetricCollection({"accuracy": on_train}),
-                "val_set": build(len(class_names)),
-                "test_set": build(len(class_names)),
+                f"{stage}_set": StageMetrics(class_names, self.preprocessing.fps, stage == "train")
+                for stage in STAGES
             }
         )
-        self.mean_loss = nn.ModuleDict({f"{stage}_set": SumOfMeans() for stage in STAGES})
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule where there is one.
@@ -323,7 +303,7 @@ class StrokeRecognizer(pl.LightningModule):
         logits = logits.detach()
         log_probs = self.network.clip_log_probability(logits, batch.lengths)
         output = Output(loss, sums, weights, logits, log_probs)
-        self._measure(output, batch.label, batch.lengths, frame_labels, stage)
+        self._metrics(stage).update(output, Truth(batch.names, batch.label, batch.lengths, frame_labels))
         return output
 
     def _measure_left_out(self, logits: Tensor, labels: Tensor) -> None:
@@ -332,40 +312,17 @@ class StrokeRecognizer(pl.LightningModule):
         sums, weights = self._class_sums(logits, lengths, self._targets(labels), None)
         log_probs = self.network.clip_log_probability(logits, lengths)
         output = Output(sums / weights, sums, weights, logits, log_probs)
-        self._measure(output, labels, lengths, None, "train")
+        self._metrics("train").update(output, Truth([], labels, lengths, None))
 
-    def _measure(
-        self, output: Output, labels: Tensor, lengths: Tensor, frame_labels: Tensor | None, stage: Stage
-    ) -> None:
-        metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
-        assert isinstance(metrics, MetricCollection)
-        assert isinstance(mean_loss, SumOfMeans)
-        if self.is_untrimmed:
-            assert frame_labels is not None
-            metrics.update(output.logits.argmax(-1).flatten(), frame_labels.flatten())
-        else:
-            metrics.update(
-                preds=output.log_probs.argmax(-1),
-                target=labels,
-                logits=output.logits,
-                lengths=lengths,
-            )
-        mean_loss.update(output.sums, output.weights)
+    def _metrics(self, stage: Stage) -> StageMetrics:
+        metrics = self.metrics[f"{stage}_set"]
+        assert isinstance(metrics, StageMetrics)
+        return metrics
 
     def _log_epoch(self, stage: Stage) -> None:
-        metrics, mean_loss = self.metrics[f"{stage}_set"], self.mean_loss[f"{stage}_set"]
-        assert isinstance(metrics, MetricCollection)
-        assert isinstance(mean_loss, SumOfMeans)
-        logged = {"loss": mean_loss.compute()}
-        for name, value in metrics.compute().items():
-            if value.ndim:  # a figure a class
-                logged |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
-            if name != "class_accuracy":  # its mean is the recall
-                logged[name] = value.nanmean()
+        figures = self._metrics(stage).compute()
         # every process has computed the same value, so that nothing is left to reduce
-        self.log_dict({f"{stage}/{name}": value for name, value in logged.items()}, sync_dist=False)
-        metrics.reset()
-        mean_loss.reset()
+        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, sync_dist=False)
 
     def _targets(self, labels: Tensor) -> Tensor:
         return class_distributions(labels, len(self.class_names), self.label_smoothing)

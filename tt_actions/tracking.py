@@ -1,5 +1,6 @@
 """What Weights & Biases is given: a run's configuration, its numbers and its report."""
 
+import csv
 import json
 import os
 import warnings
@@ -210,6 +211,29 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
         "worst_videos": [wandb.Video(str(clip.path), caption=clip.caption, format="mp4") for clip in worst],
     }
     run.log({f"report/{key}": value for key, value in logged.items() if value})
+    _log_folder(run, folder)
+
+
+def log_rally_report(run: "wandb.Run", folder: Path) -> None:
+    """Log a written report of untrimmed recordings: its table as summary, pictures, and all as an artifact.
+
+    Args:
+        run: A run that is not finished.
+        folder: Where :func:`tt_actions.match.evaluation.write_rally_report` wrote.
+    """
+    import wandb
+
+    with (folder / "segmentation.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            way = row.pop("way")
+            run.summary.update({f"report/{way}/{key}": float(cell) for key, cell in row.items() if cell})
+    run.log({f"report/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))})
+    _log_folder(run, folder)
+
+
+def _log_folder(run: "wandb.Run", folder: Path) -> None:
+    import wandb
+
     artifact = wandb.Artifact(f"report-{run.id}", type="report")
     artifact.add_dir(str(folder.resolve()), skip_cache=True, policy="immutable")
     run.log_artifact(artifact)

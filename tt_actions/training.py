@@ -13,13 +13,13 @@ from tt_actions.callbacks import (
     EpochLine,
     GradientNorms,
     RunCheckpoint,
-    RunReport,
     SeedEpoch,
     StopNotice,
     say,
 )
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.distributed import launched_processes, launcher
+from tt_actions.run_reports import ClipReport, RallyReport
 from tt_actions.runs import RUN_DIR_VARIABLE
 from tt_actions.task import StrokeRecognizer
 
@@ -140,14 +140,16 @@ def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
         )
 
 
-def run_callbacks(run_dir: Path, seed: int, monitor: str | None) -> list[Callback]:
+def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool) -> list[Callback]:
     """Return what every run does besides training.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: The validation metric that decides which checkpoint is best; None for the last.
+        is_untrimmed: Whether untrimmed recordings are measured, or clips.
     """
+    report = RallyReport if is_untrimmed else ClipReport
     folder = run_dir / "checkpoints"
     best = RunCheckpoint(
         folder,
@@ -165,7 +167,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None) -> list[Callbac
         LearningRateMonitor(logging_interval="epoch"),
         GradientNorms(),
         EpochLine(monitor),
-        RunReport(run_dir, seed, monitor),
+        report(run_dir, seed, monitor),
         best,
         last,
         StopNotice(run_dir),

@@ -10,12 +10,11 @@ from tt_actions.classes import IDLE
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.gate import IdleGate
 from tt_actions.match.players import PlayerTrack, lay_tracks
-from tt_actions.match.segment import Segmenter
+from tt_actions.match.segmenters import make_segmenter
 from tt_actions.match.stream import CausalStream, FrameStream, WindowStream, gather_stretches, read_ahead
 from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import CRF, network_of_frames
+from tt_actions.models.crf import network_of_frames
 from tt_actions.task import StrokeRecognizer
-from tt_actions.timing import StrokeTiming, default_timing
 from tt_actions.video import Crop, Roi, iter_tracks, probe
 
 STRETCH = 32
@@ -47,30 +46,6 @@ def open_stream(model: StrokeRecognizer) -> FrameStream:
     if isinstance(network_of_frames(model.network), CausalModel):
         return CausalStream(model)
     return WindowStream(model, num_frames, max(1, num_frames // 4))
-
-
-def make_segmenter(model: StrokeRecognizer) -> Segmenter:
-    """Return what finds strokes in a model's probabilities: its own chain, or else a hidden Markov model.
-
-    Args:
-        model: The trained model.
-    """
-    timing = stroke_timing(model)
-    if isinstance(model.network, CRF) and isinstance(model.network.network, CausalModel):
-        weights = (model.network.initial, model.network.transitions)
-        initial, transitions = (w.detach().double().cpu().numpy() for w in weights)
-        return Segmenter(timing, "chain", initial=initial, transitions=transitions)
-    return Segmenter(timing)
-
-
-def stroke_timing(model: StrokeRecognizer) -> StrokeTiming:
-    """Return how long strokes last: as counted on the model's training set, or else as a rule of thumb.
-
-    Args:
-        model: The trained model.
-    """
-    names = model.class_names if model.is_untrimmed else (*model.class_names, IDLE)
-    return model.timing or default_timing(names, model.preprocessing.fps)
 
 
 def find_tracks(

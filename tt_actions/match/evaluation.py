@@ -1,0 +1,232 @@
+"""What a test on untrimmed recordings leaves behind: strokes found by each way of finding them, measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.text import Text
+
+from tt_actions.classes import IDLE
+from tt_actions.figures import COLOURS, GREY, confusion_figure, curves_figure, tidy, write_figure
+from tt_actions.files import finite_or_none, write_json, write_rows
+from tt_actions.match.segment import Segmenter
+from tt_actions.segment_metrics import frame_confusion, frame_figures, measure_strokes
+from tt_actions.strokes import Stroke
+from tt_actions.tables import screen_table
+
+ADVICE = "and test the checkpoint again, or resume the training"
+
+COLUMNS = {
+    "frames": "frame\naccuracy",
+    "classes": "mean over\nclasses",
+    "edit": "edit\nscore",
+    "f1_10": "F1@10",
+    "f1_25": "F1@25",
+    "f1_50": "F1@50",
+    "map": "mAP\n0.5:0.95",
+    "spot_2": "contact\nmAP +-2",
+    "matched": "class acc.\nof matched",
+}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a model said of an untrimmed recording, and what is true of it.
+
+    Args:
+        log_probs: Log-probability of each class at each frame.
+        scores: Of a conditional random field the scores below its chain; None for other models.
+        labels: True class of each frame.
+        strokes: What is played, in seconds from the recording's beginning.
+
+    Shape:
+        log_probs and scores ``(T, K)``, labels ``(T,)``.
+    """
+
+    log_probs: np.ndarray
+    scores: np.ndarray | None
+    labels: np.ndarray
+    strokes: tuple[Stroke, ...]
+
+
+def find_strokes(
+    recordings: Mapping[str, Recording], segmenter: Segmenter
+) -> tuple[dict[str, list[Stroke]], dict[str, np.ndarray]]:
+    """Find the strokes of each recording, and the class of each frame.
+
+    Args:
+        recordings: By name.
+        segmenter: How.
+    """
+    strokes, classes = {}, {}
+    for name, recording in recordings.items():
+        given = recording.scores if segmenter.method == "chain" else recording.log_probs
+        assert given is not None
+        strokes[name] = segmenter.segment(given, np.arange(len(given)) / segmenter.timing.fps)
+        classes[name] = segmenter.classes(given[None])[0]
+    return strokes, classes
+
+
+def measure_recordings(
+    recordings: Mapping[str, Recording], segmenters: Mapping[str, Segmenter]
+) -> dict[str, Any]:
+    """Measure every way of finding strokes on the same probabilities.
+
+    Args:
+        recordings: By name; at least one.
+        segmenters: By name.
+
+    Returns:
+        For each way the figures of :func:`measure_strokes`, and of the frames those of :func:`frame_figures`
+        under ``frames``.
+    """
+    true = {name: recording.strokes for name, recording in recordings.items()}
+    labels = np.concatenate([recording.labels for recording in recordings.values()])
+    measured = {}
+    for way, segmenter in segmenters.items():
+        strokes, classes = find_strokes(recordings, segmenter)
+        names, fps = segmenter.timing.class_names, segmenter.timing.fps
+        measured[way] = {
+            **measure_strokes(strokes, true, names, fps),
+            "frames": frame_figures(np.concatenate(list(classes.values())), labels, names),
+        }
+    return measured
+
+
+def short_figures(figures: dict[str, Any]) -> dict[str, float | None]:
+    """Return the figures of one way that stand in the table: see :data:`COLUMNS`.
+
+    Args:
+        figures: One of those of :func:`measure_recordings`.
+    """
+    frames, f1 = figures["frames"], figures["f1"]
+    return {
+        "frames": frames["accuracy"],
+        "classes": frames["mean_class_accuracy"],
+        "edit": figures["edit_score"],
+        **{f"f1_{k}": f1[f"0.{k}"]["f1"] for k in ("10", "25", "50")},
+        "map": figures["map"],
+        "spot_2": figures["spotting_map"]["2"],
+        "matched": figures["matched"]["class_accuracy"],
+    }
+
+
+def write_rally_report(
+    folder: Path,
+    recordings: Mapping[str, Recording],
+    segmenters: Mapping[str, Segmenter],
+    provenance: dict[str, Any],
+    loss: float,
+    history: Path | None,
+    monitor: str | None,
+) -> dict[str, Any]:
+    """Write a report of untrimmed recordings: numbers, tables and figures, each file whole or not at all.
+
+    Writes ``metrics.json``, ``segmentation.csv`` (a row a way of finding strokes), ``strokes.csv`` (those
+    that the last way found, and the true ones), ``confusion_matrix.csv`` and ``.png`` of frames,
+    ``timelines.png`` and, after a training, ``curves.png``.
+
+    Args:
+        folder: Where to; made if absent.
+        recordings: By name; at least one.
+        segmenters: The ways of finding strokes; the last is the one that counts.
+        provenance: What produced the result.
+        loss: Mean loss.
+        history: The training's ``metrics.csv``, or None where there was no training.
+        monitor: Its column that decided which epoch is best; None for the last.
+
+    Returns:
+        The contents of ``metrics.json``.
+
+    Raises:
+        OSError: If a file can't be written.
+    """
+    measured = measure_recordings(recordings, segmenters)
+    last = list(segmenters)[-1]
+    names = segmenters[last].timing.class_names
+    metrics: dict[str, Any] = finite_or_none(
+        {"segmentation": measured, "used": last, "loss": loss, "provenance": provenance}
+    )
+    write_json(folder / "metrics.json", metrics, ADVICE)
+    rows = ([way, *short_figures(metrics["segmentation"][way]).values()] for way in segmenters)
+    write_rows(folder / "segmentation.csv", ["way", *COLUMNS], rows, ADVICE)
+    strokes, classes = find_strokes(recordings, segmenters[last])
+    _write_strokes(folder / "strokes.csv", recordings, strokes)
+    matrix = sum(
+        (frame_confusion(classes[name], r.labels, len(names)) for name, r in recordings.items()),
+        np.zeros((len(names), len(names)), np.int64),
+    )
+    counts = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
+    write_rows(folder / "confusion_matrix.csv", ["label", *names], counts, ADVICE)
+    write_figure(folder / "confusion_matrix.png", confusion_figure(matrix, names), ADVICE)
+    write_figure(folder / "timelines.png", timelines_figure(recordings, strokes, names), ADVICE)
+    if history is not None:
+        write_figure(folder / "curves.png", curves_figure(history, monitor), ADVICE)
+    return metrics
+
+
+def _write_strokes(
+    path: Path, recordings: Mapping[str, Recording], strokes: Mapping[str, Sequence[Stroke]]
+) -> None:
+    header = ["recording", "kind", "start_s", "contact_s", "end_s", "label", "confidence"]
+    rows = (
+        [name, kind, s.start_s, s.contact_s, s.end_s, s.label, s.confidence]
+        for name, recording in recordings.items()
+        for kind, listed in (("found", strokes[name]), ("true", recording.strokes))
+        for s in listed
+    )
+    write_rows(path, header, rows, ADVICE)
+
+
+def timelines_figure(
+    recordings: Mapping[str, Recording],
+    strokes: Mapping[str, Sequence[Stroke]],
+    class_names: Sequence[str],
+    num_shown: int = 6,
+) -> Figure:
+    """Draw true and found strokes over time, each recording a pair of bars.
+
+    Args:
+        recordings: By name; the first are shown.
+        strokes: Those that were found.
+        class_names: Names of the classes.
+        num_shown: How many recordings are shown at most.
+    """
+    shown = list(recordings)[:num_shown]
+    figure = Figure(figsize=(12, 0.9 + 0.75 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(c for c in class_names if c != IDLE)}
+    for row, name in enumerate(shown):
+        for place, listed in ((row - 0.18, recordings[name].strokes), (row + 0.18, strokes[name])):
+            for label, colour in colours.items():
+                spans = [(s.start_s, s.end_s - s.start_s) for s in listed if s.label == label]
+                axes.broken_barh(spans, (place - 0.15, 0.3), facecolors=colour)
+        axes.axhline(row + 0.5, color=GREY, linewidth=0.4)
+    for label, colour in colours.items():
+        axes.plot([], [], color=colour, linewidth=6, label=label)
+    axes.set_yticks(range(len(shown)), [f"{i + 1}: true\nfound" for i in range(len(shown))], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35 / len(shown) - 0.05), ncol=6, frameon=False)
+    tidy(axes)
+    return figure
+
+
+def print_rally_report(metrics: dict[str, Any], console: Console | None = None) -> None:
+    """Print the table of :data:`COLUMNS`.
+
+    Args:
+        metrics: What :func:`write_rally_report` returned.
+        console: Where to print; standard output if None.
+    """
+    figures = metrics["segmentation"][metrics["used"]]
+    title = f"Test on {figures['num_recordings']} recordings with {figures['num_true']} strokes"
+    table = screen_table(title, list(COLUMNS.values()))
+    for way, measured in metrics["segmentation"].items():
+        cells = short_figures(measured).values()
+        table.add_row(Text(way), *("-" if value is None else f"{value:.3f}" for value in cells))
+    (console or Console()).print(table)

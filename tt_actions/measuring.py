@@ -1,0 +1,112 @@
+"""What one stage of a training measures: of clips, or of untrimmed recordings."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tt_actions.classes import IDLE
+from tt_actions.dataset import NO_FRAME_LABEL
+from tt_actions.metrics import SumOfMeans, build_frame_metrics, build_metrics
+from tt_actions.segment_metrics import STROKE_FIGURES, SegmentMetrics
+from tt_actions.strokes import Stroke, strokes_of
+
+
+class Output(NamedTuple):
+    """What one step gives.
+
+    Shape:
+        loss ``()``; the sums that are its parts and the weights they are divided by, ``(N,)``; logits
+        ``(B, T, K)``; clip log-probabilities ``(B, K)``.
+    """
+
+    loss: Tensor
+    sums: Tensor
+    weights: Tensor
+    logits: Tensor
+    log_probs: Tensor
+
+
+class Truth(NamedTuple):
+    """What is true of the clips of a step.
+
+    Args:
+        names: Their names.
+        label: Class of each, negative where it is not known.
+        lengths: Number of valid frames of each.
+        frame_labels: Class of each frame, negative where it is not known, or None.
+
+    Shape:
+        label and lengths ``(B,)``, frame_labels ``(B, T)``.
+    """
+
+    names: list[str]
+    label: Tensor
+    lengths: Tensor
+    frame_labels: Tensor | None
+
+
+class StageMetrics(nn.Module):
+    """The loss and the metrics of one stage over its batches.
+
+    Of clips what :func:`build_metrics` gathers; of recordings with idle frames what
+    :func:`build_frame_metrics` does, and where they come whole :data:`STROKE_FIGURES` of the runs of frames
+    of one likeliest class. In training only the accuracy is measured.
+
+    Args:
+        class_names: Names of the classes.
+        fps: Frames a second.
+        is_training: Whether the stage is training.
+    """
+
+    def __init__(self, class_names: list[str], fps: float, is_training: bool) -> None:
+        super().__init__()
+        self.class_names, self.fps = class_names, fps
+        self.is_untrimmed = IDLE in class_names
+        build = build_frame_metrics if self.is_untrimmed else build_metrics
+        self.metrics = build(len(class_names))
+        if is_training:
+            self.metrics = type(self.metrics)({"accuracy": self.metrics["accuracy"]})  # all that is logged
+        has_strokes = self.is_untrimmed and not is_training
+        self.strokes = SegmentMetrics(class_names, fps) if has_strokes else None
+        self.mean_loss = SumOfMeans()
+
+    def update(self, output: Output, truth: Truth) -> None:
+        """Add a batch.
+
+        Args:
+            output: What the step gave.
+            truth: What is true of the clips.
+        """
+        self.mean_loss.update(output.sums, output.weights)
+        if not self.is_untrimmed:
+            predicted = output.log_probs.argmax(-1)
+            clips = {"preds": predicted, "target": truth.label}
+            self.metrics.update(**clips, logits=output.logits, lengths=truth.lengths)
+            return
+        assert truth.frame_labels is not None
+        classes = output.logits.argmax(-1)
+        self.metrics.update(classes.flatten(), truth.frame_labels.flatten())
+        if self.strokes is not None:
+            valid = classes.where(truth.frame_labels >= 0, NO_FRAME_LABEL)
+            found, true = (self._strokes(frames) for frames in (valid, truth.frame_labels))
+            self.strokes.update(truth.names, found, true, classes, truth.frame_labels)
+
+    def _strokes(self, labels: Tensor) -> list[list[Stroke]]:
+        return [strokes_of(row, self.fps, self.class_names, IDLE) for row in labels.numpy(force=True)]
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return all figures by name, alike in every process, and forget the batches."""
+        figures = {"loss": self.mean_loss.compute()}
+        for name, value in self.metrics.compute().items():
+            if value.ndim:  # a figure a class
+                figures |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
+            if name != "class_accuracy":  # its mean is the recall
+                figures[name] = value.nanmean()
+        if self.strokes is not None:
+            measured = self.strokes.compute()
+            figures |= {name: torch.tensor(find(measured)) for name, find in STROKE_FIGURES.items()}
+            self.strokes.reset()
+        self.metrics.reset()
+        self.mean_loss.reset()
+        return figures
