@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tt_actions.main import main
+from tt_actions.sources import SyntheticRallies
 from tt_actions.sources.synthetic.generate import synthesize
 
 # Before torch is loaded, and for started processes too: threads that wait for each other make the smallest of
@@ -61,6 +62,44 @@ def trained(tiny, tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     main(["train", *tiny, "--runs", str(runs)])
     return runs / "tiny" / "version_0"
+
+
+@pytest.fixture(scope="session")
+def rallies(tmp_path_factory):
+    """Five drawn rallies of eight seconds as a source of recordings, some of two players."""
+    folder = tmp_path_factory.mktemp("rallies")
+    source = SyntheticRallies(folder, rallies=5, seconds=8.0, players=40, seed=9, size=(160, 120))
+    source.prepare()
+    return source
+
+
+@pytest.fixture(scope="session")
+def rally_run(rallies, cache_dir, tmp_path_factory):
+    """The run directory of a training on the drawn rallies that takes some seconds."""
+    runs = tmp_path_factory.mktemp("rally_runs")
+    options = {
+        **{
+            f"data.source.{name}": getattr(rallies, name)
+            for name in ("out", "rallies", "seconds", "players", "seed")
+        },
+        "data.source.size": list(rallies.size),
+        "data.cache_dir": cache_dir,
+        "data.preprocessing.fps": 10,
+        "data.preprocessing.size": [16, 16],
+        "data.preprocessing.num_frames": 20,
+        "data.val_share": 0.2,
+        "data.test_share": 0.2,
+        "model.network.channels": [4, 4, 4],
+        "model.network.grid": [2, 2],
+        "model.network.feature_size": 8,
+        "model.network.hidden_size": 8,
+        "trainer.max_epochs": 1,
+        "trainer.accelerator": "cpu",
+        "runs": runs,
+    }
+    config = Path(__file__).parents[1] / "experiments" / "rally_cnn_lstm.yaml"
+    main(["train", "--config", str(config), *(f"--{key}={value}" for key, value in options.items())])
+    return runs / "rally_cnn_lstm" / "version_0"
 
 
 @pytest.fixture

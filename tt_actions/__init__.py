@@ -4,6 +4,8 @@
 >>> model = tt_actions.load("runs/cnn_lstm/version_0/checkpoints/best.ckpt")  # doctest: +SKIP
 >>> model.predict("clip.mp4").label  # doctest: +SKIP
 'forehand'
+>>> model.analyze("match.mp4", players=["left", "right"]).strokes[0]  # doctest: +SKIP
+Stroke(label='serve', start_s=2.1, end_s=3.4, contact_s=3.0, confidence=0.97, player='left')
 >>> heat = tt_actions.explain(model, "clip.mp4", class_name="serve").heat  # doctest: +SKIP
 """
 

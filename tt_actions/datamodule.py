@@ -194,7 +194,7 @@ class ClipDataModule(pl.LightningDataModule):
         if self.balanced and self.is_untrimmed:
             raise ValueError(
                 "Expected clips of one stroke with `balanced`, but got untrimmed recordings, which hold all "
-                "classes. Set `model.class_weights: balanced` instead."
+                "classes. Set `model.class_weights` instead."
             )
         labels = [record.label for record in (dataset.records[index] for index in dataset.items)]
         epoch = self.trainer.current_epoch if self.trainer else 0

@@ -1,20 +1,27 @@
-"""Video files out: H.264."""
+"""Video files out: H.264, alone or with the sound of the file that the pictures come from."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
-from tt_actions.decoder import VideoError
+from tt_actions.decoder import Decoder, VideoError, open_decoder
 from tt_actions.files import write_atomically
+from tt_actions.sound import Sound
 
 Image = np.ndarray
 
 _WRITABLE = (".mp4", ".mov", ".mkv", ".avi", ".ts")
+_TICKS = 90_000  # a second: whole numbers at all usual frame rates
+_KEYFRAME_S = 2.0  # a browser decodes from the keyframe before where it is sent to
+_MATRICES = (1, 5, 6, 7, 9)  # of H.273 table 4 those that libswscale knows: BT.709, 601, 240M and 2020
+_LIMITED = 1  # colour range of video
 
 
 def write_video(path: Path, frames: Iterable[Image], fps: float, crf: int = 23) -> None:
@@ -47,24 +54,99 @@ def write_video(path: Path, frames: Iterable[Image], fps: float, crf: int = 23) 
     if suffix not in _WRITABLE:
         raise ValueError(f"Expected '{path}' to end in one of {', '.join(_WRITABLE)}, but got '{suffix}'.")
     options = {"movflags": "+faststart"} if suffix in {".mp4", ".mov"} else {}
+    with _open_output(path, options) as container:
+        stream = _add_pictures(container, first, fps)
+        stream.thread_count = 1
+        # x264's macroblock tree gives other bytes from run to run on AVX-512
+        stream.options = {"crf": str(crf), "preset": "superfast", "x264-params": "mbtree=0"}
+        for image in chain([first], remaining):
+            container.mux(stream.encode(_to_encode(path, image, first.shape)))
+        container.mux(stream.encode())
+
+
+def write_with_sound(path: Path, frames: Iterable[tuple[float, Image]], source: Path, crf: int = 23) -> None:
+    """Write a video's pictures again, each at its time, as an MP4 with the video's sound.
+
+    Pictures are H.264 (yuv420p) in the source's colours, as by :func:`write_video`, with a keyframe every two
+    seconds. Sound is copied where every browser plays it, and else becomes AAC.
+
+    Args:
+        path: The ``.mp4`` to write, another file than the source.
+        frames: Time in seconds as :func:`tt_actions.video.iter_frames` counts, rising, and the picture,
+            all of one size, uint8 RGB.
+        source: The video whose rate, colours and sound are taken.
+        crf: Constant rate factor of x264: 0 is lossless, 51 the smallest file.
+
+    Shape:
+        frames: each picture ``(H, W, 3)``.
+
+    Raises:
+        ValueError: If the suffix is another, the source would be overwritten, or a frame is not uint8 RGB of
+            one size.
+        VideoError: If the source can't be read.
+        OSError: If the file can't be written.
+
+    Warns:
+        VideoWarning: If the sound is damaged; what decodes of it is used.
+    """
+    if path.suffix.lower() != ".mp4" or path.resolve() == source.resolve():
+        raise ValueError(f"Expected an '.mp4' to write other than the source '{source}', but got '{path}'.")
+    remaining = iter(frames)
+    head = next(remaining, None)
+    if head is None:
+        raise ValueError(f"Expected at least one frame to write to '{path}', but got none.")
+    with open_decoder(source) as decoder, _open_output(path, {"movflags": "+faststart"}) as container:
+        fps = 1 / decoder.frame_s
+        stream = _add_pictures(container, head[1], fps)
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        stream.codec_context.gop_size = max(1, round(_KEYFRAME_S * fps))
+        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        matrix = _copy_colours(decoder, stream)
+        sound = Sound(decoder, container)
+        reformatter, last = VideoReformatter(), -1
+        for time_s, image in chain([head], remaining):
+            frame = reformatter.reformat(
+                _to_encode(path, image, head[1].shape),
+                format="yuv420p",
+                dst_colorspace=matrix,
+                dst_color_range=_LIMITED,
+            )
+            last = max(last + 1, round(time_s * _TICKS))
+            frame.pts, frame.time_base, frame.duration = last, Fraction(1, _TICKS), round(_TICKS / fps)
+            container.mux(stream.encode(frame))
+            sound.write_until(time_s)
+        container.mux(stream.encode())
+        sound.write_until(math.inf)
+
+
+@contextmanager
+def _open_output(path: Path, options: dict[str, str]) -> Iterator[av.container.OutputContainer]:
     try:
-        with (
-            write_atomically(path) as temporary,
-            av.open(str(temporary), "w", options=options) as container,
-        ):
-            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-            height, width = first.shape[:2]
-            stream.height, stream.width = height + height % 2, width + width % 2
-            stream.pix_fmt, stream.thread_count = "yuv420p", 1
-            # x264's macroblock tree gives other bytes from run to run on AVX-512
-            stream.options = {"crf": str(crf), "preset": "superfast", "x264-params": "mbtree=0"}
-            for image in chain([first], remaining):
-                container.mux(stream.encode(_to_encode(path, image, first.shape)))
-            container.mux(stream.encode())
+        with write_atomically(path) as temporary, av.open(str(temporary), "w", options=options) as container:
+            yield container
     except av.FFmpegError as error:
         raise VideoError(
             f"Expected to write '{path}', but got: {error.strerror}. Check the free space."
         ) from error
+
+
+def _add_pictures(container: av.container.OutputContainer, first: Image, fps: float) -> av.VideoStream:
+    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+    height, width = first.shape[:2]
+    stream.height, stream.width = height + height % 2, width + width % 2
+    stream.pix_fmt = "yuv420p"
+    return stream
+
+
+def _copy_colours(decoder: Decoder, stream: av.VideoStream) -> int:
+    """Tell players the source's colours, and return the matrix to encode with: libswscale's own if none."""
+    given, ours = decoder.stream.codec_context, stream.codec_context
+    ours.color_range = _LIMITED
+    if given.colorspace not in _MATRICES:
+        return 5
+    ours.colorspace = given.colorspace
+    ours.color_primaries, ours.color_trc = given.color_primaries, given.color_trc
+    return int(given.colorspace)
 
 
 def _to_encode(path: Path, image: Image, shape: tuple[int, ...]) -> av.VideoFrame:

@@ -1,14 +1,17 @@
 """A trained model from its checkpoint."""
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from tt_actions.checkpoint import read_checkpoint, refusal
+from tt_actions.match.analysis import MatchAnalysis
+from tt_actions.match.analyze import analyze_video
 from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import Roi
+from tt_actions.video import Crop, Roi
 
 
 class TrainedRecognizer(StrokeRecognizer):
@@ -37,6 +40,32 @@ class TrainedRecognizer(StrokeRecognizer):
         clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(self.device)
         logits = self(clip, torch.tensor([len(frames)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)
+
+    def analyze(
+        self,
+        video: Path | str,
+        players: Sequence[str] = (),
+        rois: Sequence[Roi] = (),
+        crop: Crop | None = None,
+        on_progress: Callable[[float], object] | None = None,
+    ) -> MatchAnalysis:
+        """Find the strokes in a video of any length: see :func:`analyze_video`.
+
+        Args:
+            video: The video file.
+            players: Names of the players, in the order of ``rois`` or from left to right; empty for one.
+            rois: Regions (x0, y0, x1, y1) in pixels: of each player, or one that they share, or none.
+            crop: ``motion`` follows the player in each region; None for what the model was trained with.
+            on_progress: Called with the seconds of the video that are done.
+
+        Returns:
+            The strokes of all players, and the probabilities of all frames.
+
+        Raises:
+            VideoError: If the video can't be read.
+            ValueError: If names and regions don't go together.
+        """
+        return analyze_video(self, Path(video), players, rois, crop, on_progress)
 
 
 def load(path: Path | str) -> TrainedRecognizer:

@@ -145,6 +145,6 @@ class FixedLagSegmenter:
         oldest = self._num_frames - len(self._recent)
         begin = max(first - self.lag, oldest)  # some frames before it, for the chain to have settled
         window = np.stack([row for row, _ in islice(self._recent, begin - oldest, None)])
-        posteriors = self.segmenter.posteriors(window[None])[0, :, label]
+        posteriors = self.segmenter.frame_probabilities(window[None])[0, :, label]
         stroke = make(float(posteriors[max(first - begin, 0) : last + 1 - begin].mean()))
         return [] if stroke is None else [stroke]

@@ -138,7 +138,8 @@ class CausalStream(FrameStream):
     def finish(self) -> Tensor:
         """Return the log-probabilities of the frames that are left: the last frame is held for them."""
         if self.last is None or not self.network.delay:
-            return torch.empty(0, 0, len(self.model.class_names))
+            num_tracks = 0 if self.last is None else len(self.last)
+            return torch.empty(num_tracks, 0, len(self.model.class_names))
         return self.push(self.last.repeat(self.network.delay, 1))
 
 

@@ -1,0 +1,262 @@
+"""Videos in, a folder of results each: skipped where it is done, whole or not there at all."""
+
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from tt_actions.clips import read_manifest
+from tt_actions.files import explain_failure, write_json
+from tt_actions.loading import TrainedRecognizer, load
+from tt_actions.match.analysis import MatchAnalysis, write_analysis
+from tt_actions.match.analyze import analyze_video, find_tracks
+from tt_actions.match.overlay import write_annotated
+from tt_actions.match.report_page import write_report_page
+from tt_actions.match.summary import describe_match
+from tt_actions.sources.folders import SUFFIXES
+from tt_actions.video import Crop, Roi, VideoError, probe
+
+DONE = "analysis.json"
+"""The file that tells what a folder of results was made of; it is written last."""
+
+ANNOTATED = "annotated.mp4"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How videos are analysed.
+
+    Args:
+        players: Names of the players, in the order of the regions or from left to right; empty for one.
+        rois: Regions (x0, y0, x1, y1) in pixels: of each player, or one that they share, or none.
+        crop: ``motion`` follows the player in each region; None for what the model was trained with.
+        annotate: Whether the video is written again with what was found drawn on it.
+    """
+
+    players: tuple[str, ...] = ()
+    rois: tuple[Roi, ...] = ()
+    crop: Crop | None = None
+    annotate: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to analyse.
+
+    Args:
+        video: The video file.
+        folder: Where its results go.
+        rois: Regions that a manifest gives, which go before those of the options.
+    """
+
+    video: Path
+    folder: Path
+    rois: tuple[Roi, ...] = ()
+
+
+def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
+    """Analyse a video, or each of a folder or a manifest, and say what came of it.
+
+    A video whose results are there, by the same checkpoint and options, is skipped; one that can't be read is
+    told and passed over.
+
+    Args:
+        source: A video, a folder that is searched for videos, or a manifest CSV.
+        checkpoint: The trained model.
+        out: Where to: of one video the folder of its results, else that of all these folders. None for
+            ``runs/analysis/`` and the name of the source.
+        options: How.
+
+    Returns:
+        The process's exit code: 1 where a video was passed over.
+
+    Raises:
+        ValueError: If the source, the checkpoint or an option can't be used.
+        OSError: If results can't be written; those that are whole stay.
+    """
+    jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
+    model = load(checkpoint)
+    digest = hashlib.blake2b(checkpoint.read_bytes(), digest_size=20).hexdigest()
+    console, failed = Console(highlight=False, soft_wrap=True), []
+    for job in jobs:
+        try:
+            _analyze(job, model, digest, options, console, is_alone=len(jobs) == 1)
+        except VideoError as error:
+            if len(jobs) == 1:
+                raise
+            failed.append(job.video)
+            console.print(f"failed: {error}", markup=False, style="red")
+    if len(jobs) > 1:
+        console.print(f"{len(jobs) - len(failed)} of {len(jobs)} videos are analysed.")
+    return 1 if failed else 0
+
+
+def list_jobs(source: Path, out: Path) -> list[Job]:
+    """List the videos of a source, and where the results of each go.
+
+    Args:
+        source: A video, a folder or a manifest CSV.
+        out: Where to.
+
+    Raises:
+        FileNotFoundError: If there is no such source.
+        ValueError: If it holds no video, or a manifest has stretches of time.
+    """
+    if source.is_dir():
+        inside = {done.parent for done in source.rglob(DONE)}  # results of an analysis before
+        videos = [
+            path
+            for path in sorted(source.rglob("*"))
+            if path.suffix.lower() in SUFFIXES
+            and path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(source).parts)
+            and not inside.intersection(path.parents)
+        ]
+        if not videos:
+            raise ValueError(f"Expected videos ({', '.join(SUFFIXES)}) in '{source}', but got none.")
+        return _name([(path, path.relative_to(source), ()) for path in videos], out)
+    if source.suffix.lower() == ".csv":
+        records = read_manifest(source)
+        if any(record.start_s or record.end_s is not None for record in records):
+            raise ValueError(
+                f"Expected whole videos in '{source}', but got stretches. Leave `start_s` and `end_s` empty."
+            )
+        rois: dict[Path, list[Roi]] = {record.path: [] for record in records}
+        for record in records:
+            rois[record.path] += [record.roi] if record.roi else []
+        return _name([(path, Path(path.name), tuple(found)) for path, found in rois.items()], out)
+    if not source.is_file():
+        raise FileNotFoundError(f"Expected a video, a folder or a manifest, but there is no '{source}'.")
+    return [Job(source, out)]
+
+
+def _name(videos: Sequence[tuple[Path, Path, tuple[Roi, ...]]], out: Path) -> list[Job]:
+    """Call the results of each video like it, with the suffix or a number where that is needed."""
+    count = Counter(inner.with_suffix("") for _, inner, _ in videos)
+    jobs, taken = [], set[Path]()
+    for video, inner, rois in videos:
+        name = inner.with_suffix("") if count[inner.with_suffix("")] == 1 else inner
+        number = 2
+        while name in taken:
+            name, number = inner.with_name(f"{inner.name}_{number}"), number + 1
+        taken.add(name)
+        jobs.append(Job(video, out / name, rois))
+    return jobs
+
+
+def _analyze(
+    job: Job, model: TrainedRecognizer, digest: str, options: Options, console: Console, *, is_alone: bool
+) -> None:
+    made_of = _made_of(job, digest, options)
+    with _folder_lock(job.folder):
+        if _is_done(job.folder, made_of):
+            console.print(f"{job.video}: done before, in {job.folder}", markup=False)
+            return
+        with _whole_folder(job.folder) as folder:
+            analysis = _run(job, model, options, folder)
+            write_json(folder / DONE, made_of)
+    console.print(f"{job.video} -> {job.folder}", markup=False, style="bold" if is_alone else None)
+    for sentence in describe_match(analysis):
+        console.print(f"  {sentence}", markup=False)
+
+
+def _run(job: Job, model: TrainedRecognizer, options: Options, folder: Path) -> MatchAnalysis:
+    info, rois = probe(job.video), job.rois or options.rois
+    tracks = find_tracks(model, job.video, options.players, rois)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
+        finding = progress.add_task("finding strokes", total=info.duration_s)
+        analysis = analyze_video(
+            model,
+            job.video,
+            options.players,
+            rois,
+            options.crop,
+            lambda done_s: progress.update(finding, completed=done_s),
+        )
+        write_analysis(folder, analysis)
+        if options.annotate:
+            drawing = progress.add_task("drawing", total=info.duration_s)
+            write_annotated(
+                folder / ANNOTATED,
+                analysis,
+                tracks,
+                lambda done_s: progress.update(drawing, completed=done_s),
+            )
+    write_report_page(folder, analysis, ANNOTATED if options.annotate else None)
+    return analysis
+
+
+def _made_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
+    """What results depend on, as plain types that survive JSON."""
+    if not job.video.is_file():
+        raise VideoError(f"Expected a video file, but there is no file '{job.video}'. Check the path.")
+    status = job.video.stat()
+    made_of = {
+        "video": str(job.video.absolute()),
+        "bytes": status.st_size,
+        "changed_ns": status.st_mtime_ns,
+        "checkpoint": digest,
+        **asdict(options),
+        "rois": job.rois or options.rois,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(made_of))
+    return plain
+
+
+def _is_done(folder: Path, made_of: dict[str, Any]) -> bool:
+    try:
+        found = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(found == made_of)
+
+
+@contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time write a folder; the others wait."""
+    with explain_failure(folder, "or choose another `--out`"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.parent / f".{folder.name}.lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to that takes its name once the block ends without an error.
+
+    Results that were there before make way then. What a process that was killed has left is removed.
+    """
+    if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
+        raise ValueError(
+            f"Expected '{folder}' to be new or to hold the results of an analysis, but it holds other files. "
+            "Choose another `--out`."
+        )
+    for stale in folder.parent.glob(f".{folder.name}-*.part"):
+        shutil.rmtree(stale, ignore_errors=True)
+    with explain_failure(folder, "or choose another `--out`"):
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".part"))
+        temporary.chmod(0o755)
+    try:
+        yield temporary
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,249 @@
+"""The video of a match again, with what was found drawn on it."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from tt_actions.encoder import Image, write_with_sound
+from tt_actions.match.analysis import MatchAnalysis
+from tt_actions.match.players import PlayerTrack
+from tt_actions.match.probability_band import DARK, GREY, LIGHT, ProbabilityBand
+from tt_actions.match.report_drawings import class_styles
+from tt_actions.match.stream import read_ahead
+from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb, tint
+from tt_actions.strokes import Stroke
+from tt_actions.video import Roi, iter_frames, probe
+
+LARGEST = (1920, 1080)
+"""Pixels of the longer and the shorter side that a picture is scaled down to fit."""
+
+FLASH_S = 0.15
+"""How long a contact flashes."""
+
+AHEAD = 4
+"""Frames that may wait between decoding, drawing and encoding, each a thread of its own."""
+
+LEAST_LETTER = 10
+"""Pixels; smaller letters can't be read."""
+
+_PROGRESS_FRAMES = 32
+
+
+def write_annotated(
+    path: Path,
+    analysis: MatchAnalysis,
+    tracks: Sequence[PlayerTrack],
+    on_progress: Callable[[float], object] | None = None,
+) -> None:
+    """Write the analysed video again with its strokes drawn on it, as an MP4 that every browser plays.
+
+    Each frame keeps its time, so that a time of the analysis is the same time here, and the video its sound.
+    A picture of more than 1920x1080 pixels is scaled down to fit. Of a file that breaks off, what decodes
+    is written.
+
+    Args:
+        path: The ``.mp4`` to write.
+        analysis: What was found; its video is read again.
+        tracks: Where the players are, in the analysis' order.
+        on_progress: Called with the seconds of the video that are done.
+
+    Raises:
+        VideoError: If the video can't be read.
+        ValueError: If the tracks' names are not the analysis' players, or the path is no ``.mp4`` or the
+            video's own.
+        OSError: If the file can't be written.
+
+    Warns:
+        VideoWarning: If the video or its sound is damaged.
+    """
+    names = tuple(track.name for track in tracks)
+    if names != analysis.players:
+        raise ValueError(
+            f"Expected `tracks` of {', '.join(analysis.players)}, but got {', '.join(names)}. Use those that "
+            "the video was analysed with."
+        )
+    video = probe(analysis.video)
+    scale = min(1, LARGEST[0] / max(video.width, video.height), LARGEST[1] / min(video.width, video.height))
+    size = max(1, round(video.height * scale)), max(1, round(video.width * scale))
+    overlay = Overlay(analysis, tracks, size, scale, 1 / video.fps)
+    # where the size changes on the way, the first frame's is kept
+    frames = iter_frames(analysis.video, size=size, aspect="stretch")
+    drawn = read_ahead(((t, overlay.draw(t, image)) for t, image in read_ahead(frames, AHEAD)), AHEAD)
+    write_with_sound(path, _tell(drawn, on_progress), analysis.video)
+
+
+def _tell(
+    drawn: Iterator[tuple[float, Image]], on_progress: Callable[[float], object] | None
+) -> Iterator[tuple[float, Image]]:
+    time_s, number = 0.0, 0
+    for number, (time_s, image) in enumerate(drawn, 1):
+        yield time_s, image
+        if on_progress is not None and number % _PROGRESS_FRAMES == 0:
+            on_progress(time_s)
+    if on_progress is not None and number % _PROGRESS_FRAMES:
+        on_progress(time_s)
+
+
+class _Place(NamedTuple):
+    """One player's part of the picture, and what is to be drawn there.
+
+    Args:
+        name: The player's name, as a tile.
+        region: The outline's box; without one the whole picture above the band.
+        has_outline: Whether it is always to be seen.
+        strokes: The player's, by their beginning.
+        starts_s: When they begin.
+        longest_s: The longest one's length.
+        contacts_s: When the ball is hit, rising.
+    """
+
+    name: Image
+    region: Box
+    has_outline: bool
+    strokes: list[Stroke]
+    starts_s: list[float]
+    longest_s: float
+    contacts_s: np.ndarray
+
+
+class Overlay:
+    """Draws a match's strokes and probabilities on its frames.
+
+    Each player's region is outlined, in the class' colour while a stroke runs, which is named in the corner
+    with its confidence; a contact makes the outline flash. At the bottom is the :class:`ProbabilityBand`.
+
+    Args:
+        analysis: What was found.
+        tracks: Where the players are, in the analysis' order.
+        size: Height and width of the pictures.
+        scale: Their size by that of the video's own pictures, in which the regions count.
+        frame_s: How long a frame is shown, in seconds.
+    """
+
+    def __init__(
+        self,
+        analysis: MatchAnalysis,
+        tracks: Sequence[PlayerTrack],
+        size: tuple[int, int],
+        scale: float = 1.0,
+        frame_s: float = 0.04,
+    ) -> None:
+        height, width = size
+        self._frame_s = frame_s
+        self._letter = max(LEAST_LETTER, round(0.026 * min(height, 0.75 * width)))
+        self._line = max(1, round(min(size) / 480))
+        self._styles = {style.name: style for style in class_styles(analysis.class_names)}
+        self._band = ProbabilityBand(analysis, tracks, size, self._letter, self._line)
+        above = height - self._band.height, width
+        self._places = [self._lay_out(analysis, track, scale, above) for track in tracks]
+        self._label = lru_cache(1024)(self._draw_label)
+        for place in self._places:
+            for name, percent in {(stroke.label, _percent(stroke)) for stroke in place.strokes}:
+                self._label(name, percent, place.region[2] - place.region[0])
+
+    def draw(self, time_s: float, image: Image) -> Image:
+        """Draw on a copy of a frame.
+
+        Args:
+            time_s: When it is shown.
+            image: The frame, uint8 RGB.
+
+        Returns:
+            The copy.
+
+        Shape:
+            ``(H, W, 3)`` -> ``(H, W, 3)``.
+        """
+        drawn = np.array(image, order="C")
+        for place in self._places:
+            self._draw_player(drawn, place, time_s)
+        self._band.draw(drawn, time_s)
+        return drawn
+
+    def _draw_player(self, image: Image, place: _Place, time_s: float) -> None:
+        stroke = _running(place, time_s)
+        first, last = np.searchsorted(
+            place.contacts_s, [time_s - FLASH_S, time_s + self._frame_s / 2], "right"
+        )
+        is_flash = last > first
+        if place.has_outline or is_flash:
+            colour = GREY if stroke is None else rgb(self._styles[stroke.label].colour)
+            thick = self._line * (4 if is_flash else 2 if stroke else 1)
+            outline(image, place.region, thick + self._line, DARK)
+            outline(image, place.region, thick, LIGHT if is_flash else colour)
+        x0, y0, x1, _ = place.region
+        x, y = x0 + 6 * self._line, y0 + 6 * self._line
+        paste(image, place.name, x, y)
+        if stroke is None:
+            return
+        label = self._label(stroke.label, _percent(stroke), x1 - x0)
+        beside = x + place.name.shape[1] + self._line
+        if beside + label.shape[1] <= x1:
+            paste(image, label, beside, y)
+        else:
+            paste(image, label, x, y + place.name.shape[0] + self._line)
+
+    def _lay_out(
+        self, analysis: MatchAnalysis, track: PlayerTrack, scale: float, above: tuple[int, int]
+    ) -> _Place:
+        strokes = [stroke for stroke in analysis.strokes if stroke.player == track.name]
+        contacts = [stroke.contact_s for stroke in strokes if stroke.contact_s is not None]
+        region = _fit(track.roi, scale, above)
+        room = region[2] - region[0] - 12 * self._line
+        name = cover_within(track.name, self._letter, self._row_height, room)
+        return _Place(
+            cv2.copyMakeBorder(tint(name, DARK, LIGHT), *self._edge, cv2.BORDER_CONSTANT, value=DARK),
+            region,
+            track.roi is not None,
+            strokes,
+            [stroke.start_s for stroke in strokes],
+            max((stroke.end_s - stroke.start_s for stroke in strokes), default=0.0),
+            np.sort(np.array(contacts, np.float64)),
+        )
+
+    def _draw_label(self, name: str, percent: int | None, width: int) -> Image:
+        """Draw a stroke's name and confidence, within a width."""
+        room, style = width - 14 * self._line, self._styles[name]
+        parts = []
+        if percent is not None:
+            parts = [cover(f"{percent} %", self._letter, self._row_height)[:, self._letter // 2 :]]
+            room -= parts[0].shape[1]
+        parts.insert(0, cover_within(name, self._letter, self._row_height, room))
+        label = tint(np.concatenate(parts, 1), rgb(style.colour), rgb(style.ink))
+        return cv2.copyMakeBorder(label, *self._edge, cv2.BORDER_CONSTANT, value=DARK)
+
+    @property
+    def _row_height(self) -> int:
+        return round(1.4 * self._letter)
+
+    @property
+    def _edge(self) -> tuple[int, int, int, int]:
+        return self._line, self._line, self._line, self._line
+
+
+def _fit(roi: Roi | None, scale: float, size: tuple[int, int]) -> Box:
+    """Return a region as it is on the scaled picture, within its height and width."""
+    height, width = size
+    if roi is None:
+        return 0, 0, width, height
+    x0, y0, x1, y1 = (round(scale * edge) for edge in roi)
+    return min(x0, width - 1), min(y0, height - 1), min(x1, width), min(y1, height)
+
+
+def _percent(stroke: Stroke) -> int | None:
+    return None if stroke.confidence is None else round(100 * stroke.confidence)
+
+
+def _running(place: _Place, time_s: float) -> Stroke | None:
+    """Return the stroke that runs, of several the one that began last."""
+    number = bisect_right(place.starts_s, time_s) - 1
+    while number >= 0 and place.starts_s[number] + place.longest_s > time_s:
+        if place.strokes[number].end_s > time_s:
+            return place.strokes[number]
+        number -= 1
+    return None
