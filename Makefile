@@ -4,7 +4,8 @@ EXP ?= cnn_lstm
 SWEEP ?= ablation
 BIN := .venv/bin
 
-DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source UserClips) --data.source.path "$(DATA)")
+SOURCE = $(if $(filter rally_%,$(EXP)),UserRallies,UserClips)
+DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source $(SOURCE)) --data.source.path "$(DATA)")
 START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml) $(DATA_ARGS)
 
 ifneq ($(filter train,$(MAKECMDGOALS)),)
@@ -18,10 +19,10 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train compare sweep test lint bench constraints
+.PHONY: help setup train compare sweep analyze test lint bench bench-realtime constraints
 
 help:  ## Say what each target does
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 setup: .venv/.installed  ## Make .venv and install the project with the tested versions
 
@@ -42,6 +43,9 @@ compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3
 sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
+analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest CKPT=checkpoint [ARGS="--players left,right"]
+	@$(BIN)/tt-actions analyze "$(VIDEO)" --checkpoint "$(CKPT)" $(ARGS)
+
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
@@ -52,6 +56,9 @@ lint: setup  ## Check style and types
 
 bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
 	@$(BIN)/python tests/bench.py
+
+bench-realtime: setup  ## Measure a whole match against decoding alone, and the delay: CKPT=checkpoint [ARGS=--quick]
+	@$(BIN)/python tests/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
 
 constraints:  ## Make constraints.txt anew: the newest set within the bounds of pyproject.toml
 	$(PYTHON) -m venv --clear .venv-constraints

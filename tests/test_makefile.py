@@ -22,6 +22,10 @@ def make(*words):
             ["EXP=clips", "DATA=my clips"],
             "--config experiments/clips.yaml --data.source UserClips --data.source.path 'my clips'",
         ),
+        (
+            ["EXP=rally_cnn_lstm", "DATA=markup"],
+            "--config experiments/rally_cnn_lstm.yaml --data.source UserRallies --data.source.path markup",
+        ),
         (["RESUME=runs/x/version_0"], "--resume runs/x/version_0"),
         (
             ["RESUME=runs/x/version_0", "DATA=moved", "ARGS=--trainer.max_epochs 9"],
@@ -56,3 +60,10 @@ def test_sweep_hands_on_what_it_is_given():
     assert code == 0
     given = "--storage 'sqlite:///a b.db' --data 'my clips' --seed_everything 1"
     assert shlex.split(line) == [".venv/bin/tt-actions", "sweep", "tune", *shlex.split(given)]
+
+
+def test_analyze_hands_on_what_it_is_given():
+    code, line = make("analyze", "VIDEO=my match.mp4", "CKPT=a b.ckpt", "ARGS=--players left,right")
+    assert code == 0
+    given = "'my match.mp4' --checkpoint 'a b.ckpt' --players left,right"
+    assert shlex.split(line) == [".venv/bin/tt-actions", "analyze", *shlex.split(given)]

@@ -17,10 +17,10 @@ def test_the_commands_of_the_readme_are_found():
 
 def test_every_make_command_names_a_target_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for line in COMMAND_LINES:
         for words in re.findall(r"\bmake ([^&|;#]*)", line):
-            named = [word for word in words.split() if re.fullmatch(r"[a-z]+", word)]
+            named = [word for word in words.split() if re.fullmatch(r"[a-z-]+", word)]
             assert set(named[:1]) <= targets, line
 
 
@@ -54,7 +54,8 @@ def test_every_training_command_is_understood(capsys, words):
     given = dict(word.split("=", 1) for word in words[2:])
     args = ["train", "--config", str(ROOT / "experiments" / f"{given['EXP']}.yaml")]
     if "DATA" in given:
-        args += ["--data.source", "UserClips", "--data.source.path", given["DATA"]]
+        source = "UserRallies" if given["EXP"].startswith("rally_") else "UserClips"
+        args += ["--data.source", source, "--data.source.path", given["DATA"]]
     with pytest.raises(SystemExit) as end:
         main([*args, *given.get("ARGS", "").split(), "--print_config"])
     assert not end.value.code, capsys.readouterr().err

@@ -26,6 +26,10 @@ is defined at :func:`tt_actions.report.measure`. Shown beside measured figures, 
 a program.
 """
 
+PUBLISHED_TIMES = {30: (0.75, 0.85), 60: (1.20, 1.30), 120: (2.40, 2.50), 180: (3.60, 3.70)}
+"""By length of the video in seconds: the authors' average processing time and feedback delay in seconds, on a
+GTX 1080 Ti; what they decode, and at which size, they don't say."""
+
 PUBLISHED_NOTE = (
     "published (private data): the figures that the CNN-LSTM's authors print, on clips of their own. "
     "Nothing here can be held against them."

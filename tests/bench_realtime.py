@@ -1,0 +1,185 @@
+"""How fast a match is analysed against decoding alone, and how soon each stroke is told: figure 4.
+
+Run as ``python tests/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``: draws a
+rally at 720p30, loops its packets to videos of 30 to 600 s, and measures each of them several times, decoding
+alone and the analysis by turns within one process, so that other work on the machine slows both. Peak memory
+is that of a process that does nothing else. Feedback delay is measured on the file paced at real time. Writes
+runs/bench/realtime.json and figure_4.png.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import av
+import numpy as np
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from tt_actions.decoder import open_decoder
+from tt_actions.figures import COLOURS, tidy, write_figure
+from tt_actions.files import write_json
+from tt_actions.loading import load
+from tt_actions.match.live import run_live
+from tt_actions.match.live_source import LiveSource
+from tt_actions.published import PUBLISHED_TIMES
+from tt_actions.report import provenance
+from tt_actions.sources.synthetic.generate import rally_path, synthesize
+
+LENGTHS_S = (30, 60, 120, 180, 600)
+DELAY_LENGTHS_S = (30, 600)
+SIZE = (1280, 720)
+
+MEMORY_SCRIPT = """
+import sys, resource, tt_actions
+tt_actions.load(sys.argv[1]).analyze(sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def loop_video(path: Path, looped: Path, seconds: float) -> None:
+    """Copy a video's packets over and over until it is long enough."""
+    with av.open(str(path)) as source, av.open(str(looped), "w") as container:
+        given = source.streams.video[0]
+        stream = container.add_stream_from_template(given)
+        packets = [packet for packet in source.demux(given) if packet.dts is not None]
+        step = max(packet.pts + packet.duration for packet in packets) - min(p.pts for p in packets)
+        num_loops = int(np.ceil(seconds / float(step * given.time_base)))
+        originals = [(packet.pts, packet.dts, bytes(packet), packet.is_keyframe) for packet in packets]
+        for loop in range(num_loops):
+            for pts, dts, data, is_keyframe in originals:
+                if float((pts + loop * step) * given.time_base) >= seconds:
+                    continue
+                packet = av.Packet(data)
+                packet.pts, packet.dts = pts + loop * step, dts + loop * step
+                packet.time_base, packet.stream, packet.is_keyframe = given.time_base, stream, is_keyframe
+                container.mux(packet)
+
+
+def decode_s(path: Path) -> float:
+    """Return how long decoding alone takes."""
+    start_s = time.perf_counter()
+    with open_decoder(path) as decoder:
+        for _ in decoder.frames():
+            pass
+    return time.perf_counter() - start_s
+
+
+def analyze_s(model: Any, path: Path) -> float:
+    """Return how long the analysis takes, from opening the video to the last stroke."""
+    start_s = time.perf_counter()
+    model.analyze(path)
+    return time.perf_counter() - start_s
+
+
+def peak_memory_mb(checkpoint: Path, path: Path) -> float:
+    """Return the peak memory of a process that analyses the video and does nothing else."""
+    command = [sys.executable, "-c", MEMORY_SCRIPT, str(checkpoint), str(path)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measure_delays(model: Any, path: Path) -> dict[str, float]:
+    """Return the feedback delay of a file that is paced at real time."""
+    result = run_live(model, LiveSource(str(path)))
+    delays = [stroke.delay_s for stroke in result.strokes]
+    return {
+        "num_strokes": len(delays),
+        "num_dropped": result.num_dropped,
+        "delay_median_s": median(delays) if delays else float("nan"),
+        "delay_p95_s": float(np.percentile(delays, 95)) if delays else float("nan"),
+    }
+
+
+def measure(
+    checkpoint: Path, lengths: tuple[int, ...], repeats: int, paced: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Measure videos of the given lengths."""
+    model, rows = load(checkpoint), []
+    with TemporaryDirectory() as folder:
+        drawn = Path(folder)
+        synthesize(drawn, 0, 40, 7, SIZE, num_rallies=1, rally_s=30.0)
+        for seconds in lengths:
+            path = drawn / f"match_{seconds}.mp4"
+            loop_video(rally_path(drawn, 0), path, seconds)
+            decoding, analysing = [], []
+            for _ in range(repeats):
+                decoding.append(decode_s(path))
+                analysing.append(analyze_s(model, path))
+            ratios = [a / d for a, d in zip(analysing, decoding, strict=True)]
+            row = {
+                "seconds": seconds,
+                "decoding_s": median(decoding),
+                "processing_s": median(analysing),
+                "ratio": median(ratios),
+                "ratio_spread": [min(ratios), max(ratios)],
+                "peak_memory_mb": peak_memory_mb(checkpoint, path),
+            }
+            rows.append(row | (measure_delays(model, path) if seconds in paced else {}))
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def figure_4(rows: list[dict[str, Any]]) -> Figure:
+    """Draw processing time and feedback delay over video length, with the published line."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    lengths = [row["seconds"] for row in rows]
+    published = sorted(PUBLISHED_TIMES.items())
+    left.plot(lengths, [row["processing_s"] for row in rows], "o-", color=COLOURS[0], label="measured")
+    left.plot(lengths, [row["decoding_s"] for row in rows], "s:", color=COLOURS[2], label="decoding alone")
+    paced = [row for row in rows if "delay_p95_s" in row]
+    for key, label, style in (("delay_median_s", "median", "o-"), ("delay_p95_s", "95 %", "^--")):
+        right.plot(
+            [r["seconds"] for r in paced], [r[key] for r in paced], style, color=COLOURS[0], label=label
+        )
+    for axes, place, title in ((left, 0, "processing time, s"), (right, 1, "feedback delay, s")):
+        values = [times[place] for _, times in published]
+        label = "published (GTX 1080 Ti)"
+        axes.plot([s for s, _ in published], values, "D-", color=COLOURS[5], mfc="white", label=label)
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_xlabel("length of the video, s")
+        axes.legend(frameon=False, fontsize=9)
+        tidy(axes)
+        axes.set_ylim(bottom=0)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="short videos, once")
+    options = parser.parse_args()
+    lengths, paced = ((10, 20), (10,)) if options.quick else (LENGTHS_S, DELAY_LENGTHS_S)
+    rows = measure(options.checkpoint, lengths, 1 if options.quick else options.repeats, paced)
+    made_by = provenance(str(options.checkpoint), None, 0.0)
+    write_json(options.out / "realtime.json", {"rows": rows, "cores": os.cpu_count(), "provenance": made_by})
+    write_figure(options.out / "figure_4.png", figure_4(rows))
+    columns = [
+        "seconds",
+        "decoding_s",
+        "processing_s",
+        "ratio",
+        "peak_memory_mb",
+        "delay_median_s",
+        "delay_p95_s",
+    ]
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(
+            *(f"{row[c]:.2f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns)
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
