@@ -74,14 +74,11 @@ def rallies(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def rally_run(rallies, cache_dir, tmp_path_factory):
-    """The run directory of a training on the drawn rallies that takes some seconds."""
-    runs = tmp_path_factory.mktemp("rally_runs")
+def tiny_rally(rallies, cache_dir):
+    """Options of a training on the drawn rallies that takes some seconds."""
+    names = ("out", "rallies", "seconds", "players", "seed")
     options = {
-        **{
-            f"data.source.{name}": getattr(rallies, name)
-            for name in ("out", "rallies", "seconds", "players", "seed")
-        },
+        **{f"data.source.{name}": getattr(rallies, name) for name in names},
         "data.source.size": list(rallies.size),
         "data.cache_dir": cache_dir,
         "data.preprocessing.fps": 10,
@@ -89,16 +86,18 @@ def rally_run(rallies, cache_dir, tmp_path_factory):
         "data.preprocessing.num_frames": 20,
         "data.val_share": 0.2,
         "data.test_share": 0.2,
-        "model.network.channels": [4, 4, 4],
-        "model.network.grid": [2, 2],
-        "model.network.feature_size": 8,
-        "model.network.hidden_size": 8,
         "trainer.max_epochs": 1,
         "trainer.accelerator": "cpu",
-        "runs": runs,
     }
+    return [f"--{key}={value}" for key, value in options.items()]
+
+
+@pytest.fixture(scope="session")
+def rally_run(tiny_rally, tmp_path_factory):
+    """The run directory of such a training."""
+    runs = tmp_path_factory.mktemp("rally_runs")
     config = Path(__file__).parents[1] / "experiments" / "rally_cnn_lstm.yaml"
-    main(["train", "--config", str(config), *(f"--{key}={value}" for key, value in options.items())])
+    main(["train", "--config", str(config), *tiny_rally, "--runs", str(runs)])
     return runs / "rally_cnn_lstm" / "version_0"
 
 

@@ -1,6 +1,7 @@
 """Untrimmed recordings: drawn rallies as data, windows to train on, a training from YAML to its report."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tt_actions.timing import StrokeTiming
 from tt_actions.video import FrameSpec
 
 NAMES = [*STROKES, IDLE]
+RALLY_EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("rally_*.yaml"))
 
 
 def test_every_player_who_is_seen_is_a_recording_with_their_own_strokes(rallies):
@@ -104,6 +106,18 @@ def test_a_checkpoint_is_measured_again_alike(rally_run, tmp_path):
     report = tmp_path / "rally_cnn_lstm" / "version_0" / "report"
     for name in ("segmentation.csv", "strokes.csv", "confusion_matrix.csv"):
         assert rows(report / name) == rows(rally_run / "report" / name)
+
+
+@pytest.mark.parametrize("path", RALLY_EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_on_rallies_trains_and_may_begin_with_the_weights_of_the_cnn_lstm(
+    path, tiny_rally, rally_run, tmp_path
+):
+    begin = ["--model.init_from", str(rally_run / "checkpoints" / "best.ckpt")]
+    main(["train", "--config", str(path), *tiny_rally, *begin, "--runs", str(tmp_path)])
+    run = tmp_path / path.stem / "version_0"
+    ways = [row["way"] for row in rows(run / "report" / "segmentation.csv")]
+    assert ways == ["argmax", "median", "hmm", *(["crf"] if path.stem == "rally_crf" else [])]
+    assert load(run / "checkpoints" / "best.ckpt").timing is not None
 
 
 def test_recordings_are_not_predicted_but_analysed(rally_run, tmp_path):

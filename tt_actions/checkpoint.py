@@ -9,6 +9,8 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import nn
 
+from tt_actions.models.crf import CRF
+
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
     """Read what a checkpoint holds.
@@ -38,12 +40,14 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     return content
 
 
-FOR_CLASSES = ("head.", "average.")
+FOR_CLASSES = ("head.", "average.", "network.head.", "initial", "transitions")
 """The parts of a network that belong to the classes it names."""
 
 
 def load_network_weights(network: nn.Module, path: str, class_names: Sequence[str]) -> None:
     """Give a network the weights of a checkpoint, but for those of the head where that is for other classes.
+
+    A conditional random field may begin with the weights of the model below it alone.
 
     Args:
         network: What to fill; its last layers are called ``head``, weights of an average ``average``.
@@ -56,8 +60,10 @@ def load_network_weights(network: nn.Module, path: str, class_names: Sequence[st
     """
     content = read_checkpoint(path)
     prefix, keeps_head = "network.", tuple(content["hyper_parameters"]["class_names"]) != tuple(class_names)
-    own = network.state_dict()
     given = {k.removeprefix(prefix): w for k, w in content["state_dict"].items() if k.startswith(prefix)}
+    if isinstance(network, CRF) and "transitions" not in given:
+        network = network.network  # the weights of the model below; those of the chain begin at 0
+    own = network.state_dict()
     if keeps_head:
         own, given = ({k: w for k, w in x.items() if not k.startswith(FOR_CLASSES)} for x in (own, given))
     if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in given.items()}:
