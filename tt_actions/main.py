@@ -12,6 +12,9 @@ COMMANDS = {
     "test": "measure a checkpoint on the test clips and write the report",
     "predict": "write a checkpoint's predictions on the test clips, or on all of a manifest without labels",
     "explain": "show which pixels of a clip speak for a class, and the classes' probabilities over time",
+    "analyze": "find the strokes in a match: tables, the video with its strokes drawn on it, and a page",
+    "live": "find the strokes in a camera's, a stream's or a file's video while it runs",
+    "export": "write a model's graphs in ONNX or TorchScript, checked against it, and say what int8 brings",
     "compare": "train several experiments with several seeds on one split, and write tables and figures",
     "sweep": "search over an experiment's options: with W&B where one is logged in, else with Optuna",
     "synth": "draw synthetic strokes: videos with exact ground truth",
@@ -47,16 +50,18 @@ def main(args: list[str] | None = None) -> None:
 
 def _run(args: list[str]) -> None:
     command, rest = (args[0], args[1:]) if args else ("--help", [])
-    if command == "synth":
-        _synth(rest)
-    elif command == "check":
-        _check(rest)
-    elif command == "compare":
-        _compare(rest)
-    elif command == "explain":
-        _explain(rest)
-    elif command == "sweep":
-        _sweep(rest)
+    own = {
+        "synth": _synth,
+        "check": _check,
+        "compare": _compare,
+        "explain": _explain,
+        "live": _live,
+        "analyze": _analyze,
+        "export": _export,
+        "sweep": _sweep,
+    }
+    if command in own:
+        own[command](rest)
     elif command in COMMANDS:
         _lightning(command, rest)
     else:
@@ -198,6 +203,94 @@ def _explain(args: list[str]) -> None:
     from tt_actions.explanation import explain_file
 
     explain_file(**options)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _live(args: list[str]) -> None:
+    parser = argparse.ArgumentParser("tt-actions live", description=COMMANDS["live"], allow_abbrev=False)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of a trained model")
+    parser.add_argument(
+        "--source",
+        required=True,
+        help="a camera's number, a stream such as rtsp://..., or a video file, paced at real time",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
+    parser.add_argument("--players", type=_names, default=(), help="names, such as left,right; one player")
+    parser.add_argument(
+        "--roi",
+        dest="rois",
+        type=_roi,
+        action="append",
+        default=[],
+        help="region x0,y0,x1,y1 in pixels, once for each player or once for all; that of the training",
+    )
+    parser.add_argument(
+        "--crop", choices=("none", "motion"), help="whether to follow the player; as in the training"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve the page at; 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="port of the page; 8000; 0 for any")
+    parser.add_argument(
+        "--no-page", dest="has_page", action="store_false", help="whether to do without the page"
+    )
+    parser.add_argument(
+        "--retry-s", type=float, default=30.0, help="seconds for which a lost source is tried again; 30"
+    )
+    parser.add_argument("--lag", type=int, help="frames a stroke may wait to be sure; for half a second")
+    options = vars(parser.parse_args(args))
+    from tt_actions.match.live_terminal import live
+
+    live(**options)
+
+
+def _analyze(args: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "tt-actions analyze", description=COMMANDS["analyze"], allow_abbrev=False
+    )
+    parser.add_argument("source", type=Path, help="a video, a folder of videos or a manifest CSV")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of a trained model")
+    parser.add_argument(
+        "--out", type=Path, help="folder of the results, or of one for each video; runs/analysis/<source>"
+    )
+    parser.add_argument(
+        "--players", type=_names, default=(), help="names from left to right: left,right halves the picture"
+    )
+    parser.add_argument(
+        "--roi", type=_roi, action="append", default=[], help="a player's region x0,y0,x1,y1; may be repeated"
+    )
+    parser.add_argument(
+        "--crop", choices=("none", "motion"), help="follow who moves most in each region, or not; as trained"
+    )
+    parser.add_argument(
+        "--no-video", action="store_true", help="leave out annotated.mp4, which takes longest"
+    )
+    parser.add_argument(
+        "--engine", choices=("torch", "onnx"), default="torch", help="onnx: what `export` has written; torch"
+    )
+    options = parser.parse_args(args)
+    from tt_actions.match.batch import Options, analyze_files
+
+    how = Options(options.players, tuple(options.roi), options.crop, not options.no_video, options.engine)
+    sys.exit(analyze_files(options.source, options.checkpoint, options.out, how))
+
+
+def _export(args: list[str]) -> None:
+    parser = argparse.ArgumentParser("tt-actions export", description=COMMANDS["export"], allow_abbrev=False)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of a trained model")
+    parser.add_argument(
+        "--format", choices=("onnx", "torchscript"), default="onnx", help="what to write the graphs in; onnx"
+    )
+    parser.add_argument("--out", type=Path, help="folder to write to; best_onnx beside best.ckpt")
+    parser.add_argument("--int8", action="store_true", help="write int8 graphs too, and measure them")
+    parser.add_argument(
+        "--data", type=Path, help="labelled clips to calibrate and measure int8 on; those of the training"
+    )
+    options = vars(parser.parse_args(args))
+    from tt_actions.export import export_model
+
+    export_model(**options)
 
 
 def _sweep(args: list[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock
 from rich.console import Console
@@ -18,13 +18,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tt_actions.clips import read_manifest
 from tt_actions.files import explain_failure, write_json
-from tt_actions.loading import TrainedRecognizer, load
+from tt_actions.loading import load
 from tt_actions.match.analysis import MatchAnalysis, write_analysis
 from tt_actions.match.analyze import analyze_video, find_tracks
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
 from tt_actions.sources.folders import SUFFIXES
+from tt_actions.task import StrokeRecognizer
 from tt_actions.video import Crop, Roi, VideoError, probe
 
 DONE = "analysis.json"
@@ -42,12 +43,14 @@ class Options:
         rois: Regions (x0, y0, x1, y1) in pixels: of each player, or one that they share, or none.
         crop: ``motion`` follows the player in each region; None for what the model was trained with.
         annotate: Whether the video is written again with what was found drawn on it.
+        engine: ``onnx`` runs the graphs that ``tt-actions export`` has written beside the checkpoint.
     """
 
     players: tuple[str, ...] = ()
     rois: tuple[Roi, ...] = ()
     crop: Crop | None = None
     annotate: bool = True
+    engine: Literal["torch", "onnx"] = "torch"
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
         OSError: If results can't be written; those that are whole stay.
     """
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
-    model = load(checkpoint)
+    model = _open(checkpoint, options.engine)
     digest = hashlib.blake2b(checkpoint.read_bytes(), digest_size=20).hexdigest()
     console, failed = Console(highlight=False, soft_wrap=True), []
     for job in jobs:
@@ -100,6 +103,14 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     if len(jobs) > 1:
         console.print(f"{len(jobs) - len(failed)} of {len(jobs)} videos are analysed.")
     return 1 if failed else 0
+
+
+def _open(checkpoint: Path, engine: Literal["torch", "onnx"]) -> StrokeRecognizer:
+    if engine == "torch":
+        return load(checkpoint)
+    from tt_actions.export import open_engine
+
+    return open_engine(checkpoint)
 
 
 def list_jobs(source: Path, out: Path) -> list[Job]:
@@ -156,7 +167,7 @@ def _name(videos: Sequence[tuple[Path, Path, tuple[Roi, ...]]], out: Path) -> li
 
 
 def _analyze(
-    job: Job, model: TrainedRecognizer, digest: str, options: Options, console: Console, *, is_alone: bool
+    job: Job, model: StrokeRecognizer, digest: str, options: Options, console: Console, *, is_alone: bool
 ) -> None:
     made_of = _made_of(job, digest, options)
     with _folder_lock(job.folder):
@@ -171,7 +182,7 @@ def _analyze(
         console.print(f"  {sentence}", markup=False)
 
 
-def _run(job: Job, model: TrainedRecognizer, options: Options, folder: Path) -> MatchAnalysis:
+def _run(job: Job, model: StrokeRecognizer, options: Options, folder: Path) -> MatchAnalysis:
     info, rois = probe(job.video), job.rois or options.rois
     tracks = find_tracks(model, job.video, options.players, rois)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

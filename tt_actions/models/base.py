@@ -334,7 +334,7 @@ def hold_last_frame(inputs: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
     """
     frames = arange(inputs.shape[1] + num_frames, device=inputs.device)
     index = frames.clamp(max=lengths[:, None] - 1)  # (B, T + num_frames)
-    return inputs[arange(len(inputs), device=inputs.device)[:, None], index]
+    return inputs[arange(inputs.shape[0], device=inputs.device)[:, None], index]
 
 
 class ClosedFormModel(ActionModel):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.jit._trace import is_tracing
 
 from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive, valid_frames
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
@@ -83,7 +84,7 @@ class C3D(ActionModel):
         for layer, step in zip(self.layers, self.steps, strict=True):
             x = F.max_pool3d(clear_padding(layer(x), lengths), (step, 2, 2), ceil_mode=True)
             lengths = torch.div(lengths + step - 1, step, rounding_mode="floor")
-        b, t = len(x), x.shape[2]
+        b, t = x.shape[0], x.shape[2]
         features = self.adjust_scale(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (b, t))  # (B, T/4, D)
         logits: Tensor = self.head(features)
         return logits.repeat_interleave(math.prod(self.steps), dim=1)[:, : inputs.shape[1]]
@@ -104,6 +105,7 @@ def clear_padding(x: Tensor, lengths: Tensor) -> Tensor:
         x ``(B, C, T, ...)``, lengths ``(B,)`` -> the same.
     """
     is_valid = valid_frames(lengths, x.shape[2])
-    if is_valid.all():
+    is_traced = is_tracing() or torch.compiler.is_exporting()  # type: ignore[no-untyped-call]  # in torch
+    if not is_traced and is_valid.all():
         return x
-    return x * is_valid.view(len(x), 1, -1, *(1,) * (x.ndim - 3)).to(x.dtype)
+    return x * is_valid.view(x.shape[0], 1, -1, *(1,) * (x.ndim - 3)).to(x.dtype)

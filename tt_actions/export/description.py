@@ -1,0 +1,154 @@
+"""What an exported model is: the file ``model.json`` beside its graphs."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from tt_actions.export.graphs import example_state, flatten
+from tt_actions.models.base import CausalModel
+from tt_actions.models.crf import CRF, network_of_frames
+from tt_actions.preprocessing import Preprocessing
+from tt_actions.task import StrokeRecognizer
+
+Format = Literal["onnx", "torchscript"]
+
+FILE = "model.json"
+VERSION = 1
+SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "torchscript": ".pt"}
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """All that is known of an exported model but its graphs; plain types alone.
+
+    Args:
+        format: What the graphs are written in.
+        network: Name of the network's class, of a CRF that of the network below it, which the graphs hold.
+        class_names: Names of the classes, in the order of the logits.
+        preprocessing: How video becomes frames: a :class:`Preprocessing`. Mean and std are in the graphs.
+        delay: Number of frames by which the step graph's logits come later.
+        state: Name and shape, from its second dimension on, of each float32 tensor of the step graph's
+            state; None without a step graph.
+        average: Weights of the learned average over a clip's frames; None for the mean.
+        chain: Of a CRF ``initial`` and ``transitions``, by which the logits become its own; else None.
+        timing: How long strokes last: a :class:`StrokeTiming`, or None.
+        clip_s: Median length of the training clips in seconds, or None.
+        checkpoint: ``name`` and ``sha256`` of the checkpoint.
+        versions: Of the packages that wrote it.
+        max_difference: The largest difference of a logit from the checkpoint's that was found.
+        int8: What was measured of the int8 graphs; None where there are none.
+        version: Of this description.
+    """
+
+    format: Format
+    network: str
+    class_names: tuple[str, ...]
+    preprocessing: dict[str, Any]
+    delay: int
+    state: dict[str, list[int]] | None
+    average: list[float] | None
+    chain: dict[str, Any] | None
+    timing: dict[str, Any] | None
+    clip_s: float | None
+    checkpoint: dict[str, str]
+    versions: dict[str, str]
+    max_difference: float | None = None
+    int8: dict[str, Any] | None = None
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def describe_model(model: StrokeRecognizer, checkpoint: Path, format: Format) -> ModelDescription:  # noqa: A002
+    """Describe a model that is to be exported.
+
+    Args:
+        model: The trained model.
+        checkpoint: Its checkpoint.
+        format: What its graphs are written in.
+    """
+    network, chain, average = network_of_frames(model.network), None, model.network.average
+    if isinstance(model.network, CRF):
+        weights = {"initial": model.network.initial, "transitions": model.network.transitions}
+        chain = {name: weight.tolist() for name, weight in weights.items()}
+    is_causal = isinstance(network, CausalModel)
+    leaves = flatten(example_state(model)) if is_causal else []
+    return ModelDescription(
+        format=format,
+        network=type(network).__name__,
+        class_names=model.class_names,
+        preprocessing=json.loads(json.dumps(asdict(model.preprocessing))),
+        delay=network.delay if isinstance(network, CausalModel) else 0,
+        state={name: list(part.shape[1:]) for name, part in leaves} if is_causal else None,
+        average=None if average is None else average.score.weight[0].tolist(),
+        chain=chain,
+        timing=None if model.timing is None else model.timing.to_plain(),
+        clip_s=model.clip_s,
+        checkpoint={"name": checkpoint.name, "sha256": file_digest(checkpoint)},
+        versions=_versions(),
+    )
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """Read what :meth:`ModelDescription.to_json` gave; nothing in the file is run or looked up as a path.
+
+    Args:
+        folder: The exported model's.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is no such file.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected an exported model, but there is no '{path}'. "
+            "Write one: `tt-actions export --checkpoint CHECKPOINT --format onnx`."
+        )
+    try:
+        plain = json.loads(path.read_text("utf-8"))
+        names = {field.name for field in fields(ModelDescription)}
+        if not isinstance(plain, dict) or set(plain) != names:
+            raise ValueError(f"it needs {', '.join(sorted(names))}")
+        if plain["version"] != VERSION or plain["format"] not in get_args(Format):
+            raise ValueError(f"it is of version {plain['version']} and format '{plain['format']}'")
+        Preprocessing(**plain["preprocessing"])
+        return ModelDescription(**plain | {"class_names": tuple(map(str, plain["class_names"]))})
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise broken(path, error) from error
+
+
+def broken(path: Path, error: Exception) -> ValueError:
+    """Return what to raise for a file of an exported model that can't be used.
+
+    Args:
+        path: The file.
+        error: What using it raised.
+    """
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return ValueError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content.
+
+    Args:
+        path: The file.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("tt-actions", "torch", "onnx", "onnxscript", "onnxruntime"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,214 @@
+"""From a checkpoint to a folder of graphs that are known to do the same."""
+
+import io
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tt_actions.export import onnx_graphs, torchscript_graphs
+from tt_actions.export.description import FILE, SUFFIXES, Format, ModelDescription, describe_model
+from tt_actions.export.engine import (
+    check_installed,
+    default_folder,
+    make_recognizer,
+    open_session,
+    run_clips,
+    run_stretch,
+)
+from tt_actions.export.graphs import check_exportable
+from tt_actions.export.held_out import HeldOut, read_held_out
+from tt_actions.export.measurement import Comparison, compare_engines, table, verdict
+from tt_actions.export.quantization import clip_feeds, quantise, step_feeds
+from tt_actions.export.verification import RunClips, RunStretch, compare_clips, compare_stream
+from tt_actions.files import write_atomically
+from tt_actions.loading import load
+from tt_actions.models.base import CausalModel
+from tt_actions.models.crf import network_of_frames
+from tt_actions.task import StrokeRecognizer
+
+WRITERS: dict[Format, ModuleType] = {"onnx": onnx_graphs, "torchscript": torchscript_graphs}
+
+Graphs = dict[str, bytes]
+"""The content of each file by its name without suffix."""
+
+
+def export_model(
+    checkpoint: Path,
+    out: Path | None = None,
+    format: Format = "onnx",  # noqa: A002 - the option's name
+    int8: bool = False,
+    data: Path | None = None,
+) -> Path:
+    """Write a model's graphs, once they are known to give the model's logits, and say what was found.
+
+    Args:
+        checkpoint: Of the model.
+        out: Folder to write to, made if absent; None for one beside the checkpoint.
+        format: What to write the graphs in.
+        int8: Whether to write graphs in eight bits too, and to measure what they bring.
+        data: A folder or a manifest of labelled clips to calibrate and measure int8 on; None for those of the
+            checkpoint's run.
+
+    Returns:
+        The folder: ``model`` and, of a causal network, ``step``, also with ``_int8``, and ``model.json``.
+
+    Raises:
+        ValueError: If the extra `export` is not installed, the model can't be exported, a graph does not give
+            its logits, or the data don't do.
+        OSError: If there is no checkpoint, there are no data, or a file can't be written.
+    """
+    if format not in WRITERS or (int8 and format != "onnx"):
+        raise ValueError(f"Expected `format` to be onnx, or torchscript without int8, but got '{format}'.")
+    if out is not None and out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
+    if format == "onnx":
+        check_installed()
+    model = load(checkpoint)
+    check_exportable(model)
+    held_out = read_held_out(model, checkpoint, data) if int8 else None
+    description = describe_model(model, checkpoint, format)
+    graphs = write_graphs(model, format)
+    worst = verify(model, graphs, format)
+    description = replace(description, max_difference=worst)
+    said = [f"The graphs give the model's logits to {worst:.1g}."]
+    if held_out is not None:
+        graphs |= quantise_graphs(graphs, held_out, description)
+        comparison = measure(model, graphs, held_out, description)
+        description = replace(description, int8=comparison.to_plain())
+        said += [table(comparison), verdict(comparison)]
+    folder = out or default_folder(checkpoint, format)
+    write_folder(folder, graphs, description)
+    sizes = ", ".join(f"{name}{SUFFIXES[format]} {len(g) / 1000:.0f} KB" for name, g in graphs.items())
+    sys.stdout.write("\n".join([*said, f"{folder}: {sizes}"]) + "\n")
+    return folder
+
+
+def write_graphs(model: StrokeRecognizer, format: Format) -> Graphs:  # noqa: A002
+    """Return the graphs ``model`` and, of a causal network, ``step``.
+
+    Args:
+        model: The trained model.
+        format: What to write them in.
+
+    Raises:
+        ValueError: If the network can't be written so.
+    """
+    writer, network = WRITERS[format], network_of_frames(model.network)
+    writes = {"model": writer.write_clip_graph}
+    if isinstance(network, CausalModel):
+        writes["step"] = writer.write_step_graph
+    try:
+        return {name: write(model) for name, write in writes.items()}
+    except Exception as error:  # of torch.export, of its ONNX exporter or of TorchScript: each has its own
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"Expected a network that {format} can hold, but of {type(network).__name__} it can't: {reason}"
+        ) from error
+
+
+def verify(model: StrokeRecognizer, graphs: Graphs, format: Format) -> float:  # noqa: A002
+    """Return the largest difference of the graphs' logits from the model's.
+
+    Args:
+        model: The trained model.
+        graphs: Its graphs.
+        format: What they are written in.
+
+    Raises:
+        ValueError: If it is above the tolerance.
+    """
+    opened: Callable[[bytes], tuple[RunClips, RunStretch]]
+    opened = _open_onnx if format == "onnx" else _open_torchscript
+    worst = compare_clips(model, opened(graphs["model"])[0])
+    if "step" in graphs:
+        worst = max(worst, compare_stream(model, opened(graphs["step"])[1]))
+    return worst
+
+
+def _open_onnx(graph: bytes) -> tuple[RunClips, RunStretch]:
+    session = open_session(graph)
+    return (lambda *clips: run_clips(session, *clips)), (lambda *stretch: run_stretch(session, *stretch))
+
+
+def _open_torchscript(graph: bytes) -> tuple[RunClips, RunStretch]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(io.BytesIO(graph))  # type: ignore[no-untyped-call]  # untyped in torch
+
+    @torch.no_grad()
+    def run(*inputs: Tensor) -> Any:
+        return module(*inputs)
+
+    def run_step(frames: np.ndarray, is_first: np.ndarray, state: list[np.ndarray]) -> list[np.ndarray]:
+        found = run(*map(torch.from_numpy, (frames, is_first, *state)))
+        return [part.numpy() for part in ((found,) if isinstance(found, Tensor) else found)]
+
+    return run, run_step
+
+
+def quantise_graphs(graphs: Graphs, held_out: HeldOut, description: ModelDescription) -> Graphs:
+    """Return the graphs in eight bits.
+
+    Args:
+        graphs: The graphs in float.
+        held_out: Tells the range of each value.
+        description: Of the model.
+    """
+    feeds = {"model": clip_feeds(held_out.calibration)}
+    if description.state is not None:
+        feeds["step"] = step_feeds(held_out.calibration, description.state)
+    return {f"{name}_int8": quantise(graphs[name], of_graph) for name, of_graph in feeds.items()}
+
+
+def measure(
+    model: StrokeRecognizer, graphs: Graphs, held_out: HeldOut, description: ModelDescription
+) -> Comparison:
+    """Measure the model, its graphs in float and those in eight bits.
+
+    Args:
+        model: The trained model.
+        graphs: All its graphs.
+        held_out: The clips to measure on.
+        description: Of the model.
+    """
+    names = ("model", "step")
+    engines: dict[str, StrokeRecognizer] = {"torch": model}
+    for engine, suffix in (("onnx", ""), ("onnx int8", "_int8")):
+        engines[engine] = make_recognizer(description, {n: graphs.get(f"{n}{suffix}") for n in names})
+    weights = sum(p.numel() * p.element_size() for p in model.network.parameters())
+    num_bytes = {"torch": weights, "onnx": len(graphs["model"]), "onnx int8": len(graphs["model_int8"])}
+    return compare_engines(engines, num_bytes, held_out.measured)
+
+
+def write_folder(folder: Path, graphs: Graphs, description: ModelDescription) -> None:
+    """Write the files of an exported model, each whole or not at all, and ``model.json`` last of all.
+
+    A description is there only while all it describes is. What an export before has left is taken away.
+
+    Args:
+        folder: Where to; made if absent.
+        graphs: The graphs.
+        description: Of them.
+
+    Raises:
+        OSError: If a file can't be written.
+    """
+    suffix = SUFFIXES[description.format]
+    (folder / FILE).unlink(missing_ok=True)
+    for name in ("model", "step", "model_int8", "step_int8"):
+        for other in SUFFIXES.values():
+            if name not in graphs or other != suffix:
+                (folder / f"{name}{other}").unlink(missing_ok=True)
+    for name, content in graphs.items():
+        with write_atomically(folder / f"{name}{suffix}") as path:
+            path.write_bytes(content)
+    with write_atomically(folder / FILE) as path:
+        path.write_text(description.to_json(), "utf-8")

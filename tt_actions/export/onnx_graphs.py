@@ -1,0 +1,151 @@
+"""Graphs in ONNX, by ``torch.export`` and PyTorch's exporter that builds on it."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, example_state, flatten, step_example
+from tt_actions.models.peephole_lstm import PeepholeLSTM, State
+from tt_actions.task import StrokeRecognizer
+
+OPSET = 18
+"""Version of the operators: the oldest that PyTorch's exporter writes."""
+
+LSTM_SINCE = 14
+"""The version of the operators that brought ONNX's LSTM in the form used here."""
+
+
+def write_clip_graph(model: StrokeRecognizer) -> bytes:
+    """Return the ONNX graph of whole clips: frames and lengths to logits.
+
+    Args:
+        model: The trained model.
+
+    """
+    dynamic = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC})
+    graph = ClipGraph(model, OnnxLSTM)
+    return _write(graph, clip_example(model), dynamic, ["frames", "lengths"], ["logits"])
+
+
+def write_step_graph(model: StrokeRecognizer) -> bytes:
+    """Return the ONNX graph of a stretch of a stream: frames, what begins and state to logits and new state.
+
+    Args:
+        model: The trained model, of a causal network.
+
+    """
+    names = [name for name, _ in flatten(example_state(model))]
+    per_track = {0: Dim.DYNAMIC}
+    dynamic = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, per_track, *([(per_track,) * len(names)] if names else []))
+    graph = StepGraph(model, OnnxLSTM)
+    inputs, outputs = ["frames", "is_first", *names], ["logits", *(f"new_{name}" for name in names)]
+    return _write(graph, step_example(model), dynamic, inputs, outputs)
+
+
+def _write(
+    graph: nn.Module,
+    example: tuple[Tensor, ...],
+    dynamic: tuple[object, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> bytes:
+    with _quiet(), plain_attention(), torch.no_grad():
+        exported = torch.export.export(graph, example, dynamic_shapes=dynamic, strict=False)
+        program = torch.onnx.export(
+            exported, (), input_names=inputs, output_names=outputs, opset_version=OPSET, verbose=False
+        )
+    assert program is not None
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Have transformers computed by plain operators and not by a fused one, which no graph knows."""
+    was_enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_enabled)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter from telling of its own affairs: deprecated calls, and packages that it looks for."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+class OnnxLSTM(nn.Module):
+    """A peephole LSTM as ONNX's own operator, whose peepholes are the same, for sequences of any length.
+
+    ONNX orders gates i, o, f, g and peepholes i, o, f. Outside an export it computes nothing.
+
+    Args:
+        lstm: Whose weights it takes.
+    """
+
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias: Tensor
+    peephole: Tensor | None
+
+    def __init__(self, lstm: PeepholeLSTM) -> None:
+        super().__init__()
+        self.hidden_size = lstm.hidden_size
+        bias = _reorder(lstm.bias)
+        peephole = lstm.weight_peephole
+        self.register_buffer("weight_ih", _reorder(lstm.weight_ih))  # (1, 4H, D)
+        self.register_buffer("weight_hh", _reorder(lstm.weight_hh))  # (1, 4H, H)
+        self.register_buffer("bias", torch.cat([bias, torch.zeros_like(bias)], 1))  # (1, 8H)
+        self.register_buffer("peephole", None if peephole is None else peephole[[0, 2, 1]].view(1, -1))
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """Read whole sequences.
+
+        Args:
+            x: Sequences.
+            state: Hidden and cell state before the first step; zeros if None.
+            lengths: None: all steps are read.
+
+        Shape:
+            x ``(B, T, D)``, state twice ``(B, H)`` -> h ``(B, T, H)``, twice ``(B, H)``.
+        """
+        assert lengths is None
+        b, t = x.shape[:2]
+        h0, c0 = state or (x.new_zeros(b, self.hidden_size),) * 2
+        weights = (self.weight_ih, self.weight_hh, self.bias)
+        one = (1, b, self.hidden_size)
+        y, h, c = torch.onnx.ops.symbolic_multi_out(
+            "LSTM",
+            (x.transpose(0, 1), *weights, None, h0[None], c0[None], self.peephole),
+            {"hidden_size": self.hidden_size},
+            dtypes=(x.dtype,) * 3,
+            shapes=((t, *one), one, one),
+            version=LSTM_SINCE,
+        )
+        return y[:, 0].transpose(0, 1), (h[0], c[0])
+
+
+def _reorder(weight: Tensor) -> Tensor:
+    i, f, g, o = weight.detach().chunk(4)
+    return torch.cat([i, o, f, g])[None]

@@ -1,0 +1,108 @@
+"""An exported model against the model that it came from."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tt_actions.export.graphs import example_state, flatten
+from tt_actions.models.base import CausalModel
+from tt_actions.models.crf import network_of_frames
+from tt_actions.task import StrokeRecognizer
+
+TOLERANCE = 1e-4
+"""By how much a logit of a graph may differ from the model's."""
+
+LENGTHS = ((1,), (4,), (2, 5, 3), (1, 1), (17, 9), (3, 1, 8, 8, 2))
+"""Frames of the clips of each batch that is tried."""
+
+STRETCHES = (1, 1, 4, 2, 3)
+"""Frames of the stretches in which a stream is read."""
+
+RunClips = Callable[[Tensor, Tensor], Tensor]
+"""Takes frames and lengths to logits: a graph of clips."""
+
+RunStretch = Callable[[np.ndarray, np.ndarray, list[np.ndarray]], list[np.ndarray]]
+"""Takes frames, what is first and the state to logits and the new state: a step graph."""
+
+
+def compare_clips(model: StrokeRecognizer, run: RunClips) -> float:
+    """Return the largest difference of a graph of clips from the model, over batches of several shapes.
+
+    Args:
+        model: The trained model.
+        run: The graph.
+
+    Raises:
+        ValueError: If it is above the tolerance.
+    """
+    network = network_of_frames(model.network)
+    worst = 0.0
+    for number, lengths in enumerate(LENGTHS):
+        frames, ends = _draw(model, len(lengths), max(lengths), number), torch.tensor(lengths)
+        with torch.no_grad():
+            expected = network(model.normalise(frames), ends)
+        found = run(frames, ends)
+        for ours, theirs, length in zip(found, expected, lengths, strict=True):
+            worst = max(worst, _difference(ours[:length], theirs[:length]))
+        _check(worst, f"on clips of {', '.join(map(str, lengths))} frames")
+    return worst
+
+
+def compare_stream(model: StrokeRecognizer, run: RunStretch) -> float:
+    """Return the largest difference of a step graph from the model: of two tracks, one begins anew.
+
+    Args:
+        model: The trained model, of a causal network.
+        run: The graph.
+
+    Raises:
+        ValueError: If it is above the tolerance.
+    """
+    network = network_of_frames(model.network)
+    assert isinstance(network, CausalModel)
+    frames, num_frames = _draw(model, 2, sum(STRETCHES), 99), sum(STRETCHES)
+    again = frames[:, -STRETCHES[-1] :]
+    with torch.no_grad():
+        whole = network.advance(model.normalise(frames), None)[0]
+        anew = network.advance(model.normalise(again), None)[0]
+    worst, logits = 0.0, []
+    state = [np.full((2, *part.shape[1:]), np.nan, np.float32) for _, part in flatten(example_state(model))]
+    for first, stretch in _stretches(frames):
+        before = state
+        found, *state = run(stretch.numpy(), np.full(2, first), before)
+        logits.append(torch.from_numpy(found))
+    worst = _difference(torch.cat(logits, 1), whole)
+    found, *_ = run(again.numpy(), np.array([False, True]), before)
+    expected = torch.stack([whole[0, num_frames - STRETCHES[-1] :], anew[1]])
+    worst = max(worst, _difference(torch.from_numpy(found), expected))
+    _check(worst, "on a stream")
+    return worst
+
+
+def _stretches(frames: Tensor) -> Iterator[tuple[bool, Tensor]]:
+    begin = 0
+    for length in STRETCHES:
+        yield begin == 0, frames[:, begin : begin + length]
+        begin += length
+
+
+def _draw(model: StrokeRecognizer, num_clips: int, num_frames: int, seed: int) -> Tensor:
+    shape = (num_clips, num_frames, len(model.preprocessing.channel_means), *model.preprocessing.size)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def _difference(found: Tensor, expected: Tensor) -> float:
+    if found.shape != expected.shape or not found.isfinite().all():
+        return float("inf")
+    return float((found - expected).abs().max())
+
+
+def _check(worst: float, where: str) -> None:
+    if not worst <= TOLERANCE:
+        raise ValueError(
+            f"Expected the exported graph to give the model's logits to {TOLERANCE:g}, but {where} they "
+            f"differ by {worst:.2g}. Nothing was written: export with the versions of constraints.txt, or "
+            "use the checkpoint."
+        )
