@@ -1,0 +1,369 @@
+"""The page of a live analysis: a small web server, for browsers on this machine unless told otherwise."""
+
+import base64
+import hashlib
+import ipaddress
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import BoundedSemaphore, Condition, Lock, Thread
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import av
+import cv2
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tt_actions.classes import IDLE
+from tt_actions.match.live import LiveStatus, LiveStroke
+from tt_actions.match.players import PlayerTrack
+from tt_actions.match.report_drawings import ClassStyle, class_styles
+from tt_actions.scaling import Scaler
+
+HOST = "127.0.0.1"
+"""Only browsers on this machine reach it."""
+
+PORT = 8000
+
+SHOWN_S = 60.0
+"""Seconds of strokes that the timeline shows."""
+
+PICTURE_WIDTH = 640
+
+_HERE = Path(__file__).parent
+_PAUSE_S = 0.2  # between two pieces of news
+_PICTURE_S = 0.08  # between two pictures of one browser
+_PATIENCE_S = 10.0  # for a browser that takes nothing
+_MOST_REQUESTS = 64  # at once
+_JPEG_QUALITY = 80
+
+
+class Scene(NamedTuple):
+    """What a page shows.
+
+    Args:
+        title: Name of the source.
+        tracks: Where the players are.
+        class_names: Names of the strokes' classes.
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+    """
+
+    title: str
+    tracks: tuple[PlayerTrack, ...]
+    class_names: tuple[str, ...]
+    width: int
+    height: int
+
+
+class LivePage:
+    """Serves the page in threads of its own. It holds one picture, and of the strokes what it shows.
+
+    A browser asks for the next picture when it has the last, and news are what is new when it has taken the
+    last ones: a slow browser sees less, and costs nothing. A request that was made out to another host is
+    refused, or else a page of the internet could read along by giving its own name this machine's address.
+
+    Args:
+        scene: What to show.
+        host: Address to serve at.
+        port: Port to serve at; 0 takes one that is free.
+
+    Raises:
+        OSError: If the address can't be had.
+    """
+
+    def __init__(self, scene: Scene, host: str = HOST, port: int = PORT) -> None:
+        self.scene, self.host = scene, host
+        self.is_closed = False
+        self.version = 0  # one more with each change
+        self.changed = Condition()
+        self.policy, self.html = render_live_page(scene)
+        self._run = f"{time.time_ns():x}"
+        self._status: LiveStatus | None = None
+        self._strokes: list[dict[str, Any]] = []
+        self._num_strokes = 0
+        self._counts: Counter[tuple[int, int]] = Counter()
+        self._number = -1  # of the picture
+        self._encoding = Lock()
+        self._encoded = (-1, b"")
+        scale = min(1.0, PICTURE_WIDTH / scene.width)
+        size = max(1, round(scene.height * scale)), max(1, round(scene.width * scale))
+        self._scaler = Scaler(Path(scene.title), size)
+        try:
+            self.server = _Server((host, port), self)
+        except OSError as error:
+            raise OSError(
+                f"Expected to serve the page at {host}, port {port}, but got: {error.strerror}. Choose "
+                "another `port`, such as 0 for any that is free, or serve no page."
+            ) from error
+        Thread(target=self.server.serve_forever, name="live page", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.server.server_address[1]}/"
+
+    def add_stroke(self, told: LiveStroke) -> None:
+        """Show a stroke.
+
+        Args:
+            told: The stroke.
+        """
+        stroke = told.stroke
+        player = next(number for number, track in enumerate(self.scene.tracks) if track.name == stroke.player)
+        label = self.scene.class_names.index(stroke.label)
+        with self.changed:
+            self.version += 1
+            cells = (stroke.start_s, stroke.end_s, stroke.confidence or 0.0, told.delay_s)
+            start, end, confidence, delay = (round(cell, 3) for cell in cells)
+            news = {"number": self._num_strokes, "player": player, "label": label, "start": start, "end": end}
+            self._strokes.append(news | {"confidence": confidence, "delay": delay})
+            self._num_strokes += 1
+            self._counts[player, label] += 1
+            while self._strokes[0]["end"] < end - SHOWN_S and len(self._strokes) > 1:
+                self._strokes.pop(0)
+
+    def update(self, status: LiveStatus) -> None:
+        """Show how the analysis stands.
+
+        Args:
+            status: How.
+        """
+        with self.changed:
+            if self._status is None or status.frame is not self._status.frame:
+                self._number += 1
+            self._status = status
+            self.version += 1
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """End the server, when the last news have had a moment to go out."""
+        with self.changed:
+            self.is_closed = True
+            self.changed.notify_all()
+        time.sleep(2 * _PAUSE_S)
+        self.server.shutdown()
+        self.server.server_close()
+
+    def news(self, since: int) -> tuple[str, int, int]:
+        """Return what is new, as JSON, the number of strokes so far, and the version.
+
+        Args:
+            since: Number of strokes that are known.
+        """
+        with self.changed:
+            status = self._status
+            players, classes = range(len(self.scene.tracks)), range(len(self.scene.class_names))
+            news: dict[str, Any] = {
+                "run": self._run,
+                "strokes": [stroke for stroke in self._strokes if stroke["number"] >= since],
+                "counts": [[self._counts[player, label] for label in classes] for player in players],
+            }
+            num_strokes, version = self._num_strokes, self.version
+        if status is not None:
+            news |= status._asdict()
+            del news["frame"]
+            labels = {name: number for number, name in enumerate(self.scene.class_names)}
+            news["now"] = [(labels.get(name, -1), round(share, 3)) for name, share in status.now]
+        return json.dumps(news), num_strokes, version
+
+    def wait_for_news(self, version: int) -> None:
+        """Wait till something has changed, a second at the longest.
+
+        Args:
+            version: The one that is known.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self.version != version or self.is_closed, 1.0)
+
+    def picture(self, after: int, timeout_s: float) -> tuple[int, bytes]:
+        """Return the newest picture with its number, or the number and nothing if there is none newer.
+
+        Args:
+            after: Number of a picture that is known.
+            timeout_s: Seconds to wait for a newer one.
+
+        Returns:
+            The number and a JPEG file.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self._number != after or self.is_closed, timeout_s)
+            number, status = self._number, self._status
+        if status is None or number == after:
+            return number, b""
+        with self._encoding:  # once for all browsers
+            if self._encoded[0] != number:
+                self._encoded = number, self._encode(status.frame)
+            return self._encoded
+
+    def _encode(self, frame: av.VideoFrame) -> bytes:
+        image = cv2.cvtColor(self._scaler(frame), cv2.COLOR_RGB2BGR)
+        return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+
+    def serves(self, host: str) -> bool:
+        """Tell whether a request was meant for this server: made out to an address or to a name of ours.
+
+        Args:
+            host: The request's ``Host``.
+        """
+        name = ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            ipaddress.ip_address(name)
+        except ValueError:
+            return bool(name) and name in {"localhost", self.host.lower(), socket.gethostname().lower()}
+        return True
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # browsers keep their requests open
+    request_queue_size = _MOST_REQUESTS
+
+    def __init__(self, address: tuple[str, int], page: LivePage) -> None:
+        self.page = page
+        self.free = BoundedSemaphore(_MOST_REQUESTS)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, or not at all if there are too many."""
+        if self.free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room for the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of browsers that went away."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "tt-actions", ""
+    timeout = _PATIENCE_S
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        address = urlsplit(self.path)
+        if not self.server.page.serves(self.headers.get("Host", "")):
+            self._answer(421, "text/plain; charset=utf-8", b"This server was asked for under another name.\n")
+        elif address.path == "/":
+            self._answer(200, "text/html; charset=utf-8", self.server.page.html)
+        elif address.path == "/picture.jpg":
+            self._send_picture(parse_qs(address.query).get("after", [""])[0])
+        elif address.path == "/events":
+            self._send_news()
+        else:
+            self._answer(404, "text/plain; charset=utf-8", b"There is no such page.\n")
+
+    def log_message(self, *_: Any) -> None:
+        """Leave the terminal to the strokes."""
+
+    def _answer(self, status: int, kind: str, body: bytes | None, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Security-Policy", self.server.page.policy)
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-store")
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if body is None:
+            self.close_connection = True
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def _send_picture(self, after: str) -> None:
+        time.sleep(_PICTURE_S if after.isdecimal() else 0)
+        number, jpeg = self.server.page.picture(int(after) if after.isdecimal() else -1, timeout_s=2.0)
+        self._answer(200 if jpeg else 204, "image/jpeg", jpeg, Number=str(number))
+
+    def _send_news(self) -> None:
+        page, num_strokes = self.server.page, 0
+        self._answer(200, "text/event-stream", None)
+        is_over = False
+        while not is_over:
+            is_over = page.is_closed  # before, so that the last news go out
+            news, num_strokes, version = page.news(num_strokes)
+            self.wfile.write(f"data: {news}\n\n".encode())
+            time.sleep(_PAUSE_S)
+            page.wait_for_news(version)
+
+
+def is_local(host: str) -> bool:
+    """Tell whether only this machine reaches a host.
+
+    Args:
+        host: A name or an address.
+
+    >>> is_local("127.0.0.1"), is_local("localhost"), is_local("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def render_live_page(scene: Scene) -> tuple[str, bytes]:
+    """Return the page, and the policy that lets nothing but its own script and style run.
+
+    Names are escaped wherever they stand.
+
+    Args:
+        scene: What it shows.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    styles = class_styles(scene.class_names)
+    css = (_HERE / "live.css").read_text(encoding="utf-8") + "".join(
+        f".k{style.number}{{fill:{style.colour}}}.i{style.number}{{fill:{style.ink}}}\n" for style in styles
+    )
+    script = (_HERE / "live.js").read_text(encoding="utf-8")
+    html = environment.get_template("live.html.j2").render(
+        scene=scene, styles=styles, css=css, script=script, data=_embed(scene, styles)
+    )
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, css))
+    policy = (
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src blob: data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return policy.format(*hashes), html.encode("utf-8", "replace")
+
+
+def _embed(scene: Scene, styles: Sequence[ClassStyle]) -> dict[str, Any]:
+    """Return what the page's script works on."""
+    return {
+        "players": [track.name for track in scene.tracks],
+        "regions": [
+            None
+            if track.roi is None
+            else [100 * edge / (scene.height if i % 2 else scene.width) for i, edge in enumerate(track.roi)]
+            for track in scene.tracks
+        ],
+        "classes": [style._asdict() for style in styles],
+        "idle": IDLE,
+        "seconds": SHOWN_S,
+    }

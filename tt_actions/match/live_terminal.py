@@ -1,0 +1,198 @@
+"""The command ``live``: a source to the terminal, to a page in the browser, and in the end to files."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from tt_actions.classes import IDLE
+from tt_actions.decoder import VideoError
+from tt_actions.loading import load
+from tt_actions.match.analysis import write_analysis
+from tt_actions.match.live import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live_page import HOST, PORT, LivePage, Scene, is_local
+from tt_actions.match.live_source import RETRY_S, LiveSource
+from tt_actions.match.overlay import write_annotated
+from tt_actions.match.report_page import write_report_page
+from tt_actions.match.summary import write_clock
+from tt_actions.video import Crop, Roi
+
+
+class Terminal:
+    """Writes a line a stroke, and at the foot of a terminal how the analysis stands.
+
+    Args:
+        title: Name of the source.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.foot = Live(console=self.console, auto_refresh=False, transient=True)
+        self.state = ("running", "")
+
+    def __enter__(self) -> "Terminal":
+        if self.console.is_terminal:
+            self.foot.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.foot.stop()
+
+    def say(self, text: str) -> None:
+        """Write a line.
+
+        Args:
+            text: What; letters that would steer the terminal are question marks.
+        """
+        plain = "".join(letter if letter.isprintable() else "?" for letter in text)
+        self.console.print(Text(plain))
+        self.console.file.flush()
+
+    def tell_stroke(self, told: LiveStroke) -> None:
+        """Write a stroke.
+
+        Args:
+            told: It.
+        """
+        stroke, confidence = told.stroke, told.stroke.confidence
+        sure = "" if confidence is None else f"{100 * confidence:3.0f} %"
+        tenths = int(10 * stroke.start_s) % 10
+        self.say(
+            f"{write_clock(stroke.start_s)}.{tenths}  {stroke.player:<10} {stroke.label:<20} {sure}  "
+            f"delay {told.delay_s:.2f} s"
+        )
+
+    def tell_status(self, status: LiveStatus) -> None:
+        """Write what has become of the source, and refresh the foot.
+
+        Args:
+            status: How the analysis stands.
+        """
+        state = (status.state, status.message)
+        if state != self.state:
+            if status.state in ("running", "lost"):
+                became = "is there again" if status.state == "running" else f"is lost: {status.message}"
+                self.say(f"{write_clock(status.time_s)}  {self.title} {became}.")
+            self.state = state
+        if self.console.is_terminal:
+            delay = "" if status.delay_s is None else f"  delay {status.delay_s:.2f} s"
+            line = f"{write_clock(status.time_s)}  {status.fps:.1f} frames a second{delay}"
+            self.foot.update(Text(f"{line}  {status.num_dropped} dropped  {status.state}", "dim"))
+            self.foot.refresh()
+
+
+@contextmanager
+def stopped_by_signals(analysis: LiveAnalysis) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the analysis as if the source were over, while the block runs.
+
+    Args:
+        analysis: What is to end.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        analysis.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def live(
+    checkpoint: Path,
+    source: str,
+    out: Path,
+    players: Sequence[str] = (),
+    rois: Sequence[Roi] = (),
+    crop: Crop | None = None,
+    host: str = HOST,
+    port: int = PORT,
+    has_page: bool = True,
+    retry_s: float = RETRY_S,
+    lag: int | None = None,
+) -> None:
+    """Follow a source, show its strokes as they end, and write what ``analyze`` writes when it is over.
+
+    Args:
+        checkpoint: Of the model.
+        source: A camera's number, the address of a stream, or a video file, shown at the pace of real time.
+        out: Folder to write to; made if absent.
+        players: Names of the players, in the order of ``rois`` or from left to right; empty for one.
+        rois: Their regions (x0, y0, x1, y1) in pixels.
+        crop: ``motion`` follows the player in each region; None for what the model was trained with.
+        host: Address to serve the page at.
+        port: Port to serve it at; 0 takes one that is free.
+        has_page: Whether to serve a page.
+        retry_s: Seconds for which a lost source is tried again.
+        lag: Frames after which a frame is decided at the latest; None for what is told in time.
+
+    Raises:
+        VideoError: If the source can't be read, or failed on the way; then the files are written first.
+        ValueError: If the checkpoint or an option is not as expected.
+        OSError: If there is no checkpoint, a file can't be written, or the page's address can't be had.
+    """
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
+    watched = LiveSource(source, retry_s)
+    analysis = LiveAnalysis(load(checkpoint), watched, players, rois, crop, lag)
+    with Terminal(watched.title) as terminal, stopped_by_signals(analysis):
+        result = _follow(analysis, terminal, (host, port) if has_page else None)
+    _write(out, analysis, result)
+    terminal.say(_sum_up(result))
+    if result.state == "failed":
+        raise VideoError(f"{result.message.rstrip('.')}. What was found till then is in '{out}'.")
+
+
+def _follow(analysis: LiveAnalysis, terminal: Terminal, address: tuple[str, int] | None) -> LiveResult:
+    width, height = analysis.start()
+    names = tuple(name for name in analysis.frame_classes if name != IDLE)
+    scene = Scene(analysis.source.title, analysis.tracks, names, width, height)
+    page = None if address is None else LivePage(scene, *address)
+    if page is not None:
+        terminal.say(f"Watch at {page.url}; Ctrl-C stops and writes the files.")
+        if not is_local(page.host):
+            terminal.say(f"Everybody on the network who reaches {page.host} can watch.")
+
+    def tell_stroke(told: LiveStroke) -> None:
+        terminal.tell_stroke(told)
+        if page is not None:
+            page.add_stroke(told)
+
+    def tell_status(status: LiveStatus) -> None:
+        terminal.tell_status(status)
+        if page is not None:
+            page.update(status)
+
+    result = analysis.run(tell_stroke, tell_status)
+    if page is not None:
+        page.close()
+    return result
+
+
+def _write(out: Path, analysis: LiveAnalysis, result: LiveResult) -> None:
+    """Write the files of an analysis; of a camera or a stream there is no video to draw on."""
+    write_analysis(out, result.analysis)
+    write_report_page(out, result.analysis)
+    if analysis.source.is_file:
+        write_annotated(out / "annotated.mp4", result.analysis, analysis.tracks)
+        write_report_page(out, result.analysis, "annotated.mp4")
+    sys.stdout.write(f"{out / 'report.html'}\n")
+
+
+def _sum_up(result: LiveResult) -> str:
+    num_strokes = len(result.strokes)
+    strokes = "1 stroke" if num_strokes == 1 else f"{num_strokes} strokes"
+    frames = "1 frame" if result.num_dropped == 1 else f"{result.num_dropped} frames"
+    dropped = f"{frames} dropped" if result.num_dropped else "no frame dropped"
+    return f"{strokes} in {write_clock(result.analysis.duration_s)}, {dropped}."
