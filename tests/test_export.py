@@ -46,6 +46,8 @@ SLOW = (  # seconds each, and others stand for them: a trained CNNLSTM, and the 
     "CNNLSTM",
     "LSTM without peepholes",
     "CNNLSTMPlus without motion and shift",
+    "LSTM",
+    "R3DTransformer",
 )
 
 
