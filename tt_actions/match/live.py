@@ -26,7 +26,7 @@ from tt_actions.strokes import Stroke
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video import Crop, Roi, check_roi
 
-FEEDBACK_S = 0.45
+FEEDBACK_S = 0.47
 """Seconds after a stroke's last frame by which it is to be told, the time to compute left out."""
 
 POLL_S = 0.1
@@ -304,7 +304,7 @@ class LiveAnalysis:
 def choose_lag(model: StrokeRecognizer) -> int:
     """Return the lag that lets a stroke be told in time: a network's own delay leaves the less of it.
 
-    A stroke is over when the next frame is decided, and a frame is there when the next has come.
+    A stroke is over when the frame after it is decided.
 
     Args:
         model: The trained model.

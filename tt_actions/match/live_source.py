@@ -42,6 +42,7 @@ _INNER_PROTOCOLS = (
 _LONGEST_WAIT_S = 8.0
 _LONGEST_JUMP_S = 60.0  # in a stream's own times
 _SAME_TIME_S = 1e-3
+_KNOWN_LENGTHS = 8  # of frames
 
 
 class LiveFrame(NamedTuple):
@@ -63,7 +64,8 @@ class LiveFrame(NamedTuple):
 class FrameGrid:
     """Gives the frame on display at k / fps for every k, as a decoder does of a file, while frames come.
 
-    Which one that is, is known once the next one is there.
+    A frame is taken to stay on display at least as long as the shortest of the last ones did; beyond, what
+    is on display is known once the next one is there.
 
     Args:
         fps: Frames a second.
@@ -74,9 +76,11 @@ class FrameGrid:
         self.fps, self.gap_s = fps, gap_s
         self.part = self.next = 0
         self.shown: tuple[float, float, av.VideoFrame] | None = None
+        self._lengths_s: deque[float] = deque(maxlen=_KNOWN_LENGTHS)
+        self._least_s = 0.0  # that a frame stays on display
 
     def push(self, time_s: float, available_s: float, frame: av.VideoFrame) -> Iterator[LiveFrame]:
-        """Take in a frame, and yield those on display till then.
+        """Take in a frame, and yield what is on display as far as that is known.
 
         Args:
             time_s: When it is shown, in seconds from the first frame.
@@ -85,11 +89,14 @@ class FrameGrid:
         """
         if self.shown is not None and time_s - self.shown[0] <= self.gap_s:
             yield from self.until(time_s)
+            self._lengths_s.append(time_s - self.shown[0])
+            self._least_s = min(self._lengths_s) if len(self._lengths_s) == _KNOWN_LENGTHS else 0.0
         else:
             self.part += 1
             if self.part > 1:
                 self.next = max(self.next, math.ceil((time_s - _SAME_TIME_S) * self.fps))
         self.shown = time_s, available_s, frame
+        yield from self.until(time_s + self._least_s)
 
     def until(self, end_s: float) -> Iterator[LiveFrame]:
         """Yield the last frame for what is left of the grid before a moment.
@@ -99,7 +106,8 @@ class FrameGrid:
         """
         while self.shown is not None and (time_s := self.next / self.fps) < end_s - _SAME_TIME_S:
             shown_s, available_s, frame = self.shown
-            yield LiveFrame(time_s, available_s + max(0.0, time_s - shown_s), frame, self.part)
+            waited_s = max(0.0, time_s - shown_s - self._least_s)  # where one is shown again
+            yield LiveFrame(time_s, available_s + waited_s, frame, self.part)
             self.next += 1
 
 

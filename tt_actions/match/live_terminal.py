@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
 from tt_actions.video import Crop, Roi
 
+_REDRAW_S = 0.25
+
 
 class Terminal:
     """Writes a line a stroke, and at the foot of a terminal how the analysis stands.
@@ -36,6 +39,7 @@ class Terminal:
         self.console = Console(highlight=False, soft_wrap=True)
         self.foot = Live(console=self.console, auto_refresh=False, transient=True)
         self.state = ("running", "")
+        self.drawn_s = 0.0
 
     def __enter__(self) -> "Terminal":
         if self.console.is_terminal:
@@ -83,7 +87,8 @@ class Terminal:
                 became = "is there again" if status.state == "running" else f"is lost: {status.message}"
                 self.say(f"{write_clock(status.time_s)}  {self.title} {became}.")
             self.state = state
-        if self.console.is_terminal:
+        if self.console.is_terminal and time.monotonic() > self.drawn_s + _REDRAW_S:
+            self.drawn_s = time.monotonic()
             delay = "" if status.delay_s is None else f"  delay {status.delay_s:.2f} s"
             line = f"{write_clock(status.time_s)}  {status.fps:.1f} frames a second{delay}"
             self.foot.update(Text(f"{line}  {status.num_dropped} dropped  {status.state}", "dim"))
