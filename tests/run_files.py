@@ -14,7 +14,7 @@ def train(tiny, runs, *args, command="train"):
     return max((runs / "tiny").iterdir(), key=lambda path: path.stat().st_mtime_ns)
 
 
-def wait_for(condition, process, seconds=60):
+def wait_for(condition, process, seconds=180):
     """Wait for what a process does meanwhile."""
     end = time.monotonic() + seconds
     while not condition():
