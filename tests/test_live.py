@@ -402,9 +402,13 @@ def test_browsers_that_take_nothing_hold_up_nothing(video):
         page.update(status)
         took_s.append(time.monotonic() - begun_s)
 
-    result = run_live(recognizer(), LiveSource(str(video)), on_stroke=page.add_stroke, on_status=update)
+    for _ in range(3):  # a machine that stands still for a while drops frames
+        result = run_live(recognizer(), LiveSource(str(video)), on_stroke=page.add_stroke, on_status=update)
+        if not result.num_dropped:
+            break
     page.close()
     for client in idle:
         client.close()
     assert result.state == "ended"
+    assert result.num_dropped == 0
     assert np.median(took_s) < 0.05
