@@ -1,6 +1,7 @@
 """The clips, the training and the processes that several test files use."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,29 @@ os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
 
 # A shell starts what runs behind `&` with Ctrl-C ignored, and so would be what the tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""What keeps Chromium from asking for anything outside."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

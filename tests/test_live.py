@@ -12,7 +12,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from test_report_page import ARGUMENTS, CHROMIUM, HOSTILE, wait_for
+from test_report_page import HOSTILE, wait_for
 from torch import nn
 
 from tt_actions.decoder import VideoError, open_decoder
@@ -280,17 +280,6 @@ def show():
     yield begin
     for each in shows:
         each.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

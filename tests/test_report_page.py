@@ -17,15 +17,6 @@ from tt_actions.match.analysis import MatchAnalysis, write_analysis
 from tt_actions.match.report_page import MOST_FRAME_BYTES, render_report_page, write_report_page
 from tt_actions.strokes import Stroke
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CLASSES = ("serve", "forehand", "backhand", "smash")
 HOSTILE = (
     "</script><script>document.title='taken'</script>",
@@ -76,17 +67,6 @@ def wait_for(page, condition):
 
 def embedded(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
