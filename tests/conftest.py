@@ -92,7 +92,7 @@ def trained(tiny, tmp_path_factory):
 def rallies(tmp_path_factory):
     """Five drawn rallies of eight seconds as a source of recordings, some of two players."""
     folder = tmp_path_factory.mktemp("rallies")
-    source = SyntheticRallies(folder, rallies=5, seconds=8.0, players=40, seed=9, size=(160, 120))
+    source = SyntheticRallies(folder, rallies=5, seconds=8.0, players=40, halls=1, seed=9, size=(160, 120))
     source.prepare()
     return source
 
@@ -100,7 +100,7 @@ def rallies(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_rally(rallies, cache_dir):
     """Options of a training on the drawn rallies that takes some seconds."""
-    names = ("out", "rallies", "seconds", "players", "seed")
+    names = ("out", "rallies", "seconds", "players", "halls", "seed")
     options = {
         **{f"data.source.{name}": getattr(rallies, name) for name in names},
         "data.source.size": list(rallies.size),

@@ -54,6 +54,15 @@ def test_times_count_from_the_start_of_a_stream_that_begins_late(tmp_path):
     assert numbers(read_frames(tmp_path / "late.ts", start_s=0.4, end_s=0.56).frames) == [10, 11, 12, 13]
 
 
+def test_a_matroska_file_that_begins_late_is_not_taken_for_one_that_breaks_off(tmp_path):
+    encode(tmp_path / "late.mkv", range(5000, 7000, 40), Fraction(1, 1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        every = read_frames(tmp_path / "late.mkv")
+    assert every.times_s == pytest.approx(np.arange(50) / 25)
+    assert len(read_frames(tmp_path / "late.mkv", start_s=0.5, end_s=1.9).frames) == 35
+
+
 def test_reordered_frames_in_avi_are_timed_by_index_and_rate(tmp_path):
     encode(tmp_path / "b.avi", range(30), Fraction(1, 25), bf="3", **{"b-adapt": "0"})
     stamps = [frame.pts for frame in decode_plainly(tmp_path / "b.avi")]

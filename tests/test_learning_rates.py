@@ -20,7 +20,7 @@ from tt_actions.learning_rates import (
     group_parameters,
 )
 from tt_actions.main import main
-from tt_actions.models import C3D, CNN, CNNLSTM, HistogramKernel, R3DTransformer
+from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, R3DTransformer
 
 
 def made(schedule, scales=(1.0, 0.1)):
@@ -103,6 +103,8 @@ def test_a_rate_that_waits_for_a_plateau_falls_on_one(tiny, tmp_path, monitor):
 def test_a_network_and_how_it_learns_must_suit_each_other():
     check_learning(CNN(4), ["optimizer", "frame_loss"])
     check_learning(HistogramKernel(4), [])
+    with pytest.raises(ValueError, match="Expected no `mixup` with CRF"):
+        check_learning(CRF(4), ["optimizer", "mixup"])
     with pytest.raises(ValueError, match="Expected `optimizer` for CNN"):
         check_learning(CNN(4), ["frame_loss"])
     with pytest.raises(ValueError, match="which is fitted without, but got optimizer, frame_loss"):

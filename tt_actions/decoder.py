@@ -143,10 +143,15 @@ class Decoder:
 
     @property
     def promised_s(self) -> float | None:
-        """Length of the longest stream in seconds, where the header tells it and it is not a guess."""
+        """Length of the longest stream in seconds, where the header tells it and it is not a guess.
+
+        That of a Matroska file that begins late is counted from 0 or from its first frame, as its writer liked.
+        """
         if not self.container.format.name.startswith((*_INDEXED_FORMATS, "avi")):
             return None
         if self.container.duration is None:
+            return None
+        if self.container.format.name.startswith("matroska") and self.container.start_time:
             return None
         end = (self.container.start_time or 0) + self.container.duration
         return end / av.time_base - self.origin_s

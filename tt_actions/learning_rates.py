@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from tt_actions.models.base import ActionModel, ClosedFormModel
+from tt_actions.models.crf import CRF
 
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
@@ -134,6 +135,11 @@ def check_learning(network: ActionModel, options: Collection[str]) -> None:
             )
     elif "optimizer" not in options:
         raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
+    elif "mixup" in options and isinstance(network, CRF):
+        raise ValueError(
+            f"Expected no `mixup` with {name}, which learns one class of each frame, but got some. "
+            "Set `model.augmentation.init_args.mixup` 0."
+        )
 
 
 def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool) -> None:

@@ -100,6 +100,7 @@ class StrokeRecognizer(pl.LightningModule):
             "optimizer": optimizer,
             "scheduler": scheduler,
             "augmentation": augmentation,
+            "mixup": augmentation is not None and augmentation.mixup,
             "init_from": init_from,
             "lr_scales": lr_scales,
             "class_weights": class_weights,

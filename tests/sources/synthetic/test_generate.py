@@ -155,6 +155,7 @@ def test_a_folder_made_with_other_settings_is_refused_and_left_alone(made):
         ({"size": (321, 240)}, "even numbers"),
         ({"num_players": 1}, "`num_players` to be at least 2, but got 1"),
         ({"seed": -1}, "`seed` to be at least 0, but got -1"),
+        ({"world": World(halls=0)}, "`halls` to be at least 1, but got 0"),
         ({"rally_s": 2.0}, "`--rally-seconds` .* at least 3.* seconds, but got 2.0"),
         ({"rally_s": float("nan")}, "`--rally-seconds` .* but got nan"),
         ({"rally_s": float("inf")}, "`--rally-seconds` .* but got inf"),

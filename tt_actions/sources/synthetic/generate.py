@@ -71,6 +71,8 @@ class Settings:
         for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
+        if self.world.halls < 1:
+            raise ValueError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
         if not SHORTEST_CLIP_S + 1 <= self.rally_s < math.inf:
             raise ValueError(
                 f"Expected `--rally-seconds` (`rally_s`) to be at least {SHORTEST_CLIP_S + 1:g} seconds, "

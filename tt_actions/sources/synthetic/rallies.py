@@ -8,6 +8,7 @@ import numpy as np
 from tt_actions.clips import ClipRecord
 from tt_actions.sources.base import ClipSource
 from tt_actions.sources.synthetic.generate import rally_cast, rally_path, synthesize
+from tt_actions.sources.synthetic.scene import World
 from tt_actions.strokes import Stroke
 from tt_actions.video import Roi
 
@@ -28,6 +29,7 @@ class SyntheticRallies(ClipSource):
         rallies: Number of rallies.
         seconds: Length of a rally.
         players: Number of players to draw them from; many, or most have met through others.
+        halls: Number of halls to draw them from, each with its look, its lamps and its camera stand.
         seed: Of everything.
         size: Width and height of the pictures in pixels.
     """
@@ -38,6 +40,7 @@ class SyntheticRallies(ClipSource):
         rallies: int = 160,
         seconds: float = 60.0,
         players: int = 1000,
+        halls: int = 1000,
         seed: int = 0,
         size: tuple[int, int] = (320, 240),
     ) -> None:
@@ -45,6 +48,7 @@ class SyntheticRallies(ClipSource):
         self.rallies = rallies
         self.seconds = seconds
         self.players = players
+        self.halls = halls
         self.seed = seed
         self.size = size
 
@@ -62,6 +66,7 @@ class SyntheticRallies(ClipSource):
             self.size,
             num_rallies=self.rallies,
             rally_s=self.seconds,
+            world=World(halls=self.halls),
         )
 
     def records(self) -> list[ClipRecord]:
