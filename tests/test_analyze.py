@@ -1,4 +1,4 @@
-"""A whole video: streams, the gate of models of clips, and folders of results."""
+"""A whole video: streams, idle time for models of clips, and folders of results."""
 
 import json
 import os
@@ -19,13 +19,13 @@ from tt_actions.encoder import write_video
 from tt_actions.loading import TrainedRecognizer
 from tt_actions.main import main
 from tt_actions.match.analyze import analyze_video, open_stream
-from tt_actions.match.gate import IdleGate
 from tt_actions.match.players import lay_tracks
 from tt_actions.match.stream import CausalStream, WindowStream, gather_stretches, read_ahead
 from tt_actions.models import C3D, CNNLSTM, CNNLSTMPlus
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import CRF
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.typical import TypicalClip
 from tt_actions.video import iter_tracks
 
 FPS, SIZE = 10, (16, 16)
@@ -118,7 +118,11 @@ def test_a_model_is_shown_what_suits_it():
     assert isinstance(open_stream(recognizer(CNNLSTM(5))), CausalStream)
     assert isinstance(open_stream(recognizer(CRF(5, CNNLSTM))), CausalStream)
     assert isinstance(open_stream(recognizer(C3D(5))), WindowStream)
-    assert isinstance(open_stream(recognizer(CNNLSTM(4), STROKES)), IdleGate)
+    model = recognizer(CNNLSTM(4), STROKES)
+    model.typical_clip = TypicalClip(1.6, 9.0)
+    stream = open_stream(model)
+    assert isinstance(stream, WindowStream)
+    assert (stream.window, stream.stride) == (16, 4)
 
 
 def test_strokes_come_with_times_class_and_confidence(match):
@@ -145,19 +149,39 @@ def test_players_of_two_halves_are_told_apart(tmp_path):
     assert [(s.player, s.label) for s in analysis.strokes] == [("ana", "serve"), ("bo", "smash")]
 
 
-def test_a_gate_tells_idle_time_by_motion():
-    model = recognizer(CNNLSTM(4), STROKES)
+class SureOfSmash(CNNLSTM):
+    """Calls every clip a smash, with the probability it is told."""
+
+    def __init__(self, probability):
+        super().__init__(4)
+        self.probability = probability
+
+    def clip_log_probability(self, logits, lengths):
+        del lengths
+        others = [(1 - self.probability) / 3] * 3
+        return torch.tensor([*others, self.probability]).log().expand(len(logits), 4)
+
+
+@pytest.mark.parametrize(("probability", "is_sure"), [(0.9, True), (0.3, False)])
+def test_to_a_model_of_clips_what_moves_less_or_is_not_named_surely_is_idle(probability, is_sure):
+    """Play that never stops is no idle time, and a cut is no play."""
+    model = recognizer(SureOfSmash(probability), STROKES)
+    model.typical_clip = TypicalClip(1.0, 40.0)
     rng = np.random.default_rng(0)
-    still = np.full((1, 40, *SIZE, 3), 90, np.uint8)
-    moving = rng.integers(0, 256, (1, 12, *SIZE, 3), dtype=np.uint8)
-    frames = np.concatenate([still, moving, still], 1)
-    gate = IdleGate(WindowStream(model, 10, 2), FPS, least=0.0)
-    probabilities = stream_in(gate, frames, [30, 62]).exp()[0]
-    assert probabilities.shape == (92, 5)
+    calm, cut = np.full((1, 40, *SIZE, 3), 90, np.uint8), np.full((1, 40, *SIZE, 3), 250, np.uint8)
+    moving = rng.integers(0, 100, (1, 300, *SIZE, 3), dtype=np.uint8)  # changes by 33 levels
+    frames = np.concatenate([calm, moving, calm, cut], 1)
+    probabilities = stream_in(open_stream(model), frames, [30, 390]).exp()[0]
+    assert probabilities.shape == (420, 5)
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-4)
-    assert probabilities[5:39, -1].min() > 0.9
-    assert probabilities[41:51, -1].max() < 0.5
-    assert probabilities[60:, -1].min() > 0.9
+    assert probabilities[:35, -1].min() > 0.99
+    assert probabilities[350:, -1].min() > 0.99
+    playing = probabilities[45:335]
+    if is_sure:
+        np.testing.assert_allclose(playing[:, 3], 0.9 * playing[:, :4].sum(-1), atol=1e-5)
+        assert playing[:, -1].max() < 0.15
+    else:
+        assert playing[:, -1].min() > 0.99
 
 
 def test_reading_ahead_hands_on_items_and_errors_and_ends_early():

@@ -119,9 +119,9 @@ def test_torchscript_runs_without_the_package(name, tmp_path):
 def test_the_engine_gives_what_the_model_gives(exported, checkpoint, strokes):
     model, engine = load(checkpoint), open_engine(exported)
     assert isinstance(engine, OnnxRecognizer)
-    assert (engine.class_names, engine.clip_s, engine.preprocessing) == (
+    assert (engine.class_names, engine.typical_clip, engine.preprocessing) == (
         model.class_names,
-        model.clip_s,
+        model.typical_clip,
         model.preprocessing,
     )
     for record in read_manifest(strokes)[::8]:
@@ -146,7 +146,7 @@ def test_the_description_says_what_the_model_is(exported, checkpoint):
     assert (description.network, description.delay, description.format) == ("CNNLSTM", 0, "onnx")
     assert description.state == {"state_0": [16], "state_1": [16]}
     assert description.max_difference < 1e-4
-    assert description.clip_s == model.clip_s
+    assert description.typical_clip == model.typical_clip.to_plain()
     assert json.loads(description.to_json()) == json.loads((exported / "model.json").read_text())
     names = {"model.onnx", "step.onnx", "model_int8.onnx", "step_int8.onnx", "model.json"}
     assert {path.name for path in exported.iterdir()} == names

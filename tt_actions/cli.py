@@ -341,7 +341,8 @@ class ActionCLI(LightningCLI):
             )
         self.datamodule.prepare_data()
         if self._is_fit:
-            self.model.timing, self.model.clip_s = self.datamodule.timing(), self.datamodule.clip_s()
+            self.model.timing = self.datamodule.timing()
+            self.model.typical_clip = self.datamodule.typical_clip()
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
         measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):

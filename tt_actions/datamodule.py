@@ -20,6 +20,7 @@ from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources.base import ClipSource
 from tt_actions.splits import check_copies, split_clips
 from tt_actions.timing import StrokeTiming, count_timing
+from tt_actions.typical import TypicalClip, find_typical
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -176,13 +177,13 @@ class ClipDataModule(pl.LightningDataModule):
         )
         return count_timing(sequences, self.class_names, dataset.spec.fps)
 
-    def clip_s(self) -> float | None:
-        """Return the median length of the training clips in seconds; None for untrimmed recordings."""
+    def typical_clip(self) -> TypicalClip | None:
+        """Measure the training clips; None for untrimmed recordings."""
         if self.is_untrimmed:
             return None
         dataset = self.dataset("train")
-        lengths = [len(self.cache.frames(record, dataset.spec)) for record in dataset.records]
-        return float(np.median(lengths)) / dataset.spec.fps
+        clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
+        return find_typical(clips, dataset.spec.fps)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return shuffled batches of the training clips.

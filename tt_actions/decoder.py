@@ -145,7 +145,8 @@ class Decoder:
     def promised_s(self) -> float | None:
         """Length of the longest stream in seconds, where the header tells it and it is not a guess.
 
-        That of a Matroska file that begins late is counted from 0 or from its first frame, as its writer liked.
+        That of a Matroska file that begins late is counted from 0 or from its first frame, as its writer
+        liked.
         """
         if not self.container.format.name.startswith((*_INDEXED_FORMATS, "avi")):
             return None

@@ -29,6 +29,7 @@ from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, fr
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import Augmentation, check_channels, normalise
+from tt_actions.typical import TypicalClip
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -63,7 +64,7 @@ class StrokeRecognizer(pl.LightningModule):
 
     Attributes:
         timing: How long strokes last in the training set, of untrimmed recordings; a checkpoint brings it.
-        clip_s: Median length of the training clips in seconds, of clips; a checkpoint brings it.
+        typical_clip: The median of the training clips, of clips; a checkpoint brings it.
 
     Raises:
         ValueError: If the names or weights don't number the network's classes, an option is out of range, or
@@ -115,7 +116,7 @@ class StrokeRecognizer(pl.LightningModule):
             group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
         self.class_names = tuple(class_names)
         self.timing: StrokeTiming | None = None
-        self.clip_s: float | None = None
+        self.typical_clip: TypicalClip | None = None
         self.preprocessing = Preprocessing(**preprocessing)
         num_channels = len(self.preprocessing.channel_means)
         check_reads(network, num_channels)
@@ -167,16 +168,16 @@ class StrokeRecognizer(pl.LightningModule):
             self.network.collected.clear()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the training set tells of time.
+        """Keep what the training set tells of strokes.
 
         Args:
             checkpoint: What the file will hold.
         """
         checkpoint["timing"] = None if self.timing is None else self.timing.to_plain()
-        checkpoint["clip_s"] = self.clip_s
+        checkpoint["typical_clip"] = None if self.typical_clip is None else self.typical_clip.to_plain()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse weights that were trained for other classes, and take what the training set tells of time.
+        """Refuse weights of other classes, and take what the training set tells of strokes.
 
         Args:
             checkpoint: What the file holds.
@@ -190,8 +191,9 @@ class StrokeRecognizer(pl.LightningModule):
                 f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips "
                 f"of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
             )
-        timing, self.clip_s = checkpoint.get("timing"), checkpoint.get("clip_s")
+        timing, typical = checkpoint.get("timing"), checkpoint.get("typical_clip")
         self.timing = None if timing is None else StrokeTiming.from_plain(timing)
+        self.typical_clip = None if typical is None else TypicalClip(**typical)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Return per-frame logits of clips as they come from the video.

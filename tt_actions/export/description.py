@@ -35,7 +35,7 @@ class ModelDescription:
         average: Weights of the learned average over a clip's frames; None for the mean.
         chain: Of a CRF ``initial`` and ``transitions``, by which the logits become its own; else None.
         timing: How long strokes last: a :class:`StrokeTiming`, or None.
-        clip_s: Median length of the training clips in seconds, or None.
+        typical_clip: The median of the training clips: a :class:`TypicalClip`, or None.
         checkpoint: ``name`` and ``sha256`` of the checkpoint.
         versions: Of the packages that wrote it.
         max_difference: The largest difference of a logit from the checkpoint's that was found.
@@ -52,7 +52,7 @@ class ModelDescription:
     average: list[float] | None
     chain: dict[str, Any] | None
     timing: dict[str, Any] | None
-    clip_s: float | None
+    typical_clip: dict[str, Any] | None
     checkpoint: dict[str, str]
     versions: dict[str, str]
     max_difference: float | None = None
@@ -88,7 +88,7 @@ def describe_model(model: StrokeRecognizer, checkpoint: Path, format: Format) ->
         average=None if average is None else average.score.weight[0].tolist(),
         chain=chain,
         timing=None if model.timing is None else model.timing.to_plain(),
-        clip_s=model.clip_s,
+        typical_clip=None if model.typical_clip is None else model.typical_clip.to_plain(),
         checkpoint={"name": checkpoint.name, "sha256": file_digest(checkpoint)},
         versions=_versions(),
     )
@@ -150,5 +150,5 @@ def _versions() -> dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            continue
+            continue  # TorchScript needs none of the extra's
     return found

@@ -23,6 +23,7 @@ from tt_actions.models.crf import CRF
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
 from tt_actions.timing import StrokeTiming
+from tt_actions.typical import TypicalClip
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -245,8 +246,9 @@ class OnnxRecognizer(TrainedRecognizer):
         }
         self.preprocessing = Preprocessing(**how)
         self.is_untrimmed = IDLE in self.class_names
-        self.clip_s = description.clip_s
-        self.timing = None if description.timing is None else StrokeTiming.from_plain(description.timing)
+        timing, typical = description.timing, description.typical_clip
+        self.timing = None if timing is None else StrokeTiming.from_plain(timing)
+        self.typical_clip = None if typical is None else TypicalClip(**typical)
         self.eval()
 
     def normalise(self, frames: Tensor) -> Tensor:

@@ -8,13 +8,13 @@ import numpy as np
 
 from tt_actions.classes import IDLE
 from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.match.gate import IdleGate
 from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.segmenters import make_segmenter
 from tt_actions.match.stream import CausalStream, FrameStream, WindowStream, gather_stretches, read_ahead
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
 from tt_actions.task import StrokeRecognizer
+from tt_actions.typical import TYPICAL_CLIP
 from tt_actions.video import Crop, Roi, iter_tracks, probe
 
 STRETCH = 32
@@ -22,12 +22,6 @@ STRETCH = 32
 
 AHEAD = 4
 """Stretches that may be decoded ahead of the network."""
-
-CLIP_S = 2.0
-"""Length of a window in seconds for a model whose checkpoint doesn't tell that of its clips."""
-
-LEAST_CONFIDENCE = 0.4
-"""Probability that a model of clips must give a class for it to count."""
 
 
 def open_stream(model: StrokeRecognizer) -> FrameStream:
@@ -39,13 +33,12 @@ def open_stream(model: StrokeRecognizer) -> FrameStream:
     Args:
         model: The trained model, in eval mode.
     """
-    fps, num_frames = model.preprocessing.fps, model.preprocessing.num_frames
-    if not model.is_untrimmed:
-        window = max(1, round((model.clip_s or CLIP_S) * fps))
-        return IdleGate(WindowStream(model, window, max(1, window // 8)), fps, LEAST_CONFIDENCE)
-    if isinstance(network_of_frames(model.network), CausalModel):
+    if model.is_untrimmed and isinstance(network_of_frames(model.network), CausalModel):
         return CausalStream(model)
-    return WindowStream(model, num_frames, max(1, num_frames // 4))
+    window = model.preprocessing.num_frames
+    if not model.is_untrimmed:
+        window = max(1, round((model.typical_clip or TYPICAL_CLIP).seconds * model.preprocessing.fps))
+    return WindowStream(model, window, max(1, window // 4))
 
 
 def find_tracks(

@@ -16,9 +16,16 @@ from tt_actions.dataset import Sampling, sample_indices
 from tt_actions.models.base import CausalModel, frame_log_probabilities
 from tt_actions.models.crf import network_of_frames
 from tt_actions.task import StrokeRecognizer
+from tt_actions.typical import TYPICAL_CLIP, motion_of
 
 Item = TypeVar("Item")
 Image = np.ndarray
+
+SURE_TIMES_CHANCE = 1.5
+"""How much likelier than chance a model of clips must call a window's class for it to be a stroke."""
+
+LEAST_MOTION = 0.1
+"""Levels of a colour that stand for no motion: of training clips of still pictures."""
 
 
 class Stretch(NamedTuple):
@@ -71,6 +78,26 @@ def read_ahead(items: Iterable[Item], num_items: int) -> Iterator[Item]:
             yield cast(Item, item)
     finally:
         thread.shutdown(cancel_futures=True)
+
+
+def stroke_probability(motion: Tensor) -> Tensor:
+    """Tell how likely a window is to show a stroke, for models that know of strokes alone.
+
+    It is *r*^4 / (1 + *r*^4) with *r* twice the motion: half as much as in the typical clip leaves it open.
+    That is a rule of thumb (of 48 clips of four tennis strokes, nine in ten had more than 0.56 of the
+    median's); a model that is trained on recordings with idle frames does better.
+
+    Args:
+        motion: In the window over that in the typical clip.
+
+    Shape:
+        ``(...)`` -> ``(...)``.
+
+    >>> stroke_probability(torch.tensor([0.25, 0.5, 1.0]))
+    tensor([0.0588, 0.5000, 0.9412])
+    """
+    fourth = (2 * motion) ** 4
+    return fourth / (1 + fourth)
 
 
 class FrameStream(ABC):
@@ -146,8 +173,9 @@ class CausalStream(FrameStream):
 class WindowStream(FrameStream):
     """The stream of a model that is shown windows: each frame gets the mean of the windows that hold it.
 
-    A model of clips is shown windows as long as its training clips, sampled as these were. A frame counts by
-    how near it is to the middle of the window, where it is known best. The last window ends with the video.
+    A model of clips is shown windows as long as its training clips, sampled as these were, and each becomes
+    idle time as far as it is unlike these: see :func:`stroke_probability`. A frame counts by how near it is
+    to the middle of the window, where it is known best. The last window ends with the video.
 
     Args:
         model: The trained model.
@@ -158,6 +186,7 @@ class WindowStream(FrameStream):
     def __init__(self, model: StrokeRecognizer, window: int, stride: int) -> None:
         super().__init__(model)
         self.window, self.stride = window, stride
+        self.num_classes = len(model.class_names) + (not model.is_untrimmed)  # with idle
         self.frames: np.ndarray | None = None  # what windows to come still need, and one window before it
         self.num_told = 0  # of these frames
         self.sums = torch.empty(0)  # (P, n, K + 1) of the others: weighted probabilities, and their weights
@@ -169,7 +198,7 @@ class WindowStream(FrameStream):
         Args:
             frames: Of each track.
         """
-        new = torch.zeros(*frames.shape[:2], len(self.model.class_names) + 1)
+        new = torch.zeros(*frames.shape[:2], self.num_classes + 1)
         if self.frames is None:
             self.frames, self.sums = frames, new
         else:
@@ -184,7 +213,7 @@ class WindowStream(FrameStream):
     def finish(self) -> Tensor:
         """Return the log-probabilities of the frames that are left."""
         if self.frames is None or not self.sums.shape[1]:
-            return torch.empty(len(self.sums), 0, len(self.model.class_names))
+            return torch.empty(len(self.sums), 0, self.num_classes)
         num_left = self.sums.shape[1]
         self.sums += self._look(self.frames[:, -self.window :])[:, -num_left:]
         return self._tell(num_left)
@@ -201,13 +230,23 @@ class WindowStream(FrameStream):
         inputs = torch.from_numpy(window[:, chosen]).permute(0, 1, 4, 2, 3).to(self.model.device)
         lengths = torch.full((len(window),), len(chosen), device=self.model.device)
         logits = self.model(inputs, lengths)
-        log_probs = frame_log_probabilities(logits)
-        if not self.model.is_untrimmed:
-            of_clip = self.model.network.clip_log_probability(logits, lengths)
-            log_probs = of_clip[:, None].expand(-1, length, -1)
+        if self.model.is_untrimmed:
+            probabilities = frame_log_probabilities(logits).exp().cpu()
+        else:
+            of_clip = self.model.network.clip_log_probability(logits, lengths).exp().cpu()
+            of_clip = self._with_idle(of_clip, window)
+            probabilities = of_clip[:, None].expand(-1, length, -1)
         weights = 1 - (2 * torch.arange(length) + 1 - length).abs() / (length + 1)
-        weighted: Tensor = weights[:, None] * F.pad(log_probs.exp().cpu(), (0, 1), value=1.0)
+        weighted: Tensor = weights[:, None] * F.pad(probabilities, (0, 1), value=1.0)
         return weighted
+
+    def _with_idle(self, of_clip: Tensor, window: np.ndarray) -> Tensor:
+        """Add idle time to the probabilities (P, K) of a window as if it were a clip."""
+        typical = self.model.typical_clip or TYPICAL_CLIP
+        motion = torch.tensor([motion_of(frames) for frames in window])
+        is_stroke = stroke_probability(motion / max(typical.motion, LEAST_MOTION))[:, None]
+        is_stroke = is_stroke * (of_clip.amax(-1, keepdim=True) >= SURE_TIMES_CHANCE / of_clip.shape[-1])
+        return torch.cat([of_clip * is_stroke, 1 - is_stroke], -1)
 
     def _tell(self, num_frames: int) -> Tensor:
         assert self.frames is not None

@@ -1,0 +1,40 @@
+"""The median clip of a training set, and how it gets into a checkpoint."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from run_files import rows
+
+from tt_actions.cache import FrameCache
+from tt_actions.clips import read_manifest
+from tt_actions.loading import load
+from tt_actions.typical import TypicalClip, motion_of
+
+
+def test_motion_is_the_mean_change_in_the_median_frame_written_out():
+    frames = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 5), dtype=np.uint8)
+    changes = [
+        np.mean([abs(float(a) - float(b)) for a, b in zip(x[..., :3].flat, y[..., :3].flat, strict=True)])
+        for x, y in pairwise(frames)
+    ]
+    assert motion_of(frames) == pytest.approx(sorted(changes)[2])
+    assert motion_of(frames[:1]) == 0
+
+
+def test_a_checkpoint_brings_the_median_of_its_training_clips(trained, strokes, cache_dir):
+    model, cache = load(trained / "checkpoints" / "best.ckpt"), FrameCache(cache_dir)
+    training = {row["name"] for row in rows(trained / "splits.csv") if row["split"] == "train"}
+    records = [record for record in read_manifest(strokes) if record.name in training]
+    assert len(records) == len(training) > 0
+    clips = [cache.frames(record, model.preprocessing.frame_spec) for record in records]
+    assert model.typical_clip.seconds == np.median([len(clip) for clip in clips]) / model.preprocessing.fps
+    assert model.typical_clip.motion == np.median([motion_of(clip) for clip in clips]) > 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "motion"), [(0, 1), (-1, 1), (float("inf"), 1), (1, -1), (1, float("nan"))]
+)
+def test_what_is_no_clip_is_refused(seconds, motion):
+    with pytest.raises(ValueError, match="Expected a typical clip"):
+        TypicalClip(seconds, motion)
