@@ -278,6 +278,15 @@ def test_options_that_no_experiment_takes_are_refused_before_any_training(stroke
     assert not (tmp_path / "out").exists()
 
 
+def test_an_experiment_on_recordings_is_refused_before_any_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(EXPERIMENTS.parent)
+    with pytest.raises(
+        ValueError, match="on clips of one stroke, but got 'rally_cnn_lstm', whose recordings"
+    ):
+        compare(["cnn_lstm", "rally_cnn_lstm"], 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_finished_run_tells_its_confusion_and_its_worst_clips(compared):
     run = read_finished_run(compared.run("cnn"))
     counted = rows(compared.run("cnn") / "report" / "confusion_matrix.csv")

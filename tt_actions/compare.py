@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -54,8 +55,9 @@ def compare(
 
     Raises:
         FileNotFoundError: If an experiment is not there.
-        ValueError: If nothing is to be compared, no experiment takes the options, another process compares in
-            ``out``, or the runs were not trained and tested on the same clips.
+        ValueError: If nothing is to be compared, no experiment takes the options or one is on untrimmed
+            recordings, another process compares in ``out``, or the runs were trained and tested on different
+            clips.
     """
     console = console or Console(highlight=False, emoji=False)
     trainings = _trainings(models, num_seeds, out, data, quick, options)
@@ -104,15 +106,22 @@ def _trainings(
 
 
 def _check_options(trainings: Sequence[Training]) -> None:
-    """Refuse options that no experiment takes; what one alone refuses is told as its failure."""
+    """Refuse options that no experiment takes, and recordings; what one alone refuses is its failure."""
+    accepted, refused = [], None
     for training in trainings:
         try:
-            read_settings(training.words)
+            accepted.append((training.name, read_settings(training.words)))
         except ValueError as error:
             refused = error
-        else:
-            return
-    raise ValueError(f"Expected options that `train` takes, but got: {refused}")
+    if not accepted:
+        raise ValueError(f"Expected options that `train` takes, but got: {refused}")
+    for name, settings in accepted:
+        module, _, source = settings["data"]["source"]["class_path"].rpartition(".")
+        if getattr(import_module(module), source).is_untrimmed:
+            raise ValueError(
+                f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
+                "recordings hold many. Train it, and compare the `segmentation.csv` of the reports."
+            )
 
 
 def _config(model: str) -> Path:

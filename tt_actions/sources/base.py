@@ -1,12 +1,19 @@
 """What every source of clips gives."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from tt_actions.clips import ClipRecord
 
 
 class ClipSource(ABC):
-    """Where clips come from: files on disk, found or made."""
+    """Where clips come from: files on disk, found or made.
+
+    Attributes:
+        is_untrimmed: Whether it gives recordings of many strokes instead of clips of one.
+    """
+
+    is_untrimmed: ClassVar[bool] = False
 
     def prepare(self) -> None:  # noqa: B027 - most sources have nothing to make
         """Make or fetch the files where they are absent; called in one process a machine.

@@ -42,6 +42,8 @@ class UserRallies(ClipSource):
         ValueError: If there is no path, ``before_s`` is negative or ``after_s`` not positive.
     """
 
+    is_untrimmed = True
+
     def __init__(
         self,
         path: Path,

@@ -34,6 +34,8 @@ class SyntheticRallies(ClipSource):
         size: Width and height of the pictures in pixels.
     """
 
+    is_untrimmed = True
+
     def __init__(
         self,
         out: Path = Path("data/rallies"),

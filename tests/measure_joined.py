@@ -1,0 +1,97 @@
+"""How many strokes a model of clips finds in a long video: a fold's clips joined, in random order.
+
+Run as ``python tests/measure_joined.py --runs DIR --out DIR`` on what ``measure_real.py tennis clips`` has
+left in DIR: each model analyses the clips that it was not trained on. A clip counts as found if the middle
+of a stroke lies in it, and as right if that of a stroke of its class does.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from measure_real import ABOVE_THE_WATERMARK
+from rich.console import Console
+
+from tt_actions.clips import ClipRecord, read_manifest
+from tt_actions.encoder import write_video
+from tt_actions.loading import load
+from tt_actions.strokes import Stroke
+from tt_actions.tables import Table
+from tt_actions.video import iter_frames, probe
+
+FPS = 30
+COLUMNS = ["fold", "clips", "strokes", "clips found", "clips right", "strokes right"]
+
+
+def join(path: Path, records: list[ClipRecord]) -> list[Stroke]:
+    """Write the clips as one video, and return where each of them is."""
+    info, clips = probe(records[0].path), []
+
+    def frames() -> Iterator[np.ndarray]:
+        end = 0
+        for record in records:
+            begin = end
+            for _, frame in iter_frames(record.path, fps=FPS, size=(info.height, info.width)):
+                end += 1
+                yield frame
+            clips.append(Stroke(record.label, begin / FPS, end / FPS))
+
+    write_video(path, frames(), FPS)
+    return clips
+
+
+def is_middle_in(clip: Stroke, stroke: Stroke) -> bool:
+    """Whether the middle of a stroke lies in a clip."""
+    return clip.start_s <= (stroke.start_s + stroke.end_s) / 2 < clip.end_s
+
+
+def measure(fold: int, checkpoint: Path, records: list[ClipRecord], out: Path) -> list[float]:
+    """Return a fold's row of the table."""
+    order = np.random.default_rng(fold).permutation(len(records))
+    video = out / f"fold_{fold}.mp4"
+    clips = join(video, [records[i] for i in order])
+    strokes = load(checkpoint).analyze(video, rois=[ABOVE_THE_WATERMARK]).strokes
+    found = [[stroke for stroke in strokes if is_middle_in(clip, stroke)] for clip in clips]
+    right = [[s for s in inside if s.label == clip.label] for clip, inside in zip(clips, found, strict=True)]
+    return [
+        len(clips),
+        len(strokes),
+        sum(map(bool, found)),
+        sum(map(bool, right)),
+        sum(map(len, right)),
+    ]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True, help="what measure_real.py tennis clips has left")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the joined videos and the table")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for manifest in sorted((options.runs / "tennis").glob("fold_*.csv")):
+        fold = int(manifest.stem.removeprefix("fold_"))
+        records = [record for record in read_manifest(manifest) if record.split == "test"]
+        run = options.runs / "tennis" / "runs" / f"clips_fold_{fold}_seed_0" / "version_0"
+        rows.append(measure(fold, run / "checkpoints" / "best.ckpt", records, options.out))
+    totals = [sum(column) for column in zip(*rows, strict=True)]
+    named = [(f"{k + 1}", row) for k, row in enumerate(rows)] + [("all", totals)]
+    table = Table(
+        "tennis clips joined to one video a fold",
+        COLUMNS,
+        [[name, *map(str, row)] for name, row in named],
+        [{"fold": name, **dict(zip(COLUMNS[1:], row, strict=True))} for name, row in named],
+        [
+            f"Recall {totals[3] / totals[0]:.2f} and precision {totals[4] / max(1, totals[1]):.2f} with the "
+            f"class; recall {totals[2] / totals[0]:.2f} without."
+        ],
+        ["tests/measure_joined.py"],
+    )
+    table.show(Console())
+    table.write(options.out / "joined")
+
+
+if __name__ == "__main__":
+    main()
