@@ -58,3 +58,16 @@ def test_clips_without_labels_are_counted(clips, capsys):
     write_manifest(clips / "m.csv", [ClipRecord(clips / "serve" / "2.mp4"), ClipRecord(clips / "x.mp4")])
     assert check(clips / "m.csv") == 1
     assert ["(none)", "2", "0", "1", "3.00", "3.00", "3.00"] in rows(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", ["m.xml", "."])
+def test_the_strokes_of_annotated_recordings_are_counted_as_clips(tmp_path, capsys, name):
+    write_video(tmp_path / "m.mp4", [np.zeros((32, 48, 3), np.uint8)] * 40, fps=10)
+    moves = [(2, 12, "Serve Forehand Topspin"), (15, 20, "Offensive Forehand Hit")]
+    lines = [f'<action begin="{begin}" end="{end}" move="{move}"/>' for begin, end, move in moves]
+    (tmp_path / "m.xml").write_text(f'<?xml version="1.0"?><video name="m">{"".join(lines)}</video>')
+    assert check(tmp_path / name) == 0
+    printed = rows(capsys.readouterr().out)
+    assert ["serve", "1", "1", "0", "1.00", "1.00", "1.00"] in printed
+    assert ["forehand", "1", "1", "0", "0.50", "0.50", "0.50"] in printed
+    assert ["m", "1", "1", "2"] in printed

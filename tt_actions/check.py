@@ -1,9 +1,10 @@
-"""What a folder or a manifest of clips holds, and what of it can't be read."""
+"""What a folder or a manifest of clips, or annotations of recordings, hold, and what can't be read."""
 
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tt_actions.clips import ClipRecord, class_names
+from tt_actions.sources.rallies import UserRallies, annotation_files
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.video import VideoError, VideoInfo, probe
 
@@ -19,10 +21,11 @@ from tt_actions.video import VideoError, VideoInfo, probe
 def check(path: Path) -> int:
     """Print counts by class and group, durations, formats and unreadable files of a user's clips.
 
-    Of every file the header is read and the first frame decoded.
+    Of every file the header is read and the first frame decoded. The strokes of recordings count as clips.
 
     Args:
-        path: A folder with a folder of clips for each class, or a manifest CSV.
+        path: A folder with a folder of clips for each class, a manifest CSV, or a file or folder of
+            annotations that :class:`UserRallies` reads.
 
     Returns:
         The exit code: 1 if a clip can't be read, else 0.
@@ -31,7 +34,7 @@ def check(path: Path) -> int:
         FileNotFoundError: If the path does not exist.
         ValueError: If it holds no clips that can be learnt from.
     """
-    records = UserClips(path).records()
+    records = _list_clips(path)
     videos = list(dict.fromkeys(record.path for record in records))
     with ThreadPoolExecutor() as threads:
         probed = track(
@@ -54,6 +57,16 @@ def check(path: Path) -> int:
         console.print(f"[red]unreadable:[/red] {escape(problem)}", soft_wrap=True)
     console.print(f"{len(records)} clips in {len(videos)} files, {len(problems)} of them unreadable.")
     return 1 if problems else 0
+
+
+def _list_clips(path: Path) -> list[ClipRecord]:
+    if path.suffix.lower() not in (".json", ".xml") and not annotation_files(path):
+        return UserClips(path).records()
+    return [
+        replace(recording, label=stroke.label, start_s=stroke.start_s, end_s=stroke.end_s, strokes=None)
+        for recording in UserRallies(path).records()
+        for stroke in recording.strokes or ()
+    ]
 
 
 def _probe(video: Path) -> VideoInfo | str:

@@ -18,7 +18,7 @@ COMMANDS = {
     "compare": "train several experiments with several seeds on one split, and write tables and figures",
     "sweep": "search over an experiment's options: with W&B where one is logged in, else with Optuna",
     "synth": "draw synthetic strokes: videos with exact ground truth",
-    "check": "say what a folder or a manifest of clips holds",
+    "check": "say what a folder or a manifest of clips, or annotations, hold",
 }
 
 
@@ -143,7 +143,9 @@ def _synth(args: list[str]) -> None:
 
 def _check(args: list[str]) -> None:
     parser = argparse.ArgumentParser("tt-actions check", description=COMMANDS["check"])
-    parser.add_argument("data", type=Path, help="a folder with a folder a class, or a manifest CSV")
+    parser.add_argument(
+        "data", type=Path, help="a folder with a folder a class, a manifest CSV, or annotations"
+    )
     data = parser.parse_args(args).data
     from tt_actions.check import check
 

@@ -84,9 +84,10 @@ class RunReport(Callback):
         if stage == "fit":
             splits = Counter(record.split for record in records)
             num_parameters = sum(parameter.numel() for parameter in pl_module.parameters())
+            network, what = type(pl_module.network).__name__, "recordings" if data.is_untrimmed else "clips"
             say(
-                f"{type(pl_module.network).__name__}, {num_parameters:,} parameters; {splits['train']} clips "
-                f"to train on, {splits['val']} to validate, {splits['test']} to test"
+                f"{network}, {num_parameters:,} parameters; {splits['train']} {what} to train on, "
+                f"{splits['val']} to validate, {splits['test']} to test"
             )
 
     def forget(self) -> None:

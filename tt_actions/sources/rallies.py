@@ -95,8 +95,7 @@ class UserRallies(ClipSource):
             if self.path.suffix.lower() not in (".json", ".xml"):
                 raise ValueError(f"Expected a .csv, .json or .xml file, but got '{self.path}'.")
             return [self.path]
-        found = {path for pattern in _PATTERNS for path in self.path.rglob(pattern) if path.is_file()}
-        files = sorted(path for path in found if not path.name.startswith("."))
+        files = annotation_files(self.path)
         if not files:
             raise ValueError(
                 f"Expected {', '.join(_PATTERNS)} in '{self.path}' or below, but got none of them."
@@ -113,6 +112,16 @@ class UserRallies(ClipSource):
             annotation = read_moves(path, info.fps, self.fine)
         unknown[path] = annotation.unknown
         return _recordings(path, info, annotation)
+
+
+def annotation_files(folder: Path) -> list[Path]:
+    """List the JSON and XML files with annotations in a folder and below.
+
+    Args:
+        folder: Where to look.
+    """
+    found = {path for pattern in _PATTERNS for path in folder.rglob(pattern) if path.is_file()}
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _recordings(path: Path, info: VideoInfo, annotation: Annotation) -> list[ClipRecord]:
