@@ -37,6 +37,8 @@ from tt_actions.sources.synthetic.generate import rally_path, synthesize
 LENGTHS_S = (30, 60, 120, 180, 600)
 DELAY_LENGTHS_S = (30, 600)
 SIZE = (1280, 720)
+CUT_S = 1.0
+"""Strokes that end so near to the video's end are told when it is over."""
 
 MEMORY_SCRIPT = """
 import sys, resource, tt_actions
@@ -87,9 +89,10 @@ def peak_memory_mb(checkpoint: Path, path: Path) -> float:
 
 
 def measure_delays(model: Any, path: Path) -> dict[str, float]:
-    """Return the feedback delay of a file that is paced at real time."""
+    """Return the feedback delay of a file that is paced at real time, of all strokes that it does not cut."""
     result = run_live(model, LiveSource(str(path)))
-    delays = [stroke.delay_s for stroke in result.strokes]
+    whole_s = result.analysis.duration_s - CUT_S
+    delays = [told.delay_s for told in result.strokes if told.stroke.end_s < whole_s]
     return {
         "num_strokes": len(delays),
         "num_dropped": result.num_dropped,

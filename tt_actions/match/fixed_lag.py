@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tt_actions.classes import IDLE
 from tt_actions.match.segment import Segmenter, check_track, make_stroke
 from tt_actions.strokes import Stroke
 
@@ -49,7 +50,9 @@ class FixedLagSegmenter:
         self.segmenter, self.chain, self.lag = segmenter, segmenter.chain, lag
         self._into = np.ascontiguousarray(self.chain.transitions.T)
         self._states = np.arange(len(self.chain.classes))
-        self._memory = 2 * lag + 4 * math.ceil(segmenter.timing.mean_frames.max()) + 1
+        timing = segmenter.timing
+        is_stroke = [name != IDLE for name in timing.class_names]
+        self._memory = 2 * lag + 4 * math.ceil(timing.mean_frames[is_stroke].max()) + 1
         self._begin()
 
     def _begin(self) -> None:
