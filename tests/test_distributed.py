@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tt_actions.dataset import Batch
 from tt_actions.distributed import leave_group
 from tt_actions.loading import load
 from tt_actions.main import main
-from tt_actions.models import CNN, CNNLSTM, MOF, CNNLSTMPlus
+from tt_actions.models import CNN, CNNLSTM, CRF, MOF, CNNLSTMPlus
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
 
@@ -163,6 +164,7 @@ def networks():
         CNN(3, **small),
         MOF(3, **small),
         CNNLSTMPlus(3, channels=[8, 8], hidden_size=8, dropout=0.0),
+        CRF(3, partial(CNNLSTM, **small, hidden_size=8)),
     ]
 
 
