@@ -1,11 +1,11 @@
 """A stretch of video without a break, from frames as they come to strokes."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 
 from tt_actions.flow import DETAIL, with_flow
@@ -36,16 +36,16 @@ class TrackPictures:
         self.size = (spec.size[0] * DETAIL, spec.size[1] * DETAIL) if spec.flow else spec.size
         self.tracker = PlayerTracker() if spec.crop == "motion" else None
         self.scaler = Scaler(Path(title), None if self.tracker else self.size, spec.aspect, roi)
-        self.flow_fps = spec.fps if spec.flow else None
-        self.frame: av.VideoFrame | None = None
+        self.fps, self.has_flow = spec.fps, spec.flow
+        self.frame: LiveFrame | None = None
+        self.since_before_s = math.inf
         self.before: np.ndarray = np.empty(0)
         self.image: np.ndarray = np.empty(0)
 
-    def __call__(self, time_s: float, frame: av.VideoFrame) -> np.ndarray:
+    def __call__(self, frame: LiveFrame) -> np.ndarray:
         """Return a frame's picture.
 
         Args:
-            time_s: When it is shown, in seconds.
             frame: The frame; the same again where it is still shown.
 
         Shape:
@@ -54,19 +54,20 @@ class TrackPictures:
         Raises:
             VideoError: If the region does not lie in the picture.
         """
-        if frame is not self.frame:
-            image = self.scaler(frame)
+        if self.frame is None or frame.frame is not self.frame.frame:
+            image = self.scaler(frame.frame)
             self.before = image if self.frame is None else self.image
+            self.since_before_s = math.inf if self.frame is None else frame.shown_s - self.frame.shown_s
             self.frame, self.image = frame, image
         window = None
         if self.tracker is not None:
             height, width = self.image.shape[:2]
             middle = Window((width - 1) / 2, (height - 1) / 2, height / 2)
-            window = self.tracker.update(self.image, time_s) or middle
+            window = self.tracker.update(self.image, frame.time_s) or middle
         picture = self._cut(self.image, window)
-        if self.flow_fps is None:
+        if not self.has_flow:
             return picture
-        return with_flow(self._cut(self.before, window), picture, self.flow_fps)
+        return with_flow(self._cut(self.before, window), picture, min(self.fps, 1 / self.since_before_s))
 
     def _cut(self, image: np.ndarray, window: Window | None) -> np.ndarray:
         return image if window is None else cut_out(image, window, self.size)
@@ -111,7 +112,7 @@ class LivePart:
         Raises:
             VideoError: If a region does not lie in the picture.
         """
-        images = [[make(frame.time_s, frame.frame) for frame in frames] for make in self.pictures]
+        images = [[make(frame) for frame in frames] for make in self.pictures]
         self.untold.extend(round(frame.time_s * self.fps) for frame in frames)
         return self._segment(self.stream.push(np.stack([np.stack(track) for track in images])).numpy())
 

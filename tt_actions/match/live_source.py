@@ -53,12 +53,14 @@ class LiveFrame(NamedTuple):
         available_s: When it was there, by ``time.monotonic``.
         frame: The frame.
         part: Number of the stretch without a break that it belongs to.
+        shown_s: When it was first shown, in seconds from the first frame.
     """
 
     time_s: float
     available_s: float
     frame: av.VideoFrame
     part: int
+    shown_s: float
 
 
 class FrameGrid:
@@ -107,7 +109,7 @@ class FrameGrid:
         while self.shown is not None and (time_s := self.next / self.fps) < end_s - _SAME_TIME_S:
             shown_s, available_s, frame = self.shown
             waited_s = max(0.0, time_s - shown_s - self._least_s)  # where one is shown again
-            yield LiveFrame(time_s, available_s + waited_s, frame, self.part)
+            yield LiveFrame(time_s, available_s + waited_s, frame, self.part, shown_s)
             self.next += 1
 
 
