@@ -66,7 +66,7 @@ class PlayerTracker:
         """Take in the next picture.
 
         Args:
-            image: The picture, of the same size as the ones before, uint8 RGB.
+            image: The picture, uint8 RGB; where its shape changes, motion is summed up anew.
             time_s: When it is shown, in seconds.
 
         Returns:
@@ -87,7 +87,7 @@ class PlayerTracker:
     def _look(self, image: Image, scale: float) -> None:
         size = (max(1, round(image.shape[1] * scale)), HEIGHT)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        if self.before is None:
+        if self.before is None or self.before.shape != small.shape:  # a stream's size may change
             self.motion = np.zeros(small.shape[:2], np.float32)
         else:
             camera = camera_motion(self.before, small)

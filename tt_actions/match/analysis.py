@@ -29,6 +29,7 @@ class MatchAnalysis:
         frame_classes: Names of the model's *K* classes; one of them may be the background.
         times_s: When each frame is shown, rising.
         probabilities: Of every player, frame and class, in [0, 1].
+        damage: What is wrong with the video, of which only what decodes was analysed; None if nothing is.
 
     Shape:
         times_s ``(T,)``, probabilities ``(P, T, K)``, float32.
@@ -46,6 +47,7 @@ class MatchAnalysis:
     frame_classes: tuple[str, ...]
     times_s: np.ndarray
     probabilities: np.ndarray
+    damage: str | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.players), len(self.times_s), len(self.frame_classes))
@@ -105,6 +107,7 @@ def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
         "duration_s": round(analysis.duration_s, 3),
         "players": analysis.players,
         "class_names": analysis.class_names,
+        "damage": analysis.damage,
         "strokes": [_fields(stroke) for stroke in analysis.strokes],
     }
     with write_atomically(folder / "strokes.json", ADVICE) as temporary:

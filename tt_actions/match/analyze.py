@@ -115,5 +115,5 @@ def analyze_video(
         strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
         frame_classes=names,
         times_s=shown_s,
-        probabilities=np.exp(log_probs),
+        probabilities=segmenter.frame_probabilities(log_probs).astype(np.float32),
     )

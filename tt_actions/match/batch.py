@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +28,7 @@ from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
 from tt_actions.sources.folders import SUFFIXES
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import Crop, Roi, VideoError, probe
+from tt_actions.video import Crop, Roi, VideoError, VideoWarning, probe
 
 DONE = "analysis.json"
 """The file that tells what a folder of results was made of; it is written last."""
@@ -71,8 +73,8 @@ class Job:
 def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
     """Analyse a video, or each of a folder or a manifest, and say what came of it.
 
-    A video whose results are there, by the same checkpoint and options, is skipped; one that can't be read is
-    told and passed over.
+    A video whose results are there, by the same checkpoint and options, is skipped; one that can't be read,
+    or that the options don't suit, is told and passed over.
 
     Args:
         source: A video, a folder that is searched for videos, or a manifest CSV.
@@ -95,7 +97,7 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     for job in jobs:
         try:
             _analyze(job, model, digest, options, console, is_alone=len(jobs) == 1)
-        except VideoError as error:
+        except ValueError as error:  # its video can't be read, is too small for the players, ...
             if len(jobs) == 1:
                 raise
             failed.append(job.video)
@@ -155,9 +157,12 @@ def list_jobs(source: Path, out: Path) -> list[Job]:
 def _name(videos: Sequence[tuple[Path, Path, tuple[Roi, ...]]], out: Path) -> list[Job]:
     """Call the results of each video like it, with the suffix or a number where that is needed."""
     count = Counter(inner.with_suffix("") for _, inner, _ in videos)
+    folders = {folder for _, inner, _ in videos for folder in inner.parents}
     jobs, taken = [], set[Path]()
     for video, inner, rois in videos:
-        name = inner.with_suffix("") if count[inner.with_suffix("")] == 1 else inner
+        name = inner.with_suffix("")
+        if count[name] > 1 or name in folders:  # results of others go there
+            name = inner
         number = 2
         while name in taken:
             name, number = inner.with_name(f"{inner.name}_{number}"), number + 1
@@ -174,6 +179,7 @@ def _analyze(
         if _is_done(job.folder, made_of):
             console.print(f"{job.video}: done before, in {job.folder}", markup=False)
             return
+        _check_same_video(job.folder, made_of)
         with _whole_folder(job.folder) as folder:
             analysis = _run(job, model, options, folder)
             write_json(folder / DONE, made_of)
@@ -189,14 +195,20 @@ def _run(job: Job, model: StrokeRecognizer, options: Options, folder: Path) -> M
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
         finding = progress.add_task("finding strokes", total=info.duration_s)
-        analysis = analyze_video(
-            model,
-            job.video,
-            options.players,
-            rois,
-            options.crop,
-            lambda done_s: progress.update(finding, completed=done_s),
-        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", VideoWarning)
+            analysis = analyze_video(
+                model,
+                job.video,
+                options.players,
+                rois,
+                options.crop,
+                lambda done_s: progress.update(finding, completed=done_s),
+            )
+        for warning in caught:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        damage = [str(warning.message) for warning in caught if warning.category is VideoWarning]
+        analysis = replace(analysis, damage=damage[0] if damage else None)
         write_analysis(folder, analysis)
         if options.annotate:
             drawing = progress.add_task("drawing", total=info.duration_s)
@@ -228,11 +240,26 @@ def _made_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
 
 
 def _is_done(folder: Path, made_of: dict[str, Any]) -> bool:
+    return _read_done(folder) == made_of
+
+
+def _check_same_video(folder: Path, made_of: dict[str, Any]) -> None:
+    """Refuse to put a video's results in the place of those of another."""
+    found = _read_done(folder)
+    if found and found.get("video") != made_of["video"] and found.get("bytes") != made_of["bytes"]:
+        raise ValueError(
+            f"Expected '{folder}' to be free for the results of '{made_of['video']}', but it holds those of "
+            f"'{found.get('video')}'. Choose another `--out`."
+        )
+
+
+def _read_done(folder: Path) -> dict[str, Any]:
+    """Read what a folder's results were made of: nothing where there are none."""
     try:
         found = json.loads((folder / DONE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return bool(found == made_of)
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager
@@ -259,8 +286,10 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
             f"Expected '{folder}' to be new or to hold the results of an analysis, but it holds other files. "
             "Choose another `--out`."
         )
-    for stale in folder.parent.glob(f".{folder.name}-*.part"):
-        shutil.rmtree(stale, ignore_errors=True)
+    left_behind = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}\.part")  # as mkdtemp names them
+    for stale in folder.parent.iterdir():
+        if left_behind.fullmatch(stale.name):
+            shutil.rmtree(stale, ignore_errors=True)
     with explain_failure(folder, "or choose another `--out`"):
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".part"))
         temporary.chmod(0o755)

@@ -16,6 +16,7 @@ from tt_actions.classes import IDLE
 from tt_actions.decoder import VideoError
 from tt_actions.loading import load
 from tt_actions.match.analysis import write_analysis
+from tt_actions.match.batch import ANNOTATED, DONE
 from tt_actions.match.live import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live_page import HOST, PORT, LivePage, Scene, is_local
 from tt_actions.match.live_source import RETRY_S, LiveSource
@@ -187,11 +188,13 @@ def _follow(analysis: LiveAnalysis, terminal: Terminal, address: tuple[str, int]
 
 def _write(out: Path, analysis: LiveAnalysis, result: LiveResult) -> None:
     """Write the files of an analysis; of a camera or a stream there is no video to draw on."""
+    for stale in (DONE, ANNOTATED):  # of an analysis before, whose other files are written over
+        (out / stale).unlink(missing_ok=True)
     write_analysis(out, result.analysis)
     write_report_page(out, result.analysis)
     if analysis.source.is_file:
-        write_annotated(out / "annotated.mp4", result.analysis, analysis.tracks)
-        write_report_page(out, result.analysis, "annotated.mp4")
+        write_annotated(out / ANNOTATED, result.analysis, analysis.tracks)
+        write_report_page(out, result.analysis, ANNOTATED)
     sys.stdout.write(f"{out / 'report.html'}\n")
 
 

@@ -20,7 +20,8 @@ def stroke_timing(model: StrokeRecognizer) -> StrokeTiming:
 def make_segmenters(model: StrokeRecognizer) -> dict[str, Segmenter]:
     """Return the ways of finding strokes that are compared; the last is the one that a match is analysed by.
 
-    That is the model's own chain, where it is a conditional random field, or else a hidden Markov model.
+    That is the model's own chain, where it is a conditional random field of recordings, or else a hidden
+    Markov model.
 
     Args:
         model: The trained model.
@@ -28,7 +29,7 @@ def make_segmenters(model: StrokeRecognizer) -> dict[str, Segmenter]:
     timing = stroke_timing(model)
     ways = {"argmax": Segmenter(timing, "argmax"), "median": Segmenter(timing, "median")}
     ways["hmm"] = Segmenter(timing, "hmm")
-    if isinstance(model.network, CRF):
+    if isinstance(model.network, CRF) and model.is_untrimmed:  # that of clips knows no idle time
         weights = (model.network.initial, model.network.transitions)
         initial, transitions = (weight.detach().double().cpu().numpy() for weight in weights)
         ways["crf"] = Segmenter(timing, "chain", initial=initial, transitions=transitions)

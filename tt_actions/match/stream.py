@@ -229,10 +229,11 @@ class WindowStream(FrameStream):
         chosen = sample_indices(length, how.num_frames, sampling, training=False)
         inputs = torch.from_numpy(window[:, chosen]).permute(0, 1, 4, 2, 3).to(self.model.device)
         lengths = torch.full((len(window),), len(chosen), device=self.model.device)
-        logits = self.model(inputs, lengths)
-        if self.model.is_untrimmed:
+        if self.model.is_untrimmed:  # of a CRF what is below it, as in a causal stream
+            logits = network_of_frames(self.model.network)(self.model.normalise(inputs), lengths)
             probabilities = frame_log_probabilities(logits).exp().cpu()
         else:
+            logits = self.model(inputs, lengths)
             of_clip = self.model.network.clip_log_probability(logits, lengths).exp().cpu()
             of_clip = self._with_idle(of_clip, window)
             probabilities = of_clip[:, None].expand(-1, length, -1)

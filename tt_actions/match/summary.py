@@ -164,9 +164,9 @@ def describe_match(analysis: MatchAnalysis) -> list[str]:
     Args:
         analysis: What was found.
     """
-    strokes = analysis.strokes
+    strokes, damage = analysis.strokes, [] if analysis.damage is None else [analysis.damage]
     if not strokes:
-        return [f"No stroke was found in {write_duration(analysis.duration_s)}."]
+        return [*damage, f"No stroke was found in {write_duration(analysis.duration_s)}."]
     counts = count_strokes(analysis)
     totals = {name: sum(own[name] for own in counts.values()) for name in analysis.class_names}
     minutes = analysis.duration_s / 60
@@ -180,7 +180,7 @@ def describe_match(analysis: MatchAnalysis) -> list[str]:
             most = f", {number / minutes:.1f} a minute, most often {_most(own)}" if number else ""
             sentences.append(f"{player}: {_number(number, 'stroke')}{most}.")
     sentences.append(_describe_rallies(find_rallies(strokes)))
-    return [*sentences, *_describe_change(analysis), _describe_confidence(strokes)]
+    return [*damage, *sentences, *_describe_change(analysis), _describe_confidence(strokes)]
 
 
 def _number(number: int, noun: str) -> str:
