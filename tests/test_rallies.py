@@ -140,6 +140,22 @@ def test_recordings_can_not_be_drawn_by_class(rally_run, tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("experiment", "options", "message"),
+    [
+        ("rally_cnn_lstm", ["--model.frame_loss=0"], "Expected a loss of frames"),
+        ("rally_crf", ["--model.label_smoothing=0.1"], "Expected no `class_weights` and `label_smoothing`"),
+    ],
+)
+def test_what_would_learn_nothing_of_recordings_is_refused(
+    experiment, options, message, tiny_rally, tmp_path
+):
+    path = next(path for path in RALLY_EXPERIMENTS if path.stem == experiment)
+    with pytest.raises(ValueError, match=message):
+        main(["fit", "--config", str(path), *tiny_rally, *options, "--runs", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_set_is_that_of_the_command_line(rallies, tmp_path):
     synthesize(tmp_path, 0, 40, rallies.seed, rallies.size, num_rallies=1, rally_s=8.0)
     own = (tmp_path / "rallies" / "rally_000.mp4").read_bytes()

@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
 
 from tt_actions.clips import ClipRecord, class_names
+from tt_actions.datamodule import ClipDataModule
+from tt_actions.encoder import write_video
+from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources import UserRallies
 from tt_actions.strokes import Stroke
 
@@ -67,6 +71,8 @@ def test_contacts_alone_are_given_a_start_and_an_end_and_videos_may_be_elsewhere
         ("a,serve,,,,", "line 2: Expected `start_s` and `end_s` of the stroke, or `contact_s`"),
         ("a,serve,1,,,", "line 2: Expected `start_s` and `end_s` of the stroke, or `contact_s`"),
         ("a,serve,1,,2,", "line 2: Expected `start_s` and `end_s` of the stroke, or `contact_s`"),
+        ("a,serve,,2,,", "line 2: Expected `start_s` and `end_s` of the stroke, or `contact_s`"),
+        ("a,serve,,2,1,", "line 2: Expected `start_s` and `end_s` of the stroke, or `contact_s`"),
         ("a,,1,2,,", "line 2: Expected the `label`"),
         ("a,,,,2,", "line 2: Expected the `label`"),
         ("a,serve,2,1,,", "line 2: Expected `start_s`"),
@@ -81,3 +87,11 @@ def test_contacts_alone_are_given_a_start_and_an_end_and_videos_may_be_elsewhere
 def test_rows_that_contradict_each_other_are_refused_with_their_lines(tmp_path, rows, message):
     with pytest.raises(ValueError, match=rf"m\.csv'.*{message}|{message}.*m\.csv|^Expected.*{message}"):
         manifest(tmp_path, f"path,label,start_s,end_s,contact_s,group\n{rows}\n").records()
+
+
+def test_strokes_behind_the_video_are_refused_once_it_is_decoded(tmp_path):
+    write_video(tmp_path / "a.mp4", [np.zeros((32, 32, 3), np.uint8)] * 20, 10)
+    source = manifest(tmp_path, "path,label,start_s,end_s\na.mp4,serve,0.5,1\na.mp4,smash,2.1,2.5\n")
+    data = ClipDataModule(source, Preprocessing(10, (16, 16)), 2, val_share=0.0, cache_dir=tmp_path / "cache")
+    with pytest.raises(ValueError, match=r"within its 2\.000 s, but got a smash at 2\.100 s"):
+        data.records  # noqa: B018 - decodes

@@ -20,7 +20,7 @@ import tt_actions.sources  # noqa: F401 - so that YAML may name these classes wi
 from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
-from tt_actions.learning_rates import check_exact_fit, check_one_process
+from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.metrics import build_frame_metrics, build_metrics
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.processes import is_first_process
@@ -330,6 +330,14 @@ class ActionCLI(LightningCLI):
         if self._is_fit:
             is_cut_short = config.trainer.max_steps != -1 or config.trainer.max_time is not None
             check_exact_fit(self.model.network, is_cut_short, self.datamodule.balanced)
+            if self.datamodule.is_untrimmed:
+                options = self.config[str(self.subcommand)].model
+                check_frames_are_learnt(
+                    self.model.network,
+                    self.model.frame_loss,
+                    options.class_weights is not None,
+                    self.model.label_smoothing,
+                )
         if self.resume:
             check_fits(self.model, self.checkpoint)
         elif not config.ckpt_path:

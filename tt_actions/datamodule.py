@@ -93,6 +93,7 @@ class ClipDataModule(pl.LightningDataModule):
         records = self.cache.build(
             self.listed, self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
         )
+        self._check_strokes_inside(records)
         there = class_names(records)
         lost = [name for name in class_names(self.listed) if name not in there]
         if lost and self.classes is None:
@@ -105,6 +106,19 @@ class ClipDataModule(pl.LightningDataModule):
         )
         check_copies(records, self.cache.digest)
         return records
+
+    def _check_strokes_inside(self, records: list[ClipRecord]) -> None:
+        spec = self.preprocessing.frame_spec
+        for record in records:
+            if not record.strokes:
+                continue
+            end_s = record.start_s + len(self.cache.frames(record, spec)) / spec.fps
+            if record.strokes[-1].start_s >= end_s:
+                last = record.strokes[-1]
+                raise ValueError(
+                    f"Expected the strokes of '{record.name}' within its {end_s:.3f} s, but got a "
+                    f"{last.label} at {last.start_s:.3f} s. Correct the times, or give the whole video."
+                )
 
     @cached_property
     def class_names(self) -> list[str]:

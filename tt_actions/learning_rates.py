@@ -160,6 +160,33 @@ def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool)
             raise _unfit(network, "Set `data.balanced` false.")
 
 
+def check_frames_are_learnt(
+    network: ActionModel, frame_loss: float, has_class_weights: bool, label_smoothing: float
+) -> None:
+    """Refuse to train on untrimmed recordings without a loss of frames, and what would not change it.
+
+    Args:
+        network: The network.
+        frame_loss: Weight of the frames' cross-entropy.
+        has_class_weights: Whether classes are weighted.
+        label_smoothing: Share of the target spread over all classes.
+
+    Raises:
+        ValueError: If nothing would be learnt, or an option would be without effect.
+    """
+    if not isinstance(network, CRF):
+        if not frame_loss:
+            raise ValueError(
+                "Expected a loss of frames to learn untrimmed recordings by, but got `frame_loss` 0. "
+                "Set `model.frame_loss` 1."
+            )
+    elif has_class_weights or label_smoothing:
+        raise ValueError(
+            f"Expected no `class_weights` and `label_smoothing` with {type(network).__name__}, which learns "
+            "the likelihood of recordings as they are, but got some. Leave them out."
+        )
+
+
 def check_one_process(network: ActionModel, num_processes: int) -> None:
     """Refuse to fit a model without gradient in several processes, each of which sees a part of the clips.
 

@@ -270,8 +270,7 @@ class RallyReport(RunReport):
         log_probs = frame_log_probabilities(outputs["logits"]).numpy(force=True)
         scores = None
         if isinstance(pl_module.network, CRF):
-            inputs = pl_module.normalise(batch.inputs)
-            scores = pl_module.network.emissions(inputs, batch.lengths).numpy(force=True)
+            scores = pl_module.frame_scores(batch.inputs, batch.lengths).numpy(force=True)
         for i, name in enumerate(batch.names):
             if name == NO_NAME:
                 continue

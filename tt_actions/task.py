@@ -25,7 +25,14 @@ from tt_actions.losses import (
     weights_by_class,
 )
 from tt_actions.measuring import Output, StageMetrics, Truth
-from tt_actions.models.base import ActionModel, ClosedFormModel, check_reads, frame_log_probabilities
+from tt_actions.models.base import (
+    ActionModel,
+    CausalModel,
+    ClosedFormModel,
+    check_reads,
+    frame_log_probabilities,
+)
+from tt_actions.models.crf import CRF, network_of_frames
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import Augmentation, check_channels, normalise
@@ -208,6 +215,36 @@ class StrokeRecognizer(pl.LightningModule):
         logits: Tensor = self.network(self.normalise(frames), lengths)
         return logits
 
+    def whole_logits(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Return what :meth:`forward` does, of long recordings in bounded memory if the network is causal.
+
+        Args:
+            frames: The recordings, uint8 or float in [0, 1].
+            lengths: Number of valid frames of each.
+
+        Shape:
+            frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        scores = self.frame_scores(frames, lengths)
+        return self.network.marginals(scores, lengths) if isinstance(self.network, CRF) else scores
+
+    def frame_scores(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of the network, or of what is below a CRF, as :meth:`whole_logits` finds them.
+
+        Args:
+            frames: The recordings, uint8 or float in [0, 1].
+            lengths: Number of valid frames of each.
+
+        Shape:
+            frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> scores ``(B, T, K)``.
+        """
+        network = network_of_frames(self.network)
+        if self.is_untrimmed and isinstance(network, CausalModel):
+            scores = network.forward_in_stretches(frames, lengths, self.normalise)
+        else:
+            scores = network(self.normalise(frames), lengths)
+        return scores.to(torch.promote_types(scores.dtype, torch.float32))
+
     def normalise(self, frames: Tensor) -> Tensor:
         """Return frames as the network reads them.
 
@@ -295,7 +332,7 @@ class StrokeRecognizer(pl.LightningModule):
             weights = mean_over_processes(batch.is_known.sum()[None])
             sums = loss.detach() * weights
         else:
-            logits = self(frames, batch.lengths)
+            logits = self.whole_logits(frames, batch.lengths)
             sums, weights = self._class_sums(logits, batch.lengths, targets, frame_targets)
             loss = sum_of_means(sums, weights)
         if not torch.isfinite(loss):

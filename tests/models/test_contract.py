@@ -211,6 +211,18 @@ def test_advancing_by_stretches_equals_forward(model_class, sizes):
 
 
 @pytest.mark.parametrize("model_class", DELAYED, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("num_frames", [1, 4, 6, 100])
+@torch.no_grad()
+def test_long_recordings_are_read_in_stretches_to_the_same_logits(model_class, num_frames):
+    torch.manual_seed(0)
+    model = model_class(num_classes=4, delay=2).eval()
+    inputs, lengths = draw(model_class, 2, 6), torch.tensor([6, 4])
+    in_stretches = model.forward_in_stretches(inputs / 2, lengths, lambda part: 2 * part, num_frames)
+    for found, expected, length in zip(in_stretches, model(inputs, lengths), lengths, strict=True):
+        torch.testing.assert_close(found[:length], expected[:length], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("model_class", DELAYED, ids=lambda model: model.__name__)
 @torch.no_grad()
 def test_with_a_delay_a_frame_knows_of_those_that_follow_and_of_no_more(model_class):
     torch.manual_seed(0)

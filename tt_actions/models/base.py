@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
-from torch import Tensor, arange, float32, nn, promote_types
+from torch import Tensor, arange, cat, float32, nn, no_grad, promote_types
 
 Average = Literal["mean", "learned"]
 
@@ -297,6 +297,29 @@ class CausalModel(ActionModel):
             inputs, lengths = hold_last_frame(inputs, lengths, self.delay), lengths + self.delay
         logits: Tensor = self.advance(inputs, None, lengths)[0][:, self.delay :]
         return logits
+
+    def forward_in_stretches(
+        self, inputs: Tensor, lengths: Tensor, prepare: Callable[[Tensor], Tensor], num_frames: int = 256
+    ) -> Tensor:
+        """Return what :meth:`forward` does, of long recordings in the memory of a stretch, without gradient.
+
+        Args:
+            inputs: Frames of each recording, padded to the longest.
+            lengths: Number of valid frames of each.
+            prepare: Makes a stretch of them what :meth:`forward` takes.
+            num_frames: Frames of a stretch.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        if self.delay:
+            inputs = hold_last_frame(inputs, lengths, self.delay)
+        parts, state = [], None
+        with no_grad():
+            for start in range(0, inputs.shape[1], num_frames):
+                logits, state = self.advance(prepare(inputs[:, start : start + num_frames]), state)
+                parts.append(logits)
+        return cat(parts, 1)[:, self.delay :]
 
     def step(self, inputs_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Read one more frame of each clip.

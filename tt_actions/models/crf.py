@@ -70,7 +70,7 @@ class CRF(ActionModel):
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
-        return self._marginals(self.emissions(inputs, lengths), lengths)
+        return self.marginals(self.emissions(inputs, lengths), lengths)
 
     def objective(
         self,
@@ -101,11 +101,20 @@ class CRF(ActionModel):
             if num_known > 0:
                 loss = self._negative_log_likelihood(scores, lengths, frame_labels, is_known) / num_known
                 with torch.no_grad():
-                    return loss, self._marginals(scores, lengths)
-        logits = self._marginals(scores, lengths)
+                    return loss, self.marginals(scores, lengths)
+        logits = self.marginals(scores, lengths)
         return class_loss(logits), logits
 
-    def _marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+    def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
+
+        Args:
+            scores: What :meth:`emissions` returned.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            scores ``(B, T, K)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
         return forward_backward(scores, lengths, self.initial, self.transitions)[0]
 
     def _negative_log_likelihood(

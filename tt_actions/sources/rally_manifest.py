@@ -62,7 +62,8 @@ def _read_row(line: int, folder: Path, cells: Mapping[str, str]) -> _Row:
     if contact_s is not None and not 0 <= contact_s < float("inf"):
         raise ValueError(f"Expected `contact_s` to be at least 0, but got {contact_s}.")
     is_stroke = clip.label not in (None, IDLE)
-    if is_stroke and clip.end_s is None and (contact_s is None or cells.get("start_s")):
+    has_start, has_end = bool(cells.get("start_s")), clip.end_s is not None
+    if is_stroke and (has_start != has_end or (contact_s is None and not has_start)):
         raise ValueError(
             "Expected `start_s` and `end_s` of the stroke, or `contact_s` alone, but not all are given."
         )
