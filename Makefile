@@ -44,6 +44,7 @@ sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORA
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest CKPT=checkpoint [ARGS="--players left,right"]
+	@$(if $(and $(VIDEO),$(CKPT)),,$(error Expected a video and a checkpoint: make analyze VIDEO=match.mp4 CKPT=runs/.../best.ckpt))
 	@$(BIN)/tt-actions analyze "$(VIDEO)" --checkpoint "$(CKPT)" $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
@@ -58,6 +59,7 @@ bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.js
 	@$(BIN)/python tests/bench.py
 
 bench-realtime: setup  ## Measure a whole match against decoding alone, and the delay: CKPT=checkpoint [ARGS=--quick]
+	@$(if $(CKPT),,$(error Expected a checkpoint: make bench-realtime CKPT=runs/.../best.ckpt))
 	@$(BIN)/python tests/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
 
 constraints:  ## Make constraints.txt anew: the newest set within the bounds of pyproject.toml

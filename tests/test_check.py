@@ -71,3 +71,19 @@ def test_the_strokes_of_annotated_recordings_are_counted_as_clips(tmp_path, caps
     assert ["serve", "1", "1", "0", "1.00", "1.00", "1.00"] in printed
     assert ["forehand", "1", "1", "0", "0.50", "0.50", "0.50"] in printed
     assert ["m", "1", "1", "2"] in printed
+
+
+def test_a_manifest_of_recordings_is_checked(clips, capsys):
+    (clips / "m.csv").write_text(
+        "path,label,start_s,end_s,contact_s\nserve/2.mp4,lob,0.5,1.5,1\nserve/2.mp4,serve,2,2.5,\n"
+    )
+    assert check(clips / "m.csv") == 0
+    printed = rows(capsys.readouterr().out)
+    assert ["lob", "1", "1", "0", "1.00", "1.00", "1.00"] in printed
+    assert ["serve", "1", "1", "0", "0.50", "0.50", "0.50"] in printed
+
+
+def test_the_notes_of_a_camera_are_no_annotations(clips, capsys):
+    (clips / "serve" / "camera.xml").write_text("<notes/>")
+    assert check(clips) == 0
+    assert ["smash", "1", "0", "0", "1.00", "1.00", "1.00"] in rows(capsys.readouterr().out)

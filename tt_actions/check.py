@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tt_actions.clips import ClipRecord, class_names
-from tt_actions.sources.rallies import UserRallies, annotation_files
+from tt_actions.sources.rallies import UserRallies, is_annotation
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.video import VideoError, VideoInfo, probe
 
@@ -24,8 +24,8 @@ def check(path: Path) -> int:
     Of every file the header is read and the first frame decoded. The strokes of recordings count as clips.
 
     Args:
-        path: A folder with a folder of clips for each class, a manifest CSV, or a file or folder of
-            annotations that :class:`UserRallies` reads.
+        path: A folder with a folder of clips for each class, a manifest CSV, of clips or of recordings, or a
+            file or folder of annotations that :class:`UserRallies` reads.
 
     Returns:
         The exit code: 1 if a clip can't be read, else 0.
@@ -60,7 +60,7 @@ def check(path: Path) -> int:
 
 
 def _list_clips(path: Path) -> list[ClipRecord]:
-    if path.suffix.lower() not in (".json", ".xml") and not annotation_files(path):
+    if not is_annotation(path):
         return UserClips(path).records()
     return [
         replace(recording, label=stroke.label, start_s=stroke.start_s, end_s=stroke.end_s, strokes=None)

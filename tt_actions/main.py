@@ -119,6 +119,7 @@ def _synth(args: list[str]) -> None:
     parser.add_argument("--players", type=int, default=40, help="number of players")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random")
     parser.add_argument("--rallies", type=int, default=0, help="number of rallies")
+    parser.add_argument("--halls", type=int, default=1, help="number of halls to draw them in")
     parser.add_argument("--rally-seconds", type=float, default=60.0, help="length of a rally in seconds")
     parser.add_argument("--size", type=_size, default=(320, 240), help="picture size WxH in pixels")
     parser.add_argument("--depth", action="store_true", help="write depth maps too")
@@ -126,6 +127,7 @@ def _synth(args: list[str]) -> None:
     parser.add_argument("--workers", type=int, default=None, help="processes; all cores unless given")
     options = parser.parse_args(args)
     from tt_actions.sources.synthetic.generate import synthesize
+    from tt_actions.sources.synthetic.scene import World
 
     synthesize(
         options.out,
@@ -135,6 +137,7 @@ def _synth(args: list[str]) -> None:
         size=options.size,
         num_rallies=options.rallies,
         rally_s=options.rally_seconds,
+        world=World(halls=options.halls),
         depth=options.depth,
         silhouettes=options.silhouettes,
         num_workers=options.workers,

@@ -124,6 +124,29 @@ def annotation_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
+def is_annotation(path: Path) -> bool:
+    """Tell whether a path is what :class:`UserRallies` reads, and not clips of one stroke.
+
+    Args:
+        path: A manifest of recordings, whose rows have a contact, a JSON or XML file, or a folder with such
+            files and the videos that they annotate.
+    """
+    if path.suffix.lower() == ".csv" and path.is_file():
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return "contact_s" in file.readline()
+    return path.suffix.lower() in (".json", ".xml") or any(map(_has_video, annotation_files(path)))
+
+
+def _has_video(path: Path) -> bool:
+    try:
+        find_video(path, path.parent)
+    except FileNotFoundError:
+        return False  # the notes of a camera, say
+    except ValueError:
+        return True  # several
+    return True
+
+
 def _recordings(path: Path, info: VideoInfo, annotation: Annotation) -> list[ClipRecord]:
     middle = info.width // 2
     halves = ((0, 0, middle, info.height), (middle, 0, info.width, info.height))
