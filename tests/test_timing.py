@@ -44,6 +44,11 @@ def test_strokes_of_one_class_that_touch_are_two():
     assert timing.mean_frames[1] == pytest.approx((3 + 5 + 3) / 3)
 
 
+def test_a_stroke_between_two_frames_leaves_idle_time_whole():
+    timing = count_timing([sequence([Stroke("smash", 0.41, 0.45), Stroke("smash", 1.0, 1.3)], 20)], NAMES, 10)
+    assert timing.transitions.tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0]]
+
+
 def test_frames_of_unknown_class_cut_segments_and_are_not_counted():
     labels = np.array([2, 2, 0, 0, 0, -100, -100, 0, 0, 2, 2, 1])
     timing = count_timing([(labels, [])], NAMES, 10)

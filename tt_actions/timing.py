@@ -199,10 +199,12 @@ def count_timing(
 
 
 def _is_start(strokes: Sequence[Stroke], num_frames: int, fps: float) -> np.ndarray:
-    """Mark the first frame of each stroke."""
-    first = np.array([math.ceil((stroke.start_s - WITHIN_A_FRAME) * fps) for stroke in strokes], np.int64)
+    """Mark the first frame of each stroke that has one."""
     is_start = np.zeros(num_frames, bool)
-    is_start[first[(first >= 0) & (first < num_frames)]] = True
+    for stroke in strokes:
+        first = math.ceil((stroke.start_s - WITHIN_A_FRAME) * fps)
+        if 0 <= first < min(num_frames, stroke.end_s * fps):
+            is_start[first] = True
     return is_start
 
 

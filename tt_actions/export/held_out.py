@@ -12,6 +12,7 @@ from tt_actions.cache import FrameCache
 from tt_actions.checkpoint import lineage
 from tt_actions.clips import ClipRecord
 from tt_actions.dataset import ClipDataset, Sample
+from tt_actions.sources.rallies import UserRallies
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.splits import check_unseen
 from tt_actions.task import StrokeRecognizer
@@ -41,8 +42,9 @@ def read_held_out(model: StrokeRecognizer, checkpoint: Path, data: Path | None) 
     Args:
         model: The trained model.
         checkpoint: Its checkpoint.
-        data: A folder or a manifest of clips; None for those of the checkpoint's run. Of a manifest with
-            splits the test clips are measured; else a quarter of the clips calibrates.
+        data: A folder or a manifest of clips, or of a model of recordings what :class:`UserRallies` reads;
+            None for those of the checkpoint's run. Of a manifest with splits the test clips are measured;
+            else a quarter of the clips calibrates.
 
     Raises:
         FileNotFoundError: If there are no data.
@@ -54,7 +56,8 @@ def read_held_out(model: StrokeRecognizer, checkpoint: Path, data: Path | None) 
         if data is None:
             records, cache = _records_of_run(checkpoint)
         else:
-            records, cache = UserClips(data).records(), FrameCache(Path(folder))
+            source = UserRallies(data) if model.is_untrimmed else UserClips(data)
+            records, cache = source.records(), FrameCache(Path(folder))
         calibration, measured = divide(records)
         if not calibration or not measured:
             raise ValueError(

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -127,7 +127,7 @@ def list_jobs(source: Path, out: Path) -> list[Job]:
         ValueError: If it holds no video, or a manifest has stretches of time.
     """
     if source.is_dir():
-        inside = {done.parent for done in source.rglob(DONE)}  # results of an analysis before
+        inside = {done.parent for done in source.rglob(DONE) if "checkpoint" in _read_done(done.parent)}
         videos = [
             path
             for path in sorted(source.rglob("*"))
@@ -268,7 +268,11 @@ def _folder_lock(folder: Path) -> Iterator[None]:
     with explain_failure(folder, "or choose another `--out`"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.parent / f".{folder.name}.lock")
-        lock.acquire()
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            sys.stderr.write(f"Waiting for another process that analyses into '{folder}'.\n")
+            lock.acquire()
     try:
         yield
     finally:

@@ -228,7 +228,8 @@ class LiveAnalysis:
         self._cost_s += 0.5 * ((now_s - begun_s) / len(frames) - self._cost_s)
         self._num_frames += len(frames)
         self._went.append((now_s, len(frames)))
-        self._latencies_s.append(np.array([now_s - frame.available_s for frame in frames], np.float32))
+        latencies_s = np.array([now_s - frame.available_s for frame in frames], np.float32)
+        append_block(self._latencies_s, latencies_s)
         self._frame = frames[-1].frame
         self._keep(*known, on_stroke)
 
@@ -246,8 +247,8 @@ class LiveAnalysis:
         on_stroke: Callable[[LiveStroke], object] | None,
     ) -> None:
         if len(times_s):
-            self._times_s.append(times_s)
-            self._probabilities.append(np.exp(log_probs).astype(np.float16))
+            append_block(self._times_s, times_s)
+            append_block(self._probabilities, np.exp(log_probs).astype(np.float16), axis=1)
         for stroke in sorted(strokes, key=lambda stroke: stroke.end_s):
             last_s = stroke.end_s - 0.5 / self.spec.fps
             came = np.array(self._came)
@@ -299,6 +300,25 @@ class LiveAnalysis:
         )
         latencies_s = np.concatenate([np.empty(0, np.float32), *self._latencies_s])
         return LiveResult(analysis, tuple(self.strokes), latencies_s, self.source.num_dropped, state, message)
+
+
+def append_block(blocks: list[np.ndarray], new: np.ndarray, axis: int = 0) -> None:
+    """Append to an array that is kept in blocks, each longer than the next: of hours of frames there are few.
+
+    Args:
+        blocks: The array so far.
+        new: What is appended.
+        axis: Along which.
+
+    >>> blocks = []
+    >>> for number in range(1000):
+    ...     append_block(blocks, np.array([number]))
+    >>> [len(block) for block in blocks], bool((np.concatenate(blocks) == np.arange(1000)).all())
+    ([512, 256, 128, 64, 32, 8], True)
+    """
+    blocks.append(new)
+    while len(blocks) > 1 and blocks[-2].shape[axis] <= blocks[-1].shape[axis]:
+        blocks[-2:] = [np.concatenate(blocks[-2:], axis)]
 
 
 def choose_lag(model: StrokeRecognizer) -> int:

@@ -5,6 +5,7 @@ import hashlib
 import ipaddress
 import json
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -247,6 +248,8 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of browsers that went away."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
