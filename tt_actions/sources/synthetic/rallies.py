@@ -29,7 +29,7 @@ class SyntheticRallies(ClipSource):
         rallies: Number of rallies.
         seconds: Length of a rally.
         players: Number of players to draw them from; many, or most have met through others.
-        halls: Number of halls to draw them from, each with its look, its lamps and its camera stand.
+        halls: Number of halls to draw them in, each with its look, its lamps and its camera stand.
         seed: Of everything.
         size: Width and height of the pictures in pixels.
     """
@@ -42,7 +42,7 @@ class SyntheticRallies(ClipSource):
         rallies: int = 160,
         seconds: float = 60.0,
         players: int = 1000,
-        halls: int = 1000,
+        halls: int = 1,
         seed: int = 0,
         size: tuple[int, int] = (320, 240),
     ) -> None:
