@@ -1,10 +1,10 @@
 """How fast a match is analysed against decoding alone, and how soon each stroke is told: figure 4.
 
 Run as ``python tests/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``: draws a
-rally at 720p30, loops its packets to videos of 30 to 600 s, and measures each of them several times, decoding
-alone and the analysis by turns within one process, so that other work on the machine slows both. Peak memory
-is that of a process that does nothing else. Feedback delay is measured on the file paced at real time. Writes
-runs/bench/realtime.json and figure_4.png.
+rally at 720p30 in the hall of ``rally_cnn_lstm``, loops its packets to videos of 30 to 600 s, and measures
+each of them several times, decoding alone and the analysis of one player by turns within one process, so
+that other work on the machine slows both. Peak memory is that of a process that does nothing else. Feedback
+delay is measured on the file paced at real time. Writes runs/bench/realtime.json and figure_4.png.
 """
 
 import argparse
@@ -32,7 +32,8 @@ from tt_actions.match.live import run_live
 from tt_actions.match.live_source import LiveSource
 from tt_actions.published import PUBLISHED_TIMES
 from tt_actions.report import provenance
-from tt_actions.sources.synthetic.generate import rally_path, synthesize
+from tt_actions.sources import SyntheticRallies
+from tt_actions.video import Roi
 
 LENGTHS_S = (30, 60, 120, 180, 600)
 DELAY_LENGTHS_S = (30, 600)
@@ -41,8 +42,8 @@ CUT_S = 1.0
 """Strokes that end so near to the video's end are told when it is over."""
 
 MEMORY_SCRIPT = """
-import sys, resource, tt_actions
-tt_actions.load(sys.argv[1]).analyze(sys.argv[2])
+import json, sys, resource, tt_actions
+tt_actions.load(sys.argv[1]).analyze(sys.argv[2], rois=[json.loads(sys.argv[3])])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
@@ -75,26 +76,27 @@ def decode_s(path: Path) -> float:
     return time.perf_counter() - start_s
 
 
-def analyze_s(model: Any, path: Path) -> float:
+def analyze_s(model: Any, path: Path, roi: Roi) -> float:
     """Return how long the analysis takes, from opening the video to the last stroke."""
     start_s = time.perf_counter()
-    model.analyze(path)
+    model.analyze(path, rois=[roi])
     return time.perf_counter() - start_s
 
 
-def peak_memory_mb(checkpoint: Path, path: Path) -> float:
+def peak_memory_mb(checkpoint: Path, path: Path, roi: Roi) -> float:
     """Return the peak memory of a process that analyses the video and does nothing else."""
-    command = [sys.executable, "-c", MEMORY_SCRIPT, str(checkpoint), str(path)]
+    command = [sys.executable, "-c", MEMORY_SCRIPT, str(checkpoint), str(path), json.dumps(roi)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def measure_delays(model: Any, path: Path) -> dict[str, float]:
+def measure_delays(model: Any, path: Path, roi: Roi) -> dict[str, float]:
     """Return the feedback delay of a file that is paced at real time, of all strokes that it does not cut."""
-    result = run_live(model, LiveSource(str(path)))
+    result = run_live(model, LiveSource(str(path)), rois=[roi])
     whole_s = result.analysis.duration_s - CUT_S
     delays = [told.delay_s for told in result.strokes if told.stroke.end_s < whole_s]
     return {
         "num_strokes": len(delays),
+        "strokes_a_minute": 60 * len(delays) / result.analysis.duration_s,
         "num_dropped": result.num_dropped,
         "delay_median_s": median(delays) if delays else float("nan"),
         "delay_p95_s": float(np.percentile(delays, 95)) if delays else float("nan"),
@@ -108,14 +110,17 @@ def measure(
     model, rows = load(checkpoint), []
     with TemporaryDirectory() as folder:
         drawn = Path(folder)
-        synthesize(drawn, 0, 40, 7, SIZE, num_rallies=1, rally_s=30.0)
+        source = SyntheticRallies(drawn, rallies=1, seconds=30.0, seed=1, size=SIZE)
+        source.prepare()
+        record = source.records()[0]
+        assert record.roi is not None
         for seconds in lengths:
             path = drawn / f"match_{seconds}.mp4"
-            loop_video(rally_path(drawn, 0), path, seconds)
+            loop_video(record.path, path, seconds)
             decoding, analysing = [], []
             for _ in range(repeats):
                 decoding.append(decode_s(path))
-                analysing.append(analyze_s(model, path))
+                analysing.append(analyze_s(model, path, record.roi))
             ratios = [a / d for a, d in zip(analysing, decoding, strict=True)]
             row = {
                 "seconds": seconds,
@@ -123,9 +128,9 @@ def measure(
                 "processing_s": median(analysing),
                 "ratio": median(ratios),
                 "ratio_spread": [min(ratios), max(ratios)],
-                "peak_memory_mb": peak_memory_mb(checkpoint, path),
+                "peak_memory_mb": peak_memory_mb(checkpoint, path, record.roi),
             }
-            rows.append(row | (measure_delays(model, path) if seconds in paced else {}))
+            rows.append(row | (measure_delays(model, path, record.roi) if seconds in paced else {}))
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
