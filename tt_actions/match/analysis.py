@@ -1,7 +1,6 @@
 """What was found in a video of a match, and the files it is kept in."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ class MatchAnalysis:
         frame_classes: Names of the model's *K* classes; one of them may be the background.
         times_s: When each frame is shown, rising.
         probabilities: Of every player, frame and class, in [0, 1].
-        damage: What is wrong with the video, of which only what decodes was analysed; None if nothing is.
+        remarks: Sentences on what limits the trust in it: a damaged video, strokes unlike those learnt.
 
     Shape:
         times_s ``(T,)``, probabilities ``(P, T, K)``, float32.
@@ -47,7 +46,7 @@ class MatchAnalysis:
     frame_classes: tuple[str, ...]
     times_s: np.ndarray
     probabilities: np.ndarray
-    damage: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = (len(self.players), len(self.times_s), len(self.frame_classes))
@@ -89,6 +88,21 @@ def stroke_cells(stroke: Stroke) -> tuple[float | None, ...]:
     return tuple(None if number is None else round(float(number), digits) for number, digits in numbers)
 
 
+def stroke_row(stroke: Stroke) -> tuple[str | None, ...]:
+    """Give a stroke's cells under :data:`STROKE_COLUMNS`.
+
+    Args:
+        stroke: The stroke.
+
+    >>> stroke_row(Stroke("serve", 0.12345, 1.0, confidence=0.98765))
+    ('0.123', None, '1.000', 'serve', '0.9877', None)
+    """
+    *times_s, confidence = stroke_cells(stroke)
+    cells = [None if time_s is None else f"{time_s:.3f}" for time_s in times_s]
+    sure = None if confidence is None else f"{confidence:.4f}"
+    return (*cells, stroke.label, sure, stroke.player)
+
+
 def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
     """Write ``strokes.csv``, ``strokes.json`` and ``frames.npz``, each whole or not at all.
 
@@ -101,13 +115,13 @@ def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
     Raises:
         OSError: If a file can't be written.
     """
-    write_rows(folder / "strokes.csv", STROKE_COLUMNS, _rows(analysis), ADVICE)
+    write_rows(folder / "strokes.csv", STROKE_COLUMNS, map(stroke_row, analysis.strokes), ADVICE)
     document = {
         "video": analysis.name,
         "duration_s": round(analysis.duration_s, 3),
         "players": analysis.players,
         "class_names": analysis.class_names,
-        "damage": analysis.damage,
+        "remarks": analysis.remarks,
         "strokes": [_fields(stroke) for stroke in analysis.strokes],
     }
     with write_atomically(folder / "strokes.json", ADVICE) as temporary:
@@ -120,14 +134,6 @@ def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
             class_names=np.array(analysis.frame_classes, dtype=np.str_),
             players=np.array(analysis.players, dtype=np.str_),
         )
-
-
-def _rows(analysis: MatchAnalysis) -> Iterator[tuple[str | None, ...]]:
-    for stroke in analysis.strokes:
-        *times_s, confidence = stroke_cells(stroke)
-        cells = [None if time_s is None else f"{time_s:.3f}" for time_s in times_s]
-        sure = None if confidence is None else f"{confidence:.4f}"
-        yield (*cells, stroke.label, sure, stroke.player)
 
 
 def _fields(stroke: Stroke) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import numpy as np
 from tt_actions.classes import IDLE
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.players import PlayerTrack, lay_tracks
-from tt_actions.match.segmenters import make_segmenter
+from tt_actions.match.segmenters import make_segmenter, stroke_timing
 from tt_actions.match.stream import CausalStream, FrameStream, WindowStream, gather_stretches, read_ahead
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
+from tt_actions.strokes import Stroke
 from tt_actions.task import StrokeRecognizer
+from tt_actions.timing import StrokeTiming
 from tt_actions.typical import TYPICAL_CLIP
 from tt_actions.video import Crop, Roi, iter_tracks, probe
 
@@ -22,6 +24,10 @@ STRETCH = 32
 
 AHEAD = 4
 """Stretches that may be decoded ahead of the network."""
+
+
+MOST_TIMES_LONGER = 2.5
+"""How much longer than in the training half of the strokes may last."""
 
 
 def open_stream(model: StrokeRecognizer) -> FrameStream:
@@ -107,13 +113,43 @@ def analyze_video(
         for stroke in segmenter.segment(of_track, shown_s)
     ]
     names = segmenter.timing.class_names
+    shown, ends_s = float(shown_s[-1]), probe(video).duration_s
+    remark = remark_on_lengths(strokes, stroke_timing(model))
     return MatchAnalysis(
         video=video,
-        duration_s=float(shown_s[-1]) + 1 / spec.fps,
+        duration_s=ends_s if shown < ends_s < shown + 1 / spec.fps else shown + 1 / spec.fps,
         class_names=tuple(name for name in names if name != IDLE),
         players=tuple(track.name for track in tracks),
         strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
         frame_classes=names,
         times_s=shown_s,
         probabilities=segmenter.frame_probabilities(log_probs).astype(np.float32),
+        remarks=() if remark is None else (remark,),
+    )
+
+
+def remark_on_lengths(strokes: Sequence[Stroke], timing: StrokeTiming) -> str | None:
+    """Say so where strokes are much longer than the training's: the model does not know such a picture.
+
+    Args:
+        strokes: What was found.
+        timing: Counts of the training set.
+
+    >>> from tt_actions.timing import default_timing
+    >>> timing = default_timing(["forehand", "idle"], 10)
+    >>> remark_on_lengths([Stroke("forehand", 0, 1.2)], timing) is None
+    True
+    >>> print(remark_on_lengths([Stroke("forehand", 0, 6)], timing))
+    Strokes last 6.0 s here and 0.9 s where the model was trained: it may not know such a picture. ...
+    """
+    if not strokes:
+        return None
+    found_s = float(np.median([stroke.end_s - stroke.start_s for stroke in strokes]))
+    is_stroke = np.array([name != IDLE for name in timing.class_names])
+    learnt_s = float(np.average(timing.mean_frames[is_stroke])) / timing.fps
+    if found_s <= MOST_TIMES_LONGER * learnt_s:
+        return None
+    return (
+        f"Strokes last {found_s:.1f} s here and {learnt_s:.1f} s where the model was trained: it may not "
+        "know such a picture. Give each player a region as in the training, or train on recordings of yours."
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -16,7 +17,9 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from tt_actions.clips import read_manifest
 from tt_actions.files import explain_failure, write_json
@@ -34,6 +37,9 @@ DONE = "analysis.json"
 """The file that tells what a folder of results was made of; it is written last."""
 
 ANNOTATED = "annotated.mp4"
+
+RESULTS = (DONE, ANNOTATED, "strokes.csv", "strokes.json", "frames.npz", "report.html")
+"""All that a folder of results may hold."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,11 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
             if len(jobs) == 1:
                 raise
             failed.append(job.video)
-            console.print(f"failed: {error}", markup=False, style="red")
+            console.print(f"{job.video} failed: {error}", markup=False, style="red")
     if len(jobs) > 1:
         console.print(f"{len(jobs) - len(failed)} of {len(jobs)} videos are analysed.")
+        for video in failed:
+            console.print(f"  not {video}", markup=False, style="red")
     return 1 if failed else 0
 
 
@@ -148,6 +156,12 @@ def list_jobs(source: Path, out: Path) -> list[Job]:
         rois: dict[Path, list[Roi]] = {record.path: [] for record in records}
         for record in records:
             rois[record.path] += [record.roi] if record.roi else []
+        for path, found in rois.items():
+            if found and len(found) < sum(record.path == path for record in records):
+                raise ValueError(
+                    f"Expected a region for each player of '{path}' or none in '{source}', but got some rows "
+                    "with and some without. Fill `x0,y0,x1,y1`, or leave the others out."
+                )
         return _name([(path, Path(path.name), tuple(found)) for path, found in rois.items()], out)
     if not source.is_file():
         raise FileNotFoundError(f"Expected a video, a folder or a manifest, but there is no '{source}'.")
@@ -185,7 +199,7 @@ def _analyze(
             write_json(folder / DONE, made_of)
     console.print(f"{job.video} -> {job.folder}", markup=False, style="bold" if is_alone else None)
     for sentence in describe_match(analysis):
-        console.print(f"  {sentence}", markup=False)
+        console.print(Padding(Text(sentence), (0, 0, 0, 2)), soft_wrap=False)
 
 
 def _run(job: Job, model: StrokeRecognizer, options: Options, folder: Path) -> MatchAnalysis:
@@ -195,8 +209,7 @@ def _run(job: Job, model: StrokeRecognizer, options: Options, folder: Path) -> M
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
         finding = progress.add_task("finding strokes", total=info.duration_s)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", VideoWarning)
+        with _telling_once() as damage:
             analysis = analyze_video(
                 model,
                 job.video,
@@ -205,21 +218,35 @@ def _run(job: Job, model: StrokeRecognizer, options: Options, folder: Path) -> M
                 options.crop,
                 lambda done_s: progress.update(finding, completed=done_s),
             )
-        for warning in caught:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        damage = [str(warning.message) for warning in caught if warning.category is VideoWarning]
-        analysis = replace(analysis, damage=damage[0] if damage else None)
+        analysis = replace(analysis, remarks=(*damage, *analysis.remarks))
         write_analysis(folder, analysis)
         if options.annotate:
             drawing = progress.add_task("drawing", total=info.duration_s)
-            write_annotated(
-                folder / ANNOTATED,
-                analysis,
-                tracks,
-                lambda done_s: progress.update(drawing, completed=done_s),
-            )
+            with _telling_once(*damage):
+                write_annotated(
+                    folder / ANNOTATED,
+                    analysis,
+                    tracks,
+                    lambda done_s: progress.update(drawing, completed=done_s),
+                )
     write_report_page(folder, analysis, ANNOTATED if options.annotate else None)
     return analysis
+
+
+@contextmanager
+def _telling_once(*known: str) -> Iterator[list[str]]:
+    """Gather what is told of a damaged video, and leave out what was told before."""
+    told: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", VideoWarning)
+        yield told
+    for warning in caught:
+        message = str(warning.message)
+        if not issubclass(warning.category, VideoWarning):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        elif message not in (*known, *told):
+            told.append(message)
+            warnings.warn(message, VideoWarning, stacklevel=3)
 
 
 def _made_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
@@ -228,7 +255,7 @@ def _made_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
         raise VideoError(f"Expected a video file, but there is no file '{job.video}'. Check the path.")
     status = job.video.stat()
     made_of = {
-        "video": str(job.video.absolute()),
+        "video": os.fsencode(job.video.absolute()).decode("utf-8", "backslashreplace"),
         "bytes": status.st_size,
         "changed_ns": status.st_mtime_ns,
         "checkpoint": digest,
@@ -285,10 +312,13 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
 
     Results that were there before make way then. What a process that was killed has left is removed.
     """
-    if folder.exists() and not (folder / DONE).is_file() and any(folder.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"Expected a folder to write to, but '{folder}' is a file. Choose another `--out`.")
+    others = [path.name for path in folder.iterdir() if path.name not in RESULTS] if folder.exists() else []
+    if others:
         raise ValueError(
-            f"Expected '{folder}' to be new or to hold the results of an analysis, but it holds other files. "
-            "Choose another `--out`."
+            f"Expected '{folder}' to be new or to hold the results of an analysis, but it holds other files, "
+            f"such as '{min(others)}'. Move them, or choose another `--out`."
         )
     left_behind = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}\.part")  # as mkdtemp names them
     for stale in folder.parent.iterdir():
@@ -298,7 +328,10 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".part"))
         temporary.chmod(0o755)
     try:
-        yield temporary
+        try:
+            yield temporary
+        except OSError as error:  # the file that it names is gone by the time that one looks for it
+            raise OSError(str(error).replace(str(temporary), str(folder))) from error
         if folder.exists():
             shutil.rmtree(folder)
         temporary.replace(folder)

@@ -96,9 +96,10 @@ class LivePage:
         self._scaler = Scaler(Path(scene.title), size)
         try:
             self.server = _Server((host, port), self)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no such port"
             raise OSError(
-                f"Expected to serve the page at {host}, port {port}, but got: {error.strerror}. Choose "
+                f"Expected to serve the page at {host}, port {port}, but got: {reason}. Choose "
                 "another `port`, such as 0 for any that is free, or serve no page."
             ) from error
         Thread(target=self.server.serve_forever, name="live page", daemon=True).start()

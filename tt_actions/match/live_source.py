@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import av
 import cv2
@@ -235,7 +235,8 @@ class LiveSource:
                 self._tell("failed" if reason else "ended", reason)
                 return
             if self.first is None or now_s + wait_s > lost_s + self.retry_s:
-                self._tell("failed", f"Expected pictures from '{self.title}', but got none: {reason}.")
+                where = f"Expected pictures from '{hide_password(self.source)}', but got none: {reason}."
+                self._tell("failed", f"{where} Check the address, and that the camera or server runs.")
                 return
             self._tell("lost", f"{reason}; trying again in {wait_s:g} s")
             self._stopping.wait(wait_s)
@@ -313,6 +314,21 @@ def name_source(source: str) -> str:
     parts = urlsplit(source)
     address = parts.netloc.rpartition("@")[2] + parts.path
     return re.sub(r"[^\w.\-]+", "_", address).strip("_") or parts.scheme
+
+
+def hide_password(source: str) -> str:
+    """Return a source as it was given, without user, password and query.
+
+    Args:
+        source: A camera's number, the address of a stream, or a video file.
+
+    >>> hide_password("rtsp://user:secret@10.0.0.5:554/court/1?token=x"), hide_password("0")
+    ('rtsp://10.0.0.5:554/court/1', '0')
+    """
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def read_file(path: Path) -> Timed:

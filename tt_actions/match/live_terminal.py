@@ -1,10 +1,11 @@
 """The command ``live``: a source to the terminal, to a page in the browser, and in the end to files."""
 
+import csv
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -14,15 +15,17 @@ from rich.text import Text
 
 from tt_actions.classes import IDLE
 from tt_actions.decoder import VideoError
+from tt_actions.files import explain_failure
 from tt_actions.loading import load
-from tt_actions.match.analysis import write_analysis
-from tt_actions.match.batch import ANNOTATED, DONE
+from tt_actions.match.analysis import STROKE_COLUMNS, stroke_row, write_analysis
+from tt_actions.match.batch import ANNOTATED
 from tt_actions.match.live import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live_page import HOST, PORT, LivePage, Scene, is_local
 from tt_actions.match.live_source import RETRY_S, LiveSource
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
+from tt_actions.strokes import Stroke
 from tt_actions.video import Crop, Roi
 
 _REDRAW_S = 0.25
@@ -148,19 +151,48 @@ def live(
         ValueError: If the checkpoint or an option is not as expected.
         OSError: If there is no checkpoint, a file can't be written, or the page's address can't be had.
     """
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(
+            f"Expected a new or an empty folder to write to, but got '{out}'. Name another."
+        )
     watched = LiveSource(source, retry_s)
     analysis = LiveAnalysis(load(checkpoint), watched, players, rois, crop, lag)
-    with Terminal(watched.title) as terminal, stopped_by_signals(analysis):
-        result = _follow(analysis, terminal, (host, port) if has_page else None)
-    _write(out, analysis, result)
+    with _journal(out) as journal:
+        with Terminal(watched.title) as terminal, stopped_by_signals(analysis):
+            result = _follow(analysis, terminal, (host, port) if has_page else None, journal)
+        _write(out, analysis, result)
     terminal.say(_sum_up(result))
     if result.state == "failed":
         raise VideoError(f"{result.message.rstrip('.')}. What was found till then is in '{out}'.")
 
 
-def _follow(analysis: LiveAnalysis, terminal: Terminal, address: tuple[str, int] | None) -> LiveResult:
+@contextmanager
+def _journal(out: Path) -> Iterator[Callable[[Stroke], None]]:
+    """Keep strokes on disk as they end, till the files are written: a power cut takes none of them."""
+    path = out / "strokes_so_far.csv"
+    with explain_failure(path, "or choose another `--out`"):
+        out.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", newline="", encoding="utf-8", buffering=1)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(STROKE_COLUMNS)
+    try:
+        with file:
+            yield lambda stroke: writer.writerow(stroke_row(stroke))
+    except BaseException:
+        if path.read_text("utf-8").count("\n") == 1:  # nothing happened
+            path.unlink()
+            with suppress(OSError):
+                out.rmdir()
+        raise
+    path.unlink()
+
+
+def _follow(
+    analysis: LiveAnalysis,
+    terminal: Terminal,
+    address: tuple[str, int] | None,
+    journal: Callable[[Stroke], None],
+) -> LiveResult:
     width, height = analysis.start()
     names = tuple(name for name in analysis.frame_classes if name != IDLE)
     scene = Scene(analysis.source.title, analysis.tracks, names, width, height)
@@ -172,6 +204,7 @@ def _follow(analysis: LiveAnalysis, terminal: Terminal, address: tuple[str, int]
 
     def tell_stroke(told: LiveStroke) -> None:
         terminal.tell_stroke(told)
+        journal(told.stroke)
         if page is not None:
             page.add_stroke(told)
 
@@ -188,8 +221,6 @@ def _follow(analysis: LiveAnalysis, terminal: Terminal, address: tuple[str, int]
 
 def _write(out: Path, analysis: LiveAnalysis, result: LiveResult) -> None:
     """Write the files of an analysis; of a camera or a stream there is no video to draw on."""
-    for stale in (DONE, ANNOTATED):  # of an analysis before, whose other files are written over
-        (out / stale).unlink(missing_ok=True)
     write_analysis(out, result.analysis)
     write_report_page(out, result.analysis)
     if analysis.source.is_file:

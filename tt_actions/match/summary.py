@@ -13,6 +13,9 @@ RALLY_GAP_S = 3.0
 UNSURE = 0.6
 """Confidence below which a stroke is to be looked at."""
 
+LEAST_MINUTES = 0.5
+"""Minutes of a video below which strokes a minute tell nothing."""
+
 _BINS_S = (10, 15, 30, 60, 120, 300, 600)
 _MOST_BINS = 24
 
@@ -164,23 +167,25 @@ def describe_match(analysis: MatchAnalysis) -> list[str]:
     Args:
         analysis: What was found.
     """
-    strokes, damage = analysis.strokes, [] if analysis.damage is None else [analysis.damage]
+    strokes, remarks = analysis.strokes, analysis.remarks
     if not strokes:
-        return [*damage, f"No stroke was found in {write_duration(analysis.duration_s)}."]
+        return [*remarks, f"No stroke was found in {write_duration(analysis.duration_s)}."]
     counts = count_strokes(analysis)
     totals = {name: sum(own[name] for own in counts.values()) for name in analysis.class_names}
     minutes = analysis.duration_s / 60
+    rate = f"{len(strokes) / minutes:.1f} a minute; " if minutes >= LEAST_MINUTES else ""
     sentences = [
         f"{_number(len(strokes), 'stroke')} in {write_duration(analysis.duration_s)}; "
-        f"{len(strokes) / minutes:.1f} a minute; most often {_most(totals)}."
+        f"{rate}most often {_most(totals)}."
     ]
     if len(analysis.players) > 1:
         for player, own in counts.items():
             number = sum(own.values())
-            most = f", {number / minutes:.1f} a minute, most often {_most(own)}" if number else ""
+            rate = f", {number / minutes:.1f} a minute" if minutes >= LEAST_MINUTES else ""
+            most = f"{rate}, most often {_most(own)}" if number else ""
             sentences.append(f"{player}: {_number(number, 'stroke')}{most}.")
     sentences.append(_describe_rallies(find_rallies(strokes)))
-    return [*damage, *sentences, *_describe_change(analysis), _describe_confidence(strokes)]
+    return [*remarks, *sentences, *_describe_change(analysis), _describe_confidence(strokes)]
 
 
 def _number(number: int, noun: str) -> str:
