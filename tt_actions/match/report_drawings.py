@@ -16,6 +16,9 @@ NUM_PATTERNS = 4
 
 MOST_ARROWS = 60
 
+LEAST_REACH = 150.0
+"""From a network's middle to its picture's edge, at least: few techniques are drawn no larger than many."""
+
 NAME_LENGTH = 13
 """Letters of a technique's name that a drawn network has room for."""
 
@@ -261,7 +264,7 @@ def _place(
 
 def _box(nodes: list[Node], letter: float) -> tuple[float, float, float, float]:
     """Return what nodes, loops and names cover, letters two thirds as wide as ``letter`` is high."""
-    left, top, right, bottom = -1.0, -1.0, 1.0, 1.0
+    left, top, right, bottom = -LEAST_REACH, -LEAST_REACH, LEAST_REACH, LEAST_REACH
     for node in nodes:
         reach = node.radius + 28  # a loop's
         width = 0.64 * letter * min(len(node.technique.name), NAME_LENGTH)

@@ -24,6 +24,7 @@ from tt_actions.match.report_drawings import (
     draw_network,
 )
 from tt_actions.match.summary import (
+    LEAST_MINUTES,
     RALLY_GAP_S,
     UNSURE,
     Rally,
@@ -115,7 +116,11 @@ def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"duration": write_duration, "name_length": NAME_LENGTH}
+    environment.globals |= {
+        "duration": write_duration,
+        "least_minutes": LEAST_MINUTES,
+        "name_length": NAME_LENGTH,
+    }
     styles = class_styles(analysis.class_names)
     css = (_HERE / "report.css").read_text(encoding="utf-8") + "".join(
         f".k{style.number}{{fill:{style.colour}}}"
