@@ -118,10 +118,14 @@ def refusal(path: Path | str, error: Exception) -> ValueError:
         error: What reading it raised.
     """
     if isinstance(error, pickle.UnpicklingError):
-        reason = "it holds something else."  # torch's text advises to load it unsafely
-    else:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = "it holds something else"  # torch's text advises to load it unsafely
+    elif isinstance(error, PermissionError):
+        return ValueError(f"Expected to read '{path}', but got: {error.strerror}. Check the permissions.")
+    elif isinstance(error, ValueError):
+        reason = str(error).splitlines()[0].rstrip(".")
+    else:  # torch tells what it tried in vain
+        reason = "it can't be read as one"
     return ValueError(
         f"Expected '{path}' to be a checkpoint of tt_actions, of tensors and plain types alone, "
-        f"but: {reason} Train one with `make train`."
+        f"but {reason}. If it was copied, copy it again; else train one with `make train`."
     )

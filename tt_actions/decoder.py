@@ -64,6 +64,10 @@ def _open_container(path: Path) -> Iterator[av.container.InputContainer]:
         container = av.open(
             str(path.absolute()), metadata_errors="ignore", options={"protocol_whitelist": "file"}
         )
+    except PermissionError as error:
+        raise VideoError(
+            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+        ) from error
     except (av.FFmpegError, OSError) as error:
         raise VideoError(
             f"Expected '{path}' to be a video, but it can't be opened ({error.strerror}). "

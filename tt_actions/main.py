@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from pathlib import Path
 
 COMMANDS = {
@@ -37,6 +38,7 @@ def main(args: list[str] | None = None) -> None:
     if args is not None:
         _run(args)
         return
+    warnings.formatwarning = _one_line
     try:
         _run(sys.argv[1:])
     except (ValueError, OSError, FloatingPointError) as error:
@@ -46,6 +48,11 @@ def main(args: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         sys.exit(130)
+
+
+def _one_line(message: Warning | str, category: type[Warning], *_: object, **__: object) -> str:
+    """What is told of a user's data, without the line of code that tells it."""
+    return f"{'warning' if issubclass(category, UserWarning) else category.__name__}: {message}\n"
 
 
 def _run(args: list[str]) -> None:
@@ -211,7 +218,10 @@ def _explain(args: list[str]) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"Expected names such as left,right, but got '{text}'.")
+    return names
 
 
 def _live(args: list[str]) -> None:

@@ -191,7 +191,7 @@ def _claim(out: Path, settings: Settings) -> None:
     if not path.exists():
         with write_atomically(path, "or choose another folder") as temporary:
             temporary.write_text(new, encoding="utf-8")
-    wanted, found = json.loads(new), _read_settings(path)
+    wanted, found = _flatten(json.loads(new)), _flatten(_read_settings(path))
     if wanted != found:
         names = [name for name in wanted if found.get(name) != wanted[name]]
         told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
@@ -199,6 +199,13 @@ def _claim(out: Path, settings: Settings) -> None:
             f"Expected '{out}' to be made with the same settings, but it was made with {told}. "
             "Remove the folder or choose another."
         )
+
+
+def _flatten(settings: dict[str, object]) -> dict[str, object]:
+    """Put what the world is drawn from beside the other settings."""
+    world = settings.get("world")
+    rest = {name: value for name, value in settings.items() if name != "world"}
+    return rest | (world if isinstance(world, dict) else {})
 
 
 def _read_settings(path: Path) -> dict[str, object]:
