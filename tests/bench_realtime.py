@@ -172,20 +172,19 @@ def main() -> None:
     made_by = provenance(str(options.checkpoint), None, 0.0)
     write_json(options.out / "realtime.json", {"rows": rows, "cores": os.cpu_count(), "provenance": made_by})
     write_figure(options.out / "figure_4.png", figure_4(rows))
-    columns = [
-        "seconds",
-        "decoding_s",
-        "processing_s",
-        "ratio",
-        "peak_memory_mb",
-        "delay_median_s",
-        "delay_p95_s",
-    ]
-    table = Table(*columns)
+    columns = {
+        "seconds": "video s",
+        "decoding_s": "decoding s",
+        "processing_s": "processing s",
+        "ratio": "ratio",
+        "peak_memory_mb": "memory MB",
+        "delay_median_s": "delay s",
+        "delay_p95_s": "95 %",
+    }
+    table = Table(*columns.values())
     for row in rows:
-        table.add_row(
-            *(f"{row[c]:.2f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns)
-        )
+        cells = [row.get(column, "") for column in columns]
+        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells))
     Console().print(table)
 
 
