@@ -36,7 +36,8 @@ class Brightness(CausalModel):
 def recognizer(network, names=NAMES, **options):
     plain = {"mean": (0.0,) * 3, "std": (1.0,) * 3, "aspect": "stretch"}
     plain = plain if isinstance(network, Brightness) else {}
-    how = Preprocessing(FPS, SIZE, **{"num_frames": 8, "sampling": "all"} | plain | options)
+    given = {"fps": FPS, "size": SIZE, "num_frames": 8, "sampling": "all"} | plain | options
+    how = Preprocessing(**given)
     torch.manual_seed(0)
     return TrainedRecognizer(network, list(names), asdict(how), torch.optim.Adam).eval()
 

@@ -1,6 +1,7 @@
 """A whole video: streams, idle time for models of clips, and folders of results."""
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from brightness import FPS, LEVELS, NAMES, PLAYED, SIZE, Brightness, film, recognizer
@@ -108,6 +109,16 @@ def test_strokes_come_with_times_class_and_confidence(match):
         assert stroke.player == "player"
     assert analysis.duration_s == pytest.approx(6.0, abs=0.11)
     assert analysis.probabilities.shape == (1, len(analysis.times_s), 5)
+
+
+def test_memory_stays_flat_however_long_the_video(tmp_path):
+    """Small results that stay must not keep the memory of frames that go."""
+    video = film(tmp_path / "long.mp4", PLAYED, seconds=600, fps=10)
+    model = recognizer(Brightness(), size=(64, 48))
+    used, process = {}, psutil.Process()
+    analyze_video(model, video, on_progress=lambda done_s: used.update({done_s: process.memory_info().rss}))
+    early, late = (max(rss for s, rss in used.items() if a < s <= b) for a, b in ((150, 250), (500, 600)))
+    assert late - early < 15e6
 
 
 def test_players_of_two_halves_are_told_apart(tmp_path):

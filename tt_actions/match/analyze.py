@@ -10,7 +10,14 @@ from tt_actions.classes import IDLE
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.segmenters import make_segmenter, stroke_timing
-from tt_actions.match.stream import CausalStream, FrameStream, WindowStream, gather_stretches, read_ahead
+from tt_actions.match.stream import (
+    CausalStream,
+    FrameStream,
+    WindowStream,
+    append_block,
+    gather_stretches,
+    read_ahead,
+)
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
 from tt_actions.strokes import Stroke
@@ -99,13 +106,14 @@ def analyze_video(
     spec = replace(model.preprocessing.frame_spec, crop=crop or model.preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
-    times_s, told = [], []
+    times_s: list[np.ndarray] = []
+    told: list[np.ndarray] = []
     for stretch in read_ahead(gather_stretches(frames, STRETCH), AHEAD):
-        told.append(stream.push(stretch.frames).numpy())
-        times_s.append(stretch.times_s)
+        append_block(told, stream.push(stretch.frames).numpy(), axis=1)
+        append_block(times_s, stretch.times_s)
         if on_progress is not None:
             on_progress(float(stretch.times_s[-1]))
-    told.append(stream.finish().numpy())
+    append_block(told, stream.finish().numpy(), axis=1)
     log_probs, shown_s = np.concatenate(told, 1), np.concatenate(times_s)  # (P, T, K), (T,)
     strokes = [
         replace(stroke, player=track.name)

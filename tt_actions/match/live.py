@@ -19,6 +19,7 @@ from tt_actions.match.live_part import LivePart
 from tt_actions.match.live_source import LiveFrame, LiveSource, State
 from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.segmenters import stroke_timing
+from tt_actions.match.stream import append_block
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
 from tt_actions.scaling import Scaler
@@ -300,25 +301,6 @@ class LiveAnalysis:
         )
         latencies_s = np.concatenate([np.empty(0, np.float32), *self._latencies_s])
         return LiveResult(analysis, tuple(self.strokes), latencies_s, self.source.num_dropped, state, message)
-
-
-def append_block(blocks: list[np.ndarray], new: np.ndarray, axis: int = 0) -> None:
-    """Append to an array that is kept in blocks, each longer than the next: of hours of frames there are few.
-
-    Args:
-        blocks: The array so far.
-        new: What is appended.
-        axis: Along which.
-
-    >>> blocks = []
-    >>> for number in range(1000):
-    ...     append_block(blocks, np.array([number]))
-    >>> [len(block) for block in blocks], bool((np.concatenate(blocks) == np.arange(1000)).all())
-    ([512, 256, 128, 64, 32, 8], True)
-    """
-    blocks.append(new)
-    while len(blocks) > 1 and blocks[-2].shape[axis] <= blocks[-1].shape[axis]:
-        blocks[-2:] = [np.concatenate(blocks[-2:], axis)]
 
 
 def choose_lag(model: StrokeRecognizer) -> int:

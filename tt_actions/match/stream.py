@@ -56,6 +56,27 @@ def gather_stretches(tracks: Iterable[tuple[float, tuple[Image, ...]]], num_fram
         yield Stretch(np.array(times_s), np.stack([np.stack(track) for track in zip(*images, strict=True)]))
 
 
+def append_block(blocks: list[np.ndarray], new: np.ndarray, axis: int = 0) -> None:
+    """Append to an array that is kept in blocks, each longer than the next: of hours of frames there are few.
+
+    Thousands of small arrays that stay between large ones that go would keep the memory of these.
+
+    Args:
+        blocks: The array so far.
+        new: What is appended.
+        axis: Along which.
+
+    >>> blocks = []
+    >>> for number in range(1000):
+    ...     append_block(blocks, np.array([number]))
+    >>> [len(block) for block in blocks], bool((np.concatenate(blocks) == np.arange(1000)).all())
+    ([512, 256, 128, 64, 32, 8], True)
+    """
+    blocks.append(new)
+    while len(blocks) > 1 and blocks[-2].shape[axis] <= blocks[-1].shape[axis]:
+        blocks[-2:] = [np.concatenate(blocks[-2:], axis)]
+
+
 def read_ahead(items: Iterable[Item], num_items: int) -> Iterator[Item]:
     """Go through items that a thread of its own makes, up to some ahead of who uses them.
 
