@@ -134,9 +134,7 @@ class StrokeRecognizer(pl.LightningModule):
         self.frame_loss = frame_loss
         self.label_smoothing = label_smoothing
         self.register_buffer("weights", weights_by_class(class_weights, class_names), persistent=False)
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
-            self.register_buffer(name, values, persistent=False)
+        self._register_scales()
         self.is_untrimmed = IDLE in class_names
         self.metrics = nn.ModuleDict(
             {
@@ -144,6 +142,11 @@ class StrokeRecognizer(pl.LightningModule):
                 for stage in STAGES
             }
         )
+
+    def _register_scales(self) -> None:
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule where there is one.

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -145,10 +145,6 @@ def file_digest(path: Path) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
-    for name in ("tt-actions", "torch", "onnx", "onnxscript", "onnxruntime"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # TorchScript needs none of the extra's
-    return found
+    """Those that are installed: TorchScript needs none of the extra's."""
+    wanted = ("tt-actions", "torch", "onnx", "onnxscript", "onnxruntime")
+    return {name: one.version for name in wanted for one in distributions(name=name)}

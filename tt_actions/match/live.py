@@ -283,6 +283,11 @@ class LiveAnalysis:
     def _since_s(self) -> float:
         return self._came[0][1] if self._came else time.monotonic()
 
+    def _remarks(self) -> tuple[str, ...]:
+        if not self.source.num_damaged:
+            return ()
+        return (f"{self.source.num_damaged} packets of the stream were damaged: their frames are missing.",)
+
     def _result(self, state: State, message: str) -> LiveResult:
         strokes = sorted((told.stroke for told in self.strokes), key=lambda stroke: stroke.start_s)
         num_classes = len(self.frame_classes)
@@ -298,6 +303,7 @@ class LiveAnalysis:
             frame_classes=self.frame_classes,
             times_s=times_s,
             probabilities=np.concatenate([nothing, *self._probabilities], 1).astype(np.float32),
+            remarks=self._remarks(),
         )
         latencies_s = np.concatenate([np.empty(0, np.float32), *self._latencies_s])
         return LiveResult(analysis, tuple(self.strokes), latencies_s, self.source.num_dropped, state, message)

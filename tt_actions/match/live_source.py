@@ -1,30 +1,31 @@
 """What a live analysis watches: a camera, a stream of the network, or a file at the pace of real time."""
 
 import math
-import re
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 import av
-import cv2
-import numpy as np
 
-from tt_actions.decoder import VideoError, open_decoder
+from tt_actions.decoder import VideoError
+from tt_actions.match.live_readers import (
+    ANSWER_S,
+    Timed,
+    hide_password,
+    name_source,
+    read_camera,
+    read_file,
+    read_stream,
+)
 
 State = Literal["running", "lost", "ended", "failed", "stopped"]
-Timed = Generator[tuple[float | None, av.VideoFrame | None], None, None]
 
 RETRY_S = 30.0
 """Seconds for which a lost source is tried again."""
-
-ANSWER_S = 5.0
-"""Seconds without an answer after which a source of the network is lost."""
 
 WAITING_S = 0.5
 """Seconds of frames that may wait for the network; of more the oldest are dropped."""
@@ -36,9 +37,6 @@ AHEAD_S = 2.0
 """Seconds by which a stream may run ahead of the clock: a camera sends its last ones at once at first."""
 
 _PROTOCOLS = ("rtsp", "rtsps", "http", "https", "udp", "tcp")
-_INNER_PROTOCOLS = (
-    "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"  # no file: a playlist names them
-)
 _LONGEST_WAIT_S = 8.0
 _LONGEST_JUMP_S = 60.0  # in a stream's own times
 _SAME_TIME_S = 1e-3
@@ -139,6 +137,7 @@ class LiveSource:
         self.source, self.retry_s = source, retry_s
         self.is_file = not scheme and not source.isdecimal()
         self.title = name_source(source)
+        self.num_damaged = 0  # packets of a stream that gave no frame
         self.state: State = "running"
         self.message = ""
         self.num_dropped = 0
@@ -263,7 +262,7 @@ class LiveSource:
             return read_file(Path(self.source))
         if self.source.isdecimal():
             return read_camera(int(self.source))
-        return read_stream(self.source)
+        return read_stream(self.source, self._count_damage)
 
     def _follow(self, frames: Timed, grid: FrameGrid) -> None:
         """Put frames on the grid, none earlier than it is shown; a stream's may be a little early."""
@@ -286,6 +285,9 @@ class LiveSource:
             shown_s = self._origin_s + time_s if self.is_file else arrived_s
             self._put(grid.until(time_s) if frame is None else grid.push(time_s, shown_s, frame))
 
+    def _count_damage(self) -> None:
+        self.num_damaged += 1
+
     def _welcome(self, frame: av.VideoFrame, arrived_s: float) -> None:
         """Take notice of a frame: of the first, from which all times count, and of one after a loss."""
         self._has_come = True
@@ -296,111 +298,3 @@ class LiveSource:
                 self._changed.notify_all()
         elif self.state == "lost":
             self._tell("running")
-
-
-def name_source(source: str) -> str:
-    """Name a source in a word that can be shown and be a file's name: without password and query.
-
-    Args:
-        source: A camera's number, the address of a stream, or a video file.
-
-    >>> name_source("rtsp://user:secret@10.0.0.5:554/court/1?token=x"), name_source("0")
-    ('10.0.0.5_554_court_1', 'camera 0')
-    """
-    if source.isdecimal():
-        return f"camera {int(source)}"
-    if "://" not in source:
-        return Path(source).name
-    parts = urlsplit(source)
-    address = parts.netloc.rpartition("@")[2] + parts.path
-    return re.sub(r"[^\w.\-]+", "_", address).strip("_") or parts.scheme
-
-
-def hide_password(source: str) -> str:
-    """Return a source as it was given, without user, password and query.
-
-    Args:
-        source: A camera's number, the address of a stream, or a video file.
-
-    >>> hide_password("rtsp://user:secret@10.0.0.5:554/court/1?token=x"), hide_password("0")
-    ('rtsp://10.0.0.5:554/court/1', '0')
-    """
-    if "://" not in source:
-        return source
-    parts = urlsplit(source)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def read_file(path: Path) -> Timed:
-    """Read the frames of a file.
-
-    Args:
-        path: The video file.
-
-    Yields:
-        Time in seconds and frame, and at last the end of the video and None.
-
-    Raises:
-        VideoError: If the file can't be read.
-    """
-    with open_decoder(path) as decoder:
-        yield from decoder.frames()
-        yield decoder.end_s, None
-        decoder.check_outcome(0.0, math.inf, found=decoder.end_s > 0)
-
-
-def read_stream(address: str) -> Timed:
-    """Read the frames of a stream of the network.
-
-    Args:
-        address: Its URL.
-
-    Yields:
-        Time in seconds by the stream's own clock, or None where it has none, and frame.
-
-    Raises:
-        VideoError: If it holds no video.
-        FFmpegError: If it can't be opened, or breaks off.
-    """
-    options = {
-        "protocol_whitelist": _INNER_PROTOCOLS,
-        "rtsp_transport": "tcp",  # by UDP each packet that is lost is a broken picture
-        "analyzeduration": "500000",  # microseconds; MPEG-TS is read that far before the first frame
-    }
-    with av.open(address, options=options, timeout=ANSWER_S, metadata_errors="ignore") as container:
-        if not container.streams.video:
-            raise VideoError("it holds no video")
-        stream = container.streams.video[0]
-        stream.thread_type = "SLICE"  # threads by frames hold back as many frames
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.InvalidDataError:
-                continue  # a packet that was damaged on the way
-            for frame in frames:
-                yield frame.time, frame
-
-
-def read_camera(number: int) -> Timed:
-    """Read the frames of a camera of this machine.
-
-    Args:
-        number: Which.
-
-    Yields:
-        None, for a camera tells no times, and frame.
-
-    Raises:
-        VideoError: If there is no such camera.
-    """
-    capture = cv2.VideoCapture(number)
-    try:
-        if not capture.isOpened():
-            raise VideoError("there is no such camera, or another program uses it")
-        while True:
-            has_come, image = capture.read()
-            if not has_come:
-                return
-            yield None, av.VideoFrame.from_ndarray(np.asarray(image, np.uint8), format="bgr24")
-    finally:
-        capture.release()
