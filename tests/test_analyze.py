@@ -83,7 +83,7 @@ def test_the_chain_of_a_random_field_is_applied_once(network, tmp_path):
     """What is said of a video that fits a window is what the network itself says of it."""
     model = recognizer(with_chain(network))
     video = film(tmp_path / "short.mp4", [("serve", 0.2, 0.5)], seconds=0.8)
-    frames = np.stack([images[0] for _, images in iter_tracks(video, model.preprocessing.frame_spec, [None])])
+    frames = np.stack([images[0] for _, images in iter_tracks(video, model.preprocessing.spec, [None])])
     inputs = torch.from_numpy(frames).permute(0, 3, 1, 2)[None]
     with torch.no_grad():
         expected = model(inputs, torch.tensor([len(frames)]))[0].exp()
@@ -188,7 +188,7 @@ def test_reading_ahead_hands_on_items_and_errors_and_ends_early():
 
 
 def test_frames_are_gathered(match):
-    spec = Preprocessing(FPS, SIZE).frame_spec
+    spec = Preprocessing(FPS, SIZE).spec
     stretches = list(gather_stretches(iter_tracks(match, spec, [None, (0, 0, 20, 20)]), 25))
     assert [len(stretch.times_s) for stretch in stretches] == [25, 25, 10]
     assert stretches[0].frames.shape == (2, 25, *SIZE, 3)

@@ -27,7 +27,7 @@ def test_a_checkpoint_brings_the_median_of_its_training_clips(trained, strokes, 
     training = {row["name"] for row in rows(trained / "splits.csv") if row["split"] == "train"}
     records = [record for record in read_manifest(strokes) if record.name in training]
     assert len(records) == len(training) > 0
-    clips = [cache.frames(record, model.preprocessing.frame_spec) for record in records]
+    clips = [cache.frames(record, model.preprocessing.spec) for record in records]
     assert model.typical_clip.seconds == np.median([len(clip) for clip in clips]) / model.preprocessing.fps
     assert model.typical_clip.motion == np.median([motion_of(clip) for clip in clips]) > 0
 

@@ -18,22 +18,24 @@ from rich.markup import escape
 from rich.progress import track
 
 from tt_actions.clips import ClipRecord
+from tt_actions.inputs import InputSpec, Roi, UnreadableError
 from tt_actions.files import explain_failure, write_atomically
 from tt_actions.processes import one_at_a_time
-from tt_actions.video import FrameSpec, Roi, VideoError, VideoWarning, read_frames
+from tt_actions.video import VideoWarning
 
 _VERSION = 3  # raise it when the same clip and spec would give other pixels
-_HEADER_BYTES = 128  # what `numpy.save` writes before 4D uint8 data
+_HEADER_BYTES = 128  # what `numpy.save` writes before the data of a few dimensions
 _HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00v\x00\{'descr': '\|u1', 'fortran_order': False, "
-    rb"'shape': \((\d+), (\d+), (\d+), (\d+)\), \} *\n"
+    rb"\x93NUMPY\x01\x00v\x00\{'descr': '(\|u1|<f4)', 'fortran_order': False, "
+    rb"'shape': \((\d+(?:, \d+){2,3})\), \} *\n"
 )
+_DTYPES = {b"|u1": np.dtype(np.uint8), b"<f4": np.dtype(np.float32)}
 
 _ADVICE = "or choose another `cache_dir`"
 
 _MAX_MAPS = 30_000  # Linux gives a process 65,530
 
-_Key = tuple[Path, float, float | None, Roi | None, FrameSpec]
+_Key = tuple[Path, float, float | None, Roi | None, InputSpec]
 
 
 class FrameCache:
@@ -54,21 +56,21 @@ class FrameCache:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": {}}  # a loader process maps for itself
 
-    def frames(self, record: ClipRecord, spec: FrameSpec) -> np.ndarray:
+    def frames(self, record: ClipRecord, spec: InputSpec) -> np.ndarray:
         """Return all frames of a clip.
 
         Args:
             record: The clip; its ``roi`` goes before that of the spec.
-            spec: Rate and size of the frames.
+            spec: How its file becomes frames.
 
         Returns:
             A read-only memory map.
 
         Shape:
-            ``(T, H, W, C)``, uint8: RGB, with flow x and y of it too.
+            ``(T, H, W, C)``, uint8: RGB, with flow x and y of it too; of joints ``(T, V, C)``, float32.
 
         Raises:
-            VideoError: If the clip can't be read.
+            UnreadableError: If the clip can't be read.
             OSError: If the frames can't be written.
         """
         key = (record.path, record.start_s, record.end_s, record.roi, spec)
@@ -88,7 +90,7 @@ class FrameCache:
     def build(
         self,
         records: Sequence[ClipRecord],
-        spec: FrameSpec,
+        spec: InputSpec,
         num_workers: int | None = None,
         *,
         skip_unreadable: bool = False,
@@ -97,7 +99,7 @@ class FrameCache:
 
         Args:
             records: The clips.
-            spec: Rate and size of the frames.
+            spec: How its file becomes frames.
             num_workers: Clips to decode at once; None for one a core.
             skip_unreadable: Warn of clips that can't be read instead of refusing the set.
 
@@ -105,7 +107,7 @@ class FrameCache:
             The clips that can be read, in the same order.
 
         Raises:
-            VideoError: If clips can't be read, all of them named; with ``skip_unreadable`` if none can.
+            UnreadableError: If clips can't be read, all of them named; with ``skip_unreadable`` if none can.
             OSError: If the frames can't be written.
 
         Warns:
@@ -116,7 +118,7 @@ class FrameCache:
             listed = "".join(f"\n  {error}" for error in errors.values())
             message = f"{len(errors)} of {len(records)} clips can't be read:{listed}"
             if not skip_unreadable or len(errors) == len(records):
-                raise VideoError(
+                raise UnreadableError(
                     f"Expected clips that can be read, but {message}\n"
                     "Mend or remove these files, or set `skip_unreadable: true` to go on without them."
                 )
@@ -124,13 +126,13 @@ class FrameCache:
         return [record for record in records if record.name not in errors]
 
     def decode_missing(
-        self, records: Sequence[ClipRecord], spec: FrameSpec, num_workers: int | None = None
+        self, records: Sequence[ClipRecord], spec: InputSpec, num_workers: int | None = None
     ) -> dict[str, str]:
         """Decode the clips that are not cached yet, in parallel.
 
         Args:
             records: The clips.
-            spec: Rate and size of the frames.
+            spec: How its file becomes frames.
             num_workers: Clips to decode at once; None for one a core.
 
         Returns:
@@ -161,7 +163,7 @@ class FrameCache:
         return errors
 
     def _decode_all(
-        self, records: Sequence[ClipRecord], spec: FrameSpec, num_workers: int | None
+        self, records: Sequence[ClipRecord], spec: InputSpec, num_workers: int | None
     ) -> dict[str, str]:
         errors: dict[str, str] = {}
         # another process may have decoded them while this one waited
@@ -178,32 +180,20 @@ class FrameCache:
                     errors[record.name] = problem
         return errors
 
-    def _problem(self, record: ClipRecord, spec: FrameSpec) -> str | None:
+    def _problem(self, record: ClipRecord, spec: InputSpec) -> str | None:
         try:
             self._decode(record, spec, self._file(record, spec))  # the maps are not safe with threads
-        except VideoError as error:
+        except UnreadableError as error:
             return str(error)
         return None
 
-    def _decode(self, record: ClipRecord, spec: FrameSpec, file: Path) -> None:
-        frames = read_frames(
-            record.path,
-            fps=spec.fps,
-            start_s=record.start_s,
-            end_s=record.end_s,
-            size=spec.size,
-            aspect=spec.aspect,
-            roi=record.roi or spec.roi,
-            crop=spec.crop,
-            flow=spec.flow,
-        ).frames
+    def _decode(self, record: ClipRecord, spec: InputSpec, file: Path) -> None:
+        frames = spec.read(record.path, record.start_s, record.end_s, record.roi).values
         with write_atomically(file, _ADVICE) as temporary:
             np.save(temporary, frames)
 
-    def _file(self, record: ClipRecord, spec: FrameSpec) -> Path:
-        pixels: list[Any] = [record.roi or spec.roi, float(spec.fps), spec.size, spec.aspect, spec.crop]
-        pixels += ["flow"] if spec.flow else []
-        what = [record.start_s, record.end_s, *pixels]
+    def _file(self, record: ClipRecord, spec: InputSpec) -> Path:
+        what = [record.start_s, record.end_s, *spec.cache_key(record.roi)]
         key = _hash(json.dumps([_VERSION, self.digest(record.path), *what]).encode())
         return self.folder / key[:2] / f"{key}.npy"
 
@@ -214,7 +204,7 @@ class FrameCache:
             video: The file.
 
         Raises:
-            VideoError: If it can't be read.
+            UnreadableError: If it can't be read.
             OSError: If the note can't be written.
         """
         try:
@@ -227,8 +217,8 @@ class FrameCache:
             with video.open("rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
         except OSError as error:
-            raise VideoError(
-                f"Expected a video file, but '{video}' can't be read ({error.strerror}). "
+            raise UnreadableError(
+                f"Expected a file, but '{video}' can't be read ({error.strerror}). "
                 "Check the path and its permissions."
             ) from error
         with write_atomically(note, _ADVICE) as temporary:
@@ -238,7 +228,7 @@ class FrameCache:
     def _digest_problem(self, video: Path) -> str | None:
         try:
             self.digest(video)
-        except VideoError as error:
+        except UnreadableError as error:
             return str(error)
         return None
 
@@ -258,12 +248,12 @@ def _map(file: Path) -> np.ndarray | None:
             num_bytes = os.fstat(opened.fileno()).st_size
         if header is None:
             return None
-        shape = tuple(map(int, header.groups()))
-        if num_bytes != _HEADER_BYTES + math.prod(shape):
+        dtype, shape = _DTYPES[header[1]], tuple(map(int, header[2].split(b",")))
+        if num_bytes != _HEADER_BYTES + math.prod(shape) * dtype.itemsize:
             return None
         data = torch.from_file(str(file), shared=False, size=num_bytes, dtype=torch.uint8)
     except (FileNotFoundError, RuntimeError):  # torch's word for a file that is gone meanwhile
         return None
-    frames = data.numpy()[_HEADER_BYTES:].reshape(shape)
+    frames = data.numpy()[_HEADER_BYTES:].view(dtype).reshape(shape)
     frames.flags.writeable = False
     return frames

@@ -22,7 +22,7 @@ from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.metrics import build_frame_metrics, build_metrics
-from tt_actions.preprocessing import Preprocessing
+from tt_actions.preprocessing import make_preprocessing
 from tt_actions.processes import is_first_process
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
@@ -203,7 +203,9 @@ class ActionCLI(LightningCLI):
             help="Compile the network with torch.compile; a checkpoint is the same as without.",
         )
         parser.add_class_arguments(WandbOptions, "wandb")
-        parser.link_arguments("data.preprocessing", "model.preprocessing", asdict, apply_on="instantiate")
+        parser.link_arguments("data.plain_preprocessing", "model.preprocessing", apply_on="instantiate")
+        for part in ("network", "augmentation"):  # those of joints; the others have no layout
+            parser.link_arguments("data.layout", f"model.{part}.init_args.layout", apply_on="instantiate")
         parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
         parser.link_arguments(
             "data.num_classes", "model.network.init_args.num_classes", apply_on="instantiate"
@@ -277,7 +279,7 @@ class ActionCLI(LightningCLI):
         if command in MEASURING:
             trained = self.checkpoint["hyper_parameters"]
             data = {
-                "preprocessing": asdict(Preprocessing(**trained["preprocessing"])),
+                "preprocessing": asdict(make_preprocessing(trained["preprocessing"])),
                 "classes": list(trained["class_names"]),
             }
             self.config = self.parser.parse_object({command: {"data": data}}, self.config)

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tt_actions.classes import IDLE
 from tt_actions.clips import ClipRecord, Split, class_names
 from tt_actions.dataset import ClipDataset, Sample, collate
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.sources.base import ClipSource
 from tt_actions.splits import check_copies, split_clips
 from tt_actions.timing import StrokeTiming, count_timing
@@ -28,7 +30,7 @@ class ClipDataModule(pl.LightningDataModule):
 
     Args:
         source: Where the clips come from.
-        preprocessing: How video becomes the network's input.
+        preprocessing: How video, or with a ``layout`` joints, become the network's input.
         batch_size: Clips in a batch, on each device.
         val_share: Share of the clips for validation, where the source does not prescribe the split, or 0.
         test_share: Share of the clips for test, where the source does not prescribe the split.
@@ -49,7 +51,7 @@ class ClipDataModule(pl.LightningDataModule):
     def __init__(
         self,
         source: ClipSource,
-        preprocessing: Preprocessing,
+        preprocessing: Preprocessing | JointPreprocessing,
         batch_size: int = 16,
         val_share: float = 0.15,
         test_share: float = 0.2,
@@ -76,6 +78,16 @@ class ClipDataModule(pl.LightningDataModule):
         self.cache = FrameCache(Path(cache_dir))
         self.num_workers = default_num_workers() if num_workers is None else num_workers
 
+    @property
+    def plain_preprocessing(self) -> dict[str, Any]:
+        """The preprocessing as plain types, as a checkpoint holds it."""
+        return asdict(self.preprocessing)
+
+    @property
+    def layout(self) -> str | None:
+        """Name of the joints' layout; None of frames."""
+        return self.preprocessing.layout if isinstance(self.preprocessing, JointPreprocessing) else None
+
     @cached_property
     def listed(self) -> list[ClipRecord]:
         """The source's clips, before any is opened."""
@@ -87,11 +99,11 @@ class ClipDataModule(pl.LightningDataModule):
         """The source's clips that can be read, each with its split.
 
         Raises:
-            VideoError: If clips can't be read, unless they are to be skipped.
+            UnreadableError: If clips can't be read, unless they are to be skipped.
             ValueError: If no clip of a class that is to be learnt is left then, or they can't be split.
         """
         records = self.cache.build(
-            self.listed, self.preprocessing.frame_spec, skip_unreadable=self.skip_unreadable
+            self.listed, self.preprocessing.spec, skip_unreadable=self.skip_unreadable
         )
         self._check_strokes_inside(records)
         there = class_names(records)
@@ -108,7 +120,7 @@ class ClipDataModule(pl.LightningDataModule):
         return records
 
     def _check_strokes_inside(self, records: list[ClipRecord]) -> None:
-        spec = self.preprocessing.frame_spec
+        spec = self.preprocessing.spec
         for record in records:
             if not record.strokes:
                 continue
@@ -173,7 +185,7 @@ class ClipDataModule(pl.LightningDataModule):
             records,
             self.class_names,
             self.cache,
-            self.preprocessing.frame_spec,
+            self.preprocessing.spec,
             self.preprocessing.num_frames,
             self.preprocessing.sampling,
             training=split == "train",
@@ -192,8 +204,8 @@ class ClipDataModule(pl.LightningDataModule):
         return count_timing(sequences, self.class_names, dataset.spec.fps)
 
     def typical_clip(self) -> TypicalClip | None:
-        """Measure the training clips; None for untrimmed recordings."""
-        if self.is_untrimmed:
+        """Measure the training clips; None for untrimmed recordings and for joints."""
+        if self.is_untrimmed or isinstance(self.preprocessing, JointPreprocessing):
             return None
         dataset = self.dataset("train")
         clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)

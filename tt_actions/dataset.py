@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from tt_actions.cache import FrameCache
 from tt_actions.classes import IDLE
 from tt_actions.clips import ClipRecord
+from tt_actions.inputs import InputSpec
 from tt_actions.strokes import Stroke, frame_labels, shift
-from tt_actions.video import FrameSpec
 
 Sampling = Literal["uniform", "dense", "all"]
 
@@ -29,12 +29,12 @@ NO_FRAME_LABEL = -100
 
 
 class Batch(NamedTuple):
-    """Clips padded to the longest with black frames.
+    """Clips padded to the longest with black frames, or with joints at the origin.
 
     The inputs' memory is ordered (B, T, H, W, C), which is what channels-last convolutions want.
 
     Shape:
-        inputs ``(B, T, C, H, W)``, uint8; lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
+        inputs ``(B, T, C, H, W)``, uint8, or of joints ``(B, T, C, V)``, float32; lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
         ``(B, T)``, int64, -100 where there is none, or None where frames carry no labels at all.
     """
 
@@ -55,7 +55,7 @@ class Sample(NamedTuple):
     """One clip.
 
     Shape:
-        frames ``(T, C, H, W)``, uint8; frame_labels ``(T,)``, int64.
+        frames ``(T, C, H, W)``, uint8, or of joints ``(T, C, V)``, float32; frame_labels ``(T,)``, int64.
     """
 
     frames: Tensor
@@ -134,7 +134,7 @@ class ClipDataset(Dataset[Sample]):
         records: The clips.
         class_names: Names of the classes, in the order of the network's outputs.
         cache: The decoded frames.
-        spec: How video becomes frames.
+        spec: How a file becomes frames, or joints.
         num_frames: Frames *T* of a clip; with ``all`` the most that are taken.
         sampling: Which frames; see :func:`sample_indices`.
         training: Whether to choose frames at random.
@@ -148,7 +148,7 @@ class ClipDataset(Dataset[Sample]):
         records: Sequence[ClipRecord],
         class_names: Sequence[str],
         cache: FrameCache,
-        spec: FrameSpec,
+        spec: InputSpec,
         num_frames: int,
         sampling: Sampling,
         training: bool,
@@ -188,9 +188,9 @@ class ClipDataset(Dataset[Sample]):
             chosen = sample_indices(len(available), self.num_frames, "dense", self.training, rng)
         else:
             chosen = np.arange(len(available))
-        frames = torch.from_numpy(available[chosen])  # (T, H, W, C)
+        frames = torch.from_numpy(available[chosen])  # (T, H, W, C) or (T, V, C)
         return Sample(
-            frames=frames.permute(0, 3, 1, 2),
+            frames=frames.movedim(-1, 1),
             length=len(chosen),
             label=self._labels[index],
             frame_labels=self.frame_labels(index, chosen),
@@ -233,9 +233,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
     Returns:
         The batch, in the samples' order.
     """
-    frames = pad_sequence([sample.frames.permute(0, 2, 3, 1) for sample in samples], batch_first=True)
+    frames = pad_sequence([sample.frames.movedim(1, -1) for sample in samples], batch_first=True)
     return Batch(
-        inputs=frames.permute(0, 1, 4, 2, 3),  # (B, T, C, H, W)
+        inputs=frames.movedim(-1, 2),  # (B, T, C, H, W) or (B, T, C, V)
         lengths=torch.tensor([sample.length for sample in samples]),
         label=torch.tensor([sample.label for sample in samples]),
         frame_labels=pad_sequence(

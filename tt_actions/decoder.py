@@ -11,6 +11,8 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from tt_actions.inputs import UnreadableError
+
 _SAME_TIME_S = 1e-3  # Matroska rounds to the millisecond
 _LONGEST_FRAME_S = 60.0  # a longer gap is a splice, not a still picture
 _REORDERED_FRAMES = 16  # H.264 and HEVC reorder over no more
@@ -22,7 +24,7 @@ _PICTURE_FORMATS = ("image2", "tty", "_pipe")
 TimedFrames = Iterator[tuple[float, av.VideoFrame]]
 
 
-class VideoError(ValueError):
+class VideoError(UnreadableError):
     """A video file, or the part of it that is asked for, can't be used."""
 
 

@@ -1,10 +1,13 @@
 """What happens to a clip between its file and the network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from tt_actions import flow
 from tt_actions.dataset import Sampling, sample_indices
+from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.video import Frames, FrameSpec, Roi, read_frames
 
 
@@ -37,6 +40,11 @@ class Preprocessing(FrameSpec):
             )
 
     @property
+    def num_channels(self) -> int:
+        """Channels *C* of a frame."""
+        return len(self.channel_means)
+
+    @property
     def channel_means(self) -> tuple[float, ...]:
         """What is taken away from each channel, in [0, 1]: flow that is 0 stays 0."""
         return (*self.mean, *(flow.MEAN if self.flow else ()))
@@ -47,7 +55,7 @@ class Preprocessing(FrameSpec):
         return (*self.std, *(flow.STD if self.flow else ()))
 
     @property
-    def frame_spec(self) -> FrameSpec:
+    def spec(self) -> FrameSpec:
         """The part that decides what is decoded, and so what is cached."""
         return FrameSpec(**{field.name: getattr(self, field.name) for field in fields(FrameSpec)})
 
@@ -79,3 +87,16 @@ class Preprocessing(FrameSpec):
         )
         chosen = sample_indices(len(frames), self.num_frames, self.sampling, training=False)
         return Frames(frames[chosen], times_s[chosen])
+
+
+def make_preprocessing(plain: Mapping[str, Any]) -> Preprocessing | JointPreprocessing:
+    """Return the preprocessing that plain types tell: of joints where there is a layout, else of frames.
+
+    Args:
+        plain: Its fields, as ``dataclasses.asdict`` gives them and a checkpoint holds them.
+
+    Raises:
+        ValueError: If a value is out of its range.
+        TypeError: If a field is unknown or missing.
+    """
+    return JointPreprocessing(**plain) if "layout" in plain else Preprocessing(**plain)

@@ -8,9 +8,9 @@ import numpy as np
 from av.filter import Graph
 
 from tt_actions.decoder import VideoError
+from tt_actions.inputs import Roi
 
 Aspect = Literal["stretch", "pad"]
-Roi = tuple[int, int, int, int]
 Image = np.ndarray
 
 _CONVERT = "bilinear"

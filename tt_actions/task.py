@@ -33,9 +33,10 @@ from tt_actions.models.base import (
     frame_log_probabilities,
 )
 from tt_actions.models.crf import CRF, network_of_frames
-from tt_actions.preprocessing import Preprocessing
+from tt_actions.preprocessing import Preprocessing, make_preprocessing
 from tt_actions.timing import StrokeTiming
-from tt_actions.transforms import Augmentation, check_channels, normalise
+from tt_actions.skeleton.augmentation import check_joint_input
+from tt_actions.transforms import ClipAugmentation, check_channels, normalise
 from tt_actions.typical import TypicalClip
 
 Stage = Literal["train", "val", "test"]
@@ -54,7 +55,7 @@ class StrokeRecognizer(pl.LightningModule):
     Args:
         network: The network.
         class_names: Names of the classes, in the order of the network's outputs.
-        preprocessing: How video becomes the network's input: a :class:`Preprocessing` as plain types.
+        preprocessing: How video, or a file of joints, becomes the network's input, as plain types.
         augmentation: Random changes of the training clips, or None.
         optimizer: Makes the optimizer; None for a :class:`ClosedFormModel`, which needs none.
         scheduler: Makes the learning-rate schedule, stepped once an epoch, or None for a constant rate. One
@@ -88,7 +89,7 @@ class StrokeRecognizer(pl.LightningModule):
         class_names: list[str],
         preprocessing: dict[str, Any],
         optimizer: OptimizerCallable | None = None,
-        augmentation: Augmentation | None = None,
+        augmentation: ClipAugmentation | None = None,
         scheduler: LRSchedulerCallable | None = None,
         frame_loss: float = 0.0,
         label_smoothing: float = 0.0,
@@ -124,10 +125,11 @@ class StrokeRecognizer(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.timing: StrokeTiming | None = None
         self.typical_clip: TypicalClip | None = None
-        self.preprocessing = Preprocessing(**preprocessing)
-        num_channels = len(self.preprocessing.channel_means)
-        check_reads(network, num_channels)
-        check_channels(augmentation, num_channels)
+        self.preprocessing = make_preprocessing(preprocessing)
+        check_joint_input(network, augmentation, self.preprocessing)
+        if isinstance(self.preprocessing, Preprocessing):
+            check_reads(network, self.preprocessing.num_channels)
+            check_channels(augmentation, self.preprocessing.num_channels)
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -144,9 +146,10 @@ class StrokeRecognizer(pl.LightningModule):
         )
 
     def _register_scales(self) -> None:
+        is_frames = isinstance(self.preprocessing, Preprocessing)
         for name in ("mean", "std"):
-            values = torch.tensor(getattr(self.preprocessing, f"channel_{name}s")).float().view(-1, 1, 1)
-            self.register_buffer(name, values, persistent=False)
+            values = getattr(self.preprocessing, f"channel_{name}s") if is_frames else ()
+            self.register_buffer(name, torch.tensor(values).float().view(-1, 1, 1), persistent=False)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule where there is one.
@@ -249,7 +252,7 @@ class StrokeRecognizer(pl.LightningModule):
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def normalise(self, frames: Tensor) -> Tensor:
-        """Return frames as the network reads them.
+        """Return frames as the network reads them; joints are already so.
 
         Args:
             frames: As they come from the video, uint8 or float in [0, 1].
@@ -257,6 +260,8 @@ class StrokeRecognizer(pl.LightningModule):
         Shape:
             frames ``(..., C, H, W)`` -> the same.
         """
+        if not len(self.mean):
+            return frames
         return normalise(frames, self.mean, self.std)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # noqa: ARG002 - Lightning's

@@ -1,6 +1,7 @@
 """Normalisation and augmentation of whole batches on the device; one random choice for a clip."""
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +13,94 @@ LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
 
 
-class Augmentation(nn.Module):
+class ClipAugmentation(nn.Module, ABC):
     """Random changes that leave a stroke what it is, drawn anew for every clip of every batch.
+
+    Args:
+        speed: Largest relative change of playing speed, around a random instant.
+        mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412), 0 for
+            none.
+
+    Raises:
+        ValueError: If one is out of its bounds.
+    """
+
+    def __init__(self, speed: float, mixup: float) -> None:
+        super().__init__()
+        check_shares(speed=speed)
+        if mixup < 0:
+            raise ValueError(f"Expected `mixup` to be at least 0, but got {mixup}.")
+        self.speed, self.mixup = speed, mixup
+
+    @abstractmethod
+    def forward(
+        self, frames: Tensor, lengths: Tensor, frame_labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Change a batch of clips.
+
+        Args:
+            frames: The clips, as a loader gives them.
+            lengths: Number of valid frames of each clip.
+            frame_labels: Class of each frame, which moves in time with it, or None.
+
+        Shape:
+            frames ``(B, T, C, ...)``, frame_labels ``(B, T)`` -> the same, frames float32.
+        """
+
+    def mix(
+        self, x: Tensor, targets: Tensor, frame_targets: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Blend every clip and its targets with those of another clip of the batch (MixUp).
+
+        Args:
+            x: The clips.
+            targets: Their class distributions.
+            frame_targets: Class distribution of each frame, or None.
+
+        Shape:
+            x ``(B, ...)``, targets ``(B, K)``, frame_targets ``(B, T, K)`` -> the same.
+        """
+        if not self.mixup:
+            return x, targets, frame_targets
+        alpha = torch.tensor(self.mixup, dtype=torch.float32)
+        share = float(torch.distributions.Beta(alpha, alpha).sample())
+        other = torch.randperm(len(x), device=x.device)
+        if frame_targets is not None:
+            frame_targets = frame_targets.lerp(frame_targets[other], 1 - share)
+        return x.lerp(x[other], 1 - share), targets.lerp(targets[other], 1 - share), frame_targets
+
+    def moved_times(self, lengths: Tensor, num_frames: int) -> Tensor:
+        """Draw which moment each frame shows after the change of speed, which may lie outside the clip.
+
+        Args:
+            lengths: Number of valid frames of each clip.
+            num_frames: Length *T* of the padded batch.
+
+        Shape:
+            lengths ``(B,)`` -> ``(B, T)``, in frames.
+        """
+        b, device = len(lengths), lengths.device
+        index = torch.arange(num_frames, device=device).expand(b, num_frames)
+        anchor = uniform(b, 1, device=device) * (lengths - 1)[:, None]
+        return anchor + (index - anchor) * (1 + self.speed * symmetric(b, 1, device=device))
+
+
+def check_shares(**shares: float) -> None:
+    """Refuse a share outside 0 to 1.
+
+    Args:
+        **shares: Shares by the name of their argument.
+
+    Raises:
+        ValueError: If one is.
+    """
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"Expected `{name}` to lie in 0 to 1, but got {value}.")
+
+
+class Augmentation(ClipAugmentation):
+    """Random changes of pictures.
 
     All frames of a clip change alike, so that motion survives. The mirrored picture of a stroke is the same
     stroke of a player of the other hand: flips keep the class.
@@ -54,19 +141,16 @@ class Augmentation(nn.Module):
         jitter: float = 0.05,
         mixup: float = 0.0,
     ) -> None:
-        super().__init__()
-        shares = {"flip": flip, "blur": blur, "erase": erase, "jitter": jitter, "speed": speed}
-        for name, value in shares.items():
-            if not 0 <= value <= 1:
-                raise ValueError(f"Expected `{name}` to lie in 0 to 1, but got {value}.")
+        super().__init__(speed, mixup)
+        check_shares(flip=flip, blur=blur, erase=erase, jitter=jitter)
         if not 0 < crop[0] <= crop[1] <= 1:
             raise ValueError(f"Expected `crop` to be a range within (0, 1], but got {crop}.")
-        if stretch < 1 or min(rotation_deg, brightness, contrast, saturation, noise, mixup) < 0:
+        if stretch < 1 or min(rotation_deg, brightness, contrast, saturation, noise) < 0:
             raise ValueError("Expected `stretch` to be at least 1 and no strength to be negative.")
         self.flip, self.crop, self.stretch, self.rotation_deg = flip, crop, stretch, rotation_deg
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
         self.blur, self.noise, self.erase = blur, noise, erase
-        self.speed, self.jitter, self.mixup = speed, jitter, mixup
+        self.jitter = jitter
 
     def forward(
         self, frames: Tensor, lengths: Tensor, frame_labels: Tensor | None = None
@@ -93,51 +177,28 @@ class Augmentation(nn.Module):
             x = self._add_noise(x)
             return self._erase(x).clamp_(0, 1), frame_labels
 
-    def mix(
-        self, x: Tensor, targets: Tensor, frame_targets: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Blend every clip and its targets with those of another clip of the batch (MixUp).
-
-        Args:
-            x: The clips.
-            targets: Their class distributions.
-            frame_targets: Class distribution of each frame, or None.
-
-        Shape:
-            x ``(B, ...)``, targets ``(B, K)``, frame_targets ``(B, T, K)`` -> the same.
-        """
-        if not self.mixup:
-            return x, targets, frame_targets
-        alpha = torch.tensor(self.mixup, dtype=torch.float32)
-        share = float(torch.distributions.Beta(alpha, alpha).sample())
-        other = torch.randperm(len(x), device=x.device)
-        if frame_targets is not None:
-            frame_targets = frame_targets.lerp(frame_targets[other], 1 - share)
-        return x.lerp(x[other], 1 - share), targets.lerp(targets[other], 1 - share), frame_targets
-
     def _resample_time(self, lengths: Tensor, num_frames: int) -> Tensor:
         """Which frame each instant shows after the change of speed, ``(B, T)``; padding stays padding."""
         b, t, device = len(lengths), num_frames, lengths.device
         last = (lengths - 1)[:, None]  # (B, 1)
         index = torch.arange(t, device=device).expand(b, t)
-        anchor = _uniform(b, 1, device=device) * last
-        moved = (anchor + (index - anchor) * (1 + self.speed * _symmetric(b, 1, device=device))).round()
+        moved = self.moved_times(lengths, num_frames).round()
         neighbour = torch.randint(0, 2, (b, t), device=device) * 2 - 1
-        moved += neighbour * (_uniform(b, t, device=device) < self.jitter)
+        moved += neighbour * (uniform(b, t, device=device) < self.jitter)
         moved = torch.minimum(moved.clamp(min=0), last).long()
         return torch.where(index <= last, moved, index)
 
     def _warp(self, x: Tensor) -> Tensor:
         b, t, c, h, w = x.shape
         device = x.device
-        side = self.crop[0] + (self.crop[1] - self.crop[0]) * _uniform(b, device=device)
-        stretch = self.stretch ** _symmetric(b, device=device)
+        side = self.crop[0] + (self.crop[1] - self.crop[0]) * uniform(b, device=device)
+        stretch = self.stretch ** symmetric(b, device=device)
         width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
-        mirror = 1 - 2 * (_uniform(b, device=device) < self.flip).float()
-        angle = math.radians(self.rotation_deg) * _symmetric(b, device=device)
+        mirror = 1 - 2 * (uniform(b, device=device) < self.flip).float()
+        angle = math.radians(self.rotation_deg) * symmetric(b, device=device)
         cos, sin, aspect = angle.cos(), angle.sin(), w / h
-        shift_x = (1 - width) * _symmetric(b, device=device)
-        shift_y = (1 - height) * _symmetric(b, device=device)
+        shift_x = (1 - width) * symmetric(b, device=device)
+        shift_y = (1 - height) * symmetric(b, device=device)
         rows = (
             (mirror * width * cos, -height * sin / aspect, shift_x),
             (mirror * width * sin * aspect, height * cos, shift_y),
@@ -151,19 +212,19 @@ class Augmentation(nn.Module):
     def _recolour(self, x: Tensor) -> Tensor:
         """Mix the colours and bring [0, 255] to [0, 1], in one pass."""
         b, t, c, h, w = x.shape
-        gain = 1 + self.contrast * _symmetric(b, device=x.device)
-        shift = 0.5 * (1 - gain) + self.brightness * _symmetric(b, device=x.device)
+        gain = 1 + self.contrast * symmetric(b, device=x.device)
+        shift = 0.5 * (1 - gain) + self.brightness * symmetric(b, device=x.device)
         matrix = torch.eye(c, device=x.device, dtype=x.dtype).expand(b, c, c)
         if c == len(LUMA):
             grey = x.new_tensor(LUMA).expand(c, c)
-            colour = (1 + self.saturation * _symmetric(b, device=x.device)).view(b, 1, 1)
+            colour = (1 + self.saturation * symmetric(b, device=x.device)).view(b, 1, 1)
             matrix = colour * matrix + (1 - colour) * grey
         matrix = matrix * (gain / 255).view(b, 1, 1)
         shift, matrix = shift.view(b, 1, 1).repeat_interleave(t, 0), matrix.repeat_interleave(t, 0)
         return torch.baddbmm(shift, matrix, x.view(b * t, c, h * w)).view_as(x)
 
     def _blur(self, x: Tensor) -> Tensor:
-        chosen = _uniform(len(x), device=x.device) < self.blur
+        chosen = uniform(len(x), device=x.device) < self.blur
         if not chosen.any():
             return x
         clips = F.pad(x[chosen].flatten(0, 1), (1, 1, 1, 1), mode="replicate")  # (N*T, C, H+2, W+2)
@@ -176,20 +237,20 @@ class Augmentation(nn.Module):
         if not self.noise:
             return x
         grain = torch.randn_like(x[0]).flatten()  # drawn once, for numbers cost more than the rest
-        for i in (_uniform(len(x), device=x.device) < 0.5).nonzero().flatten().tolist():
+        for i in (uniform(len(x), device=x.device) < 0.5).nonzero().flatten().tolist():
             moved = grain.roll(int(torch.randint(len(grain), ())))
-            x[i] += moved.view_as(x[i]) * (self.noise * _uniform(device=x.device))
+            x[i] += moved.view_as(x[i]) * (self.noise * uniform(device=x.device))
         return x
 
     def _erase(self, x: Tensor) -> Tensor:
         _, _, c, h, w = x.shape
-        for i in (_uniform(len(x), device=x.device) < self.erase).nonzero().flatten().tolist():
-            top, left, height, width = (_uniform(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
-            x[i, :, :, top : top + height + 1, left : left + width + 1] = _uniform(c, 1, 1, device=x.device)
+        for i in (uniform(len(x), device=x.device) < self.erase).nonzero().flatten().tolist():
+            top, left, height, width = (uniform(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
+            x[i, :, :, top : top + height + 1, left : left + width + 1] = uniform(c, 1, 1, device=x.device)
         return x
 
 
-def check_channels(augmentation: Augmentation | None, num_channels: int) -> None:
+def check_channels(augmentation: ClipAugmentation | None, num_channels: int) -> None:
     """Refuse to change what is not colour as if it were.
 
     Args:
@@ -214,14 +275,24 @@ def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
     return pixels.flatten(0, 1).index_select(0, rows).view(pixels.shape).permute(0, 1, 4, 2, 3)
 
 
-def _uniform(*shape: int, device: torch.device | None = None) -> Tensor:
-    """Uniform numbers in [0, 1); float32 like the pixels, whatever the training's precision."""
+def uniform(*shape: int, device: torch.device | None = None) -> Tensor:
+    """Draw uniform numbers in [0, 1); float32 like the pixels, whatever the training's precision.
+
+    Args:
+        *shape: Of the tensor.
+        device: Where it is.
+    """
     return torch.rand(shape, device=device, dtype=torch.float32)
 
 
-def _symmetric(*shape: int, device: torch.device) -> Tensor:
-    """Uniform numbers in [-1, 1)."""
-    return _uniform(*shape, device=device) * 2 - 1
+def symmetric(*shape: int, device: torch.device) -> Tensor:
+    """Draw uniform numbers in [-1, 1).
+
+    Args:
+        *shape: Of the tensor.
+        device: Where it is.
+    """
+    return uniform(*shape, device=device) * 2 - 1
 
 
 def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:

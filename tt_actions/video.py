@@ -5,15 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import av
 import numpy as np
 
 from tt_actions.decoder import VideoError, VideoWarning, open_decoder
 from tt_actions.flow import DETAIL, with_flow
+from tt_actions.inputs import InputSpec, Roi, Timed
 from tt_actions.player import Window, cut_out, follow_player
-from tt_actions.scaling import Aspect, Roi, Scaler
+from tt_actions.scaling import Aspect, Scaler
 
 __all__ = [
     "Aspect",
@@ -58,7 +59,7 @@ class VideoInfo:
 
 
 @dataclass(frozen=True)
-class FrameSpec:
+class FrameSpec(InputSpec):
     """How video becomes frames: the part of a model's preprocessing that happens before it.
 
     ``dataclasses.asdict`` gives plain types, and ``FrameSpec(**plain)`` the same spec again.
@@ -87,6 +88,45 @@ class FrameSpec:
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
         _check_request(self.fps, self.size, self.aspect, self.roi, self.crop, self.flow)
+
+    def cache_key(self, roi: Roi | None) -> list[Any]:
+        """Return what decides on the pixels beside the file's content and the times.
+
+        Args:
+            roi: The clip's own region, which goes before that of the spec.
+        """
+        pixels: list[Any] = [roi or self.roi, float(self.fps), self.size, self.aspect, self.crop]
+        return [*pixels, "flow"] if self.flow else pixels
+
+    def read(
+        self, path: Path, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+    ) -> Timed:
+        """Read the frames of a clip.
+
+        Args:
+            path: The video file.
+            start_s: Start of the clip in seconds.
+            end_s: End of the clip in seconds, or None for the end of the file.
+            roi: The clip's own region, which goes before that of the spec.
+
+        Returns:
+            Frames ``(T, H, W, C)``, uint8, and their times.
+
+        Raises:
+            VideoError: If the clip can't be read.
+        """
+        frames, times_s = read_frames(
+            path,
+            fps=self.fps,
+            start_s=start_s,
+            end_s=end_s,
+            size=self.size,
+            aspect=self.aspect,
+            roi=roi or self.roi,
+            crop=self.crop,
+            flow=self.flow,
+        )
+        return Timed(frames, times_s)
 
 
 class Frames(NamedTuple):

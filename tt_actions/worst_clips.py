@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ from tt_actions.clips import ClipRecord
 from tt_actions.encoder import write_video
 from tt_actions.figures import COLOURS, FONTS, shortened
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.skeleton.drawing import draw_joints
+from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.report import Predictions
 from tt_actions.video import Image, VideoWarning, iter_frames, probe
 
@@ -43,7 +46,7 @@ def write_worst_clips(
     folder: Path,
     predictions: Predictions,
     records: Mapping[str, ClipRecord],
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing | JointPreprocessing,
     num_clips: int = 4,
 ) -> list[WorstClip]:
     """Write videos of the clips whose true class the model gave the least probability, right or wrong.
@@ -75,7 +78,9 @@ def write_worst_clips(
             for title, index in (("true:", label), ("predicted:", predicted))
         ]
         try:
-            pictures = _pictures(record, preprocessing, lines, is_right=label == predicted)
+            pictures = _pictures(record, preprocessing)
+            caption = draw_caption([*lines, record.path.name], is_right=label == predicted)
+            pictures = (_frame(picture, caption) for picture in pictures)
             write_video(path, pictures, preprocessing.fps)
         except (ValueError, OSError) as error:
             warnings.warn(
@@ -95,9 +100,12 @@ def _file_name(record: ClipRecord) -> str:
     return re.sub(r"[^\w.-]+", "_", record.path.stem)[:50] + start
 
 
-def _pictures(
-    record: ClipRecord, preprocessing: Preprocessing, lines: list[str], is_right: bool
-) -> Iterator[Image]:
+def _pictures(record: ClipRecord, preprocessing: Preprocessing | JointPreprocessing) -> Iterator[Image]:
+    longest = max(1, round(LONGEST_S * preprocessing.fps))
+    if isinstance(preprocessing, JointPreprocessing):
+        joints = preprocessing.read(record.path, record.start_s, record.end_s).values[:longest]
+        yield from draw_joints(joints, find_layout(preprocessing.layout), (LARGEST[1], LARGEST[0]))
+        return
     roi = record.roi or preprocessing.roi
     if preprocessing.crop == "motion":
         height, width = preprocessing.size
@@ -116,13 +124,14 @@ def _pictures(
         roi=roi,
         crop=preprocessing.crop,
     )
-    shown = islice(frames, max(1, round(LONGEST_S * preprocessing.fps)))
-    first = next(shown)
-    caption = draw_caption([*lines, record.path.name], is_right)
-    for _, image in chain([first], shown):
-        side = LARGEST[0] - image.shape[1]
-        centred = cv2.copyMakeBorder(image, 0, 0, side // 2, side - side // 2, cv2.BORDER_CONSTANT)
-        yield np.concatenate([centred, caption])
+    for _, image in islice(frames, longest):
+        yield image
+
+
+def _frame(image: Image, caption: Image) -> Image:
+    side = LARGEST[0] - image.shape[1]
+    centred = cv2.copyMakeBorder(image, 0, 0, side // 2, side - side // 2, cv2.BORDER_CONSTANT)
+    return np.concatenate([centred, caption])
 
 
 def draw_caption(lines: list[str], is_right: bool) -> Image:

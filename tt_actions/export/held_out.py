@@ -134,7 +134,7 @@ def _read(model: StrokeRecognizer, records: list[ClipRecord], cache: FrameCache)
         records,
         model.class_names,
         cache,
-        how.frame_spec,
+        how.spec,
         how.num_frames,
         how.sampling,
         training=False,

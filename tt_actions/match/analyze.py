@@ -103,7 +103,7 @@ def analyze_video(
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
-    spec = replace(model.preprocessing.frame_spec, crop=crop or model.preprocessing.crop)
+    spec = replace(model.preprocessing.spec, crop=crop or model.preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
     times_s: list[np.ndarray] = []

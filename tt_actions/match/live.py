@@ -134,7 +134,7 @@ class LiveAnalysis:
         how = model.preprocessing
         self.model, self.source = model, source
         self.players, self.rois = players, rois or ([how.roi] if how.roi else [])
-        self.spec = replace(how.frame_spec, crop=crop or how.crop)
+        self.spec = replace(how.spec, crop=crop or how.crop)
         self.lag = choose_lag(model) if lag is None else lag
         self.frame_classes = stroke_timing(model).class_names
         self.tracks: tuple[PlayerTrack, ...] = ()

@@ -10,20 +10,23 @@ SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 
 class FolderSource(ClipSource):
-    """Video files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are left out.
+    """Files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are left out.
 
     Args:
         path: The folder of the classes' folders.
         group_pattern: Regular expression that finds a clip's group (player, match or scene) in its file name
             without the suffix: its first group, or else the whole match. None for clips that have nothing in
             common.
+        suffixes: What the files' names end with.
 
     Raises:
         ValueError: If ``group_pattern`` is not a regular expression.
     """
 
-    def __init__(self, path: Path, group_pattern: str | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, group_pattern: str | None = None, suffixes: tuple[str, ...] = SUFFIXES
+    ) -> None:
+        self.path, self.suffixes = path, suffixes
         self.group_pattern = group_pattern
         try:
             self._group = None if group_pattern is None else re.compile(group_pattern)
@@ -37,7 +40,7 @@ class FolderSource(ClipSource):
 
         Raises:
             FileNotFoundError: If the folder is not there.
-            ValueError: If it holds no folders of videos, a class without videos or a single class, or if a
+            ValueError: If it holds no folders of such files, a class without them or a single class, or if a
                 name does not match ``group_pattern``.
         """
         if not self.path.is_dir():
@@ -46,12 +49,12 @@ class FolderSource(ClipSource):
         videos = {folder: self._videos(folder) for folder in classes}
         if not any(videos.values()):
             raise ValueError(
-                f"Expected '{self.path}' to hold a folder of videos ({', '.join(SUFFIXES)}) for each class, "
-                f"but got {len(classes)} folders and no video in them. Sort the clips into such folders."
+                f"Expected '{self.path}' to hold a folder of files ({', '.join(self.suffixes)}) for each class, "
+                f"but got {len(classes)} folders and no such file in them. Sort the clips into such folders."
             )
         if empty := [folder.name for folder in classes if not videos[folder]]:
             raise ValueError(
-                f"Expected videos ({', '.join(SUFFIXES)}) in every folder of '{self.path}', but got none in "
+                f"Expected files ({', '.join(self.suffixes)}) in every folder of '{self.path}', but got none in "
                 f"{', '.join(empty)}. Add clips or remove the folder."
             )
         records = [
@@ -62,12 +65,11 @@ class FolderSource(ClipSource):
         check_labels(self.path, records)
         return records
 
-    @staticmethod
-    def _videos(folder: Path) -> list[Path]:
+    def _videos(self, folder: Path) -> list[Path]:
         return sorted(
             p
             for p in folder.iterdir()
-            if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
+            if p.suffix.lower() in self.suffixes and p.is_file() and not p.name.startswith(".")
         )
 
     def _find_group(self, video: Path) -> str | None:

@@ -1,15 +1,21 @@
 """A user's own clips, as a folder or as a manifest."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from tt_actions.clips import ClipRecord
 from tt_actions.sources.base import ClipSource
-from tt_actions.sources.folders import FolderSource
+from tt_actions.sources.folders import SUFFIXES, FolderSource
 from tt_actions.sources.manifest import ManifestSource
+from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 
 
 class UserClips(ClipSource):
     """A folder with a folder of clips for each class, or a manifest CSV, whichever the path is.
+
+    Attributes:
+        suffixes: What the files in a folder end with.
+        example: A command that names such clips.
 
     Args:
         path: The folder or the CSV file.
@@ -21,11 +27,14 @@ class UserClips(ClipSource):
             manifest.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    example: ClassVar[str] = "make train EXP=clips DATA=my_clips"
+
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
         if str(path) == "???":  # OmegaConf's mark of what must be given
             raise ValueError(
                 "Expected a folder with a folder of clips for each class, or a manifest CSV, but got none. "
-                "Say where: `make train EXP=clips DATA=my_clips`, or `--data.source.path my_clips`."
+                f"Say where: `{self.example}`, or `--data.source.path my_clips`."
             )
         is_manifest = path.is_file() or path.suffix.lower() == ".csv"
         if is_manifest and group_pattern is not None:
@@ -35,7 +44,9 @@ class UserClips(ClipSource):
             )
         self.path = path
         self.group_pattern = group_pattern
-        self._source: ClipSource = ManifestSource(path) if is_manifest else FolderSource(path, group_pattern)
+        self._source: ClipSource = (
+            ManifestSource(path) if is_manifest else FolderSource(path, group_pattern, self.suffixes)
+        )
 
     def records(self) -> list[ClipRecord]:
         """List the clips.
@@ -45,3 +56,22 @@ class UserClips(ClipSource):
             ValueError: If it holds no clips that can be learnt from; see the two sources.
         """
         return self._source.records()
+
+
+class UserJoints(UserClips):
+    """Files of joints: a folder with a folder of them for each class, or a manifest CSV that lists them.
+
+    The formats are those of :func:`tt_actions.skeleton.files.read_joints`.
+
+    Args:
+        path: The folder or the CSV file.
+        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
+            has a column for it.
+
+    Raises:
+        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+            manifest.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = JOINT_SUFFIXES
+    example: ClassVar[str] = "make train EXP=stgcn DATA=my_joints LAYOUT=ntu25"

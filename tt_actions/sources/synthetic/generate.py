@@ -50,6 +50,7 @@ class Settings:
         depth: Whether depth maps are kept.
         silhouettes: Whether silhouettes are kept.
         world: What scenes are drawn from.
+        pictures: Whether videos are drawn, or what moves is kept alone.
         edition: Of the drawing.
 
     Raises:
@@ -65,6 +66,7 @@ class Settings:
     depth: bool
     silhouettes: bool
     world: World
+    pictures: bool = True
     edition: int = EDITION
 
     def __post_init__(self) -> None:
@@ -131,6 +133,7 @@ def synthesize(
     silhouettes: bool = False,
     num_workers: int | None = None,
     world: World = WORLD,
+    pictures: bool = True,
 ) -> None:
     """Make what is missing of a data set of synthetic strokes.
 
@@ -156,13 +159,14 @@ def synthesize(
         silhouettes: Whether to keep silhouettes.
         num_workers: Number of processes, or None for one a core.
         world: What scenes are drawn from.
+        pictures: Whether to draw videos; without, the ``.npz`` files are the clips.
 
     Raises:
         ValueError: If a setting is out of its range, or the folder was made with other settings.
         OSError: If a file can't be written; those that are finished stay.
     """
     settings = Settings(
-        num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world
+        num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures
     )  # fmt: skip
     _claim(out, settings)
     manifest = out / "manifest.csv"
@@ -191,7 +195,7 @@ def _claim(out: Path, settings: Settings) -> None:
     if not path.exists():
         with write_atomically(path, "or choose another folder") as temporary:
             temporary.write_text(new, encoding="utf-8")
-    wanted, found = _flatten(json.loads(new)), _flatten(_read_settings(path))
+    wanted, found = _flatten(json.loads(new)), {"pictures": True, **_flatten(_read_settings(path))}
     if wanted != found:
         names = [name for name in wanted if found.get(name) != wanted[name]]
         told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
@@ -245,7 +249,8 @@ def _call(task: Callable[[], None]) -> None:
 
 def _clip_path(settings: Settings, out: Path, index: int) -> Path:
     label, player = settings.clip(index)
-    return out / "clips" / label / f"{label}_{index:04d}_player_{player:02d}.mp4"
+    suffix = "mp4" if settings.pictures else "npz"
+    return out / "clips" / label / f"{label}_{index:04d}_player_{player:02d}.{suffix}"
 
 
 def rally_path(out: Path, index: int) -> Path:
@@ -265,6 +270,8 @@ def _is_done(path: Path) -> bool:
 def _record(settings: Settings, out: Path, index: int) -> ClipRecord:
     label, player = settings.clip(index)
     path = _clip_path(settings, out, index)
+    if not settings.pictures:
+        return ClipRecord(path, label, group=settings.player(player).name)
     with np.load(path.with_suffix(".npz")) as truth:
         roi = _region(settings.rng(_REGIONS, index), truth["joints_2d"], settings.size)
     return ClipRecord(path, label, roi=roi, group=settings.player(player).name)
@@ -344,7 +351,8 @@ def _write(
         known |= {"silhouettes": np.stack(silhouettes)} if settings.silhouettes else {}
     with write_atomically(path.with_suffix(".npz")) as temporary:
         np.savez_compressed(temporary, **known)  # type: ignore[arg-type]
-    write_video(path, draw_pictures(scene, motion), FPS, scene.crf)
+    if settings.pictures:
+        write_video(path, draw_pictures(scene, motion), FPS, scene.crf)
 
 
 def _truth(scene: Scene, motion: Motion) -> dict[str, np.ndarray]:

@@ -1,0 +1,395 @@
+"""Adaptive graph convolutions over joints and time, a stream each for joints, bones and their motion."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tt_actions.models.base import CausalModel, check_positive, frame_log_probabilities, valid_frames
+from tt_actions.skeleton.layouts import Layout, find_layout
+from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
+
+
+class _Past(NamedTuple):
+    """What a causal block remembers: the frames its convolution still sees, and the mean so far."""
+
+    frames: Tensor
+    total: Tensor
+    count: int
+
+
+class GraphConvolution(nn.Module):
+    """A convolution over joints that are neighbours in the body, or that the data find to be.
+
+    Of 2s-AGCN (Shi et al. 2019, arXiv:1805.07694, equations 2 to 4): three partitions of neighbours (the
+    joint itself, towards the root, outwards), each with a fixed adjacency A, a learned one B that starts at 0
+    and one C of the clip itself, the softmax over joints of the products of two embeddings. Read so: the
+    embeddings are of the features' mean over time, that of the frames so far where the network is causal, and
+    C counts by a learned factor that starts at 0 (as in the authors' later multi-stream version).
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        layout: What hangs on what.
+        embedding: Width of the embeddings.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, layout: Layout, embedding: int) -> None:
+        super().__init__()
+        self.register_buffer("adjacency", partitions(layout), persistent=False)  # (P, V, V)
+        num = len(self.adjacency)
+        self.learned = nn.Parameter(torch.zeros_like(self.adjacency))
+        self.factor = nn.Parameter(torch.zeros(()))
+        self.embed = nn.Linear(in_channels, 2 * num * embedding)
+        self.mix = nn.Parameter(torch.empty(num, in_channels, out_channels))
+        nn.init.normal_(self.mix, 0, math.sqrt(2 / (num * out_channels)))
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        """Convolve.
+
+        Args:
+            x: Features of each joint at each frame.
+            mean: Their mean over time, of the clip (S = 1) or up to each frame (S = T).
+
+        Shape:
+            x ``(B, V, T, C)``, mean ``(B, V, S, C)`` -> ``(B, V, T, D)``.
+        """
+        num = len(self.adjacency)
+        one, other = self.embed(mean).unflatten(-1, (2, num, -1)).permute(3, 4, 0, 2, 1, 5)  # (P, B, S, V, E)
+        found = (one @ other.mT / math.sqrt(one.shape[-1])).softmax(-1)
+        fixed = (self.adjacency + self.learned)[:, None, None]
+        graphs = fixed + self.factor * found  # (P, B, S, V, V): what each joint takes of all
+        mixed = x.new_zeros(x[..., 0].numel(), self.mix.shape[2])
+        for graph, weight in zip(graphs, self.mix, strict=True):
+            mixed = mixed.addmm_(gather(graph, x).reshape(-1, x.shape[3]), weight)
+        return mixed.view(*x.shape[:3], -1)
+
+
+def gather(graph: Tensor, x: Tensor) -> Tensor:
+    """Take of each joint's features as much as a graph says.
+
+    Args:
+        graph: What each joint takes of all, in the whole clip (S = 1) or at each frame (S = T).
+        x: Features of each joint at each frame.
+
+    Shape:
+        graph ``(B, S, V, V)``, x ``(B, V, T, C)`` -> ``(B, V, T, C)``.
+    """
+    if graph.shape[1] == 1:  # one product for all frames
+        return torch.bmm(graph[:, 0], x.flatten(2)).view(x.shape)
+    return (graph @ x.transpose(1, 2)).transpose(1, 2)
+
+
+def partitions(layout: Layout) -> Tensor:
+    """Return the three normalised adjacencies: a joint itself, its neighbours inwards, those outwards.
+
+    Each row sums to 1, or to 0 where there is no neighbour of the kind (Yan et al. 2018, section 3.3, "spatial
+    configuration", with the tree's root for the centre of gravity).
+
+    Args:
+        layout: What hangs on what.
+
+    Shape:
+        ``(3, V, V)``.
+    """
+    num = len(layout.joints)
+    adjacency = torch.zeros(3, num, num)
+    adjacency[0] = torch.eye(num)
+    for joint, parent in layout.bones:
+        adjacency[1, joint, parent] = 1
+        adjacency[2, parent, joint] = 1
+    return adjacency / adjacency.sum(-1, keepdim=True).clamp(min=1)
+
+
+class Block(nn.Module):
+    """A graph convolution, then one over time, each normalised, around them a connection past both.
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        layout: What hangs on what.
+        kernel_size: Frames that the convolution over time sees.
+        stride: Frames of input for one of output.
+        causal: Whether it sees no frame that comes later.
+        dropout: Share of the output dropped in training.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        layout: Layout,
+        kernel_size: int,
+        stride: int,
+        causal: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.graph = GraphConvolution(in_channels, out_channels, layout, max(4, out_channels // 4))
+        self.graph_norm = nn.BatchNorm1d(out_channels)
+        self.before = kernel_size - 1 if causal else kernel_size // 2
+        padding = (0, 0 if causal else self.before)
+        self.time = nn.Conv2d(out_channels, out_channels, (1, kernel_size), (1, stride), padding, bias=False)
+        nn.init.kaiming_normal_(self.time.weight, nonlinearity="relu")
+        self.time_norm = nn.BatchNorm1d(out_channels)
+        self.dropout = nn.Dropout(dropout)
+        same = in_channels == out_channels
+        self.past_graph = nn.Identity() if same else nn.Linear(in_channels, out_channels, bias=False)
+        self.stride, self.causal = stride, causal
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
+
+    def forward(
+        self, x: Tensor, lengths: Tensor | None, past: _Past | None = None
+    ) -> tuple[Tensor, _Past | None]:
+        """Convolve.
+
+        Args:
+            x: Features of each joint at each frame, 0 in padding.
+            lengths: Number of valid frames of each clip; all if None.
+            past: What the call before returned, where the network is causal.
+
+        Returns:
+            Features, 0 in padding, and what the next call needs.
+
+        Shape:
+            x ``(B, V, T, C)``, lengths ``(B,)`` -> ``(B, V, ceil(T / stride), D)``.
+        """
+        mean, total, count = self._mean(x, lengths, past)
+        h = self._norm(self.graph_norm, self.graph(x, mean)).add_(self.past_graph(x))
+        h = seen = keep_valid(h.relu_(), lengths)
+        if self.causal:
+            start = h.new_zeros(*h.shape[:2], self.before, h.shape[3]) if past is None else past.frames
+            seen = torch.cat([start, h], 2)
+        y = self.time(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, V, T, D), in memory too
+        y = self._norm(self.time_norm, y).add_(h[:, :, :: self.stride])
+        y = self.dropout(keep_valid(y.relu_(), strided(lengths, self.stride)))
+        return y, _Past(seen[:, :, -self.before :], total, count) if self.causal else None
+
+    @staticmethod
+    def _norm(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
+        normed: Tensor = norm(x.flatten(0, 2)).view(x.shape)
+        return normed
+
+    def _mean(self, x: Tensor, lengths: Tensor | None, past: _Past | None) -> tuple[Tensor, Tensor, int]:
+        """The mean over the clip, or over the frames so far; their sum and number."""
+        num_frames = x.shape[2]
+        if not self.causal:
+            total = x.sum(2, keepdim=True)
+            return total / (num_frames if lengths is None else lengths.view(-1, 1, 1, 1)), total, 0
+        before, count = (0.0, 0) if past is None else (past.total, past.count)
+        totals = x.cumsum(2) + before
+        counts = torch.arange(count + 1, count + num_frames + 1, device=x.device).view(-1, 1)
+        return totals / counts, totals[:, :, -1:], count + num_frames
+
+
+def strided(lengths: Tensor | None, stride: int) -> Tensor | None:
+    """Return how many frames are left where every ``stride``-th is kept, from the first on.
+
+    Args:
+        lengths: Numbers of frames, or None for all there are.
+        stride: Which are kept.
+
+    >>> strided(torch.tensor([4, 5]), 2)
+    tensor([2, 3])
+    """
+    return None if lengths is None else torch.div(lengths + stride - 1, stride, rounding_mode="floor")
+
+
+def keep_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Set padding to 0.
+
+    Args:
+        x: Features over time.
+        lengths: Number of valid frames of each clip; all if None.
+
+    Shape:
+        x ``(B, V, T, C)``, lengths ``(B,)`` -> the same.
+    """
+    if lengths is None:
+        return x
+    return x * valid_frames(lengths, x.shape[2])[:, None, :, None]
+
+
+class _Backbone(nn.Module):
+    """One stream's network, from joints to per-frame logits, at the rate of the last stage."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        layout: Layout,
+        channels: Sequence[int],
+        blocks: int,
+        make_block: Callable[..., Block],
+        stride: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(layout.num_coordinates * len(layout.joints))
+        self.blocks = nn.ModuleList()
+        width = layout.num_coordinates
+        for stage, size in enumerate(channels):
+            for i in range(blocks):
+                step = stride if stage and not i else 1
+                self.blocks.append(make_block(width, size, stride=step))
+                width = size
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
+
+    def forward(
+        self, x: Tensor, lengths: Tensor | None, state: list[Any] | None
+    ) -> tuple[Tensor, list[Any]]:
+        b, t, c, v = x.shape
+        x = self.norm(x.reshape(b * t, c * v)).view(b, t, c, v)
+        x = keep_valid(x.permute(0, 3, 1, 2).contiguous(), lengths)  # (B, V, T, C)
+        after = []
+        for i, block in enumerate(self.blocks):
+            x, past = block(x, lengths, None if state is None else state[i])
+            lengths = strided(lengths, block.stride)
+            after.append(past)
+        return self.head(x.mean(1)), after
+
+
+class STGCN(CausalModel):
+    """Two-stream adaptive spatio-temporal graph convolution with late fusion.
+
+    The skeleton model of table-tennis stroke recognition (Song et al.), after 2s-AGCN (Shi et al. 2019,
+    arXiv:1805.07694): a network of its own for joints and one for bones, on demand for their motions too,
+    whose softmax probabilities are averaged. Read so: each network has stages of blocks, between which time
+    is halved; joints are pooled at every frame left, and each of its logits stands for ``stride`` frames of
+    a clip at each halving, so that the per-frame logits between are repeated. The loss is that of the fused
+    probabilities and of every stream by itself, in equal parts.
+
+    With ``causal`` no frame sees what comes after it, time is not halved, and :meth:`step` follows a stream.
+
+    Args:
+        num_classes: Number of classes *K*.
+        layout: Name of the joints' layout.
+        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
+        channels: Width of each stage.
+        blocks: Blocks of a stage.
+        kernel_size: Frames that a convolution over time sees, odd.
+        stride: By how much time shrinks from stage to stage; 1 with ``causal``.
+        causal: Whether no frame sees what comes after it.
+        dropout: Share of each block's output and of the last features dropped in training.
+        delay: Number of frames by which a frame's logits come later, with ``causal``.
+
+    Shape:
+        joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If a size is below 1, ``kernel_size`` even, the layout or a stream unknown, or ``stride``
+            and ``causal``, or ``delay`` without it, contradict each other.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        layout: str,
+        streams: Sequence[Stream] = ("joint", "bone"),
+        channels: Sequence[int] = (32, 64, 128),
+        blocks: int = 2,
+        kernel_size: int = 9,
+        stride: int = 2,
+        causal: bool = False,
+        dropout: float = 0.1,
+        delay: int = 0,
+    ) -> None:
+        super().__init__(num_classes, delay=delay)
+        check_streams(streams)
+        check_positive(channels=min(channels, default=0), blocks=blocks, stride=stride)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"Expected `kernel_size` to be odd, but got {kernel_size}.")
+        if (causal and stride > 1) or (delay and not causal):
+            raise ValueError(
+                f"Expected `stride` 1 with `causal`, and `delay` 0 without it, but got {stride} and {delay}."
+            )
+        self.layout, self.streams, self.causal = find_layout(layout), tuple(streams), causal
+        self.shrinkage = stride ** (len(channels) - 1)  # frames for one of the last stage's
+
+        def make_block(width: int, size: int, stride: int) -> Block:
+            return Block(width, size, self.layout, kernel_size, stride, causal, dropout)
+
+        self.networks = nn.ModuleList(
+            _Backbone(num_classes, self.layout, channels, blocks, make_block, stride, dropout) for _ in streams
+        )
+
+    def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Read on, without delay.
+
+        Args:
+            inputs: The next frames of each clip.
+            state: What the call before returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Returns:
+            The logits that come out at each frame, and the state to hand to the next call.
+
+        Shape:
+            inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+        Raises:
+            ValueError: If there is a state, but the model is not causal.
+        """
+        if state is not None and not self.causal:
+            raise ValueError("Expected `causal: true` to read on from frame to frame, but it is false.")
+        logits, state = self._streams(inputs, state, lengths)
+        return fuse(logits), state
+
+    def _streams(
+        self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[list[Tensor], Any]:
+        """The per-frame logits of each stream."""
+        check_joints(inputs, self.layout)
+        t = inputs.shape[1]
+        if lengths is not None and bool((lengths == t).all()):
+            lengths = None
+        before, states = (None, [None] * len(self.networks)) if state is None else state
+        logits, after = [], []
+        for network, name, own in zip(self.networks, self.streams, states, strict=True):
+            coarse, past = network(make_stream(inputs, self.layout, name, before), lengths, own)
+            logits.append(coarse.repeat_interleave(self.shrinkage, 1)[:, :t])
+            after.append(past)
+        return logits, (inputs[:, -1:], after)
+
+    def objective(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        class_loss: Callable[[Tensor], Tensor],
+        frame_labels: Tensor | None = None,  # noqa: ARG002 - for models of label sequences
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of the fused logits and of each stream's, and the fused logits.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+            class_loss: The loss of per-frame logits.
+            frame_labels: Class of each frame, or None.
+
+        Shape:
+            inputs ``(B, T, C, V)``, lengths ``(B,)`` -> loss ``()``, logits ``(B, T, K)``.
+        """
+        if self.delay or len(self.streams) == 1:
+            return super().objective(inputs, lengths, class_loss, frame_labels)
+        streams, _ = self._streams(inputs, None, lengths)
+        fused = fuse(streams)
+        losses = [class_loss(logits) for logits in (fused, *streams)]
+        return torch.stack(losses).mean(), fused
+
+
+def fuse(logits: Sequence[Tensor]) -> Tensor:
+    """Return the log of the mean probabilities of several networks.
+
+    Args:
+        logits: Of each network.
+
+    Shape:
+        each ``(..., K)`` -> ``(..., K)``.
+    """
+    if len(logits) == 1:
+        return logits[0]
+    return torch.stack([frame_log_probabilities(x) for x in logits]).logsumexp(0) - math.log(len(logits))

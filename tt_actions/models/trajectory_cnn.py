@@ -1,0 +1,83 @@
+"""A one-dimensional CNN on a path in space of any length."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tt_actions.models.base import ActionModel, check_positive, valid_frames
+from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.streams import check_joints, make_stream
+
+
+class TrajectoryCNN(ActionModel):
+    """A CNN over time on the path of a racket or a ball, whatever its length (after Zhang et al.).
+
+    The source classifies a racket's path alone by a CNN whose input may have any length. Read so: place and
+    velocity of each moment go through convolutions over time with SAME padding, batch normalisation and
+    rectifiers, at full rate, so that every frame keeps its logits and the average over valid frames takes
+    the place of a pooling that fixes the length. Convolutions of growing dilation see seconds.
+
+    Args:
+        num_classes: Number of classes *K*.
+        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or joints, which are many paths.
+        channels: Width of each convolution.
+        kernel_size: Frames that a convolution sees, odd.
+        dilations: Frames between them, of each convolution.
+        dropout: Share of the last features that is dropped in training.
+
+    Shape:
+        joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If a size is below 1, ``kernel_size`` even, or dilations and channels differ in number.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        layout: str = "racket",
+        channels: Sequence[int] = (64, 64, 128, 128),
+        kernel_size: int = 5,
+        dilations: Sequence[int] = (1, 2, 4, 8),
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__(num_classes)
+        check_positive(channels=min(channels, default=0), dilations=min(dilations, default=0))
+        if kernel_size < 1 or kernel_size % 2 == 0 or len(dilations) != len(channels):
+            raise ValueError(
+                "Expected an odd `kernel_size` and as many `dilations` as `channels`, but got "
+                f"{kernel_size}, {list(dilations)} and {list(channels)}."
+            )
+        self.layout = find_layout(layout)
+        width = 2 * self.layout.num_coordinates * len(self.layout.joints)
+        self.norm = nn.BatchNorm1d(width)
+        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        for size, dilation in zip(channels, dilations, strict=True):
+            padding = dilation * (kernel_size // 2)
+            self.convolutions.append(nn.Conv1d(width, size, kernel_size, padding=padding, dilation=dilation))
+            self.norms.append(nn.BatchNorm1d(size))
+            width = size
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, num_classes)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits; those past ``lengths`` mean nothing.
+
+        Args:
+            inputs: Paths of one batch, padded to the longest.
+            lengths: Number of valid frames of each.
+
+        Shape:
+            inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        check_joints(inputs, self.layout)
+        mask = valid_frames(lengths, inputs.shape[1])[:, None].to(inputs)  # (B, 1, T)
+        moving = make_stream(inputs, self.layout, "joint_motion")
+        x = torch.cat([inputs, moving], 2).flatten(2).transpose(1, 2)  # (B, D, T)
+        x = self.norm(x) * mask  # padding is 0 to every convolution
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            y = norm(convolution(x)).relu()
+            x = (y if y.shape != x.shape else x + y) * mask
+        logits: Tensor = self.head(self.dropout(x).transpose(1, 2))
+        return logits

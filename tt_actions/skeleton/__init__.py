@@ -1,0 +1,1 @@
+"""Joints over time: layouts, files, normalisation, augmentation."""

@@ -1,0 +1,95 @@
+"""Joints in NumPy's files: arrays (C, T, V, M), and what the synthetic source writes."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tt_actions.inputs import UnreadableError
+from tt_actions.skeleton.layouts import BALL, NTU25, RACKET, Layout
+from tt_actions.skeleton.sequence import JointSequence, missing_where_zero, most_moving, refuse
+
+_TO_CAMERA = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]], np.float32)
+"""From a world with z up, where a player faces +x, to one with y up, where the player faces the camera."""
+
+
+def read_npy(path: Path, layout: Layout) -> JointSequence:
+    """Read an array of coordinates, frames, joints and, where there are several, bodies.
+
+    Of several bodies the one that moves most is taken. With one coordinate more than the layout has, the last
+    is a confidence. Joints at the origin, or hardly sure, are missing. Coordinates of pictures point down.
+
+    Args:
+        path: The file, an array ``(C, T, V)`` or ``(C, T, V, M)``.
+        layout: What the joints are.
+
+    Raises:
+        UnreadableError: If the file holds no such array, or Python objects, which could run code.
+    """
+    values = _load(path)
+    if isinstance(values, Mapping):
+        raise refuse(path, None, "one array", "several in an archive")
+    num, num_joints = layout.num_coordinates, len(layout.joints)
+    shape = values.shape
+    fits = values.ndim in (3, 4) and shape[0] in (num, num + 1) and shape[1] >= 1 and shape[2] == num_joints
+    if not fits or (values.ndim == 4 and shape[3] < 1):
+        raise refuse(
+            path, None, f"an array ({num}, T, {num_joints}[, M]) with `layout` {layout.name}", f"{shape}"
+        )
+    bodies = np.moveaxis(values if values.ndim == 4 else values[..., None], (3, 0), (0, 3))  # (M, T, V, C)
+    if not np.isfinite(bodies).all():
+        raise refuse(path, None, "finite numbers", "others")
+    places = missing_where_zero(bodies[..., :num].astype(np.float32))
+    if shape[0] > num:
+        places = np.where(bodies[..., num:] < 0.05, np.nan, places)
+    if num == 2:
+        places = places * np.float32([1, -1])
+    return JointSequence(most_moving(places), layout)
+
+
+def read_npz(path: Path, layout: Layout) -> JointSequence:
+    """Read what moves in a synthetic clip: the player's joints, in the layout of NTU RGB+D, racket or ball.
+
+    Args:
+        path: The file; it holds ``joints_3d`` (T, 25, 3), ``racket_position`` and ``ball`` (T, 3) in metres
+            with z up, ``joints_2d`` (T, 25, 2) in pixels, and ``fps``.
+        layout: Which of these is wanted.
+
+    Raises:
+        UnreadableError: If the file holds none of these.
+    """
+    values = _load(path)
+    num = layout.num_coordinates
+    path_names = {RACKET: "racket_position", BALL: "ball"}
+    name = path_names.get(layout, f"joints_{num}d")
+    if not isinstance(values, Mapping) or name not in values or "fps" not in values:
+        raise refuse(path, None, f"`{name}` and `fps`, as `tt-actions synth` writes them", "none of them")
+    joints, fps = np.asarray(values[name], np.float32), float(values["fps"])
+    own = layout if layout in path_names else NTU25
+    joints = joints[:, None] if layout in path_names and joints.ndim == 2 else joints
+    if joints.ndim != 3 or joints.shape[1:] != (len(own.joints), num) or not len(joints):
+        raise refuse(path, None, f"`{name}` of (T, {len(own.joints)}, {num})", f"{joints.shape}")
+    if np.isinf(joints).any() or not 0 < fps < np.inf:
+        raise refuse(path, None, f"finite `{name}` and a positive `fps`", f"others, with {fps} frames a second")
+    turned = joints @ _TO_CAMERA.T if num == 3 else joints * np.float32([1, -1])
+    return JointSequence(turned, own, np.arange(len(joints)) / fps)
+
+
+def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    """Load an array or an archive of arrays, without what could run code."""
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                return np.asarray(loaded)
+            wanted = [name for name in loaded.files if name in _WANTED]
+            return {name: loaded[name] for name in wanted}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = "Python objects" if "allow_pickle" in str(error) else f"something else ({error})"
+        raise UnreadableError(
+            f"'{path}': Expected an array of numbers, but got {reason}. Save it anew by `numpy.save`."
+        ) from error
+
+
+_WANTED = ("joints_3d", "joints_2d", "racket_position", "ball", "fps")

@@ -1,0 +1,51 @@
+"""Any file of joints."""
+
+from pathlib import Path
+
+from tt_actions.inputs import UnreadableError
+from tt_actions.skeleton.array_files import read_npy, read_npz
+from tt_actions.skeleton.keypoint_files import read_csv
+from tt_actions.skeleton.kinect_files import read_ntu, read_text
+from tt_actions.skeleton.layouts import BALL, PATHS, Layout, convert
+from tt_actions.skeleton.path_files import read_ball_markup, read_path
+from tt_actions.skeleton.sequence import JointSequence
+
+SUFFIXES = (".skeleton", ".npy", ".txt", ".csv", ".npz", ".json")
+
+
+def read_joints(path: Path, layout: Layout) -> JointSequence:
+    """Read the joints of a file, whose format its suffix and content tell, in a layout.
+
+    Args:
+        path: A ``.skeleton`` file of NTU RGB+D, a ``.txt`` of MSR Action3D or THETIS, a ``.csv`` of
+            keypoints or of a ball's path, a ``.npy`` (C, T, V, M), the ``.npz`` of a synthetic clip, or the
+            ``ball_markup.json`` of OpenTTGames.
+        layout: The layout wanted; a file that tells another is converted, see
+            :func:`tt_actions.skeleton.layouts.convert`.
+
+    Raises:
+        UnreadableError: If the file can't be read, or is of joints in the picture where the layout is of
+            joints in space, or the other way round.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return read_npy(path, layout)
+    if suffix == ".npz":
+        sequence = read_npz(path, layout)
+    elif suffix == ".skeleton":
+        sequence = read_ntu(path)
+    elif suffix == ".txt":
+        sequence = read_text(path)
+    elif suffix == ".json":
+        sequence = read_ball_markup(path)
+    elif suffix == ".csv":
+        sequence = read_path(path) if layout is BALL else read_csv(path)
+    else:
+        raise UnreadableError(f"Expected a file of joints ({', '.join(SUFFIXES)}), but got '{path}'.")
+    is_other_kind = (sequence.layout in PATHS or layout in PATHS) and sequence.layout is not layout
+    if is_other_kind or sequence.layout.num_coordinates != layout.num_coordinates:
+        raise UnreadableError(
+            f"Expected joints of `layout` {layout.name} with {layout.num_coordinates} coordinates, but "
+            f"'{path}' holds {sequence.layout.name} with {sequence.layout.num_coordinates}. Set `layout` to it."
+        )
+    return JointSequence(convert(sequence.joints, sequence.layout, layout), layout, sequence.times_s)

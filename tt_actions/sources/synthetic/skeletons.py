@@ -1,0 +1,50 @@
+"""Synthetic strokes as joints, racket and ball alone: nothing is drawn, so that hundreds take seconds."""
+
+from pathlib import Path
+
+from tt_actions.clips import ClipRecord, read_manifest
+from tt_actions.sources.base import ClipSource
+from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.sources.synthetic.scene import World
+
+
+class SyntheticSkeletons(ClipSource):
+    """Serve, forehand, backhand and smash as joints in space and in a camera's picture, racket and ball.
+
+    The group of a clip is its player. Each file is the ``.npz`` that stands beside the videos of
+    :class:`SyntheticStrokes`; cameras stand elsewhere in each of the halls.
+
+    Args:
+        out: The folder that holds them.
+        clips: Number of clips.
+        players: Number of players.
+        seed: Of everything.
+        halls: Number of halls.
+    """
+
+    def __init__(
+        self,
+        out: Path = Path("data/skeletons"),
+        clips: int = 1200,
+        players: int = 300,
+        seed: int = 0,
+        halls: int = 40,
+    ) -> None:
+        self.out, self.clips, self.players, self.seed, self.halls = out, clips, players, seed, halls
+
+    def prepare(self) -> None:
+        """Make the clips that are missing.
+
+        Raises:
+            ValueError: If a setting is out of its range, or the folder was made with other settings.
+        """
+        world = World(halls=self.halls)
+        synthesize(self.out, self.clips, self.players, self.seed, world=world, pictures=False)
+
+    def records(self) -> list[ClipRecord]:
+        """List the clips in the order of their numbers.
+
+        Raises:
+            FileNotFoundError: If they have not been made; ``prepare`` does so.
+        """
+        return read_manifest(self.out / "manifest.csv")
