@@ -18,8 +18,8 @@ from rich.markup import escape
 from rich.progress import track
 
 from tt_actions.clips import ClipRecord
-from tt_actions.inputs import InputSpec, Roi, UnreadableError
 from tt_actions.files import explain_failure, write_atomically
+from tt_actions.inputs import InputSpec, Roi, UnreadableError
 from tt_actions.processes import one_at_a_time
 from tt_actions.video import VideoWarning
 
@@ -29,7 +29,7 @@ _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00v\x00\{'descr': '(\|u1|<f4)', 'fortran_order': False, "
     rb"'shape': \((\d+(?:, \d+){2,3})\), \} *\n"
 )
-_DTYPES = {b"|u1": np.dtype(np.uint8), b"<f4": np.dtype(np.float32)}
+_DTYPES: dict[bytes, np.dtype[Any]] = {b"|u1": np.dtype(np.uint8), b"<f4": np.dtype(np.float32)}
 
 _ADVICE = "or choose another `cache_dir`"
 
@@ -254,6 +254,6 @@ def _map(file: Path) -> np.ndarray | None:
         data = torch.from_file(str(file), shared=False, size=num_bytes, dtype=torch.uint8)
     except (FileNotFoundError, RuntimeError):  # torch's word for a file that is gone meanwhile
         return None
-    frames = data.numpy()[_HEADER_BYTES:].view(dtype).reshape(shape)
+    frames: np.ndarray = data.numpy()[_HEADER_BYTES:].view(dtype).reshape(shape)
     frames.flags.writeable = False
     return frames

@@ -16,8 +16,10 @@ from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
 from tt_actions.loading import load
+from tt_actions.preprocessing import Preprocessing
 from tt_actions.report import BY_CLASS, OVERALL, count_confusions, probability_of_truth
 from tt_actions.significance import bootstrap_interval, mcnemar
+from tt_actions.skeleton.layouts import find_layout
 from tt_actions.task import StrokeRecognizer
 
 REFERENCE = "cnn_lstm"
@@ -329,11 +331,13 @@ def measure_clips_per_second(
 
 
 def _random_clips(task: StrokeRecognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
-    spec = task.preprocessing
-    # in memory as a loader's batches are
-    shape = (num_clips, spec.num_frames, *spec.size, len(spec.channel_means))
-    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return frames.permute(0, 1, 4, 2, 3), torch.full((num_clips,), spec.num_frames)
+    how, rng = task.preprocessing, torch.Generator().manual_seed(0)
+    shape = (num_clips, how.num_frames)
+    if isinstance(how, Preprocessing):
+        clips = torch.randint(0, 256, (*shape, *how.size, how.num_channels), dtype=torch.uint8, generator=rng)
+    else:
+        clips = torch.randn(*shape, len(find_layout(how.layout).joints), how.num_channels, generator=rng)
+    return clips.movedim(-1, 2), torch.full((num_clips,), how.num_frames)  # in memory as a loader's batches
 
 
 def _timed(work: Callable[[], torch.Tensor]) -> float:

@@ -102,9 +102,7 @@ class ClipDataModule(pl.LightningDataModule):
             UnreadableError: If clips can't be read, unless they are to be skipped.
             ValueError: If no clip of a class that is to be learnt is left then, or they can't be split.
         """
-        records = self.cache.build(
-            self.listed, self.preprocessing.spec, skip_unreadable=self.skip_unreadable
-        )
+        records = self.cache.build(self.listed, self.preprocessing.spec, skip_unreadable=self.skip_unreadable)
         self._check_strokes_inside(records)
         there = class_names(records)
         lost = [name for name in class_names(self.listed) if name not in there]

@@ -34,7 +34,8 @@ class Batch(NamedTuple):
     The inputs' memory is ordered (B, T, H, W, C), which is what channels-last convolutions want.
 
     Shape:
-        inputs ``(B, T, C, H, W)``, uint8, or of joints ``(B, T, C, V)``, float32; lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
+        inputs ``(B, T, C, H, W)``, uint8, or of joints ``(B, T, C, V)``, float32;
+        lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
         ``(B, T)``, int64, -100 where there is none, or None where frames carry no labels at all.
     """
 

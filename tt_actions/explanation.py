@@ -108,7 +108,7 @@ def explain(
     folder = Path(path).absolute().parent.name
     label = folder if folder in model.class_names else None
     clip = ClipRecord(Path(path), label, start_s, end_s, roi)
-    frames, times_s = model.preprocessing.read_clip(path, start_s, end_s, roi)
+    frames, times_s = model.frame_preprocessing.read_clip(path, start_s, end_s, roi)
     maps = model.network.feature_maps()
     with _evaluating(model), torch.inference_mode(False), torch.enable_grad():
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(model.device, torch.float32) / 255
@@ -266,7 +266,7 @@ def _told(explanation: Explanation, model: StrokeRecognizer, source: str) -> dic
         "clip": str(clip.path),
         "start_s": clip.start_s,
         "end_s": clip.end_s,
-        "roi": clip.roi or model.preprocessing.roi,
+        "roi": clip.roi or model.frame_preprocessing.roi,
         "label": prediction.label,
         "true_label": clip.label,
         "probabilities": prediction.probabilities,

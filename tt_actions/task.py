@@ -34,8 +34,8 @@ from tt_actions.models.base import (
 )
 from tt_actions.models.crf import CRF, network_of_frames
 from tt_actions.preprocessing import Preprocessing, make_preprocessing
-from tt_actions.timing import StrokeTiming
 from tt_actions.skeleton.augmentation import check_joint_input
+from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import ClipAugmentation, check_channels, normalise
 from tt_actions.typical import TypicalClip
 
@@ -144,6 +144,20 @@ class StrokeRecognizer(pl.LightningModule):
                 for stage in STAGES
             }
         )
+
+    @property
+    def frame_preprocessing(self) -> Preprocessing:
+        """How video becomes the network's input.
+
+        Raises:
+            ValueError: If the model reads joints.
+        """
+        if not isinstance(self.preprocessing, Preprocessing):
+            raise ValueError(
+                "Expected a model of video frames, but got one of joints "
+                f"({self.preprocessing.layout}). Joints are tested and predicted: `tt-actions predict`."
+            )
+        return self.preprocessing
 
     def _register_scales(self) -> None:
         is_frames = isinstance(self.preprocessing, Preprocessing)

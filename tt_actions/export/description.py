@@ -82,7 +82,7 @@ def describe_model(model: StrokeRecognizer, checkpoint: Path, format: Format) ->
         format=format,
         network=type(network).__name__,
         class_names=model.class_names,
-        preprocessing=json.loads(json.dumps(asdict(model.preprocessing))),
+        preprocessing=json.loads(json.dumps(asdict(model.frame_preprocessing))),
         delay=network.delay if isinstance(network, CausalModel) else 0,
         state={name: list(part.shape[1:]) for name, part in leaves} if is_causal else None,
         average=None if average is None else average.score.weight[0].tolist(),

@@ -154,7 +154,7 @@ def example_state(model: StrokeRecognizer) -> Any:
     """
     network = network_of_frames(model.network)
     assert isinstance(network, CausalModel)
-    black = torch.zeros(2, 1, len(model.mean), *model.preprocessing.size, dtype=torch.uint8)
+    black = torch.zeros(2, 1, len(model.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
     return network.advance(model.normalise(black), None)[1]
 
 
@@ -200,7 +200,7 @@ def clip_example(model: StrokeRecognizer) -> tuple[Tensor, Tensor]:
     Args:
         model: The trained model.
     """
-    frames = torch.zeros(3, 7, len(model.mean), *model.preprocessing.size, dtype=torch.uint8)
+    frames = torch.zeros(3, 7, len(model.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
     return frames, torch.tensor([7, 2, 5])
 
 
@@ -210,6 +210,6 @@ def step_example(model: StrokeRecognizer) -> tuple[Tensor, ...]:
     Args:
         model: The trained model.
     """
-    frames = torch.zeros(2, 5, len(model.mean), *model.preprocessing.size, dtype=torch.uint8)
+    frames = torch.zeros(2, 5, len(model.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
     state = (part.clone() for _, part in flatten(example_state(model)))
     return frames, torch.tensor([True, False]), *state

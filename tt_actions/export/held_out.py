@@ -129,7 +129,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
 
 
 def _read(model: StrokeRecognizer, records: list[ClipRecord], cache: FrameCache) -> list[Sample]:
-    how = model.preprocessing
+    how = model.frame_preprocessing
     dataset = ClipDataset(
         records,
         model.class_names,

@@ -89,7 +89,12 @@ def _stretches(frames: Tensor) -> Iterator[tuple[bool, Tensor]]:
 
 
 def _draw(model: StrokeRecognizer, num_clips: int, num_frames: int, seed: int) -> Tensor:
-    shape = (num_clips, num_frames, len(model.preprocessing.channel_means), *model.preprocessing.size)
+    shape = (
+        num_clips,
+        num_frames,
+        len(model.frame_preprocessing.channel_means),
+        *model.frame_preprocessing.size,
+    )
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 

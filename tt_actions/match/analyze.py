@@ -48,9 +48,9 @@ def open_stream(model: StrokeRecognizer) -> FrameStream:
     """
     if model.is_untrimmed and isinstance(network_of_frames(model.network), CausalModel):
         return CausalStream(model)
-    window = model.preprocessing.num_frames
+    window = model.frame_preprocessing.num_frames
     if not model.is_untrimmed:
-        window = max(1, round((model.typical_clip or TYPICAL_CLIP).seconds * model.preprocessing.fps))
+        window = max(1, round((model.typical_clip or TYPICAL_CLIP).seconds * model.frame_preprocessing.fps))
     return WindowStream(model, window, max(1, window // 4))
 
 
@@ -69,7 +69,7 @@ def find_tracks(
         VideoError: If the video can't be read.
         ValueError: If names and regions don't go together.
     """
-    own = model.preprocessing.roi
+    own = model.frame_preprocessing.roi
     info = probe(video)
     return lay_tracks(players, rois or ([own] if own else []), info.width, info.height)
 
@@ -103,7 +103,7 @@ def analyze_video(
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
-    spec = replace(model.preprocessing.spec, crop=crop or model.preprocessing.crop)
+    spec = replace(model.frame_preprocessing.spec, crop=crop or model.frame_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
     times_s: list[np.ndarray] = []

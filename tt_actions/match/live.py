@@ -131,7 +131,7 @@ class LiveAnalysis:
     ) -> None:
         for roi in rois:
             check_roi(roi)
-        how = model.preprocessing
+        how = model.frame_preprocessing
         self.model, self.source = model, source
         self.players, self.rois = players, rois or ([how.roi] if how.roi else [])
         self.spec = replace(how.spec, crop=crop or how.crop)
@@ -162,7 +162,7 @@ class LiveAnalysis:
             ValueError: If names and regions don't go together.
         """
         num_tracks = max(1, len(self.players), len(self.rois))
-        shape = (num_tracks, 1, *self.spec.size, len(self.model.preprocessing.channel_means))
+        shape = (num_tracks, 1, *self.spec.size, len(self.model.frame_preprocessing.channel_means))
         stream = open_stream(self.model)
         for _ in range(3):
             begun_s = time.monotonic()
@@ -319,7 +319,7 @@ def choose_lag(model: StrokeRecognizer) -> int:
     """
     network = network_of_frames(model.network)
     delay = network.delay if isinstance(network, CausalModel) else 0
-    return max(1, int(FEEDBACK_S * model.preprocessing.fps) - delay - 1)
+    return max(1, int(FEEDBACK_S * model.frame_preprocessing.fps) - delay - 1)
 
 
 def run_live(

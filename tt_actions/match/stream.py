@@ -245,7 +245,7 @@ class WindowStream(FrameStream):
 
     def _look(self, window: np.ndarray) -> Tensor:
         """Return what a window says of its frames, weighted, and the weights: ``(P, n, K + 1)``."""
-        length, how = window.shape[1], self.model.preprocessing
+        length, how = window.shape[1], self.model.frame_preprocessing
         sampling: Sampling = "all" if self.model.is_untrimmed else how.sampling
         chosen = sample_indices(length, how.num_frames, sampling, training=False)
         inputs = torch.from_numpy(window[:, chosen]).permute(0, 1, 4, 2, 3).to(self.model.device)

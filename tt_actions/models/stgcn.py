@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tt_actions.models.base import CausalModel, check_positive, frame_log_probabilities, valid_frames
@@ -18,7 +17,7 @@ class _Past(NamedTuple):
 
     frames: Tensor
     total: Tensor
-    count: int
+    num_frames: int
 
 
 class GraphConvolution(nn.Module):
@@ -27,7 +26,7 @@ class GraphConvolution(nn.Module):
     Of 2s-AGCN (Shi et al. 2019, arXiv:1805.07694, equations 2 to 4): three partitions of neighbours (the
     joint itself, towards the root, outwards), each with a fixed adjacency A, a learned one B that starts at 0
     and one C of the clip itself, the softmax over joints of the products of two embeddings. Read so: the
-    embeddings are of the features' mean over time, that of the frames so far where the network is causal, and
+    embeddings are of the features' mean over time, of the frames so far where the network is causal, and
     C counts by a learned factor that starts at 0 (as in the authors' later multi-stream version).
 
     Args:
@@ -60,7 +59,8 @@ class GraphConvolution(nn.Module):
             x ``(B, V, T, C)``, mean ``(B, V, S, C)`` -> ``(B, V, T, D)``.
         """
         num = len(self.adjacency)
-        one, other = self.embed(mean).unflatten(-1, (2, num, -1)).permute(3, 4, 0, 2, 1, 5)  # (P, B, S, V, E)
+        pairs = self.embed(mean).unflatten(-1, (2, num, -1))
+        one, other = pairs.permute(3, 4, 0, 2, 1, 5)  # (P, B, S, V, E) each
         found = (one @ other.mT / math.sqrt(one.shape[-1])).softmax(-1)
         fixed = (self.adjacency + self.learned)[:, None, None]
         graphs = fixed + self.factor * found  # (P, B, S, V, V): what each joint takes of all
@@ -181,7 +181,7 @@ class Block(nn.Module):
         if not self.causal:
             total = x.sum(2, keepdim=True)
             return total / (num_frames if lengths is None else lengths.view(-1, 1, 1, 1)), total, 0
-        before, count = (0.0, 0) if past is None else (past.total, past.count)
+        before, count = (0.0, 0) if past is None else (past.total, past.num_frames)
         totals = x.cumsum(2) + before
         counts = torch.arange(count + 1, count + num_frames + 1, device=x.device).view(-1, 1)
         return totals / counts, totals[:, :, -1:], count + num_frames
@@ -229,28 +229,30 @@ class _Backbone(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(layout.num_coordinates * len(layout.joints))
-        self.blocks = nn.ModuleList()
-        width = layout.num_coordinates
+        num_joints = len(layout.joints)
+        self.norm = nn.BatchNorm1d(layout.num_coordinates * num_joints)
+        self.embed = nn.Linear(layout.num_coordinates, channels[0])
+        self.names = nn.Parameter(torch.randn(num_joints, 1, channels[0]) * 0.5)
+        self.blocks, self.strides = nn.ModuleList(), list[int]()
+        width = channels[0]
         for stage, size in enumerate(channels):
             for i in range(blocks):
-                step = stride if stage and not i else 1
-                self.blocks.append(make_block(width, size, stride=step))
+                self.strides.append(stride if stage and not i else 1)
+                self.blocks.append(make_block(width, size, self.strides[-1]))
                 width = size
+        self.pool = nn.Parameter(torch.full((num_joints, 1, width), 1 / num_joints))
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
 
-    def forward(
-        self, x: Tensor, lengths: Tensor | None, state: list[Any] | None
-    ) -> tuple[Tensor, list[Any]]:
+    def forward(self, x: Tensor, lengths: Tensor | None, state: list[Any] | None) -> tuple[Tensor, list[Any]]:
         b, t, c, v = x.shape
         x = self.norm(x.reshape(b * t, c * v)).view(b, t, c, v)
-        x = keep_valid(x.permute(0, 3, 1, 2).contiguous(), lengths)  # (B, V, T, C)
+        x = keep_valid(self.embed(x.permute(0, 3, 1, 2)) + self.names, lengths)  # (B, V, T, C)
         after = []
-        for i, block in enumerate(self.blocks):
+        for i, (block, stride) in enumerate(zip(self.blocks, self.strides, strict=True)):
             x, past = block(x, lengths, None if state is None else state[i])
-            lengths = strided(lengths, block.stride)
+            lengths = strided(lengths, stride)
             after.append(past)
-        return self.head(x.mean(1)), after
+        return self.head((x * self.pool).sum(1)), after
 
 
 class STGCN(CausalModel):
@@ -314,7 +316,8 @@ class STGCN(CausalModel):
             return Block(width, size, self.layout, kernel_size, stride, causal, dropout)
 
         self.networks = nn.ModuleList(
-            _Backbone(num_classes, self.layout, channels, blocks, make_block, stride, dropout) for _ in streams
+            _Backbone(num_classes, self.layout, channels, blocks, make_block, stride, dropout)
+            for _ in streams
         )
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
@@ -360,7 +363,7 @@ class STGCN(CausalModel):
         inputs: Tensor,
         lengths: Tensor,
         class_loss: Callable[[Tensor], Tensor],
-        frame_labels: Tensor | None = None,  # noqa: ARG002 - for models of label sequences
+        frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the mean loss of the fused logits and of each stream's, and the fused logits.
 

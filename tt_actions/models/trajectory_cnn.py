@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tt_actions.models.base import ActionModel, check_positive, valid_frames
 from tt_actions.skeleton.layouts import find_layout
-from tt_actions.skeleton.streams import check_joints, make_stream
+from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
 
 class TrajectoryCNN(ActionModel):
@@ -21,6 +21,7 @@ class TrajectoryCNN(ActionModel):
     Args:
         num_classes: Number of classes *K*.
         layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or joints, which are many paths.
+        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``; a path has no bones.
         channels: Width of each convolution.
         kernel_size: Frames that a convolution sees, odd.
         dilations: Frames between them, of each convolution.
@@ -36,7 +37,8 @@ class TrajectoryCNN(ActionModel):
     def __init__(
         self,
         num_classes: int,
-        layout: str = "racket",
+        layout: str,
+        streams: Sequence[Stream] = ("joint", "joint_motion"),
         channels: Sequence[int] = (64, 64, 128, 128),
         kernel_size: int = 5,
         dilations: Sequence[int] = (1, 2, 4, 8),
@@ -49,8 +51,9 @@ class TrajectoryCNN(ActionModel):
                 "Expected an odd `kernel_size` and as many `dilations` as `channels`, but got "
                 f"{kernel_size}, {list(dilations)} and {list(channels)}."
             )
-        self.layout = find_layout(layout)
-        width = 2 * self.layout.num_coordinates * len(self.layout.joints)
+        check_streams(streams)
+        self.layout, self.streams = find_layout(layout), tuple(streams)
+        width = len(streams) * self.layout.num_coordinates * len(self.layout.joints)
         self.norm = nn.BatchNorm1d(width)
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
         for size, dilation in zip(channels, dilations, strict=True):
@@ -73,8 +76,8 @@ class TrajectoryCNN(ActionModel):
         """
         check_joints(inputs, self.layout)
         mask = valid_frames(lengths, inputs.shape[1])[:, None].to(inputs)  # (B, 1, T)
-        moving = make_stream(inputs, self.layout, "joint_motion")
-        x = torch.cat([inputs, moving], 2).flatten(2).transpose(1, 2)  # (B, D, T)
+        streams = [make_stream(inputs, self.layout, name) for name in self.streams]
+        x = torch.cat(streams, 2).flatten(2).transpose(1, 2)  # (B, D, T)
         x = self.norm(x) * mask  # padding is 0 to every convolution
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             y = norm(convolution(x)).relu()

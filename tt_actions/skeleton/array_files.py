@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_actions.inputs import UnreadableError
 from tt_actions.skeleton.layouts import BALL, NTU25, RACKET, Layout
-from tt_actions.skeleton.sequence import JointSequence, missing_where_zero, most_moving, refuse
+from tt_actions.skeleton.sequence import UPWARDS, JointSequence, missing_where_zero, most_moving, refuse
 
 _TO_CAMERA = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]], np.float32)
 """From a world with z up, where a player faces +x, to one with y up, where the player faces the camera."""
@@ -44,7 +44,7 @@ def read_npy(path: Path, layout: Layout) -> JointSequence:
     if shape[0] > num:
         places = np.where(bodies[..., num:] < 0.05, np.nan, places)
     if num == 2:
-        places = places * np.float32([1, -1])
+        places = places * UPWARDS
     return JointSequence(most_moving(places), layout)
 
 
@@ -71,8 +71,10 @@ def read_npz(path: Path, layout: Layout) -> JointSequence:
     if joints.ndim != 3 or joints.shape[1:] != (len(own.joints), num) or not len(joints):
         raise refuse(path, None, f"`{name}` of (T, {len(own.joints)}, {num})", f"{joints.shape}")
     if np.isinf(joints).any() or not 0 < fps < np.inf:
-        raise refuse(path, None, f"finite `{name}` and a positive `fps`", f"others, with {fps} frames a second")
-    turned = joints @ _TO_CAMERA.T if num == 3 else joints * np.float32([1, -1])
+        raise refuse(
+            path, None, f"finite `{name}` and a positive `fps`", f"others, with {fps} frames a second"
+        )
+    turned = joints @ _TO_CAMERA.T if num == 3 else joints * UPWARDS
     return JointSequence(turned, own, np.arange(len(joints)) / fps)
 
 

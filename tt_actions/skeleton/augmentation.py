@@ -45,10 +45,11 @@ class JointAugmentation(ClipAugmentation):
     ) -> None:
         super().__init__(speed, mixup)
         check_shares(mirror=mirror, dropout=dropout)
-        if not 0 < crop[0] <= crop[1] <= 1 or min(rotation_deg, tilt_deg, noise) < 0 or not 0 <= scale < 1:
+        is_range = 0 < crop[0] <= crop[1] <= 1 and 0 <= scale < 1
+        if not is_range or min(rotation_deg, tilt_deg, noise) < 0:
             raise ValueError(
-                "Expected `crop` to be a range within (0, 1], `scale` from 0 to below 1 and no strength to be "
-                f"negative, but got {crop}, {scale} and {(rotation_deg, tilt_deg, noise)}."
+                "Expected `crop` to be a range within (0, 1], `scale` from 0 to below 1 and no strength to "
+                f"be negative, but got {crop}, {scale} and {(rotation_deg, tilt_deg, noise)}."
             )
         self.layout = find_layout(layout)
         self.mirror, self.rotation_deg, self.tilt_deg, self.scale = mirror, rotation_deg, tilt_deg, scale
@@ -117,7 +118,9 @@ def _matrices(rows: list[list[Tensor]]) -> Tensor:
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
 
-def check_joint_input(network: nn.Module, augmentation: ClipAugmentation | None, preprocessing: object) -> None:
+def check_joint_input(
+    network: nn.Module, augmentation: ClipAugmentation | None, preprocessing: object
+) -> None:
     """Refuse a network or changes of joints for frames, those of frames for joints, and other layouts.
 
     Args:

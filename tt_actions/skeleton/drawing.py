@@ -78,4 +78,4 @@ def to_pixels(places: np.ndarray, size: tuple[int, int], margin: float = 0.06) -
     room = np.array([width, height]) * (1 - 2 * margin)
     scale = float((room / np.maximum(high - low, 1e-6)).min())
     centred = (places - (low + high) / 2) * scale * [1, -1]
-    return np.asarray((centred + [width / 2, height / 2]).round().astype(int))
+    return np.asarray((centred + np.array([width, height]) / 2).round().astype(int))

@@ -43,9 +43,10 @@ def read_joints(path: Path, layout: Layout) -> JointSequence:
     else:
         raise UnreadableError(f"Expected a file of joints ({', '.join(SUFFIXES)}), but got '{path}'.")
     is_other_kind = (sequence.layout in PATHS or layout in PATHS) and sequence.layout is not layout
-    if is_other_kind or sequence.layout.num_coordinates != layout.num_coordinates:
+    num, wanted = sequence.joints.shape[-1], layout.num_coordinates
+    if is_other_kind or num != wanted:
         raise UnreadableError(
-            f"Expected joints of `layout` {layout.name} with {layout.num_coordinates} coordinates, but "
-            f"'{path}' holds {sequence.layout.name} with {sequence.layout.num_coordinates}. Set `layout` to it."
+            f"Expected joints of `layout` {layout.name} with {wanted} coordinates, but '{path}' holds "
+            f"{sequence.layout.name} with {num}. Set `layout` to it."
         )
     return JointSequence(convert(sequence.joints, sequence.layout, layout), layout, sequence.times_s)

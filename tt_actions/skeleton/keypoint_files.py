@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.skeleton.layouts import COCO17, MOVENET13, Layout
-from tt_actions.skeleton.sequence import JointSequence, missing_where_zero, read_lines, read_numbers, refuse
+from tt_actions.skeleton.sequence import (
+    UPWARDS,
+    JointSequence,
+    missing_where_zero,
+    read_lines,
+    read_numbers,
+    refuse,
+)
 
 _SCORES = ("score", "confidence", "conf")
 _CLASSES = ("shot", "label", "class")
@@ -27,7 +34,9 @@ def read_csv(path: Path) -> JointSequence:
     Raises:
         UnreadableError: If the file is no such table.
     """
-    rows = [(i, [c.strip() for c in text.rstrip(", \t").split(",")]) for i, text in enumerate(read_lines(path), 1)]
+    rows = [
+        (i, [c.strip() for c in text.rstrip(", \t").split(",")]) for i, text in enumerate(read_lines(path), 1)
+    ]
     rows = [(line, cells) for line, cells in rows if any(cells)]
     has_names = any(cell.endswith(("_x", "_y")) for cell in rows[0][1])
     if not has_names:
@@ -49,7 +58,9 @@ def _read_named(path: Path, names: list[str], rows: list[tuple[int, list[str]]])
         known = (joint in layout.joints and part in ("x", "y", *_SCORES)) or name in _CLASSES
         key = f"{joint}_score" if part in _SCORES else name
         if not known or key in places:
-            raise refuse(path, 1, f"columns of {', '.join(layout.joints[:3])} and so on, each once", f"'{name}'")
+            raise refuse(
+                path, 1, f"columns of {', '.join(layout.joints[:3])} and so on, each once", f"'{name}'"
+            )
         places[key] = column
     parts = ["x", "y"]
     if any(key.endswith("_score") for key in places):
@@ -70,4 +81,4 @@ def _sequence(table: np.ndarray, layout: Layout) -> JointSequence:
     joints = missing_where_zero(table[..., :2])
     if table.shape[-1] > 2:
         joints = np.where(table[..., 2:] < _LEAST_SCORE, np.nan, joints)
-    return JointSequence(joints * np.float32([1, -1]), layout)
+    return JointSequence(joints * UPWARDS, layout)

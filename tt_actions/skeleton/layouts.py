@@ -88,7 +88,7 @@ def other_side(joint: str) -> str:
 
 def _limbs(arm: str, leg: str, shoulder: str, hip: str) -> dict[str, str]:
     """What hangs on what in both arms and legs, given as chains from the trunk outwards."""
-    parents = {}
+    parents: dict[str, str] = {}
     for side in ("left_", "right_"):
         for chain, trunk in ((arm, shoulder), (leg, hip)):
             names = [side + name for name in chain.split()]
@@ -116,7 +116,11 @@ NTU25 = Layout(
             "chest": "spine",
             "neck": "chest",
             "head": "neck",
-            **{f"{side}_{tip}": f"{side}_hand" for side in ("left", "right") for tip in ("fingertips", "thumb")},
+            **{
+                f"{side}_{tip}": f"{side}_hand"
+                for side in ("left", "right")
+                for tip in ("fingertips", "thumb")
+            },
         },
     ),
     3,
@@ -196,11 +200,15 @@ BALL2D = Layout("ball2d", {"ball": "ball"}, 2)
 PATHS = (RACKET, BALL, BALL2D)
 """The layouts of one joint, which have no body."""
 
-LAYOUTS = {
-    layout.name: layout for layout in (NTU25, KINECT20, THETIS15, COCO17, MOVENET13, *PATHS)
-}
+LAYOUTS = {layout.name: layout for layout in (NTU25, KINECT20, THETIS15, COCO17, MOVENET13, *PATHS)}
 
-STAND_INS = {"neck": "chest", "nose": "head", "head": "nose", "left_hand": "left_wrist", "right_hand": "right_wrist"} | {
+STAND_INS = {
+    "neck": "chest",
+    "nose": "head",
+    "head": "nose",
+    "left_hand": "left_wrist",
+    "right_hand": "right_wrist",
+} | {
     f"{side}_{here}": f"{side}_{there}"
     for side in ("left", "right")
     for here, there in (("wrist", "hand"), ("ankle", "foot"), ("foot", "ankle"))

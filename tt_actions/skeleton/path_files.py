@@ -30,7 +30,9 @@ def read_path(path: Path) -> JointSequence:
         if len(table) > 1 and table[-1][0] <= table[-2][0]:
             raise refuse(path, line, "a later time than in the row before", cells[0])
     values = np.array(table)
-    places = values[:, None, [1, 3, 2]].astype(np.float32) * np.float32([1, 1, -1])  # y up, right-handed
+    places = values[:, None, [1, 3, 2]].astype(np.float32) * np.array(
+        [1, 1, -1], np.float32
+    )  # y up, right-handed
     return JointSequence(places, BALL, values[:, 0] - values[0, 0])
 
 
@@ -49,7 +51,9 @@ def read_ball_markup(path: Path) -> JointSequence:
         content = json.loads("\n".join(read_lines(path)))
         marked = {int(frame): (float(place["x"]), float(place["y"])) for frame, place in content.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise refuse(path, None, 'frames such as {"14": {"x": 506, "y": 523}}', f"something else ({error})") from error
+        raise refuse(
+            path, None, 'frames such as {"14": {"x": 506, "y": 523}}', f"something else ({error})"
+        ) from error
     if not marked or min(marked) < 0 or max(marked) > 10_000_000:
         raise refuse(path, None, "frames of a video, from 0", f"{len(marked)} of them")
     joints = np.full((max(marked) + 1, 1, 2), np.nan, np.float32)

@@ -31,6 +31,10 @@ class JointSequence:
     times_s: np.ndarray | None = None
 
 
+UPWARDS = np.array([1, -1], np.float32)
+"""What turns a picture's places, y down, so that y points up."""
+
+
 def refuse(path: Path, line: int | None, expected: str, got: str) -> UnreadableError:
     """Return what to raise for a file that can't be read.
 
@@ -81,7 +85,9 @@ def read_numbers(path: Path, line: int, cells: Sequence[str], num_cells: int) ->
     try:
         numbers = [float(cell) for cell in cells]
     except ValueError as error:
-        raise refuse(path, line, f"{num_cells} numbers", str(error).removeprefix("could not convert ")) from error
+        raise refuse(
+            path, line, f"{num_cells} numbers", str(error).removeprefix("could not convert ")
+        ) from error
     if len(numbers) != num_cells or not np.isfinite(numbers).all():
         raise refuse(path, line, f"{num_cells} finite numbers", f"'{' '.join(cells)[:80]}'")
     return numbers

@@ -28,8 +28,8 @@ def make_stream(joints: Tensor, layout: Layout, stream: Stream, before: Tensor |
     """Return one stream of joints.
 
     A bone is the vector from the joint that a joint hangs on, 0 at the root; motion is what has changed since
-    the frame before, 0 in a clip's first frame (Shi et al. 2019, section 4.3; Shi et al. 2020, "Skeleton-based
-    action recognition with multi-stream adaptive graph convolutional networks").
+    the frame before, 0 in a clip's first frame (Shi et al. 2020, "Skeleton-based action recognition with
+    multi-stream adaptive graph convolutional networks").
 
     Args:
         joints: Places.

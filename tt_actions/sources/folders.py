@@ -49,13 +49,14 @@ class FolderSource(ClipSource):
         videos = {folder: self._videos(folder) for folder in classes}
         if not any(videos.values()):
             raise ValueError(
-                f"Expected '{self.path}' to hold a folder of files ({', '.join(self.suffixes)}) for each class, "
-                f"but got {len(classes)} folders and no such file in them. Sort the clips into such folders."
+                f"Expected '{self.path}' to hold a folder of files ({', '.join(self.suffixes)}) for each "
+                f"class, but got {len(classes)} folders and no such file in them. Sort the clips into such "
+                "folders."
             )
         if empty := [folder.name for folder in classes if not videos[folder]]:
             raise ValueError(
-                f"Expected files ({', '.join(self.suffixes)}) in every folder of '{self.path}', but got none in "
-                f"{', '.join(empty)}. Add clips or remove the folder."
+                f"Expected files ({', '.join(self.suffixes)}) in every folder of '{self.path}', but got none "
+                f"in {', '.join(empty)}. Add clips or remove the folder."
             )
         records = [
             ClipRecord(p, folder.name, group=self._find_group(p))

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from tt_actions.clips import ClipRecord
+from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.base import ClipSource
 from tt_actions.sources.folders import SUFFIXES, FolderSource
 from tt_actions.sources.manifest import ManifestSource
-from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 
 
 class UserClips(ClipSource):
