@@ -4,8 +4,10 @@ EXP ?= cnn_lstm
 SWEEP ?= ablation
 BIN := .venv/bin
 
-SOURCE = $(if $(filter rally_%,$(EXP)),UserRallies,UserClips)
-DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source $(SOURCE)) --data.source.path "$(DATA)")
+JOINTS = $(shell grep -ls '^ *layout:' experiments/$(EXP).yaml)
+SOURCE = $(if $(filter rally_%,$(EXP)),UserRallies,$(if $(JOINTS),UserJoints,UserClips))
+LAYOUT_ARGS = $(if $(LAYOUT),--data.preprocessing.layout $(LAYOUT))
+DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source $(SOURCE)) --data.source.path "$(DATA)") $(LAYOUT_ARGS)
 START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml) $(DATA_ARGS)
 
 ifneq ($(filter train,$(MAKECMDGOALS)),)
@@ -34,14 +36,14 @@ setup: .venv/.installed  ## Make .venv and install the project with the tested v
 	@$(BIN)/python -c 'import cv2' || { echo "error: OpenCV lacks a system library (see above). On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0"; exit 1; }
 	@touch $@
 
-train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] [RESUME=run directory] [ARGS="--key value"]
+train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] [LAYOUT=of joints] [RESUME=run directory] [ARGS="--key value"]
 	@$(BIN)/tt-actions train $(START) $(ARGS)
 
-compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3] [DATA=...] [QUICK=1] [ARGS="--key value"]
-	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data "$(DATA)") $(if $(QUICK),--quick) $(ARGS)
+compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3] [DATA=...] [LAYOUT=...] [QUICK=1] [ARGS="--key value"]
+	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data "$(DATA)") $(if $(QUICK),--quick) $(LAYOUT_ARGS) $(ARGS)
 
 sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
-	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(LAYOUT_ARGS) $(ARGS)
 
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest CKPT=checkpoint [ARGS="--players left,right"]
 	@$(if $(and $(VIDEO),$(CKPT)),,$(error Expected a video and a checkpoint: make analyze VIDEO=match.mp4 CKPT=runs/.../best.ckpt))

@@ -14,7 +14,8 @@ import pytest
 from tt_actions.cache import FrameCache
 from tt_actions.clips import ClipRecord
 from tt_actions.encoder import write_video
-from tt_actions.video import FrameSpec, VideoError, VideoWarning, read_frames
+from tt_actions.inputs import UnreadableError
+from tt_actions.video import FrameSpec, VideoWarning, read_frames
 
 SPEC = FrameSpec(fps=10, size=(16, 24))
 
@@ -178,13 +179,13 @@ def test_build_lists_all_unreadable_files_at_once_or_goes_on_without(tmp_path, f
     ]
     records = [bad[0], *good, *bad[1:]]
     cache = FrameCache(folder)
-    with pytest.raises(VideoError, match=f"3 of {num_good + 3} clips can't be read") as caught:
+    with pytest.raises(UnreadableError, match=f"3 of {num_good + 3} clips can't be read") as caught:
         cache.build(records, SPEC, num_workers=2)
     for hint in ("text.mp4", "gone.mp4", "got 50 s to the end", "skip_unreadable"):
         assert hint in str(caught.value)
     with pytest.warns(VideoWarning, match="Going on without clips: 3"):
         assert cache.build(records, SPEC, num_workers=2, skip_unreadable=True) == good
-    with pytest.raises(VideoError, match="3 of 3"):
+    with pytest.raises(UnreadableError, match="3 of 3"):
         cache.build(bad, SPEC, skip_unreadable=True)
 
 

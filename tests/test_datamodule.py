@@ -9,9 +9,10 @@ import torch
 
 from tt_actions.clips import ClipRecord, read_manifest, write_manifest
 from tt_actions.datamodule import ClipDataModule, EpochSampler
+from tt_actions.inputs import UnreadableError
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources.manifest import ManifestSource
-from tt_actions.video import VideoError, VideoWarning
+from tt_actions.video import VideoWarning
 
 SMALL = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 LABELS = [0] * 12 + [1] * 4 + [2] * 2
@@ -158,7 +159,7 @@ def broken(strokes, tmp_path):
 
 
 def test_an_unreadable_file_stops_by_name(broken, cache_dir):
-    with pytest.raises(VideoError, match=r"(?s)1 of 25 clips.*broken\.mp4.*skip_unreadable: true"):
+    with pytest.raises(UnreadableError, match=r"(?s)1 of 25 clips.*broken\.mp4.*skip_unreadable: true"):
         data(broken, cache_dir).records  # noqa: B018
 
 

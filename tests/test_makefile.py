@@ -26,6 +26,11 @@ def make(*words):
             ["EXP=rally_cnn_lstm", "DATA=markup"],
             "--config experiments/rally_cnn_lstm.yaml --data.source UserRallies --data.source.path markup",
         ),
+        (
+            ["EXP=stgcn", "DATA=m.csv", "LAYOUT=kinect20"],
+            "--config experiments/stgcn.yaml --data.source UserJoints --data.source.path m.csv "
+            "--data.preprocessing.layout kinect20",
+        ),
         (["RESUME=runs/x/version_0"], "--resume runs/x/version_0"),
         (
             ["RESUME=runs/x/version_0", "DATA=moved", "ARGS=--trainer.max_epochs 9"],

@@ -13,12 +13,14 @@ from rich.progress import track
 from rich.table import Table
 
 from tt_actions.clips import ClipRecord, class_names
+from tt_actions.inputs import UnreadableError
+from tt_actions.skeleton.preprocessing import JointSpec
 from tt_actions.sources.rallies import UserRallies, is_annotation
-from tt_actions.sources.user_clips import UserClips
+from tt_actions.sources.user_clips import UserClips, UserJoints
 from tt_actions.video import VideoError, VideoInfo, probe
 
 
-def check(path: Path) -> int:
+def check(path: Path, layout: str | None = None) -> int:
     """Print counts by class and group, durations, formats and unreadable files of a user's clips.
 
     Of every file the header is read and the first frame decoded. The strokes of recordings count as clips.
@@ -26,6 +28,7 @@ def check(path: Path) -> int:
     Args:
         path: A folder with a folder of clips for each class, a manifest CSV, of clips or of recordings, or a
             file or folder of annotations that :class:`UserRallies` reads.
+        layout: Name of the layout where the clips are files of joints.
 
     Returns:
         The exit code: 1 if a clip can't be read, else 0.
@@ -34,6 +37,8 @@ def check(path: Path) -> int:
         FileNotFoundError: If the path does not exist.
         ValueError: If it holds no clips that can be learnt from.
     """
+    if layout is not None:
+        return _check_joints(path, JointSpec(layout))
     records = _list_clips(path)
     videos = list(dict.fromkeys(record.path for record in records))
     with ThreadPoolExecutor() as threads:
@@ -48,14 +53,40 @@ def check(path: Path) -> int:
             problems[record.name] = outcome
         else:
             durations[record] = outcome
+    formats = _format_table(info for info in found.values() if isinstance(info, VideoInfo))
+    return _report(records, durations, problems, formats)
+
+
+def _check_joints(path: Path, spec: JointSpec) -> int:
+    records = UserJoints(path).records()
+    durations, problems = {}, {}
+    for record in records:
+        try:
+            times_s = spec.read(record.path, record.start_s, record.end_s, record.roi).times_s
+        except UnreadableError as error:
+            problems[record.name] = str(error)
+        else:
+            durations[record] = len(times_s) / spec.fps
+    table = Table("suffix", "layout", title="Files by format")
+    table.add_column("files", justify="right")
+    for suffix, count in Counter(path.suffix for path in {record.path for record in records}).most_common():
+        table.add_row(suffix, spec.layout, str(count))
+    return _report(records, durations, problems, table)
+
+
+def _report(
+    records: list[ClipRecord], durations: dict[ClipRecord, float], problems: dict[str, str], formats: Table
+) -> int:
+    """Print the tables and what can't be read, and return the exit code."""
     console = Console()
     console.print(_class_table(records, durations))
     if any(record.group for record in records):
         console.print(_group_table(records))
-    console.print(_format_table(info for info in found.values() if isinstance(info, VideoInfo)))
+    console.print(formats)
     for problem in dict.fromkeys(problems.values()):
         console.print(f"[red]unreadable:[/red] {escape(problem)}", soft_wrap=True)
-    console.print(f"{len(records)} clips in {len(videos)} files, {len(problems)} of them unreadable.")
+    num_files = len({record.path for record in records})
+    console.print(f"{len(records)} clips in {num_files} files, {len(problems)} of them unreadable.")
     return 1 if problems else 0
 
 

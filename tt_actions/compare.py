@@ -12,6 +12,7 @@ from rich.console import Console
 from tt_actions.comparison import FinishedRun, check_same_clips, compare_runs, read_finished_run
 from tt_actions.comparison_report import QUICK_NOTE, write_comparison
 from tt_actions.runs import lock_folder
+from tt_actions.sources.user_clips import user_source
 from tt_actions.trainings import (
     Training,
     find_earlier,
@@ -23,7 +24,13 @@ from tt_actions.trainings import (
 )
 
 EXPERIMENTS = Path("experiments")
-QUICK_CLIPS = {"out": "data/quick", "clips": 60, "players": 15, "seed": 0, "size": "[160,120]"}
+_FEW = {"clips": 60, "players": 15, "seed": 0}
+QUICK_SOURCES: dict[str, tuple[str, dict[str, object]]] = {
+    "UserClips": ("SyntheticStrokes", {"out": "data/quick", **_FEW, "size": "[160,120]"}),
+    "UserJoints": ("SyntheticSkeletons", {"out": "data/quick_skeletons", **_FEW, "halls": 40}),
+}
+"""The few clips that stand in for those of a user's source."""
+
 QUICK_TRAINER = {"max_epochs": 3, "limit_train_batches": 10}
 
 
@@ -90,13 +97,12 @@ def _trainings(
             f"{num_seeds} and: {' '.join(models) or 'none'}. Name each experiment once."
         )
     # seeds in the outer loop: a third of the time gives a whole comparison with one seed
-    words = (*_data_options(data, quick), *options)
     return {
         (model, seed): Training(
             name=f"{model}/seed_{seed}",
             runs=out / "runs",
             options=(
-                *("--config", str(config), *words),
+                *("--config", str(config), *_data_options(config, data, quick), *options),
                 *("--seed_everything", str(seed), "--wandb.group", model),
             ),
         )
@@ -134,13 +140,14 @@ def _config(model: str) -> Path:
     return path
 
 
-def _data_options(data: Path | None, quick: bool) -> list[str]:
+def _data_options(config: Path, data: Path | None, quick: bool) -> list[str]:
     words = []
+    source = user_source(config)
     if data is not None:
-        words = ["--data.source", "UserClips", "--data.source.path", str(data)]
+        words = ["--data.source", source, "--data.source.path", str(data)]
     elif quick:
-        words = ["--data.source", "SyntheticStrokes"]
-        words += [f"--data.source.{key}={value}" for key, value in QUICK_CLIPS.items()]
+        drawn, few = QUICK_SOURCES[source]
+        words = ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
     return words + [f"--trainer.{key}={value}" for key, value in QUICK_TRAINER.items()] * quick
 
 

@@ -156,10 +156,11 @@ def _check(args: list[str]) -> None:
     parser.add_argument(
         "data", type=Path, help="a folder with a folder a class, a manifest CSV, or annotations"
     )
-    data = parser.parse_args(args).data
+    parser.add_argument("--layout", help="of files of joints, such as ntu25")
+    options = parser.parse_args(args)
     from tt_actions.check import check
 
-    sys.exit(check(data))
+    sys.exit(check(options.data, options.layout))
 
 
 def _compare(args: list[str]) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tt_actions.comparison import read_finished_run
 from tt_actions.figures import read_history
+from tt_actions.sources.user_clips import user_source
 from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.sweep_report import MEASURED, factor_name, write_sweep
 from tt_actions.tracking import WandbOptions
@@ -64,8 +65,9 @@ def sweep(
     """
     console = console or Console(highlight=False, emoji=False)
     file = read_sweep(find_sweep(name))
-    source = [] if data is None else ["--data.source", "UserClips", "--data.source.path", str(data)]
-    options = [*source, *options]
+    if data is not None:
+        config = Path(file.words[file.words.index("--config") + 1])
+        options = ["--data.source", user_source(config), "--data.source.path", str(data), *options]
     settings = check_options(file, options)
     folder = out / file.name
     tracking = WandbOptions(**settings["wandb"])

@@ -88,8 +88,8 @@ def gather(graph: Tensor, x: Tensor) -> Tensor:
 def partitions(layout: Layout) -> Tensor:
     """Return the three normalised adjacencies: a joint itself, its neighbours inwards, those outwards.
 
-    Each row sums to 1, or to 0 where there is no neighbour of the kind (Yan et al. 2018, section 3.3, "spatial
-    configuration", with the tree's root for the centre of gravity).
+    Each row sums to 1, or to 0 where there is no neighbour of the kind (Yan et al. 2018, section 3.3,
+    "spatial configuration", with the tree's root for the centre of gravity).
 
     Args:
         layout: What hangs on what.

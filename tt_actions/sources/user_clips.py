@@ -3,11 +3,26 @@
 from pathlib import Path
 from typing import ClassVar
 
+import yaml
+
 from tt_actions.clips import ClipRecord
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.base import ClipSource
 from tt_actions.sources.folders import SUFFIXES, FolderSource
 from tt_actions.sources.manifest import ManifestSource
+
+
+def user_source(config: Path) -> str:
+    """Name the source that reads a user's own clips for an experiment.
+
+    Args:
+        config: The experiment's YAML.
+
+    >>> user_source(Path("experiments/cnn_lstm.yaml")), user_source(Path("experiments/stgcn.yaml"))
+    ('UserClips', 'UserJoints')
+    """
+    data = yaml.safe_load(config.read_text(encoding="utf-8")).get("data") or {}
+    return "UserJoints" if "layout" in (data.get("preprocessing") or {}) else "UserClips"
 
 
 class UserClips(ClipSource):
