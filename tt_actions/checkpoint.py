@@ -1,6 +1,7 @@
 """What a trained model's file holds."""
 
 import pickle
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     return content
 
 
-FOR_CLASSES = ("head.", "average.", "network.head.", "initial", "transitions")
+FOR_CLASSES = re.compile(r"(.*\.)?(head|average)\.|initial|transitions")
 """The parts of a network that belong to the classes it names."""
 
 
@@ -65,7 +66,7 @@ def load_network_weights(network: nn.Module, path: str, class_names: Sequence[st
         network = network.network  # the weights of the model below; those of the chain begin at 0
     own = network.state_dict()
     if keeps_head:
-        own, given = ({k: w for k, w in x.items() if not k.startswith(FOR_CLASSES)} for x in (own, given))
+        own, given = ({k: w for k, w in x.items() if not FOR_CLASSES.match(k)} for x in (own, given))
     if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in given.items()}:
         raise ValueError(
             f"Expected `init_from` to hold the weights of the same {type(network).__name__}, but '{path}' "

@@ -58,6 +58,13 @@ def test_centred_on_the_clip_keeps_where_the_player_goes(tmp_path):
     np.testing.assert_allclose(np.diff(left), 0.1 / 0.5, atol=1e-3)
 
 
+def test_centred_on_each_joint_only_movement_is_left(tmp_path):
+    stiff = read(tmp_path, np.repeat(body(1), 6, axis=0), JointSpec("kinect20", centre="joint"))
+    np.testing.assert_allclose(stiff, 0, atol=1e-5)
+    moving = read(tmp_path, body(), JointSpec("kinect20", centre="joint"))
+    np.testing.assert_allclose(np.diff(moving, axis=0), np.diff(read(tmp_path, body()), axis=0), atol=1e-5)
+
+
 def test_empty_frames_are_cut_off_filled_in_or_dropped(tmp_path):
     joints = body(8)
     joints[[0, 3, 7]] = 0

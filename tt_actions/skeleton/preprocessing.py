@@ -12,7 +12,7 @@ from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import PATHS, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
 
-Centre = Literal["frame", "clip"]
+Centre = Literal["frame", "clip", "joint"]
 EmptyFrames = Literal["interpolate", "drop"]
 
 
@@ -29,7 +29,8 @@ class JointSpec(InputSpec):
             path: ``racket``, ``ball``, ``ball2d``.
         fps: Frames a second: those of a file that does not tell; a file that does is brought to them.
         centre: Whether the hips' middle of every ``frame`` is the origin, or its mean over the ``clip``,
-            which keeps where the player goes.
+            which keeps where the player goes, or of every ``joint`` its own mean place, relative to the hips,
+            which takes away build and posture and leaves movement alone.
         face_camera: Whether to turn bodies in space.
         empty_frames: What becomes of frames in which nothing is seen: filled in, or left out.
         longest_gap: Number of frames that are bridged where a joint is missing; over more it stands still.
@@ -141,6 +142,8 @@ class JointSpec(InputSpec):
             joints = joints / size
         if self.face_camera and layout.num_coordinates == 3 and not is_path:
             joints = face_camera(joints, layout)
+        if self.centre == "joint":
+            joints = joints - joints.mean(0)
         return np.ascontiguousarray(joints, np.float32)
 
 

@@ -1,0 +1,275 @@
+"""How well real strokes are told apart by their joints: every model beside a plain SVM, on the same folds.
+
+Run as ``python tests/measure_skeletons.py SET --data DIR --out DIR [VARIANT...]``, where ``--data`` is the
+folder of the recordings, which are read in place, and SET one of
+
+- thetis, thetis_coarse: ``DIR/<stroke>/pN.txt``; four folds of three players each; 12 strokes, or 5.
+- msr: ``DIR/aAA_sSS_eEE_skeleton3D.txt``; a fold is a subject; 20 actions.
+- tennis: ``DIR/<video>/<class>_NNN.csv``; a fold is a video; 4 classes.
+
+A training is one fold with one seed: all other groups are trained on, for a fixed number of epochs and
+without validation, and the last weights are tested on the fold. Accuracy is that of all clips of all folds, with a
+bootstrap interval over clips. The floor is a support vector machine on 20 moments of the same normalised
+joints, along straight lines between frames. Pre-trained variants begin with weights of a training on
+synthetic skeletons, brought to the set's layout; "without fine-tuning" names the recordings of classes that
+correspond with those weights as they are. What is done is not trained again.
+"""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from run_files import rows
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from tt_actions.clips import ClipRecord, class_names, write_manifest
+from tt_actions.loading import load
+from tt_actions.significance import bootstrap_interval
+from tt_actions.skeleton.preprocessing import JointSpec
+from tt_actions.sources.folders import FolderSource
+from tt_actions.tables import Table
+from tt_actions.trainings import Training, find_earlier, say, train
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+def coarse(label: str) -> str:
+    """Name the stroke of which a THETIS class is a kind."""
+    kinds = {"serv": "serve", "smash": "smash", "volley": "volley", "for": "forehand", "back": "backhand"}
+    return next(kind for beginning, kind in kinds.items() if label.startswith(beginning))
+
+
+def thetis(folder: Path) -> list[ClipRecord]:
+    """List the recordings; the group is the player."""
+    return FolderSource(folder, group_pattern="p[0-9]+", suffixes=(".txt",)).records()
+
+
+def thetis_coarse(folder: Path) -> list[ClipRecord]:
+    """List the recordings with one of five strokes each."""
+    return [replace(record, label=coarse(str(record.label))) for record in thetis(folder)]
+
+
+def msr(folder: Path) -> list[ClipRecord]:
+    """List the recordings; the group is the subject."""
+    paths = sorted(folder.glob("a*_s*_e*_skeleton3D.txt"))
+    return [ClipRecord(path, path.name[:3], group=path.name[4:7]) for path in paths]
+
+
+def tennis(folder: Path) -> list[ClipRecord]:
+    """List the windows; the group is the video."""
+    paths = sorted(folder.glob("*/*.csv"))
+    return [ClipRecord(path, path.stem.rpartition("_")[0], group=path.parent.name) for path in paths]
+
+
+class RecordedSet(NamedTuple):
+    """A set of recordings, and what suits it: chosen on the training players of its first fold alone."""
+
+    records: Callable[[Path], list[ClipRecord]]
+    layout: str
+    num_folds: int
+    options: tuple[str, ...]
+
+    @property
+    def spec(self) -> JointSpec:
+        """How its files are read."""
+        given = dict(zip(self.options[::2], self.options[1::2], strict=True))
+        return JointSpec(self.layout, centre=given.get("--data.preprocessing.centre", "frame"))  # type: ignore[arg-type]
+
+
+NO_MIRROR = ("--model.augmentation.mirror", "0")
+"""All players of these sets but a few play with the right hand."""
+
+SETS = {
+    "thetis": RecordedSet(thetis, "thetis15", 4, ("--data.preprocessing.num_frames", "32")),
+    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, ("--data.preprocessing.num_frames", "32")),
+    "msr": RecordedSet(
+        msr,
+        "kinect20",
+        3,
+        ("--data.preprocessing.num_frames", "32", "--data.preprocessing.centre", "joint"),
+    ),
+    "tennis": RecordedSet(tennis, "movenet13", 2, ("--data.preprocessing.num_frames", "30")),
+}
+
+LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60", *NO_MIRROR)
+
+LEARNT = ("trajectory_cnn", "skeleton_lstm", "stgcn", "skeleton_c3d", "pose_lstm_fuzzy")
+FITTED = ("fisher", "hmm_classifier")
+PRETRAINED = tuple(f"{name}, pre-trained" for name in LEARNT[:3])
+UNTUNED = tuple(f"{name}, without fine-tuning" for name in LEARNT[:3])
+VARIANTS = (*LEARNT, *FITTED, *PRETRAINED, *UNTUNED)
+
+
+def fold_of(records: list[ClipRecord], num_folds: int) -> np.ndarray:
+    """Give each recording its fold: groups in turn, so that none is in two."""
+    groups = sorted({str(record.group) for record in records})
+    return np.array([groups.index(str(record.group)) % num_folds for record in records])
+
+
+def resampled(joints: np.ndarray, num_moments: int = 20) -> np.ndarray:
+    """Bring joints ``(T, V, C)`` to a number of moments, along straight lines, and put all in a row."""
+    times = np.linspace(0, len(joints) - 1, num_moments)
+    flat = joints.reshape(len(joints), -1)
+    return np.concatenate([np.interp(times, np.arange(len(joints)), column) for column in flat.T])
+
+
+def floor(records: list[ClipRecord], folds: np.ndarray, spec: JointSpec) -> np.ndarray:
+    """Return which recordings the SVM names right, trained on the other folds."""
+    features = np.array([resampled(spec.read(record.path).values) for record in records])
+    labels = np.array([record.label for record in records])
+    right = np.zeros(len(records), bool)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        machine = make_pipeline(StandardScaler(), SVC(C=10)).fit(features[~inside], labels[~inside])
+        right[inside] = machine.predict(features[inside]) == labels[inside]
+    return right
+
+
+def synthetic_training(model: str, chosen: RecordedSet, out: Path) -> Training:
+    """The training on synthetic skeletons in a set's layout that fine-tuning begins with."""
+    return Training(
+        name=f"synthetic_{model}",
+        runs=out / "runs",
+        options=(
+            *("--config", str(EXPERIMENTS / f"{model}.yaml"), "--wandb.mode", "disabled"),
+            *("--data.source", "SyntheticSkeletons", "--data.source.out", str(out.parent / "synthetic")),
+            *("--data.source.clips", "1200", "--data.source.players", "300", "--data.source.seed", "7"),
+            *("--data.source.halls", "40", "--data.cache_dir", str(out.parent / "cache")),
+            *("--data.preprocessing.layout", chosen.layout, *chosen.options),
+            *("--trainer.max_epochs", "15", *NO_MIRROR),
+        ),
+    )
+
+
+def fold_training(
+    variant: str, fold: int, seed: int, chosen: RecordedSet, out: Path, weights: Path | None
+) -> Training:
+    """The training of a variant on all folds but one."""
+    model = variant.partition(",")[0]
+    return Training(
+        name=re.sub(r"\W+", "_", f"{variant}_fold_{fold}_seed_{seed}"),
+        runs=out / "runs",
+        options=(
+            *("--config", str(EXPERIMENTS / f"{model}.yaml"), "--monitor", "null"),
+            *("--data.source", "UserJoints", "--data.source.path", str(out / f"fold_{fold}.csv")),
+            *("--data.preprocessing.layout", chosen.layout, *chosen.options),
+            *("--data.cache_dir", str(out.parent / "cache"), "--seed_everything", str(seed)),
+            *("--wandb.mode", "disabled", "--data.val_share", "0", *(LEARNING if model in LEARNT else ())),
+            *(() if weights is None else ("--model.init_from", str(weights))),
+        ),
+    )
+
+
+def done(training: Training, console: Console) -> Path:
+    """Train unless it was done before, and return the run's directory."""
+    earlier = find_earlier(training)
+    run_dir = earlier.done or train(training, earlier.stopped, str)
+    accuracy = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"]
+    say(console, f"{training.name}: {accuracy:.3f}")
+    return run_dir
+
+
+def right_of(run_dir: Path) -> dict[str, bool]:
+    """Return which clips of a test are named right, by name."""
+    return {
+        row["name"]: row["label"] == row["predicted"] for row in rows(run_dir / "report" / "predictions.csv")
+    }
+
+
+def untuned(run_dir: Path, records: list[ClipRecord]) -> np.ndarray:
+    """Return which recordings of classes that correspond a synthetic training's weights name right."""
+    model = load(run_dir / "checkpoints" / "best.ckpt")
+    same = [record for record in records if coarse_or_same(record.label) in model.class_names]
+    return np.array([model.predict(r.path).label == coarse_or_same(r.label) for r in same])
+
+
+def coarse_or_same(label: str | None) -> str:
+    """Name a class by the synthetic strokes' names, where one corresponds."""
+    if re.fullmatch("a1[78]", str(label)):
+        return {"a17": "forehand", "a18": "serve"}[str(label)]  # tennis swing, tennis serve
+    try:
+        return coarse(str(label))
+    except StopIteration:
+        return str(label)
+
+
+def interval(right: np.ndarray) -> str:
+    """Write an accuracy with its bootstrap interval."""
+    low, high = bootstrap_interval(lambda counts: counts @ right / len(right), len(right))
+    return f"{right.mean():.3f} [{low:.2f}, {high:.2f}]"
+
+
+def measure(
+    variant: str, records: list[ClipRecord], chosen: RecordedSet, out: Path, seeds: int, console: Console
+) -> list[np.ndarray]:
+    """Return which recordings a variant names right, of every seed."""
+    model, _, how = variant.partition(", ")
+    begun = done(synthetic_training(model, chosen, out), console) if how else None
+    if begun and how == "without fine-tuning":
+        return [untuned(begun, records)]
+    weights = begun and begun / "checkpoints" / "best.ckpt"
+    found = []
+    for seed in range(1 if model in FITTED else seeds):
+        right: dict[str, bool] = {}
+        for fold in range(chosen.num_folds):
+            right |= right_of(done(fold_training(variant, fold, seed, chosen, out, weights), console))
+        found.append(np.array([right[record.name] for record in records]))
+    return found
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("set", choices=SETS)
+    parser.add_argument("variants", nargs="*", help=f"all unless given: {'; '.join(VARIANTS)}")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each fold")
+    options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    console = Console()
+    chosen, out = SETS[options.set], options.out.absolute() / options.set
+    records = chosen.records(options.data.absolute())
+    folds = fold_of(records, chosen.num_folds)
+    for fold in range(chosen.num_folds):
+        split = [
+            replace(r, split="test" if f == fold else "train") for r, f in zip(records, folds, strict=True)
+        ]
+        write_manifest(out / f"fold_{fold}.csv", split)
+    found = {"SVM": [floor(records, folds, chosen.spec)]}
+    for variant in options.variants or VARIANTS:
+        found[variant] = measure(variant, records, chosen, out, options.seeds, console)
+    lines, numbers = [], []
+    for name, by_seed in found.items():
+        accuracies = [float(right.mean()) for right in by_seed]
+        shown = interval(by_seed[0]) if len(by_seed) == 1 else interval(np.mean(by_seed, axis=0))
+        lines.append([name, str(len(by_seed[0])), shown, " ".join(f"{a:.3f}" for a in accuracies)])
+        numbers.append({"model": name, "clips": len(by_seed[0]), "accuracy": float(np.mean(accuracies))})
+    table = Table(
+        f"{options.set}: accuracy on {len(records)} real recordings",
+        ["model", "clips", "accuracy [95 %]", "by seed"],
+        lines,
+        numbers,
+        [
+            f"{chosen.num_folds} folds, groups apart; {len(class_names(records))} classes. Intervals: "
+            "bootstrap over clips."
+        ],
+        ["tests/measure_skeletons.py"],
+    )
+    table.show(console)
+    table.write(out / "table")
+
+
+if __name__ == "__main__":
+    main()
