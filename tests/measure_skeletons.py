@@ -8,11 +8,11 @@ folder of the recordings, which are read in place, and SET one of
 - tennis: ``DIR/<video>/<class>_NNN.csv``; a fold is a video; 4 classes.
 
 A training is one fold with one seed: all other groups are trained on, for a fixed number of epochs and
-without validation, and the last weights are tested on the fold. Accuracy is that of all clips of all folds, with a
-bootstrap interval over clips. The floor is a support vector machine on 20 moments of the same normalised
-joints, along straight lines between frames. Pre-trained variants begin with weights of a training on
-synthetic skeletons, brought to the set's layout; "without fine-tuning" names the recordings of classes that
-correspond with those weights as they are. What is done is not trained again.
+without validation, and the last weights are tested on the fold. Accuracy is that of all clips of all folds,
+with a bootstrap interval over clips. The floor is a support vector machine on 20 moments of the same
+normalised joints, along straight lines between frames. Pre-trained variants begin with weights of a training
+on synthetic skeletons, brought to the set's layout; "without fine-tuning" names the recordings of classes
+that correspond with those weights as they are. What is done is not trained again.
 """
 
 import argparse

@@ -37,7 +37,7 @@ class TrainedRecognizer(StrokeRecognizer):
             VideoError: If the clip can't be read.
         """
         frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(self.device)
+        clip = torch.from_numpy(frames).movedim(-1, 1)[None].to(self.device)
         logits = self(clip, torch.tensor([len(frames)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)
 

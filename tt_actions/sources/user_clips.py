@@ -22,7 +22,10 @@ def user_source(config: Path) -> str:
     ('UserClips', 'UserJoints')
     """
     data = yaml.safe_load(config.read_text(encoding="utf-8")).get("data") or {}
-    return "UserJoints" if "layout" in (data.get("preprocessing") or {}) else "UserClips"
+    how = data.get("preprocessing") or {}
+    return (
+        "UserJoints" if "layout" in how.get("init_args", how) else "UserClips"
+    )  # as a run saves it, or plain
 
 
 class UserClips(ClipSource):
