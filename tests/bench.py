@@ -23,6 +23,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from bench_inference import MODELS, measure_inference
+from bench_skeleton import measure_stgcn
 from bench_timing import Repeats, TimedCLI, now_s
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
@@ -46,11 +47,17 @@ NUM_DRAWN = 64
 BLOCK = 6  # steps of one side before it is the other's turn
 
 RATIOS = [f"inference_ratio_{model}" for model in MODELS]
-TARGETS = {"train_ratio": 0.9, "loader_ratio": 10.0, **dict.fromkeys(RATIOS, 0.9)}
+TARGETS = {
+    "train_ratio": 0.9,
+    "loader_ratio": 10.0,
+    "stgcn_ratio_batch_16": 1.0,
+    **dict.fromkeys(RATIOS, 0.9),
+}
 MEANINGS = {
     "train_ratio": "training clips/s, the command over a bare loop",
     "loader_ratio": "cached loader alone over the command's training, clips/s",
     "peephole_ratio": "training step of PeepholeLSTM over torch.nn.LSTM, time",
+    "stgcn_ratio_batch_16": "inference over the same layers in plain PyTorch, sequences/s",
     **dict.fromkeys(RATIOS, "predict over the bare network, clips/s, one thread"),
 }
 
@@ -308,6 +315,7 @@ def measure(folder: Path, plan: Plan) -> dict[str, Any]:
     found |= measure_peephole(cli, device, 2 * plan.repeats)
     found |= measure_video(folder, data, plan.repeats)
     found |= measure_inference(folder, manifest, plan.repeats)
+    found |= measure_stgcn(plan.repeats)
     found["synthesize_all_cores_clips_per_s"] = [NUM_DRAWN / drawing_s]
     train_rate = median(found["train_clips_per_s"])
     found["loader_ratio"] = [rate / train_rate for rate in found["loader_clips_per_s"]]

@@ -1,0 +1,48 @@
+"""How many sequences of joints STGCN names in a second, beside the same layers written the plain way."""
+
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from bench_timing import Repeats, now_s
+from plain_stgcn import PlainSTGCN
+
+from tt_actions.models import STGCN
+
+CPU = torch.device("cpu")
+SHAPE = (100, 3, 25)
+"""Frames, coordinates and joints of a sequence: one person of NTU RGB+D."""
+
+
+def measure_stgcn(repeats: int) -> Repeats:
+    """Measure sequences a second on all threads, in turns, and their ratio.
+
+    Args:
+        repeats: Number of turns.
+    """
+    torch.manual_seed(0)
+    found: Repeats = {}
+    for name, streams in (("stgcn", ("joint", "bone")), ("stgcn_joint", ("joint",))):
+        model = STGCN(4, "ntu25", streams=streams).eval()
+        plain = PlainSTGCN(model).eval()
+        for batch_size in (16, 1):
+            joints, lengths = torch.randn(batch_size, *SHAPE), torch.full((batch_size,), SHAPE[0])
+            ours, theirs = [], []
+            for _ in range(repeats + 1):
+                ours.append(batch_size / _seconds(lambda: model(joints, lengths)))  # noqa: B023
+                theirs.append(batch_size / _seconds(lambda: plain(joints)))  # noqa: B023
+            found[f"{name}_sequences_per_s_batch_{batch_size}"] = ours[1:]
+            found[f"{name}_ratio_batch_{batch_size}"] = [a / b for a, b in zip(ours, theirs, strict=True)][1:]
+    return found
+
+
+@torch.inference_mode()
+def _seconds(work: Callable[[], torch.Tensor]) -> float:
+    started_s = now_s(CPU)
+    work()
+    return now_s(CPU) - started_s
+
+
+if __name__ == "__main__":
+    for what, values in measure_stgcn(15).items():
+        print(f"{what}: {median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
