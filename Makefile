@@ -5,7 +5,8 @@ SWEEP ?= ablation
 BIN := .venv/bin
 
 JOINTS = $(shell grep -ls '^ *layout:' experiments/$(EXP).yaml)
-SOURCE = $(if $(filter rally_%,$(EXP)),UserRallies,$(if $(JOINTS),UserJoints,UserClips))
+DEPTH = $(shell grep -ls '^ *picture: depth' experiments/$(EXP).yaml)
+SOURCE = $(if $(filter rally_%,$(EXP)),UserRallies,$(if $(JOINTS),UserJoints,$(if $(DEPTH),UserDepth,UserClips)))
 LAYOUT_ARGS = $(if $(LAYOUT),--data.preprocessing.layout $(LAYOUT))
 DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source $(SOURCE)) --data.source.path "$(DATA)") $(LAYOUT_ARGS)
 START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml) $(DATA_ARGS)

@@ -13,7 +13,7 @@ from tt_actions.main import main
 from tt_actions.report import BY_CLASS
 
 EVERY = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
-EXPERIMENTS = [path for path in EVERY if not path.stem.startswith("rally_")]  # those: test_rallies.py
+EXPERIMENTS = [path for path in EVERY if not path.stem.startswith(("rally_", "depth_"))]  # tested elsewhere
 SHORT = ["--data.preprocessing.num_frames", "4", "--data.batch_size", "4", "--trainer.max_epochs", "2"]
 SHORT += ["--trainer.limit_train_batches", "2", "--trainer.enable_model_summary", "false"]
 STROKES = ["serve", "forehand", "backhand", "smash"]

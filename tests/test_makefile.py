@@ -31,6 +31,10 @@ def make(*words):
             "--config experiments/stgcn.yaml --data.source UserJoints --data.source.path m.csv "
             "--data.preprocessing.layout kinect20",
         ),
+        (
+            ["EXP=depth_cnn_lstm", "DATA=kinect"],
+            "--config experiments/depth_cnn_lstm.yaml --data.source UserDepth --data.source.path kinect",
+        ),
         (["RESUME=runs/x/version_0"], "--resume runs/x/version_0"),
         (
             ["RESUME=runs/x/version_0", "DATA=moved", "ARGS=--trainer.max_epochs 9"],

@@ -148,7 +148,8 @@ class FrameCache:
         with ThreadPoolExecutor() as threads:
             # all digests first, so that a long file is read once and not for each of its clips
             videos = list(dict.fromkeys(record.path for record in records))
-            problems = dict(zip(videos, threads.map(self._digest_problem, videos), strict=True))
+            found = threads.map(lambda video: self._digest_problem(video, spec), videos)
+            problems = dict(zip(videos, found, strict=True))
         missing = []
         for record in records:
             if problem := problems[record.path]:
@@ -194,28 +195,31 @@ class FrameCache:
 
     def _file(self, record: ClipRecord, spec: InputSpec) -> Path:
         what = [record.start_s, record.end_s, *spec.cache_key(record.roi)]
-        key = _hash(json.dumps([_VERSION, self.digest(record.path), *what]).encode())
+        digests = [self.digest(file) for file in spec.files(record.path)]
+        key = _hash(json.dumps([_VERSION, *digests, *what]).encode())
         return self.folder / key[:2] / f"{key}.npy"
 
     def digest(self, video: Path) -> str:
         """Return the digest of a file's content, from a note in the cache where the file is unchanged.
 
         Args:
-            video: The file.
+            video: The file, or a folder of pictures, whose files count.
 
         Raises:
             UnreadableError: If it can't be read.
             OSError: If the note can't be written.
         """
         try:
-            status = video.stat()
+            files = sorted(p for p in video.iterdir() if p.is_file()) if video.is_dir() else [video]
+            states = [file.stat() for file in files]
             note = self.folder / "digests" / _hash(os.fsencode(video.absolute()))
-            seen = f"{status.st_size} {status.st_mtime_ns} "
+            changed_ns = max((state.st_mtime_ns for state in states), default=0)
+            seen = f"{sum(state.st_size for state in states)} {changed_ns} "
             noted = note.read_text(encoding="ascii", errors="replace") if note.is_file() else ""
             if re.fullmatch(re.escape(seen) + "[0-9a-f]{40}", noted):
                 return noted.removeprefix(seen)
-            with video.open("rb") as file:
-                digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+            digests = [_file_digest(file) for file in files]
+            digest = digests[0] if files == [video] else _hash("".join(digests).encode())
         except OSError as error:
             raise UnreadableError(
                 f"Expected a file, but '{video}' can't be read ({error.strerror}). "
@@ -225,12 +229,18 @@ class FrameCache:
             temporary.write_text(seen + digest, encoding="ascii")
         return digest
 
-    def _digest_problem(self, video: Path) -> str | None:
+    def _digest_problem(self, video: Path, spec: InputSpec) -> str | None:
         try:
-            self.digest(video)
+            for file in spec.files(video):
+                self.digest(file)
         except UnreadableError as error:
             return str(error)
         return None
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 def _hash(data: bytes) -> str:

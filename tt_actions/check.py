@@ -13,11 +13,12 @@ from rich.progress import track
 from rich.table import Table
 
 from tt_actions.clips import ClipRecord, class_names
+from tt_actions.depth import is_depth, probe_depth
 from tt_actions.inputs import UnreadableError
 from tt_actions.skeleton.preprocessing import JointSpec
 from tt_actions.sources.rallies import UserRallies, is_annotation
 from tt_actions.sources.user_clips import UserClips, UserJoints
-from tt_actions.video import VideoError, VideoInfo, probe
+from tt_actions.video import VideoInfo, probe
 
 
 def check(path: Path, layout: str | None = None) -> int:
@@ -102,8 +103,8 @@ def _list_clips(path: Path) -> list[ClipRecord]:
 
 def _probe(video: Path) -> VideoInfo | str:
     try:
-        return probe(video)
-    except VideoError as error:
+        return probe_depth(video) if is_depth(video) else probe(video)
+    except UnreadableError as error:
         return str(error)
 
 

@@ -21,6 +21,7 @@ from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.files import write_atomically
 from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
+from tt_actions.links import LINKS, TakenLinks
 from tt_actions.metrics import build_frame_metrics, build_metrics
 from tt_actions.preprocessing import make_preprocessing
 from tt_actions.processes import is_first_process
@@ -175,6 +176,11 @@ class ActionCLI(LightningCLI):
             if self.lock:
                 self.lock.release()
 
+    def _add_instantiators(self) -> None:
+        super()._add_instantiators()
+        own = TakenLinks(self, "model")
+        self.parser.add_instantiator(own, StrokeRecognizer, subclasses=False, prepend=True)
+
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """Return the subcommands, each with the arguments that the command line does not set."""
@@ -203,13 +209,8 @@ class ActionCLI(LightningCLI):
             help="Compile the network with torch.compile; a checkpoint is the same as without.",
         )
         parser.add_class_arguments(WandbOptions, "wandb")
-        parser.link_arguments("data.plain_preprocessing", "model.preprocessing", apply_on="instantiate")
-        for part in ("network", "augmentation"):  # those of joints; the others have no layout
-            parser.link_arguments("data.layout", f"model.{part}.init_args.layout", apply_on="instantiate")
-        parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
-        parser.link_arguments(
-            "data.num_classes", "model.network.init_args.num_classes", apply_on="instantiate"
-        )
+        for of_data, of_model in LINKS:
+            parser.link_arguments(f"data.{of_data}", f"model.{of_model}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the words that were given, whatever program they were given to.

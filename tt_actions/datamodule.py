@@ -88,6 +88,11 @@ class ClipDataModule(pl.LightningDataModule):
         """Name of the joints' layout; None of frames."""
         return self.preprocessing.layout if isinstance(self.preprocessing, JointPreprocessing) else None
 
+    @property
+    def num_channels(self) -> int:
+        """Channels *C* of a frame, or coordinates of a joint."""
+        return self.preprocessing.num_channels
+
     @cached_property
     def listed(self) -> list[ClipRecord]:
         """The source's clips, before any is opened."""

@@ -34,6 +34,7 @@ from tt_actions.files import write_atomically
 from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.prediction import ClipPrediction, make_prediction
+from tt_actions.preprocessing import as_colours
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video import Roi
 
@@ -53,7 +54,7 @@ class Explanation:
         class_name: The class that the heat speaks for.
         heat: At the resolution of the feature maps; 1 is the most in the whole clip, and all is 0 where
             nothing speaks for the class.
-        frames: What the model saw, RGB.
+        frames: What the model saw, RGB; depth alone or a silhouette in shades of grey.
         method: ``grad-cam``, ``hirescam``, or ``input gradient`` for a network without feature maps.
         layer: Name of the layer that the maps come from, or None.
 
@@ -123,7 +124,7 @@ def explain(
         prediction=prediction,
         class_name=class_name,
         heat=(heat / heat.max() if heat.any() else heat).cpu().numpy(),
-        frames=frames[..., :3],
+        frames=as_colours(frames),
         method=method if maps else "input gradient",
         layer=_layer_name(model.network, maps),
     )

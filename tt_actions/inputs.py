@@ -50,6 +50,17 @@ class InputSpec(ABC):
             UnreadableError: If the clip can't be read.
         """
 
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """Return what is read of a clip, of which a change would change the values: by default its file.
+
+        Args:
+            path: The clip's file.
+
+        Raises:
+            UnreadableError: If one of several can't be found.
+        """
+        return (path,)
+
     @abstractmethod
     def cache_key(self, roi: Roi | None) -> list[Any]:
         """Return what decides on the values, beside the file's content and the times, as plain values.

@@ -5,10 +5,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from tt_actions import flow
+import numpy as np
+
+from tt_actions import depth, flow
 from tt_actions.dataset import Sampling, sample_indices
 from tt_actions.skeleton.preprocessing import JointPreprocessing
-from tt_actions.video import Frames, FrameSpec, Roi, read_frames
+from tt_actions.video import Frames, FrameSpec, Roi, check_roi
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Preprocessing(FrameSpec):
     Args:
         num_frames: Frames *T* of a clip; with ``sampling: all`` the most that are taken.
         sampling: Which frames: spread over the clip, a dense window of neighbours, or all.
-        mean: Mean of each colour, taken away from pixels in [0, 1].
-        std: Standard deviation of each colour, that pixels are divided by.
+        mean: Mean of each colour, taken away from pixels in [0, 1]; depth has its own.
+        std: Standard deviation of each colour, that pixels are divided by; depth has its own.
 
     Raises:
         ValueError: If ``num_frames`` is below 1 or a standard deviation is not positive.
@@ -47,12 +49,19 @@ class Preprocessing(FrameSpec):
     @property
     def channel_means(self) -> tuple[float, ...]:
         """What is taken away from each channel, in [0, 1]: flow that is 0 stays 0."""
-        return (*self.mean, *(flow.MEAN if self.flow else ()))
+        return self._by_channel(self.mean, flow.MEAN, depth.MEAN)
 
     @property
     def channel_stds(self) -> tuple[float, ...]:
         """What each channel is divided by then: flow comes in heights of the picture a second."""
-        return (*self.std, *(flow.STD if self.flow else ()))
+        return self._by_channel(self.std, flow.STD, depth.STD)
+
+    def _by_channel(
+        self, colours: tuple[float, ...], of_flow: tuple[float, ...], of_depth: float
+    ) -> tuple[float, ...]:
+        """Join what belongs to the channels of a frame."""
+        seen = () if self.picture == "depth" else colours
+        return (*seen, *(of_flow if self.flow else ()), *((of_depth,) if self.has_depth else ()))
 
     @property
     def spec(self) -> FrameSpec:
@@ -71,22 +80,25 @@ class Preprocessing(FrameSpec):
             roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
 
         Raises:
-            VideoError: If the clip can't be read.
+            UnreadableError: If the clip can't be read.
             ValueError: If the region holds no pixel.
         """
-        frames, times_s = read_frames(
-            Path(path),
-            fps=self.fps,
-            start_s=start_s,
-            end_s=end_s,
-            size=self.size,
-            aspect=self.aspect,
-            roi=roi or self.roi,
-            crop=self.crop,
-            flow=self.flow,
-        )
+        check_roi(roi)
+        frames, times_s = self.read(Path(path), start_s, end_s, roi)
         chosen = sample_indices(len(frames), self.num_frames, self.sampling, training=False)
         return Frames(frames[chosen], times_s[chosen])
+
+
+def as_colours(frames: np.ndarray) -> np.ndarray:
+    """Return what can be shown of frames: their colours, or a single channel in shades of grey.
+
+    Args:
+        frames: As :meth:`Preprocessing.read_clip` gives them.
+
+    Shape:
+        frames ``(T, H, W, C)`` -> RGB ``(T, H, W, 3)``.
+    """
+    return frames[..., :3] if frames.shape[-1] > 1 else frames.repeat(3, -1)
 
 
 def make_preprocessing(plain: Mapping[str, Any]) -> Preprocessing | JointPreprocessing:

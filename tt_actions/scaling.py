@@ -63,7 +63,8 @@ class Scaler:
         self._graph.push(frame)
         scaled = self._graph.pull()
         assert isinstance(scaled, av.VideoFrame)
-        return self._pad(np.ascontiguousarray(np.rot90(scaled.to_ndarray(), self._turns)))
+        image = np.ascontiguousarray(np.rot90(scaled.to_ndarray(), self._turns))
+        return image if self.size is None else fill_up(image, self.size)
 
     def _make_graph(self, frame: av.VideoFrame) -> Graph:
         self._turns = round(frame.rotation / 90) % 4
@@ -76,7 +77,9 @@ class Scaler:
                 f"got {roi}. Correct the region; it counts in pixels of the upright picture."
             )
         x0, y0, x1, y1 = turn_back(roi, self._turns, stored)
-        height, width = self._fit(roi[3] - roi[1], roi[2] - roi[0])
+        height, width = roi[3] - roi[1], roi[2] - roi[0]
+        if self.size is not None:
+            height, width = fit_size((height, width), self.size, self.aspect)
         how = _CONVERT
         if (height, width) != (roi[3] - roi[1], roi[2] - roi[0]):
             how = _SHRINK if height < roi[3] - roi[1] or width < roi[2] - roi[0] else _ENLARGE
@@ -98,23 +101,41 @@ class Scaler:
         graph.link_nodes(*parts).configure()
         return graph
 
-    def _fit(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size that a region is scaled to, before it is filled up with black."""
-        if self.size is None:
-            return height, width
-        if self.aspect == "stretch":
-            return self.size
-        scale = min(self.size[0] / height, self.size[1] / width)
-        return max(1, round(height * scale)), max(1, round(width * scale))
 
-    def _pad(self, image: Image) -> Image:
-        if self.size is None or image.shape[:2] == self.size:
-            return image
-        (height, width), size = image.shape[:2], self.size
-        top, left = (size[0] - height) // 2, (size[1] - width) // 2
-        canvas = np.zeros((*size, 3), np.uint8)
-        canvas[top : top + height, left : left + width] = image
-        return canvas
+def fit_size(of: tuple[int, ...], size: tuple[int, int], aspect: Aspect) -> tuple[int, int]:
+    """Return the height and width that a picture is scaled to, before it is filled up with black.
+
+    Args:
+        of: Its height and width.
+        size: Height and width of the result.
+        aspect: ``pad`` keeps the picture's aspect, ``stretch`` does not.
+
+    >>> fit_size((100, 400), (50, 50), "pad")
+    (12, 50)
+    """
+    if aspect == "stretch":
+        return size
+    scale = min(size[0] / of[0], size[1] / of[1])
+    return max(1, round(of[0] * scale)), max(1, round(of[1] * scale))
+
+
+def fill_up(image: Image, size: tuple[int, int]) -> Image:
+    """Put a picture into the middle of a black one.
+
+    Args:
+        image: The picture.
+        size: Height and width of the result, none smaller than the picture's.
+
+    Shape:
+        image ``(h, w, ...)`` -> ``(*size, ...)``.
+    """
+    height, width = image.shape[:2]
+    if (height, width) == size:
+        return image
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    canvas = np.zeros((*size, *image.shape[2:]), image.dtype)
+    canvas[top : top + height, left : left + width] = image
+    return canvas
 
 
 def turn_back(roi: Roi, turns: int, stored: tuple[int, int]) -> Roi:

@@ -159,6 +159,21 @@ class StrokeRecognizer(pl.LightningModule):
             )
         return self.preprocessing
 
+    @property
+    def video_preprocessing(self) -> Preprocessing:
+        """How a video alone, without depth beside it, becomes the network's input frame by frame.
+
+        Raises:
+            ValueError: If the model reads joints, or frames of another kind than a video's colours.
+        """
+        how = self.frame_preprocessing
+        if how.picture != "rgb":
+            raise ValueError(
+                f"Expected a model of a video's own frames, but this one reads `picture: {how.picture}`, "
+                "clip by clip. Use one that was trained with `picture: rgb`, or `tt-actions predict`."
+            )
+        return how
+
     def _register_scales(self) -> None:
         is_frames = isinstance(self.preprocessing, Preprocessing)
         for name in ("mean", "std"):

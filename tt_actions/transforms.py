@@ -105,6 +105,10 @@ class Augmentation(ClipAugmentation):
     All frames of a clip change alike, so that motion survives. The mirrored picture of a stroke is the same
     stroke of a player of the other hand: flips keep the class.
 
+    A single channel, or a fourth beside colours, is depth or a silhouette. It moves along with the picture,
+    each pixel from the nearest, so that none is mixed with one that is not measured; what is done to colours
+    leaves it alone, and an erased rectangle is not measured.
+
     Args:
         flip: Probability of a horizontal flip.
         crop: Range of the cropped window's side as a share of the picture; the window's place is random.
@@ -171,11 +175,17 @@ class Augmentation(ClipAugmentation):
             frame_labels = None if frame_labels is None else frame_labels.gather(1, index)
         with torch.autocast(frames.device.type, enabled=False):  # the pixels stay float32
             x = frames.contiguous().float()  # in [0, 255]
-            x = self._warp(x)
-            x = self._recolour(x)
-            x = self._blur(x)
-            x = self._add_noise(x)
-            return self._erase(x).clamp_(0, 1), frame_labels
+            num_colours = count_colours(x.shape[2])
+            x = self._warp(x, num_colours)
+            if num_colours:
+                colours = self._recolour(x[:, :, :num_colours])
+                colours = self._blur(colours)
+                colours = self._add_noise(colours)
+                rest = x[:, :, num_colours:]
+                x = torch.cat([colours, rest / 255], 2) if rest.shape[2] else colours
+            else:
+                x = x / 255
+            return self._erase(x, num_colours).clamp_(0, 1), frame_labels
 
     def _resample_time(self, lengths: Tensor, num_frames: int) -> Tensor:
         """Which frame each instant shows after the change of speed, ``(B, T)``; padding stays padding."""
@@ -188,7 +198,7 @@ class Augmentation(ClipAugmentation):
         moved = torch.minimum(moved.clamp(min=0), last).long()
         return torch.where(index <= last, moved, index)
 
-    def _warp(self, x: Tensor) -> Tensor:
+    def _warp(self, x: Tensor, num_colours: int) -> Tensor:
         b, t, c, h, w = x.shape
         device = x.device
         side = self.crop[0] + (self.crop[1] - self.crop[0]) * uniform(b, device=device)
@@ -205,9 +215,16 @@ class Augmentation(ClipAugmentation):
         )
         theta = torch.stack([torch.stack(row, -1) for row in rows], dim=1)  # (B, 2, 3)
         grid = F.affine_grid(theta, [b, 1, h, w], align_corners=False)
-        folded = x.view(b, t * c, h, w)  # one grid serves all frames of a clip
-        warped = F.grid_sample(folded, grid, padding_mode="border", align_corners=False)
-        return warped.view(b, t, c, h, w)
+
+        def sample(part: Tensor, mode: str) -> Tensor:
+            folded = part.reshape(b, t * part.shape[2], h, w)  # one grid serves all frames of a clip
+            warped = F.grid_sample(folded, grid, mode, padding_mode="border", align_corners=False)
+            return warped.view(b, t, -1, h, w)
+
+        if num_colours == c:
+            return sample(x, "bilinear")
+        parts = x[:, :, :num_colours], x[:, :, num_colours:]
+        return torch.cat([sample(parts[0], "bilinear"), sample(parts[1], "nearest")], 2)
 
     def _recolour(self, x: Tensor) -> Tensor:
         """Mix the colours and bring [0, 255] to [0, 1], in one pass."""
@@ -242,12 +259,26 @@ class Augmentation(ClipAugmentation):
             x[i] += moved.view_as(x[i]) * (self.noise * uniform(device=x.device))
         return x
 
-    def _erase(self, x: Tensor) -> Tensor:
+    def _erase(self, x: Tensor, num_colours: int) -> Tensor:
         _, _, c, h, w = x.shape
         for i in (uniform(len(x), device=x.device) < self.erase).nonzero().flatten().tolist():
             top, left, height, width = (uniform(4) * torch.tensor([h, w, h / 3, w / 3])).long().tolist()
-            x[i, :, :, top : top + height + 1, left : left + width + 1] = uniform(c, 1, 1, device=x.device)
+            paint = uniform(c, 1, 1, device=x.device)
+            paint[num_colours:] = 0
+            x[i, :, :, top : top + height + 1, left : left + width + 1] = paint
         return x
+
+
+def count_colours(num_channels: int) -> int:
+    """Return how many of a frame's channels are colours, the first ones.
+
+    Args:
+        num_channels: Channels *C* of a frame.
+
+    >>> count_colours(1), count_colours(3), count_colours(4)
+    (0, 3, 3)
+    """
+    return 0 if num_channels == 1 else min(num_channels, len(LUMA))
 
 
 def check_channels(augmentation: ClipAugmentation | None, num_channels: int) -> None:
@@ -258,9 +289,9 @@ def check_channels(augmentation: ClipAugmentation | None, num_channels: int) -> 
         num_channels: Channels of a frame.
 
     Raises:
-        ValueError: If there are changes, and more channels than colours.
+        ValueError: If there are changes, and two channels of flow beside the colours.
     """
-    if augmentation is not None and num_channels > len(LUMA):
+    if augmentation is not None and num_channels > len(LUMA) + 1:
         raise ValueError(
             f"Expected no `augmentation` of frames with {num_channels} channels, as with `flow`, but got "
             "some: it would change motion like colour. Set it null."

@@ -1,25 +1,27 @@
 """Video files: frames at exact times, upright."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import tee
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-import av
 import numpy as np
 
-from tt_actions.decoder import VideoError, VideoWarning, open_decoder
-from tt_actions.flow import DETAIL, with_flow
+from tt_actions.decoder import VideoError, VideoWarning
+from tt_actions.depth import check_beside, find_depth, open_depth, read_depth
 from tt_actions.inputs import InputSpec, Roi, Timed
-from tt_actions.player import Window, cut_out, follow_player
-from tt_actions.scaling import Aspect, Scaler
+from tt_actions.scaling import Aspect
+from tt_actions.tracks import Crop, Image, read_tracks
+from tt_actions.video_info import VideoInfo, probe
 
 __all__ = [
     "Aspect",
+    "Crop",
     "FrameSpec",
     "Frames",
+    "Image",
+    "Picture",
     "Roi",
     "VideoError",
     "VideoInfo",
@@ -31,31 +33,7 @@ __all__ = [
     "read_frames",
 ]
 
-Crop = Literal["none", "motion"]
-Image = np.ndarray
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a video file holds.
-
-    Args:
-        path: The file.
-        duration_s: From the first moment to the end of the last frame's display.
-        fps: Average frame rate.
-        width: Of the upright picture, in pixels.
-        height: Of the upright picture, in pixels.
-        codec: Name of the codec, such as ``h264``.
-        num_frames: Number of frames.
-    """
-
-    path: Path
-    duration_s: float
-    fps: float
-    width: int
-    height: int
-    codec: str
-    num_frames: int
+Picture = Literal["rgb", "depth", "rgbd"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +50,11 @@ class FrameSpec(InputSpec):
         crop: ``motion`` follows the player within that region (:mod:`tt_actions.player`) and cuts a window
             of the frame's aspect round them; ``none`` keeps the whole region.
         flow: Whether each frame comes with its optical flow since the frame before (:mod:`tt_actions.flow`).
+        picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
+            as a fourth channel (``rgbd``). Where depth is: :func:`tt_actions.depth.find_depth`. It has the
+            size of the colour picture, pixel for pixel.
+        depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
+            :func:`tt_actions.depth.quantise`.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -83,11 +66,50 @@ class FrameSpec(InputSpec):
     roi: Roi | None = None
     crop: Crop = "none"
     flow: bool = False
+    picture: Picture = "rgb"
+    depth_range_m: tuple[float, float] = (0.5, 8.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
+        object.__setattr__(self, "depth_range_m", tuple(self.depth_range_m))
         _check_request(self.fps, self.size, self.aspect, self.roi, self.crop, self.flow)
+        self._check_picture()
+
+    def _check_picture(self) -> None:
+        if self.picture not in get_args(Picture):
+            raise ValueError(
+                f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'."
+            )
+        if self.picture != "rgb" and (self.flow or self.crop != "none"):
+            raise ValueError(
+                f"Expected no `flow` and no `crop` with `picture: {self.picture}`, but got {self.flow} and "
+                f"'{self.crop}': both are of colours alone. Set them false and none."
+            )
+        near, far = self.depth_range_m
+        if not 0 <= near < far < math.inf:
+            raise ValueError(
+                f"Expected `depth_range_m` to be 0 <= nearest < farthest, but got {self.depth_range_m}."
+            )
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether one of the channels is depth."""
+        return self.picture in ("depth", "rgbd")
+
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """Return what is read of a clip: the video, the depth, or both.
+
+        Args:
+            path: The clip's file.
+
+        Raises:
+            UnreadableError: If the depth of a video can't be found.
+        """
+        if not self.has_depth:
+            return (path,)
+        depth = find_depth(path)
+        return (depth,) if self.picture == "depth" else (path, depth)
 
     def cache_key(self, roi: Roi | None) -> list[Any]:
         """Return what decides on the pixels beside the file's content and the times.
@@ -96,6 +118,8 @@ class FrameSpec(InputSpec):
             roi: The clip's own region, which goes before that of the spec.
         """
         pixels: list[Any] = [roi or self.roi, float(self.fps), self.size, self.aspect, self.crop]
+        if self.picture != "rgb":
+            pixels += [self.picture, self.depth_range_m]
         return [*pixels, "flow"] if self.flow else pixels
 
     def read(
@@ -113,8 +137,23 @@ class FrameSpec(InputSpec):
             Frames ``(T, H, W, C)``, uint8, and their times.
 
         Raises:
-            VideoError: If the clip can't be read.
+            UnreadableError: If the clip can't be read, or colours and depth are not of one length and size.
         """
+        if not self.has_depth:
+            return self._read_colours(path, start_s, end_s, roi)
+        pictures = open_depth(find_depth(path), self.fps)
+        depth = read_depth(
+            pictures, self.fps, self.size, self.aspect, self.depth_range_m, start_s, end_s, roi or self.roi
+        )
+        if self.picture == "depth":
+            return depth
+        check_beside(probe(path), pictures)
+        colours = self._read_colours(path, start_s, end_s, roi)
+        num = min(len(depth.values), len(colours.values))  # the lengths may differ by a frame
+        frames = np.concatenate([colours.values[:num], depth.values[:num]], -1)
+        return Timed(frames, colours.times_s[:num])
+
+    def _read_colours(self, path: Path, start_s: float, end_s: float | None, roi: Roi | None) -> Timed:
         frames, times_s = read_frames(
             path,
             fps=self.fps,
@@ -226,7 +265,7 @@ def iter_frames(
     _check_request(fps, size, aspect, roi, crop, flow)
     _check_times(path, start_s, end_s)
     end_s = math.inf if end_s is None else end_s
-    tracks = _iter_tracks(Path(path), fps, start_s, end_s, size, aspect, [roi], crop, flow)
+    tracks = read_tracks(Path(path), fps, start_s, end_s, size, aspect, [roi], crop, flow)
     return ((time_s, image) for time_s, (image,) in tracks)
 
 
@@ -260,92 +299,9 @@ def iter_tracks(
         check_roi(roi)
     _check_times(path, start_s, end_s)
     end_s = math.inf if end_s is None else end_s
-    return _iter_tracks(
+    return read_tracks(
         Path(path), spec.fps, start_s, end_s, spec.size, spec.aspect, rois, spec.crop, spec.flow
     )
-
-
-def _iter_tracks(
-    path: Path,
-    fps: float | None,
-    start_s: float,
-    end_s: float,
-    size: tuple[int, int] | None,
-    aspect: Aspect,
-    rois: Sequence[Roi | None],
-    crop: Crop,
-    flow: bool,
-) -> Iterator[tuple[float, tuple[Image, ...]]]:
-    detailed = None if size is None else (size[0] * DETAIL, size[1] * DETAIL) if flow else size
-    follows = crop == "motion"
-    scalers = [Scaler(path, None if follows else detailed, aspect, roi) for roi in rois]
-    pictures = _iterate(path, fps, start_s, end_s, scalers)
-    if not (follows or flow):
-        return pictures
-    flow_fps = None
-    if flow:
-        assert fps is not None
-        flow_fps = min(fps, probe(path).fps)  # one picture after the other, at whichever rate they come
-    tracks = [
-        _finish(_track(copy, place), follows, detailed, flow_fps)
-        for place, copy in enumerate(tee(pictures, len(rois)))
-    ]
-    return ((frames[0][0], tuple(image for _, image in frames)) for frames in zip(*tracks, strict=True))
-
-
-def _track(pictures: Iterable[tuple[float, tuple[Image, ...]]], place: int) -> Iterator[tuple[float, Image]]:
-    return ((time_s, images[place]) for time_s, images in pictures)
-
-
-def _finish(
-    pictures: Iterator[tuple[float, Image]],
-    follows: bool,
-    size: tuple[int, int] | None,
-    flow_fps: float | None,
-) -> Iterator[tuple[float, Image]]:
-    """Cut the windows out, and find the flow where that is asked for, seen through one window."""
-    frames = follow_player(pictures) if follows else ((*picture, None) for picture in pictures)
-    before: Image | None = None
-    current: Image | None = None
-    for time_s, image, window in frames:
-        if image is not current:  # one that is shown again keeps its flow
-            before, current = current, image
-        frame = _cut(image, window, size)
-        if flow_fps is not None:
-            frame = with_flow(_cut(image if before is None else before, window, size), frame, flow_fps)
-        yield time_s, frame
-
-
-def _cut(image: Image, window: Window | None, size: tuple[int, int] | None) -> Image:
-    if window is None:
-        return image
-    assert size is not None
-    return cut_out(image, window, size)
-
-
-def _iterate(
-    path: Path, fps: float | None, start_s: float, end_s: float, scalers: Sequence[Scaler]
-) -> Iterator[tuple[float, tuple[Image, ...]]]:
-    with open_decoder(path, start_s) as decoder:
-        if decoder.promised_s is not None:
-            decoder.check_inside(start_s, end_s, decoder.promised_s)
-        if fps is None:
-            chosen = decoder.frames_between(start_s, end_s)
-        else:
-            chosen = decoder.frames_at(fps, start_s, end_s)
-        converted: av.VideoFrame | None = None
-        images: tuple[Image, ...] = ()
-        try:
-            for time_s, frame in chosen:
-                if frame is not converted:
-                    converted, images = frame, tuple(scaler(frame) for scaler in scalers)
-                yield time_s, images
-        except av.FFmpegError as error:
-            raise VideoError(
-                f"Expected '{path}' to decode, but it fails at {decoder.end_s:.3f} s ({error.strerror}). "
-                "Convert it to MP4 (H.264)."
-            ) from error
-        decoder.check_outcome(start_s, end_s, found=converted is not None)
 
 
 def read_frames(
@@ -401,26 +357,3 @@ def read_frames(
                 f"Expected one size of picture in '{path}', but it changes at {time_s:.3f} s. Set `size`."
             )
     return Frames(np.stack(images), np.array(times, np.float64))
-
-
-def probe(path: Path) -> VideoInfo:
-    """Tell what a video file holds, from its header where that says so, else by counting packets.
-
-    Args:
-        path: The video file.
-
-    Raises:
-        VideoError: If the file can't be read or holds no frame.
-    """
-    path = Path(path)
-    with open_decoder(path) as decoder:
-        stream = decoder.stream
-        codec, num_frames, duration_s = stream.codec_context.name, stream.frames, decoder.duration_s
-        first = next(decoder.frames(), None)
-        if first is None:
-            raise VideoError(f"Expected '{path}' to hold frames, but none decodes. Copy or export it again.")
-        height, width = Scaler(path)(first[1]).shape[:2]
-    if not num_frames or duration_s is None:
-        with open_decoder(path) as decoder:
-            num_frames, duration_s = decoder.count()
-    return VideoInfo(path, duration_s, 1 / decoder.frame_s, width, height, codec, num_frames)

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from tt_actions.clips import ClipRecord
 from tt_actions.encoder import write_video
 from tt_actions.figures import COLOURS, FONTS, shortened
-from tt_actions.preprocessing import Preprocessing
+from tt_actions.preprocessing import Preprocessing, as_colours
 from tt_actions.report import Predictions
 from tt_actions.skeleton.drawing import draw_joints
 from tt_actions.skeleton.layouts import find_layout
@@ -106,6 +107,9 @@ def _pictures(record: ClipRecord, preprocessing: Preprocessing | JointPreprocess
         joints = preprocessing.read(record.path, record.start_s, record.end_s).values[:longest]
         yield from draw_joints(joints, find_layout(preprocessing.layout), (LARGEST[1], LARGEST[0]))
         return
+    if preprocessing.num_channels == 1:
+        yield from _grey_pictures(record, preprocessing)[:longest]
+        return
     roi = record.roi or preprocessing.roi
     if preprocessing.crop == "motion":
         height, width = preprocessing.size
@@ -126,6 +130,13 @@ def _pictures(record: ClipRecord, preprocessing: Preprocessing | JointPreprocess
     )
     for _, image in islice(frames, longest):
         yield image
+
+
+def _grey_pictures(record: ClipRecord, preprocessing: Preprocessing) -> np.ndarray:
+    height, width = preprocessing.size
+    scale = min(LARGEST[0] / width, LARGEST[1] / height)
+    spec = replace(preprocessing.spec, size=(round(scale * height), round(scale * width)))
+    return as_colours(spec.read(record.path, record.start_s, record.end_s, record.roi).values)
 
 
 def _frame(image: Image, caption: Image) -> Image:

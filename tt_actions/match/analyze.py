@@ -67,9 +67,9 @@ def find_tracks(
 
     Raises:
         VideoError: If the video can't be read.
-        ValueError: If names and regions don't go together.
+        ValueError: If names and regions don't go together, or the model reads something else than a video.
     """
-    own = model.frame_preprocessing.roi
+    own = model.video_preprocessing.roi
     info = probe(video)
     return lay_tracks(players, rois or ([own] if own else []), info.width, info.height)
 
@@ -103,7 +103,7 @@ def analyze_video(
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
-    spec = replace(model.frame_preprocessing.spec, crop=crop or model.frame_preprocessing.crop)
+    spec = replace(model.video_preprocessing.spec, crop=crop or model.video_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
     times_s: list[np.ndarray] = []

@@ -131,7 +131,7 @@ class LiveAnalysis:
     ) -> None:
         for roi in rois:
             check_roi(roi)
-        how = model.frame_preprocessing
+        how = model.video_preprocessing
         self.model, self.source = model, source
         self.players, self.rois = players, rois or ([how.roi] if how.roi else [])
         self.spec = replace(how.spec, crop=crop or how.crop)

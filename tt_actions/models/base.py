@@ -113,8 +113,8 @@ def check_reads(network: nn.Module, num_channels: int) -> None:
     if in_channels != num_channels:
         raise ValueError(
             f"Expected frames of {in_channels} channels for {type(network).__name__}, but got {num_channels} "
-            "(3 of colour, 2 of flow). Set `data.preprocessing.flow`, or `in_channels` of a network that "
-            "takes it."
+            "(3 of colour, 2 of flow, 1 of depth or of a silhouette). Set `data.preprocessing.flow` or "
+            "`picture`, or `in_channels` of a network that takes it."
         )
 
 

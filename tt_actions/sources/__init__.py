@@ -8,4 +8,5 @@ from tt_actions.sources.synthetic.rallies import SyntheticRallies as SyntheticRa
 from tt_actions.sources.synthetic.skeletons import SyntheticSkeletons as SyntheticSkeletons
 from tt_actions.sources.synthetic.source import SyntheticStrokes as SyntheticStrokes
 from tt_actions.sources.user_clips import UserClips as UserClips
+from tt_actions.sources.user_clips import UserDepth as UserDepth
 from tt_actions.sources.user_clips import UserJoints as UserJoints

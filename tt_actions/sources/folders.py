@@ -18,15 +18,20 @@ class FolderSource(ClipSource):
             without the suffix: its first group, or else the whole match. None for clips that have nothing in
             common.
         suffixes: What the files' names end with.
+        folders: Whether a folder within a class's folder is a clip too: its pictures, in order.
 
     Raises:
         ValueError: If ``group_pattern`` is not a regular expression.
     """
 
     def __init__(
-        self, path: Path, group_pattern: str | None = None, suffixes: tuple[str, ...] = SUFFIXES
+        self,
+        path: Path,
+        group_pattern: str | None = None,
+        suffixes: tuple[str, ...] = SUFFIXES,
+        folders: bool = False,
     ) -> None:
-        self.path, self.suffixes = path, suffixes
+        self.path, self.suffixes, self.folders = path, suffixes, folders
         self.group_pattern = group_pattern
         try:
             self._group = None if group_pattern is None else re.compile(group_pattern)
@@ -67,11 +72,10 @@ class FolderSource(ClipSource):
         return records
 
     def _videos(self, folder: Path) -> list[Path]:
-        return sorted(
-            p
-            for p in folder.iterdir()
-            if p.suffix.lower() in self.suffixes and p.is_file() and not p.name.startswith(".")
-        )
+        return sorted(p for p in folder.iterdir() if self._is_clip(p) and not p.name.startswith("."))
+
+    def _is_clip(self, path: Path) -> bool:
+        return self.folders if path.is_dir() else path.suffix.lower() in self.suffixes and path.is_file()
 
     def _find_group(self, video: Path) -> str | None:
         if self._group is None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import yaml
 
 from tt_actions.clips import ClipRecord
+from tt_actions.depth import SUFFIX as DEPTH_SUFFIX
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.base import ClipSource
 from tt_actions.sources.folders import SUFFIXES, FolderSource
@@ -18,14 +19,15 @@ def user_source(config: Path) -> str:
     Args:
         config: The experiment's YAML.
 
-    >>> user_source(Path("experiments/cnn_lstm.yaml")), user_source(Path("experiments/stgcn.yaml"))
-    ('UserClips', 'UserJoints')
+    >>> [user_source(Path(f"experiments/{name}.yaml")) for name in ("cnn_lstm", "stgcn", "depth_cnn_lstm")]
+    ['UserClips', 'UserJoints', 'UserDepth']
     """
     data = yaml.safe_load(config.read_text(encoding="utf-8")).get("data") or {}
     how = data.get("preprocessing") or {}
-    return (
-        "UserJoints" if "layout" in how.get("init_args", how) else "UserClips"
-    )  # as a run saves it, or plain
+    how = how.get("init_args", how)  # as a run saves it, or plain
+    if "layout" in how:
+        return "UserJoints"
+    return "UserDepth" if how.get("picture") == "depth" else "UserClips"
 
 
 class UserClips(ClipSource):
@@ -33,6 +35,7 @@ class UserClips(ClipSource):
 
     Attributes:
         suffixes: What the files in a folder end with.
+        folders: Whether folders of pictures are clips too.
         example: A command that names such clips.
 
     Args:
@@ -46,6 +49,7 @@ class UserClips(ClipSource):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    folders: ClassVar[bool] = False
     example: ClassVar[str] = "make train EXP=clips DATA=my_clips"
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
@@ -63,7 +67,9 @@ class UserClips(ClipSource):
         self.path = path
         self.group_pattern = group_pattern
         self._source: ClipSource = (
-            ManifestSource(path) if is_manifest else FolderSource(path, group_pattern, self.suffixes)
+            ManifestSource(path)
+            if is_manifest
+            else FolderSource(path, group_pattern, self.suffixes, self.folders)
         )
 
     def records(self) -> list[ClipRecord]:
@@ -93,3 +99,23 @@ class UserJoints(UserClips):
 
     suffixes: ClassVar[tuple[str, ...]] = JOINT_SUFFIXES
     example: ClassVar[str] = "make train EXP=stgcn DATA=my_joints LAYOUT=ntu25"
+
+
+class UserDepth(UserClips):
+    """Depth: a folder with a folder of clips for each class, or a manifest CSV that lists them.
+
+    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see :func:`tt_actions.depth.find_depth`.
+
+    Args:
+        path: The folder or the CSV file.
+        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
+            has a column for it.
+
+    Raises:
+        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+            manifest.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (DEPTH_SUFFIX,)
+    folders: ClassVar[bool] = True
+    example: ClassVar[str] = "make train EXP=depth_cnn_lstm DATA=my_depth"

@@ -18,6 +18,7 @@ class SyntheticStrokes(ClipSource):
         players: Number of players.
         seed: Of everything.
         size: Width and height of the pictures in pixels.
+        depth: Whether depth stands beside each video, for ``picture: depth`` or ``rgbd``.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class SyntheticStrokes(ClipSource):
         players: int = 40,
         seed: int = 0,
         size: tuple[int, int] = (320, 240),
+        depth: bool = False,
     ) -> None:
         self.out = out
         self.clips = clips
         self.players = players
         self.seed = seed
         self.size = size
+        self.depth = depth
 
     def prepare(self) -> None:
         """Draw the clips that are missing.
@@ -40,7 +43,7 @@ class SyntheticStrokes(ClipSource):
         Raises:
             ValueError: If a setting is out of its range, or the folder was made with other settings.
         """
-        synthesize(self.out, self.clips, self.players, self.seed, self.size)
+        synthesize(self.out, self.clips, self.players, self.seed, self.size, depth=self.depth)
 
     def records(self) -> list[ClipRecord]:
         """List the clips in the order of their numbers.

@@ -1,0 +1,121 @@
+"""Frames of several regions of one video, decoded once: windows that follow a player, and optical flow."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import tee
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+
+from tt_actions.decoder import VideoError, open_decoder
+from tt_actions.flow import DETAIL, with_flow
+from tt_actions.inputs import Roi
+from tt_actions.player import Window, cut_out, follow_player
+from tt_actions.scaling import Aspect, Scaler
+from tt_actions.video_info import probe
+
+Crop = Literal["none", "motion"]
+Image = np.ndarray
+
+
+def read_tracks(
+    path: Path,
+    fps: float | None,
+    start_s: float,
+    end_s: float,
+    size: tuple[int, int] | None,
+    aspect: Aspect,
+    rois: Sequence[Roi | None],
+    crop: Crop,
+    flow: bool,
+) -> Iterator[tuple[float, tuple[Image, ...]]]:
+    """Read several regions of a video at once; see :func:`tt_actions.video.iter_tracks`.
+
+    Args:
+        path: The video file.
+        fps: Frames a second to sample at, or None for every frame at its own time.
+        start_s: Start in seconds.
+        end_s: End in seconds (exclusive), or infinity.
+        size: Height and width to scale to, or None to keep the size.
+        aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
+        rois: The regions; None for the whole picture.
+        crop: ``motion`` cuts a window round the player out of each region, ``none`` keeps it whole.
+        flow: Whether the frame's optical flow follows its colours.
+
+    Yields:
+        The time in seconds, and for each region its frame.
+
+    Raises:
+        VideoError: If the file can't be read, the times or a region are outside, or no frame is there.
+    """
+    detailed = None if size is None else (size[0] * DETAIL, size[1] * DETAIL) if flow else size
+    follows = crop == "motion"
+    scalers = [Scaler(path, None if follows else detailed, aspect, roi) for roi in rois]
+    pictures = _iterate(path, fps, start_s, end_s, scalers)
+    if not (follows or flow):
+        return pictures
+    flow_fps = None
+    if flow:
+        assert fps is not None
+        flow_fps = min(fps, probe(path).fps)  # one picture after the other, at whichever rate they come
+    tracks = [
+        _finish(_track(copy, place), follows, detailed, flow_fps)
+        for place, copy in enumerate(tee(pictures, len(rois)))
+    ]
+    return ((frames[0][0], tuple(image for _, image in frames)) for frames in zip(*tracks, strict=True))
+
+
+def _track(pictures: Iterable[tuple[float, tuple[Image, ...]]], place: int) -> Iterator[tuple[float, Image]]:
+    return ((time_s, images[place]) for time_s, images in pictures)
+
+
+def _finish(
+    pictures: Iterator[tuple[float, Image]],
+    follows: bool,
+    size: tuple[int, int] | None,
+    flow_fps: float | None,
+) -> Iterator[tuple[float, Image]]:
+    """Cut the windows out, and find the flow where that is asked for, seen through one window."""
+    frames = follow_player(pictures) if follows else ((*picture, None) for picture in pictures)
+    before: Image | None = None
+    current: Image | None = None
+    for time_s, image, window in frames:
+        if image is not current:  # one that is shown again keeps its flow
+            before, current = current, image
+        frame = _cut(image, window, size)
+        if flow_fps is not None:
+            frame = with_flow(_cut(image if before is None else before, window, size), frame, flow_fps)
+        yield time_s, frame
+
+
+def _cut(image: Image, window: Window | None, size: tuple[int, int] | None) -> Image:
+    if window is None:
+        return image
+    assert size is not None
+    return cut_out(image, window, size)
+
+
+def _iterate(
+    path: Path, fps: float | None, start_s: float, end_s: float, scalers: Sequence[Scaler]
+) -> Iterator[tuple[float, tuple[Image, ...]]]:
+    with open_decoder(path, start_s) as decoder:
+        if decoder.promised_s is not None:
+            decoder.check_inside(start_s, end_s, decoder.promised_s)
+        if fps is None:
+            chosen = decoder.frames_between(start_s, end_s)
+        else:
+            chosen = decoder.frames_at(fps, start_s, end_s)
+        converted: av.VideoFrame | None = None
+        images: tuple[Image, ...] = ()
+        try:
+            for time_s, frame in chosen:
+                if frame is not converted:
+                    converted, images = frame, tuple(scaler(frame) for scaler in scalers)
+                yield time_s, images
+        except av.FFmpegError as error:
+            raise VideoError(
+                f"Expected '{path}' to decode, but it fails at {decoder.end_s:.3f} s ({error.strerror}). "
+                "Convert it to MP4 (H.264)."
+            ) from error
+        decoder.check_outcome(start_s, end_s, found=converted is not None)
