@@ -6,7 +6,9 @@ from tt_actions.models.cnn import CNN as CNN
 from tt_actions.models.cnn_lstm import CNNLSTM as CNNLSTM
 from tt_actions.models.cnn_lstm_plus import CNNLSTMPlus as CNNLSTMPlus
 from tt_actions.models.crf import CRF as CRF
+from tt_actions.models.fisher import Fisher as Fisher
 from tt_actions.models.histogram_kernel import HistogramKernel as HistogramKernel
+from tt_actions.models.hmm_classifier import HMMClassifier as HMMClassifier
 from tt_actions.models.lstm import LSTM as LSTM
 from tt_actions.models.mof import MOF as MOF
 from tt_actions.models.peephole_lstm import PeepholeLSTM as PeepholeLSTM
