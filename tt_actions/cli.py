@@ -204,8 +204,6 @@ class ActionCLI(LightningCLI):
         )
         parser.add_class_arguments(WandbOptions, "wandb")
         parser.link_arguments("data.plain_preprocessing", "model.preprocessing", apply_on="instantiate")
-        for part in ("network", "augmentation"):  # those of joints; the others have no layout
-            parser.link_arguments("data.layout", f"model.{part}.init_args.layout", apply_on="instantiate")
         parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
         parser.link_arguments(
             "data.num_classes", "model.network.init_args.num_classes", apply_on="instantiate"
