@@ -83,11 +83,6 @@ class ClipDataModule(pl.LightningDataModule):
         """The preprocessing as plain types, as a checkpoint holds it."""
         return asdict(self.preprocessing)
 
-    @property
-    def layout(self) -> str | None:
-        """Name of the joints' layout; None of frames."""
-        return self.preprocessing.layout if isinstance(self.preprocessing, JointPreprocessing) else None
-
     @cached_property
     def listed(self) -> list[ClipRecord]:
         """The source's clips, before any is opened."""
