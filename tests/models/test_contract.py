@@ -1,8 +1,8 @@
 """What every model promises, checked on every model there is: a new one is tested by existing.
 
-A model needs to be buildable as ``Model(num_classes=4)``; one of joints, which has a ``layout``, is given one.
-One that reads something else than frames or joints tells its input's shape past (B, T) in ``INPUT_SHAPES``,
-and one that needs more to be small enough or to step tells its ``OPTIONS``.
+A model needs to be buildable as ``Model(num_classes=4)``; one of joints, which has a ``layout``, is given it.
+One that reads something else tells its input's shape past (B, T) in ``INPUT_SHAPES``, and one that has to be
+smaller or to step its ``OPTIONS``.
 """
 
 import importlib

@@ -91,7 +91,7 @@ class Fisher(ClosedFormModel):
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, streams: Tensor, lengths: Tensor) -> Tensor:
-        """Return the normalised Fisher vectors of clips, in double precision: a root blows up what rounds to 0.
+        """Return the normalised Fisher vectors of clips, in double precision: roots blow up rounding errors.
 
         Args:
             streams: What is read of each frame.

@@ -67,7 +67,7 @@ class FuzzyRules(nn.Module):
         return (log_memberships.flatten(-2) @ self.weights().flatten(1).T).softmax(-1)
 
     def weights(self) -> Tensor:
-        """Return how much each level of each input counts in each rule: ``(R, D, 3)``, each input's at most 1."""
+        """Return how much each level of each input counts in each rule: ``(R, D, 3)``."""
         return self.antecedents.softmax(-1)[..., :-1]
 
 
@@ -150,7 +150,8 @@ class PoseLSTMFuzzy(CausalModel):
         """
         mean = self.norm.running_mean
         variance = self.norm.running_var
-        assert mean is not None and variance is not None
+        assert mean is not None
+        assert variance is not None
         num_outputs = self.outputs.out_features
         names = [*self.measure.names, *(f"memory_{i + 1}" for i in range(num_outputs))]
         scales = torch.cat([(variance + self.norm.eps).sqrt(), mean.new_ones(num_outputs)])[:, None]
@@ -158,14 +159,12 @@ class PoseLSTMFuzzy(CausalModel):
         centres, widths = self.fuzzy.centres * scales + offsets, self.fuzzy.log_widths.exp() * scales
         lines = []
         for weights, logits in zip(self.fuzzy.weights(), self.fuzzy.consequents, strict=True):
-            chosen = weights.amax(1).topk(min(longest, len(names))).indices.tolist()
             conditions = []
-            for i in chosen:
+            for i in weights.amax(1).topk(min(longest, len(names))).indices.tolist():
                 level = int(weights[i].argmax())
                 where = f"({centres[i, level]:.3g} +- {widths[i, level]:.2g})"
                 conditions.append(f"{names[i]} is {LEVELS[level]} {where}")
             best = int(logits.argmax())
-            lines.append(
-                f"IF {' AND '.join(conditions)} THEN {class_names[best]} ({logits[best] - logits.mean():.1f})"
-            )
+            above = float(logits[best] - logits.mean())
+            lines.append(f"IF {' AND '.join(conditions)} THEN {class_names[best]} ({above:.1f})")
         return "\n".join(lines)

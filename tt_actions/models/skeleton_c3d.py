@@ -14,10 +14,10 @@ from tt_actions.skeleton.streams import check_joints
 class SkeletonC3D(ActionModel):
     """3D convolutions and 3D max pooling on joints drawn as heat maps, so that no graph need be known.
 
-    After PoseConv3D (Duan et al. 2022, arXiv:2104.13586): each joint is a Gaussian spot in a map of its own, a
-    clip a volume of such maps over time. Here a body is seen from the front and, in space, from the side too;
-    and the first layer of the source, which joins all joints' maps, is split: a 1x1 convolution first mixes
-    the joints of a view to a few maps, which costs a sum of outer products and never draws the single maps.
+    After PoseConv3D (Duan et al. 2022, arXiv:2104.13586): each joint is a Gaussian spot in a map of its own,
+    a clip a volume of such maps over time. Here a body is seen from the front and, in space, from the side
+    too. The source's first layer, which joins all joints' maps, is split: a 1x1 convolution first mixes the
+    joints of a view to a few maps, which is a product of rows and columns and draws no single joint's map.
     The rest is :class:`~tt_actions.models.c3d.C3D`, whose pooling shrinks space and time together and whose
     logits are repeated for the frames that they came from. It is not causal.
 
@@ -103,7 +103,7 @@ class SkeletonC3D(ActionModel):
         columns, rows = self._spots(across), self._spots(-joints[:, :, 1])  # (.., V, size)
         weighted = self.mix[..., None] * rows[:, :, None, None]  # (B, T, views, maps, V, size)
         maps = weighted.mT.flatten(3, 4) @ columns  # (B, T, views, maps * size, size)
-        return maps.unflatten(3, (-1, len(self.centres))).flatten(2, 3)
+        return maps.reshape(*maps.shape[:2], -1, len(self.centres), len(self.centres))
 
     def _spots(self, places: Tensor) -> Tensor:
         """Gaussian profiles around places along one axis: ``(...) -> (..., size)``."""

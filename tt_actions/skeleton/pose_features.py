@@ -22,11 +22,11 @@ SIDES = ("left", "right")
 class PoseFeatures:
     """Named features of a pose and its motion.
 
-    Angles, in degrees, at elbows, shoulders, hips and knees; where the wrists are beside, above and, in space,
-    in front of the middle of the shoulders, and how far they move in a frame; how far wrists and feet are
-    apart, all in lengths of the trunk; how far the trunk leans, and how far the shoulders are turned against
-    the hips, to the left above 0, or in a picture how much broader they look than the hips. Hands and feet
-    stand for wrists and ankles that a layout lacks.
+    Angles, in degrees, at elbows, shoulders, hips and knees; where the wrists are beside, above and, in
+    space, in front of the middle of the shoulders, and how far they move in a frame; how far wrists and feet
+    are apart, all in lengths of the trunk; how far the trunk leans, and how far the shoulders are turned
+    against the hips, or in a picture how much broader they look than these. Hands and feet stand for wrists
+    and ankles that a layout lacks.
 
     Args:
         layout: What the joints are.
