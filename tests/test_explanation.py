@@ -30,6 +30,7 @@ MODELS = [
     for _, model in inspect.getmembers(tt_actions.models, inspect.isclass)
     if issubclass(model, ActionModel)
     and not issubclass(model, ClosedFormModel)
+    and "layout" not in inspect.signature(model).parameters  # of joints, which are no picture
     and not inspect.isabstract(model)
 ]
 

@@ -1,7 +1,8 @@
 """What every model promises, checked on every model there is: a new one is tested by existing.
 
-A model needs to be buildable as ``Model(num_classes=4)``. One that reads something else than frames tells
-its input's shape past (B, T) in ``INPUT_SHAPES``.
+A model needs to be buildable as ``Model(num_classes=4)``; one of joints, which has a ``layout``, is given it.
+One that reads something else tells its input's shape past (B, T) in ``INPUT_SHAPES``, and one that has to be
+smaller or to step its ``OPTIONS``.
 """
 
 import importlib
@@ -14,9 +15,12 @@ import torch
 
 import tt_actions.models
 from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel
+from tt_actions.skeleton.layouts import find_layout
 
 INPUT_SHAPES = {"HistogramKernel": (5, 32, 48)}
 FRAME_SHAPE = (3, 32, 48)
+LAYOUT = find_layout("kinect20")
+OPTIONS = {"Fisher": {"num_gaussians": 3}, "STGCN": {"causal": True, "stride": 1}}
 LENGTHS = torch.tensor([5, 2, 3])
 
 
@@ -38,9 +42,18 @@ IN_CLOSED_FORM = [model for model in MODELS if issubclass(model, ClosedFormModel
 by_name = pytest.mark.parametrize("model_class", MODELS, ids=lambda model: model.__name__)
 
 
+def reads_joints(model_class):
+    return "layout" in inspect.signature(model_class).parameters
+
+
+def make(model_class, num_classes=4, **options):
+    options |= {"layout": LAYOUT.name} if reads_joints(model_class) else {}
+    return model_class(num_classes, **options, **OPTIONS.get(model_class.__name__, {}))
+
+
 def build(model_class):
     torch.manual_seed(0)
-    model = model_class(num_classes=4)
+    model = make(model_class)
     if isinstance(model, ClosedFormModel):
         model.collect(draw(model_class, 4, 6), torch.tensor([6, 2, 4, 5]), torch.arange(4))
         model.solve()
@@ -49,6 +62,8 @@ def build(model_class):
 
 def draw(model_class, b, t):
     generator = torch.Generator().manual_seed(b * 100 + t)
+    if reads_joints(model_class):
+        return torch.randn(b, t, LAYOUT.num_coordinates, len(LAYOUT.joints), generator=generator)
     return torch.rand(b, t, *INPUT_SHAPES.get(model_class.__name__, FRAME_SHAPE), generator=generator)
 
 
@@ -91,6 +106,8 @@ def test_clip_probabilities_sum_to_one(model_class, is_low):
 @pytest.mark.parametrize("model_class", BY_GRADIENT, ids=lambda model: model.__name__)
 def test_gradient_reaches_every_parameter(model_class):
     model = build(model_class)
+    for gate in (p for p in model.parameters() if p.ndim == 0):
+        gate.data.fill_(0.3)  # one that starts shut lets no gradient past
 
     def class_loss(logits):
         return -model.clip_log_probability(logits, LENGTHS)[:, 1].sum()
@@ -177,7 +194,7 @@ def test_saved_weights_give_the_same_result(model_class):
     torch.save(first.state_dict(), file)
     file.seek(0)
     torch.manual_seed(1)
-    second = model_class(num_classes=4).eval()
+    second = make(model_class).eval()
     second.load_state_dict(torch.load(file, weights_only=True))
     inputs = draw(model_class, 3, 5)
     torch.testing.assert_close(first(inputs, LENGTHS), second(inputs, LENGTHS), atol=0, rtol=0)
@@ -186,7 +203,7 @@ def test_saved_weights_give_the_same_result(model_class):
 @by_name
 def test_fewer_than_two_classes_are_refused(model_class):
     with pytest.raises(ValueError, match=r"Expected `num_classes` to be at least 2, but got 1\."):
-        model_class(num_classes=1)
+        make(model_class, num_classes=1)
 
 
 @by_causal_name
@@ -215,7 +232,7 @@ def test_advancing_by_stretches_equals_forward(model_class, sizes):
 @torch.no_grad()
 def test_long_recordings_are_read_in_stretches_to_the_same_logits(model_class, num_frames):
     torch.manual_seed(0)
-    model = model_class(num_classes=4, delay=2).eval()
+    model = make(model_class, delay=2).eval()
     inputs, lengths = draw(model_class, 2, 6), torch.tensor([6, 4])
     in_stretches = model.forward_in_stretches(inputs / 2, lengths, lambda part: 2 * part, num_frames)
     for found, expected, length in zip(in_stretches, model(inputs, lengths), lengths, strict=True):
@@ -226,7 +243,7 @@ def test_long_recordings_are_read_in_stretches_to_the_same_logits(model_class, n
 @torch.no_grad()
 def test_with_a_delay_a_frame_knows_of_those_that_follow_and_of_no_more(model_class):
     torch.manual_seed(0)
-    model = model_class(num_classes=4, delay=2).eval()
+    model = make(model_class, delay=2).eval()
     inputs, lengths = draw(model_class, 2, 6), torch.tensor([6, 4])
     logits = model(inputs, lengths)
     assert logits.shape == (2, 6, 4)

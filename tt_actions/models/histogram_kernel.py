@@ -9,11 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tt_actions.models.base import ClosedFormModel, check_frames, check_positive
+from tt_actions.models.ridge import fit_ridge
 
 Descriptor = Literal["hog", "hof", "mbh"]
-
-RIDGES = torch.logspace(-2, 1, 13, dtype=torch.float64)
-TEMPERATURES = torch.logspace(1, -1.3, 47, dtype=torch.float64)  # of equals the humblest comes first
 
 
 class HistogramKernel(ClosedFormModel):
@@ -169,22 +167,10 @@ class HistogramKernel(ClosedFormModel):
         device = self.described.device
         features, labels = (torch.cat(parts).cpu() for parts in zip(*self.collected, strict=True))
         self.collected.clear()
-        targets = F.one_hot(labels, self.num_classes).double() - 1 / self.num_classes
-        values, vectors = torch.linalg.eigh(self._kernel(features.double(), features.double()))
-        best = math.inf
-        for ridge in RIDGES:
-            coefficients = vectors @ ((vectors.T @ targets) / (values + ridge)[:, None])
-            diagonal = (vectors.square() / (values + ridge)).sum(1)  # of the inverse of kernel and ridge
-            # each clip's score without it: Rifkin & Lippert 2007, "Notes on regularized least squares"
-            left_out = targets - coefficients / diagonal[:, None]
-            for temperature in TEMPERATURES:
-                loss = float(F.cross_entropy(left_out / temperature, labels))
-                if loss < best:
-                    best, chosen = loss, (coefficients, temperature, left_out / temperature)
-        coefficients, temperature, logits = chosen
-        self.described, self.coefficients = features.to(device), coefficients.float().to(device)
-        self.temperature = temperature.float().to(device)
-        return logits.float().to(device), labels.to(device)
+        fit = fit_ridge(self._kernel(features.double(), features.double()), labels, self.num_classes)
+        self.described, self.coefficients = features.to(device), fit.coefficients.float().to(device)
+        self.temperature = fit.temperature.float().to(device)
+        return fit.left_out.float().to(device), labels.to(device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in ("described", "coefficients"):  # as many rows as there were training clips

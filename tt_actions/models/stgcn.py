@@ -66,7 +66,8 @@ class GraphConvolution(nn.Module):
         graphs = fixed + self.factor * found  # (P, B, S, V, V): what each joint takes of all
         mixed = x.new_zeros(x[..., 0].numel(), self.mix.shape[2])
         for graph, weight in zip(graphs, self.mix, strict=True):
-            mixed = mixed.addmm_(gather(graph, x).reshape(-1, x.shape[3]), weight)
+            gathered = gather(graph, x).reshape(-1, x.shape[3])
+            mixed = mixed.addmm_(gathered.to(mixed.dtype), weight.to(mixed.dtype))  # of autocast's two dtypes
         return mixed.view(*x.shape[:3], -1)
 
 

@@ -1,0 +1,170 @@
+"""Motion and pose features, a peephole LSTM, and fuzzy rules that can be read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tt_actions.models.base import CausalModel, check_positive
+from tt_actions.models.frame_cnn import map_valid_frames
+from tt_actions.models.peephole_lstm import PeepholeLSTM
+from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.pose_features import PoseFeatures
+from tt_actions.skeleton.streams import check_joints
+
+LEVELS = ("low", "medium", "high")
+
+
+class FuzzyRules(nn.Module):
+    """Rules of Takagi and Sugeno (1985) of order 0, whose parts are all trained.
+
+    Each input has Gaussian membership functions for low, medium and high. A rule fires by the product of its
+    inputs' memberships, each to the power of a weight: a softmax over low, medium, high and "any", with which
+    an input does not matter. The logits are the mean of the rules' own, weighted by how they fire. Products
+    are sums of logs, and the weighting a softmax, so that nothing underflows.
+
+    Args:
+        num_inputs: Number of inputs *D*, each of variance about 1.
+        num_rules: Number of rules *R*.
+        num_classes: Number of classes *K*.
+
+    Shape:
+        inputs ``(..., D)`` -> logits ``(..., K)``.
+    """
+
+    def __init__(self, num_inputs: int, num_rules: int, num_classes: int) -> None:
+        super().__init__()
+        check_positive(num_inputs=num_inputs, num_rules=num_rules)
+        self.centres = nn.Parameter(torch.tensor([-1.0, 0.0, 1.0]).repeat(num_inputs, 1))
+        self.log_widths = nn.Parameter(torch.zeros(num_inputs, len(LEVELS)))
+        antecedents = torch.randn(num_rules, num_inputs, len(LEVELS) + 1)
+        antecedents[..., -1] += 1  # most inputs do not matter
+        self.antecedents = nn.Parameter(antecedents)
+        self.consequents = nn.Parameter(torch.randn(num_rules, num_classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits.
+
+        Args:
+            inputs: What the rules are about.
+
+        Shape:
+            inputs ``(..., D)`` -> logits ``(..., K)``.
+        """
+        return self.firing(inputs) @ self.consequents
+
+    def firing(self, inputs: Tensor) -> Tensor:
+        """Return by how much each rule fires, of all that do.
+
+        Args:
+            inputs: What the rules are about.
+
+        Shape:
+            inputs ``(..., D)`` -> shares ``(..., R)``.
+        """
+        log_memberships = -(((inputs[..., None] - self.centres) / self.log_widths.exp()) ** 2) / 2
+        return (log_memberships.flatten(-2) @ self.weights().flatten(1).T).softmax(-1)
+
+    def weights(self) -> Tensor:
+        """Return how much each level of each input counts in each rule: ``(R, D, 3)``."""
+        return self.antecedents.softmax(-1)[..., :-1]
+
+
+class PoseLSTMFuzzy(CausalModel):
+    """Pose and motion features, read by a peephole LSTM, with fuzzy rules in the final classification.
+
+    After Khobdeh et al., whose network finds the person, follows it by an LSTM and classifies by fuzzy logic;
+    the table-tennis source says no more of it. Read so: the joints stand for the person's region; angles,
+    heights, speeds and distances of each frame, standardised, are the LSTM's input; and the rules are about
+    them and a few outputs of the LSTM, which tell what came before. :meth:`rules` prints what was learnt.
+
+    Args:
+        num_classes: Number of classes *K*.
+        layout: Name of the joints' layout, of a body.
+        hidden_size: Width of the LSTM's state.
+        num_outputs: Outputs of the LSTM that the rules are about.
+        num_rules: Number of rules.
+        dropout: Share of the LSTM's input and state dropped in training.
+        delay: Number of frames by which a frame's logits come later.
+
+    Shape:
+        joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
+
+    Raises:
+        ValueError: If a size is below 1, or the layout is unknown or a path.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        layout: str,
+        hidden_size: int = 64,
+        num_outputs: int = 8,
+        num_rules: int = 16,
+        dropout: float = 0.2,
+        delay: int = 0,
+    ) -> None:
+        super().__init__(num_classes, delay=delay)
+        check_positive(num_outputs=num_outputs)
+        self.layout = find_layout(layout)
+        self.measure = PoseFeatures(self.layout)
+        num_features = len(self.measure.names)
+        self.norm = nn.BatchNorm1d(num_features, affine=False)
+        self.dropout = nn.Dropout(dropout)
+        self.lstm = PeepholeLSTM(num_features, hidden_size)
+        self.outputs = nn.Linear(hidden_size, num_outputs)
+        self.fuzzy = FuzzyRules(num_features + num_outputs, num_rules, num_classes)
+
+    def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Read on, without delay.
+
+        Args:
+            inputs: The next frames of each clip.
+            state: What the call before returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Returns:
+            The logits that come out at each frame, and the state to hand to the next call.
+
+        Shape:
+            inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        check_joints(inputs, self.layout)
+        before, past = (None, None) if state is None else state
+        features = map_valid_frames(self.norm, self.measure(inputs, before), lengths)  # (B, T, F)
+        h, past = self.lstm(self.dropout(features), past, lengths)
+        outputs = self.outputs(self.dropout(h)).tanh() * 2  # about as far apart as the features
+        return self.fuzzy(torch.cat([features, outputs], -1)), (inputs[:, -1:], past)
+
+    def rules(self, class_names: Sequence[str], longest: int = 4) -> str:
+        """Print the rules, a line each, features in their own units.
+
+        Args:
+            class_names: Names of the classes.
+            longest: Number of conditions that a rule is told by; those that count most.
+
+        Returns:
+            Lines such as ``IF right_wrist_above_chest is high (0.82 +- 0.10) AND ... THEN serve (1.7)``, with
+            how far the class's logit lies above the mean of all.
+        """
+        mean = self.norm.running_mean
+        variance = self.norm.running_var
+        assert mean is not None
+        assert variance is not None
+        num_outputs = self.outputs.out_features
+        names = [*self.measure.names, *(f"memory_{i + 1}" for i in range(num_outputs))]
+        scales = torch.cat([(variance + self.norm.eps).sqrt(), mean.new_ones(num_outputs)])[:, None]
+        offsets = torch.cat([mean, mean.new_zeros(num_outputs)])[:, None]
+        centres, widths = self.fuzzy.centres * scales + offsets, self.fuzzy.log_widths.exp() * scales
+        lines = []
+        for weights, logits in zip(self.fuzzy.weights(), self.fuzzy.consequents, strict=True):
+            conditions = []
+            for i in weights.amax(1).topk(min(longest, len(names))).indices.tolist():
+                level = int(weights[i].argmax())
+                where = f"({centres[i, level]:.3g} +- {widths[i, level]:.2g})"
+                conditions.append(f"{names[i]} is {LEVELS[level]} {where}")
+            best = int(logits.argmax())
+            above = float(logits[best] - logits.mean())
+            lines.append(f"IF {' AND '.join(conditions)} THEN {class_names[best]} ({above:.1f})")
+        return "\n".join(lines)
