@@ -89,24 +89,25 @@ def trunk_length(joints: np.ndarray, layout: Layout) -> float:
     return float(np.median(np.linalg.norm(trunk, axis=-1)))
 
 
-def face_camera(joints: np.ndarray, layout: Layout) -> np.ndarray:
+def face_camera(joints: np.ndarray, layout: Layout, frames: np.ndarray | None = None) -> np.ndarray:
     """Turn a body about the vertical so that, on the whole of the clip, its left is towards -x.
 
     Args:
         joints: Places in space, y up.
         layout: What the joints are.
+        frames: Which frames count, or None for all.
 
     Returns:
         The places, turned; as they are where left and right fall together.
 
     Shape:
-        joints ``(T, V, 3)`` -> the same.
+        joints ``(T, V, 3)`` -> the same; frames ``(T,)``, bool.
     """
     across = sum(
         joints[:, layout.index(left)] - joints[:, layout.index(right)]
         for left, right in (layout.hips, layout.shoulders)
     )
-    x, _, z = np.asarray(across).mean(0)
+    x, _, z = np.asarray(across)[slice(None) if frames is None else frames].mean(0)
     length = np.hypot(x, z)
     if length < 1e-6:
         return joints

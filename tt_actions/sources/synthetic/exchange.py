@@ -1,6 +1,6 @@
 """Exchanges of strokes: who hits what and when, and the ball's flight between."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,9 @@ from tt_actions.sources.synthetic.ball import (
 from tt_actions.sources.synthetic.performance import rest_at, to_court
 from tt_actions.sources.synthetic.player import Player
 from tt_actions.sources.synthetic.strokes import Swing, plan_swing
+
+Plan = Callable[[np.random.Generator, Player, str], Swing]
+"""How a player's stroke of a class is planned."""
 
 BALL_ON_PALM_M = np.array([0.0, 0.0, 0.045])
 _HALF_BLADE_M = 0.006
@@ -56,7 +59,9 @@ class Hit:
         return [toss(self.time_s + self.swing.release_s, self.time_s, self.released, self.place)]
 
 
-def draw_hit(rng: np.random.Generator, players: Sequence[Player], side: int, label: str) -> Hit:
+def draw_hit(
+    rng: np.random.Generator, players: Sequence[Player], side: int, label: str, plan: Plan = plan_swing
+) -> Hit:
     """Draw a stroke and where it meets the ball; the time is left at 0.
 
     Args:
@@ -64,16 +69,17 @@ def draw_hit(rng: np.random.Generator, players: Sequence[Player], side: int, lab
         players: The players who are seen, the near one first.
         side: Index of who hits.
         label: Class name.
+        plan: How the stroke is planned.
     """
     if side >= len(players):
         return Hit(side, label, 0.0, _somewhere_behind(rng, side))
     player = players[side]
-    swing = plan_swing(rng, player, label)
+    swing = plan(rng, player, label)
     release_s = swing.release_s or 0.0
     joints, blade, rotation = rest_at(player, swing, np.array([0.0, release_s]))
     place = blade[0] + swing.side * (RADIUS_M + _HALF_BLADE_M) * rotation[0, :, 2]
     if place[2] < _LOWEST_M:
-        return draw_hit(rng, players, side, label)
+        return draw_hit(rng, players, side, label, plan)
     released = None if swing.release_s is None else to_court(joints[1, 7] + BALL_ON_PALM_M, player, side)
     return Hit(side, label, 0.0, to_court(place, player, side), swing, released)
 

@@ -22,6 +22,7 @@ from tt_actions.files import write_atomically
 from tt_actions.processes import one_at_a_time
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
+from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
@@ -33,6 +34,7 @@ EDITION = 2
 WORLD = World()
 _REGION_HEIGHT = (1.36, 1.5)  # of the player's height
 _REGION_ASPECT = 0.75
+_ABSENT: dict[str, object] = {"pictures": True, "faults": False}  # what older folders do not tell
 _PLAYERS, _CLIPS, _RALLIES, _HALLS, _REGIONS = range(5)
 
 
@@ -52,6 +54,7 @@ class Settings:
         world: What scenes are drawn from.
         pictures: Whether videos are drawn, or what moves is kept alone.
         edition: Of the drawing.
+        faults: Whether three strokes in four have a fault.
 
     Raises:
         ValueError: If a number or the size is out of its range.
@@ -68,6 +71,7 @@ class Settings:
     world: World
     pictures: bool = True
     edition: int = EDITION
+    faults: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
@@ -134,6 +138,7 @@ def synthesize(
     num_workers: int | None = None,
     world: World = WORLD,
     pictures: bool = True,
+    faults: bool = False,
 ) -> None:
     """Make what is missing of a data set of synthetic strokes.
 
@@ -160,13 +165,16 @@ def synthesize(
         num_workers: Number of processes, or None for one a core.
         world: What scenes are drawn from.
         pictures: Whether to draw videos; without, the ``.npz`` files are the clips.
+        faults: Whether three clips in four show a fault; the ``.npz`` then holds ``fault``, empty for none,
+            and ``fault_size``.
 
     Raises:
         ValueError: If a setting is out of its range, or the folder was made with other settings.
         OSError: If a file can't be written; those that are finished stay.
     """
     settings = Settings(
-        num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures
+        num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures,
+        faults=faults,
     )  # fmt: skip
     _claim(out, settings)
     manifest = out / "manifest.csv"
@@ -195,7 +203,7 @@ def _claim(out: Path, settings: Settings) -> None:
     if not path.exists():
         with write_atomically(path, "or choose another folder") as temporary:
             temporary.write_text(new, encoding="utf-8")
-    wanted, found = _flatten(json.loads(new)), {"pictures": True, **_flatten(_read_settings(path))}
+    wanted, found = _flatten(json.loads(new)), _ABSENT | _flatten(_read_settings(path))
     if wanted != found:
         names = [name for name in wanted if found.get(name) != wanted[name]]
         told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
@@ -302,9 +310,17 @@ def _make_clip(settings: Settings, out: Path, index: int) -> None:
     wide = bool(rng.random() < world.wide_share)
     # The opponent is nobody's group: a stranger, so that no player is seen on two sides of a split.
     opponent = draw_player(rng, "opponent") if wide or rng.random() < world.opponent_share else None
-    motion = clip_motion(rng, settings.player(number), label, rng.uniform(*world.clip_s), opponent)
+    known = {"label": np.array(label)}
+    fault, fault_size = draw_fault(rng, label) if settings.faults else ("", "")
+    if settings.faults:
+        known |= {"fault": np.array(fault), "fault_size": np.array(fault_size)}
+    player, duration_s = settings.player(number), rng.uniform(*world.clip_s)
+    if fault:
+        motion = faulty_motion(rng, player, label, duration_s, fault, fault_size)
+    else:
+        motion = clip_motion(rng, player, label, duration_s, opponent)
     scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, world)
-    _write(path, settings, scene, motion, {"label": np.array(label)})
+    _write(path, settings, scene, motion, known)
 
 
 def _make_rally(settings: Settings, out: Path, index: int) -> None:

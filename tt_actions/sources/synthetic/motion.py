@@ -7,10 +7,18 @@ import numpy as np
 
 from tt_actions.classes import STROKES
 from tt_actions.sources.synthetic.ball import Arc, places
-from tt_actions.sources.synthetic.exchange import BALL_ON_PALM_M, Hit, draw_hit, hit_before, hit_next, pass_by
+from tt_actions.sources.synthetic.exchange import (
+    BALL_ON_PALM_M,
+    Hit,
+    Plan,
+    draw_hit,
+    hit_before,
+    hit_next,
+    pass_by,
+)
 from tt_actions.sources.synthetic.performance import perform
 from tt_actions.sources.synthetic.player import Player
-from tt_actions.sources.synthetic.strokes import smooth_step
+from tt_actions.sources.synthetic.strokes import plan_swing, smooth_step
 
 FPS = 30.0
 """Frames a second of every motion."""
@@ -110,7 +118,12 @@ class _Exchange:
 
 
 def clip_motion(
-    rng: np.random.Generator, player: Player, label: str, duration_s: float, opponent: Player | None
+    rng: np.random.Generator,
+    player: Player,
+    label: str,
+    duration_s: float,
+    opponent: Player | None,
+    plan: Plan = plan_swing,
 ) -> Motion:
     """Move through one stroke of ``player`` that begins at a random time, waiting before and after.
 
@@ -123,6 +136,7 @@ def clip_motion(
         label: The stroke's class.
         duration_s: Length in seconds.
         opponent: Who stands at the other end, or None for nobody.
+        plan: How the stroke is planned.
 
     Raises:
         ValueError: If ``label`` is no stroke or ``duration_s`` is too short for one.
@@ -136,14 +150,16 @@ def clip_motion(
         )
     exchange = None
     while exchange is None:
-        exchange = _draw_clip(rng, player, label, duration_s)
+        exchange = _draw_clip(rng, player, label, duration_s, plan)
     players = (player,) if opponent is None else (player, opponent)
     return _move(rng, players, [exchange], duration_s)
 
 
-def _draw_clip(rng: np.random.Generator, player: Player, label: str, duration_s: float) -> _Exchange | None:
+def _draw_clip(
+    rng: np.random.Generator, player: Player, label: str, duration_s: float, plan: Plan
+) -> _Exchange | None:
     """Draw the stroke and the flights to and from it; None if the ball can't be brought there."""
-    hit = draw_hit(rng, [player], 0, label)
+    hit = draw_hit(rng, [player], 0, label, plan)
     assert hit.swing is not None
     latest_s = duration_s - _MARGIN_S - (hit.swing.end_s - hit.swing.start_s)
     hit = replace(hit, time_s=rng.uniform(_MARGIN_S, latest_s) - hit.swing.start_s)

@@ -20,6 +20,7 @@ class SyntheticSkeletons(ClipSource):
         players: Number of players.
         seed: Of everything.
         halls: Number of halls.
+        faults: Whether three strokes in four have a fault, each of a known kind and size.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class SyntheticSkeletons(ClipSource):
         players: int = 300,
         seed: int = 0,
         halls: int = 40,
+        faults: bool = False,
     ) -> None:
+        self.faults = faults
         self.out, self.clips, self.players, self.seed, self.halls = out, clips, players, seed, halls
 
     def prepare(self) -> None:
@@ -39,7 +42,9 @@ class SyntheticSkeletons(ClipSource):
             ValueError: If a setting is out of its range, or the folder was made with other settings.
         """
         world = World(halls=self.halls)
-        synthesize(self.out, self.clips, self.players, self.seed, world=world, pictures=False)
+        synthesize(
+            self.out, self.clips, self.players, self.seed, world=world, pictures=False, faults=self.faults
+        )
 
     def records(self) -> list[ClipRecord]:
         """List the clips in the order of their numbers.

@@ -138,7 +138,7 @@ def plan_swing(rng: np.random.Generator, player: Player, label: str) -> Swing:
         dip_s = release_s - rng.uniform(0.20, 0.26)
         times_s = np.array([dip_s - rng.uniform(0.08, 0.20), dip_s, release_s, -swing_s, 0.0, follow_s])
         taken_over_s = times_s[0]
-    slopes = _slopes(times_s, keys, contact, release_s)
+    slopes = key_slopes(times_s, keys, release_s)
     centre, feet_yaw = _draw_stance(rng, player, label, keys[contact, BLADE])
     return Swing(
         label=label,
@@ -203,8 +203,18 @@ def _draw_toss_s(rng: np.random.Generator, hand: np.ndarray, blade: np.ndarray) 
     return float(np.sqrt(2 * rise_m / GRAVITY) + np.sqrt(2 * drop_m / GRAVITY))
 
 
-def _slopes(times_s: np.ndarray, keys: np.ndarray, contact: int, release_s: float | None) -> np.ndarray:
-    """Stand still at the ends of backswing and follow-through, and be fastest at contact."""
+def key_slopes(times_s: np.ndarray, keys: np.ndarray, release_s: float | None) -> np.ndarray:
+    """Stand still at the ends of backswing and follow-through, and be fastest at contact.
+
+    Args:
+        times_s: When each key pose is met, in seconds after contact.
+        keys: The key poses, the last but one at contact.
+        release_s: When a served ball leaves the hand, or None.
+
+    Shape:
+        times_s ``(N,)``, keys ``(N, 24)`` -> ``(N, 24)``.
+    """
+    contact = len(keys) - 2
     rates = np.diff(keys, axis=0) / np.diff(times_s)[:, None]
     slopes = np.zeros_like(keys)
     before, after = rates[contact - 1], rates[contact]

@@ -1,0 +1,144 @@
+"""How well the coach finds known faults: precision and recall by fault and size, and false findings.
+
+Run as ``python tests/measure_diagnosis.py --out DIR``. Reference strokes are faultless ones of some players;
+the judged strokes are of others, whom neither the references nor any limit has seen. A hit is the kind of
+finding that tells the fault, :data:`HITS`, fixed before anything was measured. Every other finding in a
+faulty stroke is false, its true consequences included. The sizes of the faults were set on other seeds.
+"""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from tt_actions.coach.diagnosis import Coach, Finding
+from tt_actions.coach.references import make_references
+from tt_actions.coach.stroke import Stroke, read_readings
+from tt_actions.files import write_rows
+from tt_actions.skeleton.layouts import NTU25
+from tt_actions.sources.synthetic.faults import FAULTS, SIZES, faulty_motion
+from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion
+from tt_actions.sources.synthetic.player import Player, draw_player
+from tt_actions.tables import screen_table
+
+HITS = {
+    "late_contact": "contact_point-",
+    "bent_elbow": "elbow-",
+    "raised_elbow": "elbow_height+",
+    "small_backswing": "backswing-",
+    "short_follow_through": "follow_through-",
+    "no_trunk_turn": "trunk_turn-",
+    "lean_back": "lean-",
+    "slow_swing": "tempo+",
+    "low_toss": "toss-",
+    "square_feet": "feet+",
+    "narrow_stance": "stance-",
+}
+LABELS = ("serve", "forehand", "backhand", "smash")
+SHORTEST_S, LONGEST_S = 2.0, 2.6
+
+
+class Row(NamedTuple):
+    """What was found in the strokes of a class with a fault of a size."""
+
+    fault: str
+    size: str
+    label: str
+    strokes: int
+    hits: int
+    others: Counter[str]
+
+
+def player(number: int, seed: int) -> Player:
+    return draw_player(np.random.default_rng([seed, 0, number]), f"player_{number}")
+
+
+def draw(label: str, number: int, take: int, seed: int, fault: str | None = None, size: str = "") -> Motion:
+    """A stroke of a player, faultless unless a fault is named."""
+    rng = np.random.default_rng([seed, 1, number, take])
+    who, duration_s = player(number, seed), rng.uniform(SHORTEST_S, LONGEST_S)
+    if fault is None:
+        return clip_motion(rng, who, label, duration_s, None)
+    return faulty_motion(rng, who, label, duration_s, fault, size)
+
+
+def read(motion: Motion, folder: Path) -> list[Stroke]:
+    """The readings of a stroke, by way of a file as the synthetic source writes it."""
+    path = folder / "stroke.npz"
+    np.savez(path, joints_3d=motion.tracks[0].joints, fps=FPS)
+    return read_readings(path, NTU25, FPS)
+
+
+def teach(label: str, num_players: int, takes: int, seed: int, folder: Path) -> Coach:
+    """A coach who knows the faultless strokes of the first players."""
+    numbers = [number for number in range(num_players) for _ in range(takes)]
+    readings = [
+        read(draw(label, number, take, seed), folder)
+        for number, take in zip(numbers, list(range(takes)) * num_players, strict=True)
+    ]
+    return Coach(make_references(label, readings, [f"player_{number}" for number in numbers]))
+
+
+def judge(coach: Coach, motion: Motion, folder: Path) -> list[Finding]:
+    return coach.judge(coach.references.choose(read(motion, folder)))
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the table")
+    parser.add_argument(
+        "--references", type=int, default=120, help="players of the references, two takes each"
+    )
+    parser.add_argument("--judged", type=int, default=40, help="other players, a take of each fault and size")
+    parser.add_argument("--seed", type=int, default=3, help="of all strokes")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    others = range(options.references, options.references + options.judged)
+    rows: list[Row] = []
+    false: dict[str, list[int]] = {}
+    for label in LABELS:
+        coach = teach(label, options.references, 2, options.seed, options.out)
+        sound = [
+            judge(coach, draw(label, n, take, options.seed), options.out) for n in others for take in (0, 1)
+        ]
+        false[label] = [sum(map(bool, sound)), len(sound)]
+        for fault in (fault for fault in FAULTS.values() if label in fault.labels):
+            for size in SIZES:
+                found = [
+                    judge(coach, draw(label, n, 2, options.seed, fault.name, size), options.out)
+                    for n in others
+                ]
+                kinds = Counter(finding.kind for own in found for finding in own)
+                hits = kinds.pop(HITS[fault.name], 0)
+                rows.append(Row(fault.name, size, label, len(found), hits, kinds))
+    report(rows, false, options.out)
+
+
+def report(rows: list[Row], false: dict[str, list[int]], out: Path) -> None:
+    """Print a table of all faults, and write one of all faults and strokes."""
+    headings = [f"{size} {what}" for size in SIZES for what in ("amount", "precision", "recall")]
+    table = screen_table("found faults", headings)
+    for name in [*FAULTS, "all"]:
+        cells = [name]
+        for i, size in enumerate(SIZES):
+            own = [row for row in rows if row.size == size and name in (row.fault, "all")]
+            hits, strokes = sum(row.hits for row in own), sum(row.strokes for row in own)
+            others = sum(sum(row.others.values()) for row in own)
+            amount = "" if name == "all" else f"{FAULTS[name].amounts[i]:g} {FAULTS[name].unit}"
+            cells += [amount, f"{hits / max(1, hits + others):.2f}", f"{hits / strokes:.2f}"]
+        table.add_row(*cells)
+    Console(width=200).print(table)
+    for label, (found, strokes) in false.items():
+        print(f"faultless {label}s with a finding: {found} of {strokes}")
+    found, strokes = np.sum(list(false.values()), axis=0)
+    print(f"all faultless strokes with a finding: {found} of {strokes} ({100 * found / strokes:.1f} %)")
+    cells = [(*row[:5], " ".join(f"{kind}:{n}" for kind, n in row.others.most_common())) for row in rows]
+    write_rows(out / "diagnosis.csv", ["fault", "size", "class", "strokes", "hits", "other findings"], cells)
+
+
+if __name__ == "__main__":
+    main()

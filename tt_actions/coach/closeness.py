@@ -1,0 +1,74 @@
+"""How close strokes are to those of experts."""
+
+from functools import cached_property
+
+import numpy as np
+
+from tt_actions.coach.alignment import distances, pose_path
+from tt_actions.coach.references import References
+from tt_actions.coach.stroke import RATE_HZ, Stroke
+
+_NEAREST = 3
+
+
+class Closeness:
+    """Scores strokes of a class from 0 to 100 by their aligned distance to reference strokes.
+
+    A stroke's distance is its mean distance to the three nearest references; 100 is a distance no larger than
+    the median of the references' own, each to those of other groups, and twice that distance is 50.
+
+    Args:
+        references: The experts' strokes.
+    """
+
+    def __init__(self, references: References) -> None:
+        self.references = references
+
+    @cached_property
+    def _paths(self) -> np.ndarray:
+        return np.stack([pose_path(stroke, RATE_HZ) for stroke in self.references.strokes])
+
+    @cached_property
+    def own_distances(self) -> np.ndarray:
+        """The distance of each reference to those of other groups, ``(N,)``."""
+        groups = np.array(self.references.groups)
+        own = []
+        for number, path in enumerate(self._paths):
+            others = groups != groups[number]
+            if not others.any():
+                others = np.arange(len(groups)) != number
+            own.append(_nearest(path, self._paths[others]))
+        return np.array(own)
+
+    def distance(self, stroke: Stroke) -> float:
+        """Return a stroke's distance, in lengths of the trunk.
+
+        Args:
+            stroke: Of the references' layout.
+        """
+        return _nearest(pose_path(stroke, RATE_HZ), self._paths)
+
+    def score(self, stroke: Stroke) -> float:
+        """Return how close a stroke is, from 0 to 100.
+
+        Args:
+            stroke: Of the references' layout.
+        """
+        return self.to_score(self.distance(stroke))
+
+    @cached_property
+    def own_scores(self) -> np.ndarray:
+        """The score of each reference by those of other groups, ``(N,)``."""
+        return np.array([self.to_score(distance) for distance in self.own_distances])
+
+    def to_score(self, distance: float) -> float:
+        """Put a distance into the score.
+
+        Args:
+            distance: In lengths of the trunk.
+        """
+        return float(100 * min(1.0, np.median(self.own_distances) / max(distance, 1e-9)))
+
+
+def _nearest(path: np.ndarray, others: np.ndarray) -> float:
+    return float(np.sort(distances(path, others))[:_NEAREST].mean())
