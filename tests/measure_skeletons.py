@@ -85,12 +85,9 @@ class RecordedSet(NamedTuple):
         return JointSpec(self.layout, centre=given.get("--data.preprocessing.centre", "frame"))  # type: ignore[arg-type]
 
 
-NO_MIRROR = ("--model.augmentation.mirror", "0")
-"""All players of these sets but a few play with the right hand."""
-
 SETS = {
-    "thetis": RecordedSet(thetis, "thetis15", 4, ("--data.preprocessing.num_frames", "32")),
-    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, ("--data.preprocessing.num_frames", "32")),
+    "thetis": RecordedSet(thetis, "thetis15", 4, ("--data.preprocessing.num_frames", "64")),
+    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, ("--data.preprocessing.num_frames", "64")),
     "msr": RecordedSet(
         msr,
         "kinect20",
@@ -100,7 +97,7 @@ SETS = {
     "tennis": RecordedSet(tennis, "movenet13", 2, ("--data.preprocessing.num_frames", "30")),
 }
 
-LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60", *NO_MIRROR)
+LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60")
 
 LEARNT = ("trajectory_cnn", "skeleton_lstm", "stgcn", "skeleton_c3d", "pose_lstm_fuzzy")
 FITTED = ("fisher", "hmm_classifier")
@@ -145,7 +142,7 @@ def synthetic_training(model: str, chosen: RecordedSet, out: Path) -> Training:
             *("--data.source.clips", "1200", "--data.source.players", "300", "--data.source.seed", "7"),
             *("--data.source.halls", "40", "--data.cache_dir", str(out.parent / "cache")),
             *("--data.preprocessing.layout", chosen.layout, *chosen.options),
-            *("--trainer.max_epochs", "15", *NO_MIRROR),
+            *("--trainer.max_epochs", "15"),
         ),
     )
 
