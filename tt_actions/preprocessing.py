@@ -112,3 +112,38 @@ def make_preprocessing(plain: Mapping[str, Any]) -> Preprocessing | JointPreproc
         TypeError: If a field is unknown or missing.
     """
     return JointPreprocessing(**plain) if "layout" in plain else Preprocessing(**plain)
+
+
+def require_frames(how: Preprocessing | JointPreprocessing) -> Preprocessing:
+    """Return the preprocessing where it is of frames, and refuse it else.
+
+    Args:
+        how: What a model was trained with.
+
+    Raises:
+        ValueError: If it is of joints.
+    """
+    if not isinstance(how, Preprocessing):
+        raise ValueError(
+            f"Expected a model of video frames, but got one of joints ({how.layout}). Joints are tested and "
+            "predicted: `tt-actions predict`."
+        )
+    return how
+
+
+def require_video(how: Preprocessing | JointPreprocessing) -> Preprocessing:
+    """Return the preprocessing where a video alone is enough for it, and refuse it else.
+
+    Args:
+        how: What a model was trained with.
+
+    Raises:
+        ValueError: If it is of joints, or of frames of another kind than a video's colours.
+    """
+    how = require_frames(how)
+    if how.picture != "rgb":
+        raise ValueError(
+            f"Expected a model of a video's own frames, but this one reads `picture: {how.picture}`, "
+            "clip by clip. Use one that was trained with `picture: rgb`, or `tt-actions predict`."
+        )
+    return how

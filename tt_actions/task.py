@@ -33,7 +33,7 @@ from tt_actions.models.base import (
     frame_log_probabilities,
 )
 from tt_actions.models.crf import CRF, network_of_frames
-from tt_actions.preprocessing import Preprocessing, make_preprocessing
+from tt_actions.preprocessing import Preprocessing, make_preprocessing, require_frames, require_video
 from tt_actions.skeleton.augmentation import check_joint_input
 from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import ClipAugmentation, check_channels, normalise
@@ -147,32 +147,13 @@ class StrokeRecognizer(pl.LightningModule):
 
     @property
     def frame_preprocessing(self) -> Preprocessing:
-        """How video becomes the network's input.
-
-        Raises:
-            ValueError: If the model reads joints.
-        """
-        if not isinstance(self.preprocessing, Preprocessing):
-            raise ValueError(
-                "Expected a model of video frames, but got one of joints "
-                f"({self.preprocessing.layout}). Joints are tested and predicted: `tt-actions predict`."
-            )
-        return self.preprocessing
+        """How clips become frames; refused where the model reads joints."""
+        return require_frames(self.preprocessing)
 
     @property
     def video_preprocessing(self) -> Preprocessing:
-        """How a video alone, without depth beside it, becomes the network's input frame by frame.
-
-        Raises:
-            ValueError: If the model reads joints, or frames of another kind than a video's colours.
-        """
-        how = self.frame_preprocessing
-        if how.picture != "rgb":
-            raise ValueError(
-                f"Expected a model of a video's own frames, but this one reads `picture: {how.picture}`, "
-                "clip by clip. Use one that was trained with `picture: rgb`, or `tt-actions predict`."
-            )
-        return how
+        """How a video alone becomes frames; refused where the model reads joints or depth."""
+        return require_video(self.preprocessing)
 
     def _register_scales(self) -> None:
         is_frames = isinstance(self.preprocessing, Preprocessing)
