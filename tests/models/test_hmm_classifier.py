@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hmmlearn.hmm import GaussianHMM, GMMHMM
+from hmmlearn.hmm import GMMHMM, GaussianHMM
 from test_fisher import strokes
 from torch.nn.utils.rnn import pad_sequence
 
