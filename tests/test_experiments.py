@@ -11,6 +11,7 @@ from tt_actions.clips import read_manifest
 from tt_actions.curves import AREAS
 from tt_actions.main import main
 from tt_actions.report import BY_CLASS
+from tt_actions.sources.synthetic.generate import synthesize
 
 EVERY = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
 EXPERIMENTS = [path for path in EVERY if not path.stem.startswith(("rally_", "depth_"))]  # tested elsewhere
@@ -26,11 +27,21 @@ def strict_json(path):
     return json.loads(path.read_text("utf-8"), parse_constant=refuse)
 
 
+@pytest.fixture(scope="session")
+def skeletons(tmp_path_factory):
+    """The manifest of the same 24 clips as joints."""
+    out = tmp_path_factory.mktemp("skeletons")
+    synthesize(out, 24, 6, num_workers=1, pictures=False)
+    return out / "manifest.csv"
+
+
 @pytest.fixture(scope="module", params=EXPERIMENTS, ids=lambda path: path.stem)
-def run(request, strokes, cache_dir, tmp_path_factory):
+def run(request, cache_dir, tmp_path_factory):
     """The run directory that the experiment leaves on the small set."""
     runs = tmp_path_factory.mktemp("runs")
-    source = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
+    of_joints = "layout" in OmegaConf.load(request.param).data.preprocessing
+    kind, clips = ("UserJoints", "skeletons") if of_joints else ("UserClips", "strokes")
+    source = ["--data.source", kind, "--data.source.path", str(request.getfixturevalue(clips))]
     folders = ["--data.cache_dir", str(cache_dir), "--runs", str(runs)]
     main(["train", "--config", str(request.param), *source, *folders, *SHORT])
     return runs / request.param.stem / "version_0"

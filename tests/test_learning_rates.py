@@ -20,7 +20,7 @@ from tt_actions.learning_rates import (
     group_parameters,
 )
 from tt_actions.main import main
-from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, R3DTransformer
+from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, PoseLSTMFuzzy, R3DTransformer
 
 
 def made(schedule, scales=(1.0, 0.1)):
@@ -79,6 +79,12 @@ def test_a_frozen_part_keeps_its_statistics(network, part):
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert network.head.training
+
+
+def test_statistics_without_parameters_are_not_frozen():
+    network = PoseLSTMFuzzy(4, "kinect20")
+    freeze_statistics(network)
+    assert network.norm.training
 
 
 def test_a_training_keeps_the_statistics_of_a_frozen_part(tiny, tmp_path):

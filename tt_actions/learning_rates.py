@@ -61,7 +61,7 @@ def freeze_statistics(network: nn.Module) -> None:
         network: The network, in training mode.
     """
     for module in network.modules():
-        if isinstance(module, _BatchNorm) and not any(p.requires_grad for p in module.parameters()):
+        if isinstance(module, _BatchNorm) and module.affine and not module.weight.requires_grad:
             module.eval()
 
 

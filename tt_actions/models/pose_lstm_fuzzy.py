@@ -17,23 +17,25 @@ LEVELS = ("low", "medium", "high")
 
 
 class FuzzyRules(nn.Module):
-    """Rules of Takagi and Sugeno (1985) of order 0, whose parts are all trained.
+    """Rules of Takagi and Sugeno (1985), whose parts are all trained.
 
     Each input has Gaussian membership functions for low, medium and high. A rule fires by the product of its
     inputs' memberships, each to the power of a weight: a softmax over low, medium, high and "any", with which
-    an input does not matter. The logits are the mean of the rules' own, weighted by how they fire. Products
-    are sums of logs, and the weighting a softmax, so that nothing underflows.
+    an input does not matter. A rule's logits are a constant and a linear function of a state; the whole's are
+    their mean, weighted by how the rules fire. Products are sums of logs, and the weighting is a softmax, so
+    that nothing underflows.
 
     Args:
         num_inputs: Number of inputs *D*, each of variance about 1.
+        state_size: Width *H* of the state.
         num_rules: Number of rules *R*.
         num_classes: Number of classes *K*.
 
     Shape:
-        inputs ``(..., D)`` -> logits ``(..., K)``.
+        inputs ``(..., D)``, state ``(..., H)`` -> logits ``(..., K)``.
     """
 
-    def __init__(self, num_inputs: int, num_rules: int, num_classes: int) -> None:
+    def __init__(self, num_inputs: int, state_size: int, num_rules: int, num_classes: int) -> None:
         super().__init__()
         check_positive(num_inputs=num_inputs, num_rules=num_rules)
         self.centres = nn.Parameter(torch.tensor([-1.0, 0.0, 1.0]).repeat(num_inputs, 1))
@@ -41,18 +43,27 @@ class FuzzyRules(nn.Module):
         antecedents = torch.randn(num_rules, num_inputs, len(LEVELS) + 1)
         antecedents[..., -1] += 1  # most inputs do not matter
         self.antecedents = nn.Parameter(antecedents)
-        self.consequents = nn.Parameter(torch.randn(num_rules, num_classes))
+        self.consequents = nn.Linear(state_size, num_rules * num_classes)
+        nn.init.normal_(self.consequents.bias)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
         """Return logits.
 
         Args:
             inputs: What the rules are about.
+            state: What their consequents depend on.
 
         Shape:
-            inputs ``(..., D)`` -> logits ``(..., K)``.
+            inputs ``(..., D)``, state ``(..., H)`` -> logits ``(..., K)``.
         """
-        return self.firing(inputs) @ self.consequents
+        firing = self.firing(inputs)
+        each = self.consequents(state).view(*firing.shape, -1)  # (..., R, K)
+        logits: Tensor = (firing[..., None, :] @ each).squeeze(-2)
+        return logits
+
+    def constants(self) -> Tensor:
+        """Return the constant part of each rule's logits: ``(R, K)``."""
+        return self.consequents.bias.view(len(self.antecedents), -1)
 
     def firing(self, inputs: Tensor) -> Tensor:
         """Return by how much each rule fires, of all that do.
@@ -99,10 +110,10 @@ class PoseLSTMFuzzy(CausalModel):
         self,
         num_classes: int,
         layout: str,
-        hidden_size: int = 64,
+        hidden_size: int = 128,
         num_outputs: int = 8,
         num_rules: int = 16,
-        dropout: float = 0.2,
+        dropout: float = 0.3,
         delay: int = 0,
     ) -> None:
         super().__init__(num_classes, delay=delay)
@@ -114,7 +125,7 @@ class PoseLSTMFuzzy(CausalModel):
         self.dropout = nn.Dropout(dropout)
         self.lstm = PeepholeLSTM(num_features, hidden_size)
         self.outputs = nn.Linear(hidden_size, num_outputs)
-        self.fuzzy = FuzzyRules(num_features + num_outputs, num_rules, num_classes)
+        self.fuzzy = FuzzyRules(num_features + num_outputs, hidden_size, num_rules, num_classes)
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Read on, without delay.
@@ -134,8 +145,9 @@ class PoseLSTMFuzzy(CausalModel):
         before, past = (None, None) if state is None else state
         features = map_valid_frames(self.norm, self.measure(inputs, before), lengths)  # (B, T, F)
         h, past = self.lstm(self.dropout(features), past, lengths)
-        outputs = self.outputs(self.dropout(h)).tanh() * 2  # about as far apart as the features
-        return self.fuzzy(torch.cat([features, outputs], -1)), (inputs[:, -1:], past)
+        h = self.dropout(h)
+        outputs = self.outputs(h).tanh() * 2  # about as far apart as the features
+        return self.fuzzy(torch.cat([features, outputs], -1), h), (inputs[:, -1:], past)
 
     def rules(self, class_names: Sequence[str], longest: int = 4) -> str:
         """Print the rules, a line each, features in their own units.
@@ -158,7 +170,9 @@ class PoseLSTMFuzzy(CausalModel):
         offsets = torch.cat([mean, mean.new_zeros(num_outputs)])[:, None]
         centres, widths = self.fuzzy.centres * scales + offsets, self.fuzzy.log_widths.exp() * scales
         lines = []
-        for weights, logits in zip(self.fuzzy.weights(), self.fuzzy.consequents, strict=True):
+        for weights, logits in zip(
+            self.fuzzy.weights().detach(), self.fuzzy.constants().detach(), strict=True
+        ):
             conditions = []
             for i in weights.amax(1).topk(min(longest, len(names))).indices.tolist():
                 level = int(weights[i].argmax())
