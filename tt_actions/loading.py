@@ -24,7 +24,7 @@ class TrainedRecognizer(StrokeRecognizer):
         """Name the stroke of one clip.
 
         Args:
-            path: The video file.
+            path: The video file, or of a model of joints the file of joints.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
             roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one. A
@@ -37,7 +37,7 @@ class TrainedRecognizer(StrokeRecognizer):
             VideoError: If the clip can't be read.
         """
         frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        clip = torch.from_numpy(frames).movedim(-1, 1)[None].to(self.device)
+        clip = torch.from_numpy(frames).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
         logits = self(clip, torch.tensor([len(frames)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "show which pixels of a clip speak for a class, and the classes' probabilities over time",
     "analyze": "find the strokes in a match: tables, the video with its strokes drawn on it, and a page",
     "live": "find the strokes in a camera's, a stream's or a file's video while it runs",
+    "coach": "say what is wrong in a stroke, by reference strokes, and how to correct it: a page and tables",
     "export": "write a model's graphs in ONNX or TorchScript, checked against it, and say what int8 brings",
     "compare": "train several experiments with several seeds on one split, and write tables and figures",
     "sweep": "search over an experiment's options: with W&B where one is logged in, else with Optuna",
@@ -64,6 +65,7 @@ def _run(args: list[str]) -> None:
         "explain": _explain,
         "live": _live,
         "analyze": _analyze,
+        "coach": _coach,
         "export": _export,
         "sweep": _sweep,
     }
@@ -290,6 +292,24 @@ def _analyze(args: list[str]) -> None:
 
     how = Options(options.players, tuple(options.roi), options.crop, not options.no_video, options.engine)
     sys.exit(analyze_files(options.source, options.checkpoint, options.out, how))
+
+
+def _coach(args: list[str]) -> None:
+    parser = argparse.ArgumentParser("tt-actions coach", description=COMMANDS["coach"], allow_abbrev=False)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of a model of joints")
+    parser.add_argument(
+        "--input", type=Path, required=True, help="a file of joints, or a video with --joints or --pose"
+    )
+    parser.add_argument(
+        "--reference", type=Path, required=True, help="files of joints, a folder a class, or a manifest CSV"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
+    parser.add_argument("--joints", type=Path, help="the joints in the video, a row a frame")
+    parser.add_argument("--pose", help="onnx:MODEL, which finds the joints in the video")
+    options = vars(parser.parse_args(args))
+    from tt_actions.coach.coaching import coach_file
+
+    sys.stdout.write(coach_file(**options))
 
 
 def _export(args: list[str]) -> None:

@@ -59,17 +59,25 @@ def pose_path(stroke: Stroke, rate_hz: float) -> np.ndarray:
     return sample(stroke.joints - hips, phase_moments(stroke, rate_hz))
 
 
-def pose_costs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the mean distance of the joints for every pair of moments.
+def pose_costs(first: np.ndarray, second: np.ndarray, band: int) -> np.ndarray:
+    """Return the mean distance of the joints for pairs of moments, infinite outside of a band.
 
     Args:
         first: Joints of one stroke.
-        second: Joints of another, or of several.
+        second: Joints of others, of as many moments.
+        band: How many moments two of a pair may lie apart.
 
     Shape:
-        ``(S, V, C)`` and ``(..., R, V, C)`` -> ``(..., S, R)``.
+        ``(S, V, C)`` and ``(N, S, V, C)`` -> ``(N, S, S)``.
     """
-    return np.asarray(np.linalg.norm(first[:, None] - second[..., None, :, :, :], axis=-1).mean(-1))
+    first, second = first.astype(np.float32), second.astype(np.float32)
+    num = len(first)
+    costs = np.full((len(second), num, num), np.inf, np.float32)
+    for apart in range(-band, band + 1):
+        i = np.arange(max(0, -apart), min(num, num - apart))
+        squares = (first[i] - second[:, i + apart]) ** 2
+        costs[:, i, i + apart] = np.sqrt(squares.sum(-1)).mean(-1)
+    return costs
 
 
 def warp(costs: np.ndarray, band: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +146,7 @@ def distances(path: np.ndarray, others: np.ndarray) -> np.ndarray:
     Shape:
         path ``(S, V, C)``, others ``(N, S, V, C)`` -> ``(N,)``.
     """
-    sums, _ = warp(pose_costs(path, others), _BAND)
+    sums, _ = warp(pose_costs(path, others, _BAND), _BAND)
     return np.asarray(sums / len(path))
 
 
@@ -155,7 +163,7 @@ def aligned(path: np.ndarray, other: np.ndarray) -> np.ndarray:
     Shape:
         ``(S, V, C)`` each -> ``(S,)``.
     """
-    _, came = warp(pose_costs(path, other)[None], _BAND)
+    _, came = warp(pose_costs(path, other[None], _BAND), _BAND)
     pairs = path_of(came[0])
     sums = np.bincount(pairs[:, 0], weights=pairs[:, 1], minlength=len(path))
     return np.asarray(sums / np.bincount(pairs[:, 0], minlength=len(path)))

@@ -9,6 +9,7 @@ from tt_actions.coach.references import References
 from tt_actions.coach.stroke import RATE_HZ, Stroke
 
 _NEAREST = 3
+_LOOKED_AT = 10
 
 
 class Closeness:
@@ -26,7 +27,7 @@ class Closeness:
 
     @cached_property
     def _paths(self) -> np.ndarray:
-        return np.stack([pose_path(stroke, RATE_HZ) for stroke in self.references.strokes])
+        return np.stack([pose_path(stroke, RATE_HZ) for stroke in self.references.strokes]).astype(np.float32)
 
     @cached_property
     def own_distances(self) -> np.ndarray:
@@ -71,4 +72,7 @@ class Closeness:
 
 
 def _nearest(path: np.ndarray, others: np.ndarray) -> float:
-    return float(np.sort(distances(path, others))[:_NEAREST].mean())
+    """The mean aligned distance to the nearest, looked for among those that are near without alignment."""
+    apart = ((others - path) ** 2).sum((1, 2, 3))
+    near = others[np.argsort(apart, kind="stable")[:_LOOKED_AT]]
+    return float(np.sort(distances(path, near))[:_NEAREST].mean())

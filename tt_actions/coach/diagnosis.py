@@ -10,7 +10,7 @@ from tt_actions.coach.references import References
 from tt_actions.coach.stroke import BODY_HEIGHTS, Stroke
 from tt_actions.coach.yardstick import Yardstick
 
-FALSE_FINDINGS = 0.03
+FALSE_FINDINGS = 0.04
 """Share of the references that would get a finding when each is judged by the others."""
 
 MOST_FINDINGS = 5

@@ -302,3 +302,11 @@ def measures_of(label: str) -> tuple[Measure, ...]:
         label: The class's name.
     """
     return (*_MEASURES, *_TOSS) if is_serve(label) else _MEASURES
+
+
+MEASURES_OVER_TIME = (
+    ("elbow: angle between upper arm and forearm", "degrees", lambda s: _elbow(s, _C)),
+    ("trunk: lean forward", "degrees", lambda s: _lean(s, _C)),
+    ("knees: mean angle between thigh and shank", "degrees", lambda s: _knees(s, _C)),
+)
+"""What is drawn over a stroke's time: title, unit, and what reads it at the moment of contact."""

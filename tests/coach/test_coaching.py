@@ -1,0 +1,151 @@
+"""The command: from a checkpoint and files to a page in a real browser."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import draw, write
+
+from tt_actions.encoder import write_video
+from tt_actions.files import write_rows
+from tt_actions.main import main
+from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
+
+LABELS = ("forehand", "smash")
+
+
+def train(folder, layout, data):
+    """A small network that has seen a few strokes a few times."""
+    options = {
+        "data.source.class_path": "UserJoints",
+        "data.source.init_args.path": data,
+        "data.preprocessing.layout": layout,
+        "data.preprocessing.num_frames": 24,
+        "data.cache_dir": folder / "cache",
+        "model.network.init_args.channels": [8, 16],
+        "model.network.init_args.blocks": 1,
+        "model.optimizer.init_args.lr": 0.01,
+        "trainer.max_epochs": 15,
+        "trainer.accelerator": "cpu",
+        "trainer.enable_model_summary": False,
+        "runs": folder / "runs",
+    }
+    config = Path(__file__).parents[2] / "experiments" / "stgcn.yaml"
+    main(["fit", "--config", str(config), *(f"--{name}={value}" for name, value in options.items())])
+    return next(folder.rglob("best.ckpt"))
+
+
+def write_keypoints(path, motion):
+    """The joints as a camera at the side sees them, in pixels of 320x240, as MoveNet's in a CSV."""
+    joints = motion.tracks[0].joints
+    seen = np.stack([160 + 100 * (joints[..., 0] - joints[0, 0, 0]), 220 - 100 * joints[..., 2]], -1)
+    points = convert(seen, NTU25, MOVENET13)
+    header = [f"{name}_{axis}" for name in MOVENET13.joints for axis in "xy"]
+    write_rows(path, header, points.reshape(len(points), -1).round(2).tolist())
+    return path
+
+
+def coach(*options):
+    main(["coach", *(f"--{name}={value}" for name, value in options)])
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a page; its console must be silent and nothing but the file asked for."""
+    context = browser.new_context(viewport={"width": 1100, "height": 800})
+    said, asked = [], []
+
+    def open_file(path):
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    context.close()
+    assert said == []
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    assert len([url for url in asked if url.startswith("file:")]) == 1
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """Reference strokes in space, a folder a class, and a model that has learnt from them."""
+    folder = tmp_path_factory.mktemp("coach")
+    for label in LABELS:
+        (folder / "references" / label).mkdir(parents=True)
+        for number in range(24):
+            write(folder / "references" / label / f"p{number}.npz", draw(label, number))
+    return folder, train(folder, "ntu25", folder / "references")
+
+
+def test_a_faulty_stroke_gets_a_page_with_what_to_change(room, tmp_path, open_page, capsys):
+    folder, checkpoint = room
+    stroke = write(tmp_path / "a <b> & c.npz", draw("smash", 201, "narrow_stance", "large"))
+    out = tmp_path / "out"
+    coach(("checkpoint", checkpoint), ("input", stroke), ("reference", folder / "references"), ("out", out))
+    told = json.loads((out / "findings.json").read_text())
+    with (out / "findings.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert told["class"] == "smash"
+    assert told["num_references"] == 24
+    assert told["phases_s"]["backswing"] < told["phases_s"]["contact"] < told["phases_s"]["follow_through"]
+    assert [row["finding"] for row in rows] == [finding["finding"] for finding in told["findings"]]
+    assert "stance-" in [row["kind"] for row in rows]
+    assert "narrower than the references at contact: set the feet wider apart." in capsys.readouterr().out
+    page = open_page(out / "coach.html")
+    assert page.inner_text("h1") == "a <b> & c.npz: smash"
+    assert page.locator("ol.findings li > span:first-child").all_inner_texts() == [
+        row["finding"] for row in rows
+    ]
+    assert page.locator(".views figure").count() == 6
+    assert page.locator("line.playing").count() == 6 * 5 + 1  # the arm's bones, and the legend
+    assert page.locator("polyline.own").count() == 4
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_video_with_its_joints_shows_them_in_its_pictures(tmp_path, open_page):
+    for label in LABELS:
+        (tmp_path / "references" / label).mkdir(parents=True)
+        for number in range(16):
+            write_keypoints(tmp_path / "references" / label / f"{number}.csv", draw(label, number))
+    checkpoint = train(tmp_path, "movenet13", tmp_path / "references")
+    motion = draw("smash", 100)
+    joints = write_keypoints(tmp_path / "joints.csv", motion)
+    video = tmp_path / "smash.mp4"
+    write_video(video, (np.full((240, 320, 3), 90, np.uint8) for _ in motion.ball), 30)
+    known = (("checkpoint", checkpoint), ("input", video), ("reference", tmp_path / "references"))
+    coach(*known, ("joints", joints), ("out", tmp_path / "out"))
+    page = open_page(tmp_path / "out" / "coach.html")
+    assert page.locator(".views img").count() == 3
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth === 320)")
+    assert "% of body height" in page.inner_text("table")
+    with pytest.raises(ValueError, match="a video with one of `--joints` and `--pose`"):
+        coach(*known, ("out", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
+    folder, checkpoint = room
+    stroke = write(tmp_path / "stroke.npz", draw("smash", 202))
+    (tmp_path / "few" / "smash").mkdir(parents=True)
+    write(tmp_path / "few" / "smash" / "one.npz", draw("smash", 1))
+    for options, words in (
+        (
+            (stroke, tmp_path / "few"),
+            r"at least 3 reference strokes of 'smash'.* but got 1 \(its classes: smash\)",
+        ),
+        ((tmp_path / "gone.npz", folder / "references"), "there is no such file"),
+        ((stroke, tmp_path / "gone"), "there is no such file"),
+    ):
+        with pytest.raises((ValueError, OSError), match=words):
+            coach(
+                ("checkpoint", checkpoint),
+                ("input", options[0]),
+                ("reference", options[1]),
+                ("out", tmp_path / "o"),
+            )
+    assert not (tmp_path / "o").exists()
