@@ -132,12 +132,14 @@ def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
     folder, checkpoint = room
     stroke = write(tmp_path / "stroke.npz", draw("smash", 202))
     (tmp_path / "few" / "smash").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
     write(tmp_path / "few" / "smash" / "one.npz", draw("smash", 1))
     for options, words in (
         (
             (stroke, tmp_path / "few"),
             r"at least 3 reference strokes of 'smash'.* but got 1 \(its classes: smash\)",
         ),
+        ((stroke, tmp_path / "empty"), "a folder of files of joints"),
         ((tmp_path / "gone.npz", folder / "references"), "there is no such file"),
         ((stroke, tmp_path / "gone"), "there is no such file"),
     ):

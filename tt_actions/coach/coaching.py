@@ -63,6 +63,7 @@ def coach_file(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
+    records = _list_references(reference)
     if pose is not None:
         from tt_actions.coach.pose import find_joints
 
@@ -71,7 +72,7 @@ def coach_file(
     fps = info.fps if info else preprocessing.fps
     path = joints or input
     prediction = model.predict(path)
-    coach = _teach(reference, prediction.label, preprocessing)
+    coach = _teach(reference, records, prediction.label, preprocessing)
     stroke = coach.references.choose(read_readings(path, find_layout(preprocessing.layout), fps))
     stroke = replace(stroke, name=input.name)
     pictures = _pictures(info, path, stroke) if info else {}
@@ -91,8 +92,9 @@ def _joint_preprocessing(model: TrainedRecognizer) -> JointPreprocessing:
     return preprocessing
 
 
-def _teach(reference: Path, label: str, preprocessing: JointPreprocessing) -> Coach:
-    records = _list_references(reference)
+def _teach(
+    reference: Path, records: list[ClipRecord], label: str, preprocessing: JointPreprocessing
+) -> Coach:
     own = [record for record in records if record.label == label]
     if len(own) < 3:
         held = ", ".join(sorted({str(record.label) for record in records})) or "none"
@@ -108,13 +110,19 @@ def _teach(reference: Path, label: str, preprocessing: JointPreprocessing) -> Co
 def _list_references(reference: Path) -> list[ClipRecord]:
     if reference.is_file():
         return read_manifest(reference)
-    return [
+    records = [
         ClipRecord(path, folder.name)
         for folder in sorted(reference.iterdir())
         if folder.is_dir()
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
+    if not records:
+        raise ValueError(
+            f"Expected '{reference}' to hold a folder of files of joints ({', '.join(SUFFIXES)}) for each "
+            "class, but got none. Sort reference strokes into such folders."
+        )
+    return records
 
 
 def _pictures(info: VideoInfo, path: Path, stroke: Stroke) -> dict[str, str]:

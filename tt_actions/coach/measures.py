@@ -305,7 +305,7 @@ def measures_of(label: str) -> tuple[Measure, ...]:
 
 
 MEASURES_OVER_TIME = (
-    ("elbow: angle between upper arm and forearm", "degrees", lambda s: _elbow(s, _C)),
+    ("elbow: angle between upper arm and lower arm", "degrees", lambda s: _elbow(s, _C)),
     ("trunk: lean forward", "degrees", lambda s: _lean(s, _C)),
     ("knees: mean angle between thigh and shank", "degrees", lambda s: _knees(s, _C)),
 )
