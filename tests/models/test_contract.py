@@ -15,7 +15,7 @@ import torch
 import tt_actions.models
 from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel
 
-INPUT_SHAPES = {"HistogramKernel": (5, 32, 48)}
+INPUT_SHAPES = {"HistogramKernel": (5, 32, 48), "SilhouetteLSTM": (1, 32, 48)}
 FRAME_SHAPE = (3, 32, 48)
 LENGTHS = torch.tensor([5, 2, 3])
 

@@ -11,6 +11,7 @@ from tt_actions.models.lstm import LSTM as LSTM
 from tt_actions.models.mof import MOF as MOF
 from tt_actions.models.peephole_lstm import PeepholeLSTM as PeepholeLSTM
 from tt_actions.models.r3d_transformer import R3DTransformer as R3DTransformer
+from tt_actions.models.silhouette_lstm import SilhouetteLSTM as SilhouetteLSTM
 from tt_actions.models.skeleton_lstm import SkeletonLSTM as SkeletonLSTM
 from tt_actions.models.stgcn import STGCN as STGCN
 from tt_actions.models.trajectory_cnn import TrajectoryCNN as TrajectoryCNN
