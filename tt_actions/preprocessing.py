@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tt_actions import depth, flow
+from tt_actions import depth, flow, silhouette
 from tt_actions.dataset import Sampling, sample_indices
 from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.video import Frames, FrameSpec, Roi, check_roi
@@ -20,8 +20,8 @@ class Preprocessing(FrameSpec):
     Args:
         num_frames: Frames *T* of a clip; with ``sampling: all`` the most that are taken.
         sampling: Which frames: spread over the clip, a dense window of neighbours, or all.
-        mean: Mean of each colour, taken away from pixels in [0, 1]; depth has its own.
-        std: Standard deviation of each colour, that pixels are divided by; depth has its own.
+        mean: Mean of each colour, taken away from pixels in [0, 1]; what is no colour has its own.
+        std: Standard deviation of each colour, that pixels are divided by; what is no colour has its own.
 
     Raises:
         ValueError: If ``num_frames`` is below 1 or a standard deviation is not positive.
@@ -49,19 +49,22 @@ class Preprocessing(FrameSpec):
     @property
     def channel_means(self) -> tuple[float, ...]:
         """What is taken away from each channel, in [0, 1]: flow that is 0 stays 0."""
-        return self._by_channel(self.mean, flow.MEAN, depth.MEAN)
+        return self._by_channel(self.mean, flow.MEAN, depth.MEAN, silhouette.MEAN)
 
     @property
     def channel_stds(self) -> tuple[float, ...]:
         """What each channel is divided by then: flow comes in heights of the picture a second."""
-        return self._by_channel(self.std, flow.STD, depth.STD)
+        return self._by_channel(self.std, flow.STD, depth.STD, silhouette.STD)
 
     def _by_channel(
-        self, colours: tuple[float, ...], of_flow: tuple[float, ...], of_depth: float
+        self, colours: tuple[float, ...], of_flow: tuple[float, ...], of_depth: float, of_silhouette: float
     ) -> tuple[float, ...]:
         """Join what belongs to the channels of a frame."""
-        seen = () if self.picture == "depth" else colours
-        return (*seen, *(of_flow if self.flow else ()), *((of_depth,) if self.has_depth else ()))
+        if self.picture == "rgb":
+            return (*colours, *of_flow) if self.flow else tuple(colours)
+        return {"depth": (of_depth,), "rgbd": (*colours, of_depth), "silhouette": (of_silhouette,)}[
+            self.picture
+        ]
 
     @property
     def spec(self) -> FrameSpec:

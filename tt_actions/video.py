@@ -12,6 +12,7 @@ from tt_actions.decoder import VideoError, VideoWarning
 from tt_actions.depth import check_beside, find_depth, open_depth, read_depth
 from tt_actions.inputs import InputSpec, Roi, Timed
 from tt_actions.scaling import Aspect
+from tt_actions.silhouette import HEIGHT, segment, shrink_masks
 from tt_actions.tracks import Crop, Image, read_tracks
 from tt_actions.video_info import VideoInfo, probe
 
@@ -33,7 +34,7 @@ __all__ = [
     "read_frames",
 ]
 
-Picture = Literal["rgb", "depth", "rgbd"]
+Picture = Literal["rgb", "depth", "rgbd", "silhouette"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class FrameSpec(InputSpec):
         flow: Whether each frame comes with its optical flow since the frame before (:mod:`tt_actions.flow`).
         picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
             as a fourth channel (``rgbd``). Where depth is: :func:`tt_actions.depth.find_depth`. It has the
-            size of the colour picture, pixel for pixel.
+            size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut out
+            of the colours of the whole clip: :func:`tt_actions.silhouette.segment`.
         depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
             :func:`tt_actions.depth.quantise`.
 
@@ -119,7 +121,7 @@ class FrameSpec(InputSpec):
         """
         pixels: list[Any] = [roi or self.roi, float(self.fps), self.size, self.aspect, self.crop]
         if self.picture != "rgb":
-            pixels += [self.picture, self.depth_range_m]
+            pixels += [self.picture, self.depth_range_m if self.has_depth else ()]
         return [*pixels, "flow"] if self.flow else pixels
 
     def read(
@@ -139,8 +141,13 @@ class FrameSpec(InputSpec):
         Raises:
             UnreadableError: If the clip can't be read, or colours and depth are not of one length and size.
         """
+        if self.picture == "silhouette":
+            scale = HEIGHT / self.size[0]
+            size = (HEIGHT, max(1, round(scale * self.size[1])))
+            frames, times_s = self._read_colours(path, start_s, end_s, roi, size)
+            return Timed(shrink_masks(segment(frames), self.size), times_s)
         if not self.has_depth:
-            return self._read_colours(path, start_s, end_s, roi)
+            return self._read_colours(path, start_s, end_s, roi, self.size)
         pictures = open_depth(find_depth(path), self.fps)
         depth = read_depth(
             pictures, self.fps, self.size, self.aspect, self.depth_range_m, start_s, end_s, roi or self.roi
@@ -148,18 +155,20 @@ class FrameSpec(InputSpec):
         if self.picture == "depth":
             return depth
         check_beside(probe(path), pictures)
-        colours = self._read_colours(path, start_s, end_s, roi)
+        colours = self._read_colours(path, start_s, end_s, roi, self.size)
         num = min(len(depth.values), len(colours.values))  # the lengths may differ by a frame
         frames = np.concatenate([colours.values[:num], depth.values[:num]], -1)
         return Timed(frames, colours.times_s[:num])
 
-    def _read_colours(self, path: Path, start_s: float, end_s: float | None, roi: Roi | None) -> Timed:
+    def _read_colours(
+        self, path: Path, start_s: float, end_s: float | None, roi: Roi | None, size: tuple[int, int]
+    ) -> Timed:
         frames, times_s = read_frames(
             path,
             fps=self.fps,
             start_s=start_s,
             end_s=end_s,
-            size=self.size,
+            size=size,
             aspect=self.aspect,
             roi=roi or self.roi,
             crop=self.crop,

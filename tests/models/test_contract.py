@@ -17,7 +17,7 @@ import tt_actions.models
 from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel
 from tt_actions.skeleton.layouts import find_layout
 
-INPUT_SHAPES = {"HistogramKernel": (5, 32, 48)}
+INPUT_SHAPES = {"HistogramKernel": (5, 32, 48), "SilhouetteLSTM": (1, 32, 48)}
 FRAME_SHAPE = (3, 32, 48)
 LAYOUT = find_layout("kinect20")
 OPTIONS = {"Fisher": {"num_gaussians": 3}, "STGCN": {"causal": True, "stride": 1}}

@@ -14,6 +14,7 @@ from tt_actions.models.mof import MOF as MOF
 from tt_actions.models.peephole_lstm import PeepholeLSTM as PeepholeLSTM
 from tt_actions.models.pose_lstm_fuzzy import PoseLSTMFuzzy as PoseLSTMFuzzy
 from tt_actions.models.r3d_transformer import R3DTransformer as R3DTransformer
+from tt_actions.models.silhouette_lstm import SilhouetteLSTM as SilhouetteLSTM
 from tt_actions.models.skeleton_c3d import SkeletonC3D as SkeletonC3D
 from tt_actions.models.skeleton_lstm import SkeletonLSTM as SkeletonLSTM
 from tt_actions.models.stgcn import STGCN as STGCN
