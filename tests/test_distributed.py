@@ -295,14 +295,14 @@ def test_torchrun_makes_one_run_and_decodes_every_clip_once(tiny, tmp_path):
 DECODE = """
 import sys, time
 from pathlib import Path
-from tt_actions import cache
+from tt_actions import cache, video
 from tt_actions.clips import read_manifest
 from tt_actions.video import FrameSpec
 def counted(*args, **options):
     print("decoded")
     time.sleep(0.02)
     return read(*args, **options)
-read, cache.read_frames = cache.read_frames, counted
+read, video.read_frames = video.read_frames, counted
 folder = Path(sys.argv[2])
 (folder / sys.argv[3]).touch()
 while len(list(folder.glob("ready*"))) < 2:

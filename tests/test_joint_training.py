@@ -138,7 +138,7 @@ def test_experiments_of_joints_are_compared_on_one_split(tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as end:
         main([*words, *source, "--trainer.max_epochs", "1", "--data.preprocessing.num_frames", "8"])
     assert end.value.code == 0
-    assert {row["model"] for row in rows(tmp_path / "compare" / "comparison.csv")} >= {
+    assert {row["model"] for row in rows(tmp_path / "compare" / "table_1.csv")} >= {
         "stgcn",
         "skeleton_lstm",
     }
