@@ -31,6 +31,7 @@ MODELS = [
     if issubclass(model, ActionModel)
     and not issubclass(model, ClosedFormModel)
     and "layout" not in inspect.signature(model).parameters  # of joints, which are no picture
+    and getattr(model, "in_channels", 3) == 3  # of silhouettes, which are cut out beforehand
     and not inspect.isabstract(model)
 ]
 
