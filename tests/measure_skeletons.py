@@ -9,10 +9,10 @@ folder of the recordings, which are read in place, and SET one of
 
 A training is one fold with one seed: all other groups are trained on, for a fixed number of epochs and
 without validation, and the last weights are tested on the fold. Accuracy is that of all clips of all folds,
-with a bootstrap interval over clips. The floor is a support vector machine on 20 moments of the same
-normalised joints, along straight lines between frames. Pre-trained variants begin with weights of a training
-on synthetic skeletons, brought to the set's layout; "without fine-tuning" names the recordings of classes
-that correspond with those weights as they are. What is done is not trained again.
+with a bootstrap interval over clips. The floor is a support vector machine on 20 moments of the normalised
+joints, along straight lines between frames, for each way of centring them. Pre-trained variants begin with
+weights of a training on synthetic skeletons, brought to the set's layout; "without fine-tuning" names the
+recordings of classes that correspond with those weights as they are. What is done is not trained again.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from rich.console import Console
@@ -34,7 +34,7 @@ from sklearn.svm import SVC
 from tt_actions.clips import ClipRecord, class_names, write_manifest
 from tt_actions.loading import load
 from tt_actions.significance import bootstrap_interval
-from tt_actions.skeleton.preprocessing import JointSpec
+from tt_actions.skeleton.preprocessing import Centre, JointSpec
 from tt_actions.sources.folders import FolderSource
 from tt_actions.tables import Table
 from tt_actions.trainings import Training, find_earlier, say, train
@@ -71,30 +71,28 @@ def tennis(folder: Path) -> list[ClipRecord]:
 
 
 class RecordedSet(NamedTuple):
-    """A set of recordings, and what suits it: chosen on the training players of its first fold alone."""
+    """A set of recordings, and what suits it: chosen on the training groups of its first fold alone."""
 
     records: Callable[[Path], list[ClipRecord]]
     layout: str
     num_folds: int
     options: tuple[str, ...]
-
-    @property
-    def spec(self) -> JointSpec:
-        """How its files are read."""
-        given = dict(zip(self.options[::2], self.options[1::2], strict=True))
-        return JointSpec(self.layout, centre=given.get("--data.preprocessing.centre", "frame"))  # type: ignore[arg-type]
+    of_model: dict[str, tuple[str, ...]]
 
 
+FRAMES = "--data.preprocessing.num_frames"
+STREAMS = "--model.network.streams"
 SETS = {
-    "thetis": RecordedSet(thetis, "thetis15", 4, ("--data.preprocessing.num_frames", "64")),
-    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, ("--data.preprocessing.num_frames", "64")),
+    "thetis": RecordedSet(thetis, "thetis15", 4, (FRAMES, "64"), {}),
+    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, (FRAMES, "64"), {}),
     "msr": RecordedSet(
         msr,
         "kinect20",
         3,
-        ("--data.preprocessing.num_frames", "32", "--data.preprocessing.centre", "joint"),
+        (FRAMES, "32", "--data.preprocessing.centre", "joint"),
+        {"stgcn": (STREAMS, "[joint_motion, bone_motion]")},
     ),
-    "tennis": RecordedSet(tennis, "movenet13", 2, ("--data.preprocessing.num_frames", "30")),
+    "tennis": RecordedSet(tennis, "movenet13", 2, (FRAMES, "30"), {}),
 }
 
 LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60")
@@ -134,14 +132,14 @@ def floor(records: list[ClipRecord], folds: np.ndarray, spec: JointSpec) -> np.n
 def synthetic_training(model: str, chosen: RecordedSet, out: Path) -> Training:
     """The training on synthetic skeletons in a set's layout that fine-tuning begins with."""
     return Training(
-        name=f"synthetic_{model}",
-        runs=out / "runs",
+        name=re.sub(r"\W+", "_", f"synthetic_{model}_{chosen.layout}"),
+        runs=out.parent / "runs",
         options=(
             *("--config", str(EXPERIMENTS / f"{model}.yaml"), "--wandb.mode", "disabled"),
             *("--data.source", "SyntheticSkeletons", "--data.source.out", str(out.parent / "synthetic")),
             *("--data.source.clips", "1200", "--data.source.players", "300", "--data.source.seed", "7"),
             *("--data.source.halls", "40", "--data.cache_dir", str(out.parent / "cache")),
-            *("--data.preprocessing.layout", chosen.layout, *chosen.options),
+            *("--data.preprocessing.layout", chosen.layout, *chosen.options, *chosen.of_model.get(model, ())),
             *("--trainer.max_epochs", "15"),
         ),
     )
@@ -158,7 +156,7 @@ def fold_training(
         options=(
             *("--config", str(EXPERIMENTS / f"{model}.yaml"), "--monitor", "null"),
             *("--data.source", "UserJoints", "--data.source.path", str(out / f"fold_{fold}.csv")),
-            *("--data.preprocessing.layout", chosen.layout, *chosen.options),
+            *("--data.preprocessing.layout", chosen.layout, *chosen.options, *chosen.of_model.get(model, ())),
             *("--data.cache_dir", str(out.parent / "cache"), "--seed_everything", str(seed)),
             *("--wandb.mode", "disabled", "--data.val_share", "0", *(LEARNING if model in LEARNT else ())),
             *(() if weights is None else ("--model.init_from", str(weights))),
@@ -244,7 +242,10 @@ def main() -> None:
             replace(r, split="test" if f == fold else "train") for r, f in zip(records, folds, strict=True)
         ]
         write_manifest(out / f"fold_{fold}.csv", split)
-    found = {"SVM": [floor(records, folds, chosen.spec)]}
+    found = {
+        f"SVM, centre: {centre}": [floor(records, folds, JointSpec(chosen.layout, centre=centre))]
+        for centre in get_args(Centre)
+    }
     for variant in options.variants or VARIANTS:
         found[variant] = measure(variant, records, chosen, out, options.seeds, console)
     lines, numbers = [], []

@@ -301,7 +301,9 @@ def _coach(args: list[str]) -> None:
         "--input", type=Path, required=True, help="a file of joints, or a video with --joints or --pose"
     )
     parser.add_argument(
-        "--reference", type=Path, required=True, help="files of joints, a folder a class, or a manifest CSV"
+        "--reference",
+        type=Path,
+        help="files of joints, a folder a class, or a manifest CSV; the model's own training clips if left out",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
     parser.add_argument("--joints", type=Path, help="the joints in the video, a row a frame")

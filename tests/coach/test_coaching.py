@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,22 @@ def test_a_video_with_its_joints_shows_them_in_its_pictures(tmp_path, open_page)
     assert "% of body height" in page.inner_text("table")
     with pytest.raises(ValueError, match="a video with one of `--joints` and `--pose`"):
         coach(*known, ("out", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_without_references_the_training_clips_are_the_references(room, tmp_path):
+    _, checkpoint = room
+    stroke = write(tmp_path / "stroke.npz", draw("smash", 203))
+    coach(("checkpoint", checkpoint), ("input", stroke), ("out", tmp_path / "out"))
+    told = json.loads((tmp_path / "out" / "findings.json").read_text())
+    with (checkpoint.parents[1] / "splits.csv").open(newline="") as file:
+        trained = [row for row in csv.DictReader(file) if (row["split"], row["label"]) == ("train", "smash")]
+    assert told["num_references"] == len(trained) < 24
+    alone = tmp_path / "alone" / "checkpoints" / "best.ckpt"
+    alone.parent.mkdir(parents=True)
+    shutil.copy(checkpoint, alone)
+    with pytest.raises(ValueError, match=r"splits.csv.* Give `--reference`"):
+        coach(("checkpoint", alone), ("input", stroke), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
 

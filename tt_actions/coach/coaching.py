@@ -1,6 +1,7 @@
 """The command: a stroke's file, reference strokes and a trained model make a page."""
 
 import base64
+import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +31,8 @@ _PICTURE_HEIGHT = 360
 def coach_file(
     checkpoint: Path,
     input: Path,  # noqa: A002 - the option's name
-    reference: Path,
     out: Path,
+    reference: Path | None = None,
     joints: Path | None = None,
     pose: str | None = None,
 ) -> str:
@@ -40,8 +41,9 @@ def coach_file(
     Args:
         checkpoint: Of a model of joints, which names the stroke's class.
         input: A file of joints, or a video.
-        reference: Reference strokes: files of joints in a folder a class, or a manifest.
         out: Where to write.
+        reference: Reference strokes: files of joints in a folder a class, or a manifest; None for the clips
+            that the model was trained on, as the run's ``splits.csv`` lists them.
         joints: The joints in the video, a row a frame.
         pose: ``onnx:MODEL``, which finds the joints in the video.
 
@@ -52,8 +54,8 @@ def coach_file(
         ValueError: If the model is not one of joints, or the input or the references can't be used.
         OSError: If a file is missing or can't be written.
     """
-    for path in (checkpoint, input, reference, *([joints] if joints else [])):
-        if not path.exists():
+    for path in (checkpoint, input, reference, joints):
+        if path is not None and not path.exists():
             raise FileNotFoundError(f"Expected '{path}', but there is no such file. Check the path.")
     model = load(checkpoint)
     preprocessing = _joint_preprocessing(model)
@@ -63,7 +65,7 @@ def coach_file(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
-    records = _list_references(reference)
+    records = _training_clips(checkpoint) if reference is None else _list_references(reference)
     if pose is not None:
         from tt_actions.coach.pose import find_joints
 
@@ -72,7 +74,7 @@ def coach_file(
     fps = info.fps if info else preprocessing.fps
     path = joints or input
     prediction = model.predict(path)
-    coach = _teach(reference, records, prediction.label, preprocessing)
+    coach = _teach(reference or "the training clips", records, prediction.label, preprocessing)
     stroke = coach.references.choose(read_readings(path, find_layout(preprocessing.layout), fps))
     stroke = replace(stroke, name=input.name)
     pictures = _pictures(info, path, stroke) if info else {}
@@ -93,7 +95,7 @@ def _joint_preprocessing(model: TrainedRecognizer) -> JointPreprocessing:
 
 
 def _teach(
-    reference: Path, records: list[ClipRecord], label: str, preprocessing: JointPreprocessing
+    reference: Path | str, records: list[ClipRecord], label: str, preprocessing: JointPreprocessing
 ) -> Coach:
     own = [record for record in records if record.label == label]
     if len(own) < 3:
@@ -105,6 +107,18 @@ def _teach(
     layout = find_layout(preprocessing.layout)
     readings = [read_readings(r.path, layout, preprocessing.fps, r.start_s, r.end_s) for r in own]
     return Coach(make_references(label, readings, [record.group or record.name for record in own]))
+
+
+def _training_clips(checkpoint: Path) -> list[ClipRecord]:
+    table = checkpoint.parents[1] / "splits.csv"
+    if not table.is_file():
+        raise ValueError(
+            f"Expected '{table}', which names the clips that the model was trained on, but there is no such "
+            "file. Give `--reference`."
+        )
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
+    return [replace(ClipRecord.from_name(row["name"], row["label"]), group=row["group"]) for row in rows]
 
 
 def _list_references(reference: Path) -> list[ClipRecord]:
