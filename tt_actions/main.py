@@ -303,7 +303,7 @@ def _coach(args: list[str]) -> None:
     parser.add_argument(
         "--reference",
         type=Path,
-        help="files of joints, a folder a class, or a manifest CSV; the model's own training clips if left out",
+        help="files of joints, a folder a class, or a manifest CSV; else the training clips",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
     parser.add_argument("--joints", type=Path, help="the joints in the video, a row a frame")
