@@ -295,6 +295,35 @@ _TOSS = (
 )
 
 
+TITLES = {
+    "contact_ahead": "direction of the arm",
+    "contact_distance": "hand before the shoulder",
+    "elbow_backswing": "elbow angle",
+    "elbow_contact": "elbow angle",
+    "elbow_follow_through": "elbow angle",
+    "elbow_height": "elbow over the shoulder",
+    "upper_arm": "angle of upper arm and trunk",
+    "backswing_sweep": "sweep of the arm until contact",
+    "backswing_depth": "hand behind the hips",
+    "follow_sweep": "sweep of the arm after contact",
+    "follow_time": "time of the follow-through",
+    "turn_forward": "turn of the shoulders until contact",
+    "turn_on": "turn of the shoulders after contact",
+    "lean_backswing": "lean of the trunk",
+    "lean_contact": "lean of the trunk",
+    "lean_follow_through": "lean of the trunk",
+    "swing_time": "time from backswing to contact",
+    "hand_speed": "speed of the hand",
+    "feet_turn": "turn of the feet",
+    "stance_width": "distance of the feet",
+    "knees": "knee angle",
+    "contact_height": "hand over the hips",
+    "toss_time": "time from toss to contact",
+    "toss_height": "free hand over the hips, at most",
+}
+"""What each measure is called in tables, by its name."""
+
+
 def measures_of(label: str) -> tuple[Measure, ...]:
     """List what is measured in strokes of a class.
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tt_actions.coach.alignment import STEPS
 from tt_actions.coach.curves import Curve, draw_curves
 from tt_actions.coach.diagnosis import Finding, scale_of
+from tt_actions.coach.measures import TITLES
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.review import Review
 from tt_actions.coach.stroke import RATE_HZ, Stroke
@@ -243,7 +244,7 @@ def list_numbers(review: Review) -> list[Number]:
         digits = 1 if unit == "m/s" else 0
         rows.append(
             Number(
-                measure.name.replace("_", " "),
+                TITLES[measure.name],
                 _PHASES[measure.phase],
                 f"{factor * value:.{digits}f}",
                 f"{factor * usual:.{digits}f} ± {factor * spread:.{digits}f}",
