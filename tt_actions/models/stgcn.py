@@ -293,7 +293,7 @@ class STGCN(CausalModel):
         num_classes: int,
         layout: str,
         streams: Sequence[Stream] = ("joint", "bone"),
-        channels: Sequence[int] = (32, 64, 128),
+        channels: Sequence[int] = (32, 48, 96),
         blocks: int = 2,
         kernel_size: int = 9,
         stride: int = 2,
