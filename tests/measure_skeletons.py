@@ -82,23 +82,24 @@ class RecordedSet(NamedTuple):
 
 
 FRAMES = "--data.preprocessing.num_frames"
+C3D_FRAMES = (FRAMES, "16")  # as its source; volumes of more take long
 SETS = {
-    "thetis": RecordedSet(thetis, "thetis15", 4, (FRAMES, "64"), {}),
-    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, (FRAMES, "64"), {}),
+    "thetis": RecordedSet(thetis, "thetis15", 4, (FRAMES, "64"), {"skeleton_c3d": C3D_FRAMES}),
+    "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, (FRAMES, "64"), {"skeleton_c3d": C3D_FRAMES}),
     "msr": RecordedSet(
         msr,
         "kinect20",
         3,
         (FRAMES, "32", "--data.preprocessing.centre", "joint"),
         {
-            "skeleton_c3d": ("--data.preprocessing.centre", "clip"),  # volumes show a body as a whole
+            "skeleton_c3d": (*C3D_FRAMES, "--data.preprocessing.centre", "clip"),  # a body as a whole
             "stgcn": (
                 *("--model.network.streams", "[joint, bone, joint_motion, bone_motion]"),
                 *("--model.network.channels", "[32, 64]"),
             ),
         },
     ),
-    "tennis": RecordedSet(tennis, "movenet13", 2, (FRAMES, "30"), {}),
+    "tennis": RecordedSet(tennis, "movenet13", 2, (FRAMES, "30"), {"skeleton_c3d": C3D_FRAMES}),
 }
 
 LEARNT = {"trajectory_cnn": 60, "skeleton_lstm": 60, "stgcn": 60, "skeleton_c3d": 30, "pose_lstm_fuzzy": 60}
