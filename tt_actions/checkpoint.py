@@ -36,7 +36,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
             raise ValueError("it holds no weights.")
         if not isinstance(content.get("hyper_parameters", {}).get("class_names"), list | tuple):
             raise ValueError("it holds no class names.")
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, LookupError, ValueError) as error:
         raise refusal(path, error) from error
     return content
 

@@ -27,6 +27,10 @@ EXPERIMENTS = Path("experiments")
 _FEW = {"clips": 60, "players": 15, "seed": 0}
 QUICK_SOURCES: dict[str, tuple[str, dict[str, object]]] = {
     "UserClips": ("SyntheticStrokes", {"out": "data/quick", **_FEW, "size": "[160,120]"}),
+    "UserDepth": (
+        "SyntheticStrokes",
+        {"out": "data/quick_depth", **_FEW, "size": "[160,120]", "depth": "true"},
+    ),
     "UserJoints": ("SyntheticSkeletons", {"out": "data/quick_skeletons", **_FEW, "halls": 40}),
 }
 """The few clips that stand in for those of a user's source."""

@@ -308,6 +308,11 @@ def _coach(args: list[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if absent")
     parser.add_argument("--joints", type=Path, help="the joints in the video, a row a frame")
     parser.add_argument("--pose", help="onnx:MODEL, which finds the joints in the video")
+    parser.add_argument("--class", dest="class_name", help="which stroke it is; the likeliest")
+    parser.add_argument(
+        "--hand", choices=("left", "right"), help="which plays; the one that fits the references"
+    )
+    parser.add_argument("--fps", type=float, help="frames a second of files that don't tell; the training's")
     options = vars(parser.parse_args(args))
     from tt_actions.coach.coaching import coach_file
 

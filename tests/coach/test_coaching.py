@@ -126,6 +126,10 @@ def test_a_video_with_its_joints_shows_them_in_its_pictures(tmp_path, open_page)
     assert "% of body height" in page.inner_text("table")
     with pytest.raises(ValueError, match="a video with one of `--joints` and `--pose`"):
         coach(*known, ("out", tmp_path / "none"))
+    shorter = tmp_path / "shorter.csv"
+    shorter.write_text("\n".join(joints.read_text().splitlines()[:-9]))
+    with pytest.raises(ValueError, match=r"a row of joints for each of the \d+ frames"):
+        coach(*known, ("joints", shorter), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
 
@@ -145,6 +149,35 @@ def test_without_references_the_training_clips_are_the_references(room, tmp_path
     assert not (tmp_path / "none").exists()
 
 
+def test_class_and_hand_are_those_that_the_user_names(room, tmp_path):
+    folder, checkpoint = room
+    stroke = write(tmp_path / "stroke.npz", draw("smash", 204))
+    known = (("checkpoint", checkpoint), ("input", stroke), ("reference", folder / "references"))
+    coach(*known, ("class", "forehand"), ("hand", "left"), ("out", tmp_path / "out"))
+    told = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert told["class"] == "forehand"
+    assert told["left_handed"]
+    with pytest.raises(ValueError, match="`--class` out of forehand, smash"):
+        coach(*known, ("class", "lob"), ("out", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_reference_is_not_its_own_yardstick_and_counts_once(room, tmp_path):
+    folder, checkpoint = room
+    shutil.copytree(folder / "references", tmp_path / "references")
+    own = tmp_path / "references" / "smash" / "p3.npz"
+    shutil.copy(own, own.with_name("copy_of_p3.npz"))
+    shutil.copy(own.with_name("p4.npz"), own.with_name("copy_of_p4.npz"))
+    coach(
+        ("checkpoint", checkpoint),
+        ("input", own),
+        ("reference", tmp_path / "references"),
+        ("class", "smash"),
+        ("out", tmp_path / "out"),
+    )
+    assert json.loads((tmp_path / "out" / "findings.json").read_text())["num_references"] == 23
+
+
 def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
     folder, checkpoint = room
     stroke = write(tmp_path / "stroke.npz", draw("smash", 202))
@@ -154,7 +187,7 @@ def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
     for options, words in (
         (
             (stroke, tmp_path / "few"),
-            r"at least 3 reference strokes of 'smash'.* but got 1 \(its classes: smash\)",
+            r"at least 6 different reference strokes of 'smash'.* but got 1 \(its classes: smash\)",
         ),
         ((stroke, tmp_path / "empty"), "a folder of files of joints"),
         ((tmp_path / "gone.npz", folder / "references"), "there is no such file"),

@@ -10,12 +10,13 @@ from sklearn.covariance import ledoit_wolf
 from tt_actions.coach.closeness import Closeness
 from tt_actions.coach.diagnosis import MOST_FINDINGS, Coach
 from tt_actions.coach.measures import measures_of
-from tt_actions.coach.references import make_references
-from tt_actions.coach.stroke import RATE_HZ, read_readings
+from tt_actions.coach.references import FEWEST, make_references
+from tt_actions.coach.stroke import RATE_HZ, make_readings, read_readings
 from tt_actions.coach.yardstick import Yardstick, shrunk_covariance
 from tt_actions.inputs import UnreadableError
-from tt_actions.skeleton.layouts import NTU25
+from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
 from tt_actions.sources.synthetic.body import MIRRORED
+from tt_actions.sources.synthetic.motion import FPS
 
 NUM_REFERENCES = 60
 
@@ -100,6 +101,44 @@ def test_words_of_the_sides_are_the_players_own(coach, read):
     assert told[0].endswith("turn the feet further to the right.")
     assert "to the right than" in told[1]
     assert told[1].endswith("turn the feet further to the left.")
+    lean = coach._tell(
+        replace(stroke, left_handed=True), yardstick, values, yardstick.causes.index("lean"), 5.0, 2.0
+    )
+    assert lean.sentence.endswith("stand more upright.")
+
+
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_in_a_picture_the_front_is_where_the_hand_swings(tmp_path, mirror):
+    def readings(motion):
+        joints = motion.tracks[0].joints
+        seen = np.stack([mirror * joints[..., 0], joints[..., 2]], -1)
+        times_s = np.arange(len(seen)) / FPS
+        return make_readings(tmp_path / "seen.csv", convert(seen, NTU25, MOVENET13), times_s, MOVENET13)
+
+    motions = [draw("smash", number) for number in range(24)]
+    coach = Coach(make_references("smash", [readings(m) for m in motions], [str(n) for n in range(24)]))
+    found = [judge(coach, readings(draw("smash", n, "lean_back", "large"))) for n in range(200, 206)]
+    told = [f.sentence for own in found for f in own if f.kind == "lean-"]
+    assert len(told) >= 3
+    assert all(one.endswith("lean forward over the toes.") for one in told)
+
+
+@pytest.mark.parametrize("is_end", [False, True])
+def test_a_stroke_that_the_recording_cuts_off_is_none(read, is_end):
+    motion = draw("smash", 6)
+    contact = round(motion.strokes[0].contact_s * FPS)
+    contacts_s = [one.start_s + one.phases.contact / RATE_HZ for one in read(motion)]
+    assert any(abs(at_s - contact / FPS) < 0.1 for at_s in contacts_s)
+    part = slice(contact, None) if is_end else slice(0, contact + 1)
+    with pytest.raises(UnreadableError, match="between two moments of rest"):
+        read(motion, motion.tracks[0].joints[part])
+
+
+def test_six_references_are_enough_and_find_little(read):
+    motions = [draw("forehand", number) for number in range(FEWEST)]
+    few = Coach(make_references("forehand", [read(m) for m in motions], list("abcdef")))
+    assert np.isfinite(few.limits).all()
+    assert sum(bool(judge(few, read(draw("forehand", n)))) for n in range(300, 320)) <= 4
 
 
 @pytest.mark.parametrize("unit", [1.0, 1000.0, 40.0])
@@ -162,6 +201,6 @@ def test_a_file_without_a_whole_stroke_is_refused(read):
             read(motion, joints)
 
 
-def test_two_references_are_too_few(read):
-    with pytest.raises(ValueError, match="at least 3 reference strokes of 'forehand', but got 2"):
-        make_references("forehand", [read(draw("forehand", n)) for n in range(2)], ["a", "b"])
+def test_five_references_are_too_few(read):
+    with pytest.raises(ValueError, match="at least 6 reference strokes of 'forehand', but got 5"):
+        make_references("forehand", [read(draw("forehand", n)) for n in range(5)], list("abcde"))

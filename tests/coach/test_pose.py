@@ -78,6 +78,19 @@ def test_joints_are_found_where_the_model_sees_them(tmp_path, video, make):
     assert np.array_equal(found.joints, np.repeat(found.joints[:, :1], 17, axis=1), equal_nan=True)
 
 
+def test_a_model_of_half_precision_is_fed_halves(tmp_path, video):
+    path, _ = video
+    onnx_model = onnx.load(brightest_heat_map(tmp_path / "model.onnx"))
+    for value in (*onnx_model.graph.input, *onnx_model.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    onnx.save(onnx_model, str(tmp_path / "half.onnx"))
+    whole, half = (
+        read_csv(find_joints(f"onnx:{tmp_path / name}.onnx", path, tmp_path / f"{name}.csv")).joints
+        for name in ("model", "half")
+    )
+    assert np.nanmedian(np.abs(whole - half)) < 1
+
+
 def test_a_peak_is_read_to_a_fraction_of_a_cell():
     maps = np.zeros((1, 17, 16, 12), np.float32)
     maps[0, :, 5, 7], maps[0, :, 5, 8], maps[0, :, 4, 7] = 1, 0.5, 0.2

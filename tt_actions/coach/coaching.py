@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +14,22 @@ from tt_actions.clips import ClipRecord, read_manifest
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
-from tt_actions.coach.references import make_references
+from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.review import Review, review_stroke
 from tt_actions.coach.stroke import RATE_HZ, Stroke, read_readings
 from tt_actions.files import write_json, write_rows
 from tt_actions.loading import TrainedRecognizer, load
 from tt_actions.skeleton.drawing import draw_bones
 from tt_actions.skeleton.files import SUFFIXES, read_joints
-from tt_actions.skeleton.layouts import PATHS, find_layout
+from tt_actions.skeleton.layouts import PATHS, Layout, find_layout
 from tt_actions.skeleton.normalise import fill_gaps, place_unseen
 from tt_actions.skeleton.preprocessing import JointPreprocessing
+from tt_actions.skeleton.sequence import JointSequence
 from tt_actions.video import VideoInfo, iter_frames, probe
 
 _PICTURE_HEIGHT = 360
+_APART_S = 0.5  # of two strokes
+_OWN, _PLAYING = (0, 114, 178), (213, 94, 0)  # as on the page
 
 
 def coach_file(
@@ -35,6 +39,9 @@ def coach_file(
     reference: Path | None = None,
     joints: Path | None = None,
     pose: str | None = None,
+    class_name: str | None = None,
+    hand: str | None = None,
+    fps: float | None = None,
 ) -> str:
     """Judge a stroke, and write ``coach.html``, ``findings.json`` and ``findings.csv``.
 
@@ -46,6 +53,10 @@ def coach_file(
             that the model was trained on, as the run's ``splits.csv`` lists them.
         joints: The joints in the video, a row a frame.
         pose: ``onnx:MODEL``, which finds the joints in the video.
+        class_name: Which stroke it is; None for what the model says.
+        hand: ``left`` or ``right``, which plays; None for the one that fits the references.
+        fps: Frames a second of files of joints that don't tell; None for those of the model's training, and
+            of the video for ``joints``.
 
     Returns:
         What was found, in lines.
@@ -65,20 +76,32 @@ def coach_file(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
+    if class_name is not None and class_name not in model.class_names:
+        raise ValueError(
+            f"Expected `--class` out of {', '.join(model.class_names)}, which the model knows, but got "
+            f"'{class_name}'. Give one of these."
+        )
     records = _training_clips(checkpoint) if reference is None else _list_references(reference)
     if pose is not None:
         from tt_actions.coach.pose import find_joints
 
         joints = find_joints(pose, input, out / "joints.csv")
     info = probe(input) if is_video else None
-    fps = info.fps if info else preprocessing.fps
-    path = joints or input
+    path, layout = joints or input, find_layout(preprocessing.layout)
+    sequence = read_joints(path, layout)
+    if info is not None:
+        _check_beside(info, path, sequence)
     prediction = model.predict(path)
-    coach = _teach(reference or "the training clips", records, prediction.label, preprocessing)
-    stroke = coach.references.choose(read_readings(path, find_layout(preprocessing.layout), fps))
+    label = class_name or prediction.label
+    where = f"'{reference}'" if reference else "its training clips"
+    fps = fps or preprocessing.fps
+    coach = _teach(where, records, label, path, layout, fps)
+    stroke, remarks = _choose_stroke(coach, read_readings(path, layout, info.fps if info else fps), hand)
     stroke = replace(stroke, name=input.name)
-    pictures = _pictures(info, path, stroke) if info else {}
-    review = review_stroke(coach, stroke, prediction.probabilities[prediction.label], pictures)
+    if reference is None:
+        remarks.append("The references are the clips that the model was trained on.")
+    pictures = _pictures(info, sequence.joints, stroke) if info else {}
+    review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
     return _tell(out, review)
 
@@ -94,23 +117,66 @@ def _joint_preprocessing(model: TrainedRecognizer) -> JointPreprocessing:
     return preprocessing
 
 
+def _check_beside(info: VideoInfo, path: Path, sequence: JointSequence) -> None:
+    if sequence.joints.shape[-1] != 2:
+        raise ValueError(
+            f"Expected joints in the video's picture, but those of '{path}' are in space. Give the file of "
+            "joints alone as `--input`, or a model of a layout in pictures (coco17 or movenet13)."
+        )
+    if info.num_frames and abs(info.num_frames - len(sequence.joints)) > 1:
+        raise ValueError(
+            f"Expected a row of joints for each of the {info.num_frames} frames of '{info.path}', but "
+            f"'{path}' has {len(sequence.joints)}. Give the joints of this video."
+        )
+
+
 def _teach(
-    reference: Path | str, records: list[ClipRecord], label: str, preprocessing: JointPreprocessing
+    where: str, records: list[ClipRecord], label: str, path: Path, layout: Layout, fps: float
 ) -> Coach:
-    own = [record for record in records if record.label == label]
-    if len(own) < 3:
+    """A coach who knows the class's references, each once, but for the stroke that is to be judged."""
+    seen, own = {_content(ClipRecord(path))}, []
+    for record in records:
+        if not record.path.is_file():
+            raise FileNotFoundError(
+                f"Expected the reference stroke '{record.path}' of {where}, but there is no such file. Work "
+                "in the folder from which the model was trained, or give `--reference`."
+            )
+        if record.label == label and (content := _content(record)) not in seen:
+            seen.add(content)
+            own.append(record)
+    if len(own) < FEWEST:
         held = ", ".join(sorted({str(record.label) for record in records})) or "none"
         raise ValueError(
-            f"Expected at least 3 reference strokes of '{label}', which the model names the input, in "
-            f"'{reference}', but got {len(own)} (its classes: {held}). Add reference strokes of this class."
+            f"Expected at least {FEWEST} different reference strokes of '{label}' beside the input in "
+            f"{where}, but got {len(own)} (its classes: {held}). Add reference strokes of this class, or "
+            "give another `--class`."
         )
-    layout = find_layout(preprocessing.layout)
-    readings = [read_readings(r.path, layout, preprocessing.fps, r.start_s, r.end_s) for r in own]
+    readings = [read_readings(r.path, layout, fps, r.start_s, r.end_s) for r in own]
     return Coach(make_references(label, readings, [record.group or record.name for record in own]))
 
 
+def _choose_stroke(coach: Coach, readings: list[Stroke], hand: str | None) -> tuple[Stroke, list[str]]:
+    """The reading that looks most like the references, and what to know of the others."""
+    of_hand = [one for one in readings if hand in (None, "left" if one.left_handed else "right")]
+    if not of_hand:
+        raise ValueError(f"Expected a stroke of the {hand} hand, but it plays none. Leave `--hand` out.")
+    stroke = coach.references.choose(of_hand)
+    contacts_s = {one.start_s + one.phases.contact / RATE_HZ for one in of_hand}
+    at_s = stroke.start_s + stroke.phases.contact / RATE_HZ
+    if all(abs(other_s - at_s) < _APART_S for other_s in contacts_s):
+        return stroke, []
+    return stroke, [
+        f"More than one fast movement of a hand is seen: this is the one at {at_s:.2f} s, which looks most "
+        f"like a {coach.references.label}."
+    ]
+
+
+def _content(record: ClipRecord) -> tuple[str, float, float | None]:
+    return hashlib.sha256(record.path.read_bytes()).hexdigest(), record.start_s, record.end_s
+
+
 def _training_clips(checkpoint: Path) -> list[ClipRecord]:
-    table = checkpoint.parents[1] / "splits.csv"
+    table = checkpoint.absolute().parent.parent / "splits.csv"
     if not table.is_file():
         raise ValueError(
             f"Expected '{table}', which names the clips that the model was trained on, but there is no such "
@@ -139,10 +205,10 @@ def _list_references(reference: Path) -> list[ClipRecord]:
     return records
 
 
-def _pictures(info: VideoInfo, path: Path, stroke: Stroke) -> dict[str, str]:
+def _pictures(info: VideoInfo, joints: np.ndarray, stroke: Stroke) -> dict[str, str]:
     """The video's frames at the phases with the joints in them, as data URLs."""
-    sequence = read_joints(path, stroke.layout)
-    points = place_unseen(fill_gaps(sequence.joints, 10), stroke.layout) * np.array([1, -1])
+    points = place_unseen(fill_gaps(joints, 10), stroke.layout) * np.array([1, -1])
+    arm = [f"{'left' if stroke.left_handed else 'right'}_{part}" for part in ("elbow", "wrist", "hand")]
     if np.nanmax(np.abs(points)) <= 2:  # shares of the picture
         points = points * np.array([info.width, info.height])
     wanted = {
@@ -155,7 +221,13 @@ def _pictures(info: VideoInfo, path: Path, stroke: Stroke) -> dict[str, str]:
             if number == min(moment, len(points) - 1):
                 picture = frame.copy()
                 places = points[number].round().astype(int)
-                draw_bones(picture, places, stroke.layout, max(2, info.height // 160))
+                draw_bones(
+                    picture,
+                    places,
+                    stroke.layout,
+                    max(2, info.height // 160),
+                    lambda joint: _PLAYING if joint in arm else _OWN,
+                )
                 pictures[phase] = _encode(picture)
     return pictures
 
@@ -182,17 +254,19 @@ def _write(out: Path, review: Review) -> None:
         "score": round(review.score, 1),
         "score_of_references": [round(score, 1) for score in review.usual_scores],
         "num_references": review.num_references,
+        "remarks": list(review.remarks),
         "findings": [dict(zip(header, row, strict=True)) for row in rows],
     }
+    write_coach_page(out, review)
     write_json(out / "findings.json", content, ADVICE)
     write_rows(out / "findings.csv", header, rows, ADVICE)
-    write_coach_page(out, review)
 
 
 def _tell(out: Path, review: Review) -> str:
-    sentences: Sequence[str] = [finding.sentence for finding in review.findings] or ["Nothing to change."]
+    sentences: Sequence[str] = [finding.sentence for finding in review.findings] or ["Nothing stands out."]
     lines = [
         f"{review.name}: {review.label}, closeness to the references {review.score:.0f} of 100",
+        *(f"  {remark}" for remark in review.remarks),
         *(f"  {number}. {sentence}" for number, sentence in enumerate(sentences, 1)),
         f"{out / 'coach.html'}",
     ]

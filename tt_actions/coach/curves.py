@@ -48,13 +48,13 @@ def draw_curves(stroke: Stroke, others: Sequence[Stroke]) -> list[Curve]:
     for title, unit, read in MEASURES_OVER_TIME:
         own = _over_time(stroke, read)
         theirs = [sample(_over_time(other, read), place) for other, place in zip(others, places, strict=True)]
-        forward = "forward" if stroke.layout.num_coordinates == 3 else "to the right of the picture"
         low, middle, high = np.percentile(theirs, (10, 50, 90), axis=0)
-        curves.append(Curve(title.replace("forward", forward), unit, own, low, middle, high))
+        curves.append(Curve(title, unit, own, low, middle, high))
     speeds = [_speeds(other) for other in others]
     theirs = [sample(speed, place) for speed, place in zip(speeds, places, strict=True)]
     low, middle, high = np.percentile(theirs, (10, 50, 90), axis=0)
-    factor, unit = (stroke.trunk_m, "m/s") if stroke.trunk_m else (BODY_HEIGHTS, "body heights a second")
+    in_body_heights = (100 * BODY_HEIGHTS, "% of body height a second")
+    factor, unit = (stroke.trunk_m, "m/s") if stroke.trunk_m else in_body_heights
     curves.append(
         Curve("speed of the playing hand", unit, *(factor * c for c in (_speeds(stroke), low, middle, high)))
     )

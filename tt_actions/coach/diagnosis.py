@@ -1,11 +1,12 @@
 """What is wrong in a stroke, in plain words, by what the references do."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from tt_actions.coach.measures import ADVICE, IN_PICTURE, SPANS, Measure, Phase
+from tt_actions.coach.measures import ADVICE, SPANS, Measure, Phase
 from tt_actions.coach.references import References
 from tt_actions.coach.stroke import BODY_HEIGHTS, Stroke
 from tt_actions.coach.yardstick import Yardstick
@@ -16,6 +17,7 @@ FALSE_FINDINGS = 0.04
 MOST_FINDINGS = 5
 
 _OWN_QUANTILE = 0.95  # each cause's own scale: what one reference in twenty exceeds
+_FEW = 15  # references that don't tell what one in so many does: fewer, and limits are wider, as measured
 _LEAST_SCORE = 1.5  # spreads from the middle within which nothing is told, however it fits the rest
 
 
@@ -84,7 +86,7 @@ class Coach:
         scale = np.maximum(np.quantile(deviations, _OWN_QUANTILE, axis=0), 1e-3)
         most = np.sort((np.array(deviations) / scale).max(1))
         rank = int(np.ceil((len(most) + 1) * (1 - FALSE_FINDINGS))) - 1
-        few = 1.25 if rank >= len(most) else 1.0  # too few to know what one in so many does
+        few = 1.25 * max(1.0, _FEW / len(most)) ** 0.75 if rank >= len(most) else 1.0
         return np.asarray(scale * most[min(rank, len(most) - 1)] * few)
 
     def _yardstick(self, stroke: Stroke, among: np.ndarray) -> Yardstick:
@@ -182,11 +184,10 @@ _MOMENTS = {
 
 
 def _sentence(measure: Measure, stroke: Stroke, more: float, unit: str, advice: str) -> str:
-    in_picture = stroke.layout.num_coordinates == 2 and measure.name in IN_PICTURE
-    words = IN_PICTURE[measure.name] if in_picture else (measure.more, measure.less)
+    words = (measure.more, measure.less)
     size = f"{abs(more):.1f}" if unit == "m/s" else f"{abs(more):.0f}"
     moment = "" if measure.name in SPANS else _MOMENTS[measure.phase]
     text = f"{measure.joint} {size} {unit} {words[more < 0]} than the references{moment}: {advice}."
     if stroke.left_handed:  # it was judged as a right-hander's
-        text = text.replace("left", "\0").replace("right", "left").replace("\0", "right")
+        text = re.sub(r"\b(left|right)\b", lambda side: {"left": "right", "right": "left"}[side[0]], text)
     return text[0].upper() + text[1:]

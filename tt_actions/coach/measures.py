@@ -74,17 +74,6 @@ ADVICE = {
 }
 """What to change, by cause; feet as a right-hander's."""
 
-_TO_SIDES = ("further to the right of the picture", "further to the left of the picture")
-IN_PICTURE = {
-    "contact_ahead": _TO_SIDES,
-    "contact_distance": _TO_SIDES,
-    "backswing_depth": _TO_SIDES[::-1],
-    "lean_backswing": _TO_SIDES,
-    "lean_contact": _TO_SIDES,
-    "lean_follow_through": _TO_SIDES,
-}
-"""Words for more and less of what has no front and back in a picture."""
-
 SPANS = (
     "backswing_sweep", "follow_sweep", "follow_time", "turn_forward", "turn_on", "swing_time", "hand_speed",
     "toss_time", "toss_height",
@@ -123,7 +112,7 @@ def at(stroke: Stroke, phase: Phase, joint: str) -> np.ndarray:
 
 
 def _behind(stroke: Stroke) -> float:
-    """How far the hand is behind the hips at the end of the backswing; in a picture, to the left of them."""
+    """How far the hand is behind the hips at the end of the backswing."""
     way = at(stroke, "backswing", "hand") - at(stroke, "backswing", "hips")
     return float(way[2] if len(way) == 3 else -way[0])
 
@@ -146,7 +135,7 @@ def _elbow_height(stroke: Stroke, phase: Phase) -> float:
 def _ahead(stroke: Stroke) -> float:
     """Where the straight arm points at contact: 90 degrees are to the front, 0 to the side.
 
-    In a picture, 90 are to the right and 0 up.
+    In a picture, 0 is up.
     """
     way = at(stroke, "contact", "hand") - at(stroke, "contact", "right_shoulder")
     ahead, aside = (-way[2], abs(way[0])) if len(way) == 3 else (way[0], abs(way[1]))
@@ -171,7 +160,7 @@ def _turn(stroke: Stroke, begin: Phase, end: Phase) -> float | None:
 
 
 def _lean(stroke: Stroke, phase: Phase) -> float:
-    """Lean forward, in degrees; in a picture, to the right."""
+    """Lean forward, in degrees."""
     trunk = at(stroke, phase, "shoulders") - at(stroke, phase, "hips")
     return float(np.degrees(np.arctan2(-trunk[2] if len(trunk) == 3 else trunk[0], trunk[1])))
 
@@ -241,7 +230,7 @@ def is_serve(label: str) -> bool:
 
 
 def _distance(stroke: Stroke) -> float:
-    """How far the hand is in front of the shoulder at contact; in a picture, to the right of it."""
+    """How far the hand is in front of the shoulder at contact."""
     way = at(stroke, "contact", "hand") - at(stroke, "contact", "right_shoulder")
     return float(-way[2] if len(way) == 3 else way[0])
 

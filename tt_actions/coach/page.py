@@ -25,6 +25,7 @@ _SIZE = 220.0
 _MARGIN = 20.0
 _HEAD = 0.2  # radius of a head in lengths of the trunk
 _WIDTH, _HEIGHT = 420.0, 150.0
+_FAR = 2.0  # spreads
 _PHASES = {
     "backswing": "end of the backswing",
     "contact": "contact",
@@ -118,6 +119,8 @@ def render_coach_page(review: Review) -> str:
         review=review,
         policy=policy,
         css=css,
+        titles=TITLES,
+        write_number=write_number,
         views=draw_views(review),
         plots=[draw_plot(curve) for curve in draw_curves(review.stroke, review.alike)],
         numbers=list_numbers(review),
@@ -138,7 +141,7 @@ def draw_views(review: Review) -> list[View]:
         review: What was found.
     """
     stroke, nearest = review.stroke, review.alike[0]
-    flip = -1.0 if stroke.left_handed else 1.0
+    flip = -1.0 if stroke.mirrored else 1.0
     if stroke.layout.num_coordinates == 2:
         sides = {"": ((0, flip), (1, 1.0))}
     else:  # seen from the right, facing right; and from behind
@@ -246,13 +249,26 @@ def list_numbers(review: Review) -> list[Number]:
             Number(
                 TITLES[measure.name],
                 _PHASES[measure.phase],
-                f"{factor * value:.{digits}f}",
-                f"{factor * usual:.{digits}f} ± {factor * spread:.{digits}f}",
+                write_number(factor * value, digits),
+                f"{write_number(factor * usual, digits)} ± {write_number(factor * spread, digits)}",
                 unit,
-                measure.name in told,
+                measure.name in told or abs(value - usual) > _FAR * spread,
             )
         )
     return rows
+
+
+def write_number(value: float, digits: int) -> str:
+    """Write a number, never as -0.
+
+    Args:
+        value: The number.
+        digits: How many after the point.
+
+    >>> write_number(-0.4, 0)
+    '0'
+    """
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def findings_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[object]]]:

@@ -16,6 +16,7 @@ _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _USUAL_SIZE = (256, 192)
 _BATCH = 8
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 def find_joints(pose: str, video: Path, out: Path) -> Path:
@@ -68,8 +69,9 @@ class _KeypointModel:
         self.path, self.session = path, open_session(path)
         self.input = self.session.get_inputs()[0]
         shape = self.input.shape
-        if len(shape) != 4 or shape[1] != 3:
-            raise self._refuse(f"an input {shape}")
+        if len(shape) != 4 or shape[1] != 3 or self.input.type not in _TYPES:
+            raise self._refuse(f"an input {shape} of {self.input.type}")
+        self.type = _TYPES[self.input.type]
         height, width = (
             side if isinstance(side, int) else usual
             for side, usual in zip(shape[2:], _USUAL_SIZE, strict=True)
@@ -79,14 +81,15 @@ class _KeypointModel:
 
     def __call__(self, crops: np.ndarray) -> Iterator[np.ndarray]:
         """Find x, y and score of the keypoints in crops: ``(N, H, W, 3)`` -> N times ``(17, 3)``."""
-        pictures = ((crops / np.float32(255) - _MEAN) / _STD).transpose(0, 3, 1, 2).astype(np.float32)
+        pictures = ((crops / np.float32(255) - _MEAN) / _STD).transpose(0, 3, 1, 2).astype(self.type)
         step = self.batch or len(pictures)
         for first in range(0, len(pictures), step):
             part = pictures[first : first + step]
             num = len(part)
             if num < step:  # a model of a fixed batch
                 part = np.concatenate([part, np.repeat(part[-1:], step - num, axis=0)])
-            yield from self._read(self.session.run(None, {self.input.name: part}))[:num]
+            outputs = self.session.run(None, {self.input.name: part})
+            yield from self._read([output.astype(np.float32) for output in outputs])[:num]
 
     def _read(self, outputs: list[np.ndarray]) -> np.ndarray:
         joints, (height, width) = len(COCO17.joints), self.size
@@ -101,8 +104,8 @@ class _KeypointModel:
 
     def _refuse(self, got: str) -> ValueError:
         return ValueError(
-            f"Expected '{self.path}' to take (N, 3, H, W) and to give heat maps (N, 17, h, w), or the two "
-            f"outputs of SimCC, (N, 17, W * k) and (N, 17, H * k), but got {got}. "
+            f"Expected '{self.path}' to take (N, 3, H, W) in single or half precision and to give heat maps "
+            f"(N, 17, h, w), or the two outputs of SimCC, (N, 17, W * k) and (N, 17, H * k), but got {got}. "
             "Export the model without what follows them."
         )
 

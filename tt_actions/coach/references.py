@@ -10,6 +10,9 @@ from tt_actions.coach.measures import Measure, measures_of
 from tt_actions.coach.phases import hand_of, hand_speed
 from tt_actions.coach.stroke import RATE_HZ, Stroke
 
+FEWEST = 6
+"""Reference strokes with fewer of which nothing is known of what is usual."""
+
 _LOOKS_S = (-0.35, -0.25, -0.15, -0.08, 0.0, 0.08, 0.15, 0.25)
 _ALIKE = 0.3  # share of the references that play most alike
 _LEAST_ALIKE = 30
@@ -109,11 +112,11 @@ def make_references(
         rounds: How often to look again.
 
     Raises:
-        ValueError: If there are fewer than three files.
+        ValueError: If there are fewer than :data:`FEWEST` files.
     """
-    if len(readings) < 3:
+    if len(readings) < FEWEST:
         raise ValueError(
-            f"Expected at least 3 reference strokes of '{label}', but got {len(readings)}. Add others."
+            f"Expected at least {FEWEST} reference strokes of '{label}', but got {len(readings)}. Add others."
         )
     chosen = [own[0] for own in readings]
     for _ in range(rounds):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.coach.phases import Phases, find_swings, hand_speed
+from tt_actions.coach.phases import Phases, find_swings, hand_of, hand_speed
 from tt_actions.inputs import UnreadableError
 from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import Layout, middle
@@ -28,7 +28,8 @@ class Stroke:
     """A stroke of one player; lengths are in lengths of the trunk.
 
     Joints are those of a right-hander: of who plays with the left hand they are mirrored. In space the player
-    faces -z with y up, in a picture x points to the right and y up; the hips' mean place is the origin.
+    faces -z with y up. In a picture x points where the playing hand swings, from the backswing to contact,
+    and y up, so that it is mirrored where players swing to its left. The hips' mean place is the origin.
 
     Args:
         name: What it is called.
@@ -37,6 +38,7 @@ class Stroke:
         start_s: Time of the first of them in the file.
         phases: When what happens.
         left_handed: Whether the left hand plays.
+        mirrored: Whether left and right in space, or of the picture, have changed places.
         trunk_m: Length of the trunk in metres; None in a picture, or where the file's unit is not known.
 
     Shape:
@@ -49,6 +51,7 @@ class Stroke:
     start_s: float
     phases: Phases
     left_handed: bool
+    mirrored: bool
     trunk_m: float | None
 
     def place(self, *joints: str) -> np.ndarray:
@@ -128,16 +131,25 @@ def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: L
     ]
     if not swings:
         raise UnreadableError(
-            f"Expected a whole stroke in '{path}', but no hand is fast between two rests. "
+            f"Expected a whole stroke in '{path}', but no hand is fast between two moments of rest. "
             "Begin the clip before the backswing and end it after the follow-through."
         )
     readings = []
     for _, left_handed, phases in sorted(swings, key=lambda swing: -swing[0])[:_MOST_READINGS]:
-        own = fine[:, list(layout.mirrored)] * flip if left_handed else fine
-        own = _face_table(own, layout, phases) if layout.num_coordinates == 3 else own
+        own, mirrored = (fine[:, list(layout.mirrored)] * flip if left_handed else fine), left_handed
+        if layout.num_coordinates == 3:
+            own = _face_table(own, layout, phases)
+        elif _swings_left(own, layout, phases):
+            own, mirrored = own * flip, not mirrored
         name, start_s, metres = path.name, float(fine_s[0]), _metres(trunk, layout)
-        readings.append(Stroke(name, own, layout, start_s, phases, left_handed, metres))
+        readings.append(Stroke(name, own, layout, start_s, phases, left_handed, mirrored, metres))
     return readings
+
+
+def _swings_left(joints: np.ndarray, layout: Layout, phases: Phases) -> bool:
+    """Whether the playing hand, the right one, comes from the right of a picture to contact at its left."""
+    hand = joints[:, layout.index(hand_of(layout, "right"))] - middle(joints, layout, layout.hips)
+    return bool(hand[phases.contact, 0] < hand[phases.backswing, 0])
 
 
 def _face_table(joints: np.ndarray, layout: Layout, phases: Phases) -> np.ndarray:

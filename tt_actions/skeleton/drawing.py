@@ -1,6 +1,6 @@
 """Pictures of joints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -41,7 +41,22 @@ def draw_joints(joints: np.ndarray, layout: Layout, size: tuple[int, int]) -> It
         yield picture
 
 
-def draw_bones(picture: np.ndarray, places: np.ndarray, layout: Layout, thickness: int) -> None:
+def colour_of_side(joint: str) -> tuple[int, int, int]:
+    """Return the colour of the side on which a joint is, RGB.
+
+    Args:
+        joint: Its name.
+    """
+    return LEFT if joint.startswith("left_") else RIGHT if joint.startswith("right_") else MIDDLE
+
+
+def draw_bones(
+    picture: np.ndarray,
+    places: np.ndarray,
+    layout: Layout,
+    thickness: int,
+    colour: Callable[[str], tuple[int, int, int]] = colour_of_side,
+) -> None:
     """Draw one skeleton into a picture.
 
     Args:
@@ -49,14 +64,14 @@ def draw_bones(picture: np.ndarray, places: np.ndarray, layout: Layout, thicknes
         places: Pixels of the joints.
         layout: What the joints are.
         thickness: Of the lines, in pixels.
+        colour: Gives the colour, RGB, of the bone that ends in a joint.
 
     Shape:
         picture ``(H, W, 3)``, places ``(V, 2)``, int.
     """
     for joint, parent in layout.bones:
-        name = layout.joints[joint]
-        colour = LEFT if name.startswith("left_") else RIGHT if name.startswith("right_") else MIDDLE
-        cv2.line(picture, places[joint].tolist(), places[parent].tolist(), colour, thickness, cv2.LINE_AA)
+        ends = places[joint].tolist(), places[parent].tolist()
+        cv2.line(picture, *ends, colour(layout.joints[joint]), thickness, cv2.LINE_AA)
     for place in places:
         cv2.circle(picture, place.tolist(), thickness + 1, MIDDLE, -1, cv2.LINE_AA)
 

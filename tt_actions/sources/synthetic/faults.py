@@ -49,7 +49,10 @@ def _from_shoulder(player: Player, swing: Swing) -> np.ndarray:
 
 
 def _meet_late(player: Player, swing: Swing, amount: float) -> Swing:
-    """Turn the swing back about the shoulder till the ball is met so far behind; the elbow is as it was."""
+    """Turn the swing back about the shoulder till the ball is met so far behind.
+
+    The elbow's key stays, but as the hand comes nearer, a forehand's elbow rises by 8 to 18 cm with it.
+    """
     arm = _from_shoulder(player, swing)
     reach = float(np.linalg.norm(arm))
     ahead = max(arm[0] - 0.01 * amount, -0.95 * reach)
@@ -71,7 +74,10 @@ def _shoulders(player: Player, swing: Swing) -> np.ndarray:
 
 
 def _bend_elbow(player: Player, swing: Swing, amount: float) -> Swing:
-    """Keep the upper arm where it is and bring the forearm up to it, from the backswing on."""
+    """Keep the upper arm where it is and bring the forearm up to it, from the backswing on.
+
+    Forehands are played with the elbow so bent already that hardly any could be bent further.
+    """
     keys = swing.keys.copy()
     joints, _, _ = rest_at(player, swing, swing.times_s[-3:])
     for key, (shoulder, elbow, wrist) in zip(keys[-3:], joints[:, 8:11], strict=True):
@@ -119,6 +125,7 @@ def _turn_less(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _lean_back(_: Player, swing: Swing, amount: float) -> Swing:
+    """Bend the waist back; hips to shoulders lean 0.85 of the angle, and the elbow straightens with it."""
     keys = swing.keys.copy()
     keys[:, LEAN] -= np.radians(amount)
     return _rekeyed(swing, keys)
@@ -169,7 +176,7 @@ FAULTS = {
     fault.name: fault
     for fault in (
         Fault("late_contact", _RALLY, (14, 28, 42), "cm behind", _meet_late),
-        Fault("bent_elbow", ("forehand", "smash"), (30, 60, 90), "degrees", _bend_elbow),
+        Fault("bent_elbow", ("smash",), (30, 60, 90), "degrees", _bend_elbow),
         Fault("raised_elbow", ("forehand", "backhand"), (30, 60, 90), "degrees", _raise_elbow),
         Fault("small_backswing", ("forehand", "smash"), (30, 60, 80), "% of the way", _scale_backswing),
         Fault("short_follow_through", ("forehand", "smash"), (40, 70, 90), "% of the way", _stop_short),
