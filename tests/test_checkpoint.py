@@ -152,6 +152,14 @@ def test_a_missing_file_is_refused_by_name(read, path):
         read(Path(path))
 
 
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "hello", ""])
+def test_a_file_of_something_else_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "junk.csv"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"junk\.csv"):
+        read_checkpoint(path)
+
+
 def test_what_belongs_to_the_classes_is_not_taken_over_for_others(tmp_path):
     options = {"channels": [4, 4, 4], "feature_size": 8, "hidden_size": 8, "average": "learned"}
     torch.manual_seed(0)

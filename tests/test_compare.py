@@ -15,7 +15,7 @@ from run_files import rows, wait_for
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from tt_actions.clips import read_manifest, write_manifest
-from tt_actions.compare import compare
+from tt_actions.compare import QUICK_SOURCES, compare
 from tt_actions.comparison import (
     check_same_clips,
     compare_runs,
@@ -31,8 +31,9 @@ from tt_actions.preprocessing import Preprocessing
 from tt_actions.published import PUBLISHED
 from tt_actions.runs import lock_folder
 from tt_actions.significance import bootstrap_interval
+from tt_actions.sources.user_clips import user_source
 from tt_actions.task import StrokeRecognizer
-from tt_actions.trainings import Training, find_earlier, train
+from tt_actions.trainings import Training, find_earlier, read_settings, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
@@ -370,3 +371,12 @@ def test_the_costs_of_a_model_of_flow_are_measured():
     task = StrokeRecognizer(HistogramKernel(3), ["a", "b", "c"], preprocessing).eval()
     assert count_multiply_adds(task) >= 0
     assert measure_clips_per_second({"clips": task})["clips"] > 0
+
+
+def test_every_experiment_has_few_clips_for_a_quick_comparison():
+    assert {user_source(config) for config in EXPERIMENTS.glob("*.yaml")} <= set(QUICK_SOURCES)
+    drawn, few = QUICK_SOURCES["UserDepth"]
+    words = [f"--data.source.{key}={value}" for key, value in few.items()]
+    config = str(EXPERIMENTS / "depth_cnn_lstm.yaml")
+    source = read_settings(["train", "--config", config, "--data.source", drawn, *words])["data"]["source"]
+    assert source["init_args"] | {"clips": 60, "depth": True} == source["init_args"]

@@ -192,6 +192,7 @@ def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
         ((stroke, tmp_path / "empty"), "a folder of files of joints"),
         ((tmp_path / "gone.npz", folder / "references"), "there is no such file"),
         ((stroke, tmp_path / "gone"), "there is no such file"),
+        ((stroke, stroke), "`--reference` to be a folder"),
     ):
         with pytest.raises((ValueError, OSError), match=words):
             coach(

@@ -189,6 +189,11 @@ def _training_clips(checkpoint: Path) -> list[ClipRecord]:
 
 def _list_references(reference: Path) -> list[ClipRecord]:
     if reference.is_file():
+        if reference.suffix.lower() != ".csv":
+            raise ValueError(
+                "Expected `--reference` to be a folder with a folder of strokes a class, or a manifest .csv, but "
+                f"got the file '{reference}'. Give the folder."
+            )
         return read_manifest(reference)
     records = [
         ClipRecord(path, folder.name)
