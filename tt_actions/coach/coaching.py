@@ -191,7 +191,7 @@ def _list_references(reference: Path) -> list[ClipRecord]:
     if reference.is_file():
         if reference.suffix.lower() != ".csv":
             raise ValueError(
-                "Expected `--reference` to be a folder with a folder of strokes a class, or a manifest .csv, but "
+                "Expected `--reference` to be a folder with a folder for each class, or a manifest, but "
                 f"got the file '{reference}'. Give the folder."
             )
         return read_manifest(reference)

@@ -1,0 +1,91 @@
+"""How close players are to experts: real experts to each other, and synthetic strokes with known faults.
+
+    python tests/measure_closeness.py [--experts DIR] [--seed 7]
+
+``DIR/<stroke>/pN.txt`` are THETIS skeletons of experts, read in place: each player is judged by the others'
+strokes of the class. Of synthetic strokes, those of forty players are judged by eighty others, faultless and
+with each fault: the area under the ROC curve tells faulty from faultless by the score alone.
+"""
+
+import argparse
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from measure_diagnosis import LABELS, draw, read, teach
+from sklearn.metrics import roc_auc_score
+
+from tt_actions.coach.closeness import Closeness
+from tt_actions.coach.diagnosis import Coach
+from tt_actions.coach.references import FEWEST, make_references
+from tt_actions.coach.stroke import read_readings
+from tt_actions.skeleton.layouts import THETIS15
+from tt_actions.sources.synthetic.faults import FAULTS, SIZES
+
+FPS = 30.0
+NUM_REFERENCES, NUM_JUDGED = 80, 40
+
+
+def measure_experts(folder: Path) -> None:
+    """Print every expert's mean score by the others, and how many of their strokes get a finding."""
+    scores: defaultdict[str, list[float]] = defaultdict(list)
+    found = 0
+    for stroke_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
+        readings = {
+            path.stem: read_readings(path, THETIS15, FPS) for path in sorted(stroke_folder.glob("*.txt"))
+        }
+        if len(readings) <= FEWEST:
+            print(f"{stroke_folder.name}: {len(readings)} strokes are too few")
+            continue
+        for player, own in readings.items():
+            others = [name for name in readings if name != player]
+            coach = Coach(make_references(stroke_folder.name, [readings[name] for name in others], others))
+            stroke = coach.references.choose(own)
+            scores[player].append(Closeness(coach.references).score(stroke))
+            found += bool(coach.judge(stroke))
+    every = np.concatenate(list(scores.values()))
+    for player, own in sorted(scores.items()):
+        print(f"{player}: {np.mean(own):.0f} over {len(own)} strokes")
+    print(f"all: {every.mean():.0f} +- {every.std():.0f}; with a finding {found} of {len(every)}")
+
+
+def measure_faults(seed: int, folder: Path) -> None:
+    """Print the mean score of synthetic strokes and how well it tells faulty from faultless."""
+    others = range(NUM_REFERENCES, NUM_REFERENCES + NUM_JUDGED)
+    for label in LABELS:
+        coach = teach(label, NUM_REFERENCES, 1, seed, folder)
+        closeness = Closeness(coach.references)
+
+        def score(number: int, fault: str | None = None, size: str = "") -> float:
+            motion = draw(label, number, 2, seed, fault, size)  # noqa: B023
+            return closeness.score(coach.references.choose(read(motion, folder)))  # noqa: B023
+
+        sound = [score(number) for number in others]
+        told = [f"faultless {np.mean(sound):.0f}"]
+        for size in SIZES:
+            faulty = [
+                score(number, fault.name, size)
+                for fault in FAULTS.values()
+                if label in fault.labels
+                for number in others
+            ]
+            area = roc_auc_score([1] * len(sound) + [0] * len(faulty), sound + faulty)
+            told.append(f"{size} {np.mean(faulty):.0f} (area {area:.2f})")
+        print(f"{label}: {', '.join(told)}", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--experts", type=Path, help="folder of THETIS skeletons of experts")
+    parser.add_argument("--seed", type=int, default=7, help="of the synthetic strokes")
+    options = parser.parse_args()
+    if options.experts:
+        measure_experts(options.experts)
+    with tempfile.TemporaryDirectory() as folder:
+        measure_faults(options.seed, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
