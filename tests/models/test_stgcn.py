@@ -1,8 +1,9 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from plain_stgcn import PlainSTGCN
 
-from tt_actions.models import STGCN
+from tt_actions.models import STGCN, TrajectoryCNN
 from tt_actions.models.stgcn import partitions
 from tt_actions.skeleton.layouts import MOVENET13, NTU25
 
@@ -26,6 +27,31 @@ def test_plain_layers_give_the_same(streams, num_frames):
     logits = model(joints, torch.full((3,), num_frames))
     expected = PlainSTGCN(model).eval()(joints)
     torch.testing.assert_close(logits.log_softmax(-1), expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_causal_network_that_sees_one_frame_alone_follows_a_stream():
+    model = trained(causal=True, stride=1, kernel_size=1)
+    joints, state, told = torch.randn(1, 6, 3, 25), None, []
+    for frame in joints.unbind(1):
+        logits, state = model.step(frame, state)
+        told.append(logits)
+    torch.testing.assert_close(torch.stack(told, 1), model(joints, torch.tensor([6])))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("make", [STGCN, TrajectoryCNN])
+def test_padding_stays_out_of_the_statistics_of_training(make):
+    joints, lengths = torch.randn(4, 16, 3, 15), torch.tensor([16, 9, 12, 16])
+    models = []
+    for num_frames in (16, 40):
+        torch.manual_seed(0)
+        model = make(4, "thetis15", dropout=0.0).train()
+        models.append((model, model(F.pad(joints, (0, 0, 0, 0, 0, num_frames - 16)), lengths)[:, :8]))
+    (short, few), (long, many) = models
+    torch.testing.assert_close(few, many, atol=1e-4, rtol=1e-4)
+    for (name, one), other in zip(short.named_buffers(), long.buffers(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4, msg=name)
 
 
 @torch.no_grad()

@@ -23,6 +23,20 @@ def test_of_several_bodies_the_most_moving_is_read(tmp_path):
     np.testing.assert_allclose(sequence.times_s, np.arange(4) / 30)
 
 
+def test_who_stands_is_read_before_who_is_not_there(tmp_path):
+    joints = np.zeros((3, 5, 25, 2), np.float32)  # (C, T, V, M)
+    joints[..., 1] = walking(5, 25, speed=0.0).transpose(2, 0, 1)
+    np.save(tmp_path / "a.npy", joints)
+    np.testing.assert_allclose(read_joints(tmp_path / "a.npy", NTU25).joints, walking(5, 25, speed=0.0))
+
+
+def test_a_body_that_is_lost_for_a_frame_has_not_moved(tmp_path):
+    lost, moving = walking(6, 25, speed=0.0) + 5, walking(6, 25, speed=0.3)
+    lost[2] = 0
+    file = write(tmp_path / "a.skeleton", ntu_text(np.stack([lost, moving])))
+    np.testing.assert_allclose(read_joints(file, NTU25).joints, moving)
+
+
 def test_thetis_and_msr_texts(tmp_path):
     joints = walking(3, 15)
     joints[1] = 0  # tracking was lost
@@ -98,12 +112,24 @@ def test_paths_of_balls(tmp_path):
     ("name", "text", "layout", "message"),
     [
         ("a.skeleton", "1\n1\n1 2 3\n", NTU25, "line 3: Expected 10 fields of a body, but got 3"),
-        ("a.skeleton", "2\n0\n", NTU25, "line 2: Expected the number of bodies after it, but got the end"),
+        ("a.skeleton", "1\n1\n", NTU25, "line 2: Expected a body after it, but got the end"),
+        ("a.skeleton", "999999999\n0\n", NTU25, "line 1: Expected at most 1 frames in as many lines"),
+        ("a.skeleton", "9" * 30, NTU25, "line 1: Expected the number of frames"),
+        ("a.txt", "1 2 1e39 4\n" * 20, KINECT20, "line 1: Expected 4 finite numbers below 1e"),
+        ("a.csv", ",,\n", COCO17, "but got nothing but commas"),
+        ("b.csv", "Timestamp,X,Y,Z\n1,0,0,0\n2,0,0,0\n", COCO17, "holds ball with 3. Set `layout` to it"),
+        ("a.json", "[" * 100000, BALL2D, "Expected frames such as"),
+        ("a.json", '{"0": {"x": 1e400, "y": 2}}', BALL2D, "pixels below 1e"),
         ("a.skeleton", "1\n0\n", NTU25, "Expected a body, but got none in any frame"),
         ("a.skeleton", "x\n", NTU25, "line 1: Expected the number of frames, but got 'x'"),
         ("a.txt", "FRAME: 0\n1 2 3\n", THETIS15, "Expected 15 joints in the last frame, but got 1"),
         ("a.txt", "1 2 3 4\n" * 21, KINECT20, "line 21: Expected 20 lines a frame, but got 21"),
-        ("a.txt", "1 2 3 4\n1 2 nan 4\n", KINECT20, "line 2: Expected 4 finite numbers, but got '1 2 nan 4'"),
+        (
+            "a.txt",
+            "1 2 3 4\n1 2 nan 4\n",
+            KINECT20,
+            "line 2: Expected 4 finite numbers below 1e.09, but got '1 2 nan 4'",
+        ),
         ("a.txt", "1 2 3 4\n1 b 3 4\n", KINECT20, "line 2: Expected 4 numbers"),
         ("a.txt", "", KINECT20, "Expected a file of joints, but got an empty one"),
         ("a.csv", "1,2,3\n", COCO17, "line 1: Expected 34 or 51 numbers, or names such as nose_x, but got 3"),
@@ -131,6 +157,19 @@ def test_arrays_that_are_none_of_ours_are_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(UnreadableError, match="Expected `joints_3d` and `fps`"):
         read_joints(tmp_path / "other.npz", NTU25)
+    numbers = np.ones((3, 5, 25))
+    for name, values in (
+        ("text.npy", numbers.astype(str)),
+        ("complex.npy", numbers * 1j),
+        ("huge.npy", numbers * 1e30),
+        ("nan.npy", numbers * np.nan),
+    ):
+        np.save(tmp_path / name, values)
+        with pytest.raises(UnreadableError, match=f"{name}'.* (array of|finite) numbers"):
+            read_joints(tmp_path / name, NTU25)
+    np.savez(tmp_path / "rates.npz", joints_3d=np.ones((5, 25, 3)), fps=[30, 30])
+    with pytest.raises(UnreadableError, match="one `fps`"):
+        read_joints(tmp_path / "rates.npz", NTU25)
     (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:50])
     with pytest.raises(UnreadableError, match="Expected an array of numbers"):
         read_joints(tmp_path / "cut.npz", NTU25)

@@ -85,6 +85,19 @@ def test_times_choose_frames_and_an_empty_stretch_is_refused(tmp_path):
         read(tmp_path, joints, roi=(0, 0, 1, 1))
 
 
+@pytest.mark.parametrize("times", [{"start_s": -1.0}, {"end_s": 40.0}])
+def test_times_beyond_the_file_are_refused(tmp_path, times):
+    with pytest.raises(UnreadableError, match=r"Expected times within the 2\.000 s of .*a.txt"):
+        read(tmp_path, body(60), **times)
+
+
+def test_times_in_other_units_than_seconds_are_refused(tmp_path):
+    path = tmp_path / "ball.csv"
+    path.write_text("Timestamp,X,Y,Z\n" + "".join(f"{8e6 * i:.0f},{i},0,0\n" for i in range(20)))
+    with pytest.raises(UnreadableError, match="Bring them to seconds"):
+        JointPreprocessing("ball").read(path)
+
+
 def test_bodies_without_a_trunk_are_refused(tmp_path):
     with pytest.raises(UnreadableError, match="shoulders are apart from its hips"):
         read(tmp_path, np.ones((3, 20, 3), np.float32))

@@ -127,6 +127,27 @@ def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, length
     return features.new_zeros(*valid.shape, features.shape[1]).index_put((valid,), features)
 
 
+def normalise_valid(norm: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
+    """Batch-normalise features, with statistics of the valid places alone in training.
+
+    Args:
+        norm: The normalisation.
+        x: Features of each place.
+        valid: Which places are no padding; all if None.
+
+    Returns:
+        The features; past the valid ones 0 in training.
+
+    Shape:
+        x ``(..., C)``, valid ``(...)``, bool -> ``(..., C)``.
+    """
+    if valid is None or not norm.training:
+        every: Tensor = norm(x.flatten(0, -2)).view(x.shape)
+        return every
+    normed: Tensor = norm(x[valid])  # (N, C)
+    return normed.new_zeros(x.shape).index_put((valid,), normed)
+
+
 def initialise_for_relu(layer: nn.Module) -> None:
     """Start a layer that a rectifier follows as in He et al. (2015), equation 10, with a bias of zero.
 

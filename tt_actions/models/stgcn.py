@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.models.base import CausalModel, check_positive, frame_log_probabilities, valid_frames
+from tt_actions.models.frame_cnn import normalise_valid
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
@@ -58,8 +59,7 @@ class GraphConvolution(nn.Module):
         Shape:
             x ``(B, V, T, C)``, mean ``(B, V, S, C)`` -> ``(B, V, T, D)``.
         """
-        num = len(self.adjacency)
-        pairs = self.embed(mean).unflatten(-1, (2, num, -1))
+        pairs = self.embed(mean).unflatten(-1, (2, len(self.adjacency), -1))
         one, other = pairs.permute(3, 4, 0, 2, 1, 5)  # (P, B, S, V, E) each
         found = (one @ other.mT / math.sqrt(one.shape[-1])).softmax(-1)
         fixed = (self.adjacency + self.learned)[:, None, None]
@@ -161,20 +161,21 @@ class Block(nn.Module):
             x ``(B, V, T, C)``, lengths ``(B,)`` -> ``(B, V, ceil(T / stride), D)``.
         """
         mean, total, count = self._mean(x, lengths, past)
-        h = self._norm(self.graph_norm, self.graph(x, mean)).add_(self.past_graph(x))
+        h = self._norm(self.graph_norm, self.graph(x, mean), lengths).add_(self.past_graph(x))
         h = seen = keep_valid(h.relu_(), lengths)
         if self.causal:
             start = h.new_zeros(*h.shape[:2], self.before, h.shape[3]) if past is None else past.frames
             seen = torch.cat([start, h], 2)
         y = self.time(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, V, T, D), in memory too
-        y = self._norm(self.time_norm, y).add_(h[:, :, :: self.stride])
-        y = self.dropout(keep_valid(y.relu_(), strided(lengths, self.stride)))
-        return y, _Past(seen[:, :, -self.before :], total, count) if self.causal else None
+        left = strided(lengths, self.stride)
+        y = self._norm(self.time_norm, y, left).add_(h[:, :, :: self.stride])
+        y = self.dropout(keep_valid(y.relu_(), left))
+        return y, _Past(seen[:, :, seen.shape[2] - self.before :], total, count) if self.causal else None
 
     @staticmethod
-    def _norm(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
-        normed: Tensor = norm(x.flatten(0, 2)).view(x.shape)
-        return normed
+    def _norm(norm: nn.BatchNorm1d, x: Tensor, lengths: Tensor | None) -> Tensor:
+        valid = None if lengths is None else valid_frames(lengths, x.shape[2])[:, None].expand(x.shape[:3])
+        return normalise_valid(norm, x, valid)
 
     def _mean(self, x: Tensor, lengths: Tensor | None, past: _Past | None) -> tuple[Tensor, Tensor, int]:
         """The mean over the clip, or over the frames so far; their sum and number."""
@@ -245,8 +246,8 @@ class _Backbone(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
 
     def forward(self, x: Tensor, lengths: Tensor | None, state: list[Any] | None) -> tuple[Tensor, list[Any]]:
-        b, t, c, v = x.shape
-        x = self.norm(x.reshape(b * t, c * v)).view(b, t, c, v)
+        valid = None if lengths is None else valid_frames(lengths, x.shape[1])
+        x = normalise_valid(self.norm, x.flatten(2), valid).view(x.shape)
         x = keep_valid(self.embed(x.permute(0, 3, 1, 2)) + self.names, lengths)  # (B, V, T, C)
         after = []
         for i, (block, stride) in enumerate(zip(self.blocks, self.strides, strict=True)):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.models.base import ActionModel, check_positive, valid_frames
+from tt_actions.models.frame_cnn import normalise_valid
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
@@ -75,12 +76,13 @@ class TrajectoryCNN(ActionModel):
             inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         check_joints(inputs, self.layout)
-        mask = valid_frames(lengths, inputs.shape[1])[:, None].to(inputs)  # (B, 1, T)
+        seen = valid_frames(lengths, inputs.shape[1])  # (B, T)
+        mask, valid = seen[:, None].to(inputs), None if seen.all() else seen
         streams = [make_stream(inputs, self.layout, name) for name in self.streams]
-        x = torch.cat(streams, 2).flatten(2).transpose(1, 2)  # (B, D, T)
-        x = self.norm(x) * mask  # padding is 0 to every convolution
+        x = torch.cat(streams, 2).flatten(2)  # (B, T, D)
+        x = normalise_valid(self.norm, x, valid).transpose(1, 2) * mask  # padding is 0 to every convolution
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            y = norm(convolution(x)).relu()
+            y = normalise_valid(norm, convolution(x).transpose(1, 2), valid).transpose(1, 2).relu()
             x = (y if y.shape != x.shape else x + y) * mask
         logits: Tensor = self.head(self.dropout(x).transpose(1, 2))
         return logits

@@ -1,6 +1,8 @@
 """Joints in NumPy's files: arrays (C, T, V, M), and what the synthetic source writes."""
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +10,14 @@ import numpy as np
 
 from tt_actions.inputs import UnreadableError
 from tt_actions.skeleton.layouts import BALL, NTU25, RACKET, Layout
-from tt_actions.skeleton.sequence import UPWARDS, JointSequence, missing_where_zero, most_moving, refuse
+from tt_actions.skeleton.sequence import (
+    LARGEST,
+    UPWARDS,
+    JointSequence,
+    missing_where_zero,
+    most_moving,
+    refuse,
+)
 
 _TO_CAMERA = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]], np.float32)
 """From a world with z up, where a player faces +x, to one with y up, where the player faces the camera."""
@@ -30,6 +39,8 @@ def read_npy(path: Path, layout: Layout) -> JointSequence:
     values = _load(path)
     if isinstance(values, Mapping):
         raise refuse(path, None, "one array", "several in an archive")
+    if values.dtype.kind not in _NUMBERS:
+        raise refuse(path, None, "an array of numbers", f"one of {values.dtype}")
     num, num_joints = layout.num_coordinates, len(layout.joints)
     shape = values.shape
     fits = values.ndim in (3, 4) and shape[0] in (num, num + 1) and shape[1] >= 1 and shape[2] == num_joints
@@ -38,8 +49,9 @@ def read_npy(path: Path, layout: Layout) -> JointSequence:
             path, None, f"an array ({num}, T, {num_joints}[, M]) with `layout` {layout.name}", f"{shape}"
         )
     bodies = np.moveaxis(values if values.ndim == 4 else values[..., None], (3, 0), (0, 3))  # (M, T, V, C)
-    if not np.isfinite(bodies).all():
-        raise refuse(path, None, "finite numbers", "others")
+    bodies = bodies.astype(np.float64)
+    if not (np.abs(bodies) < LARGEST).all():
+        raise refuse(path, None, f"finite numbers below {LARGEST:g}", "others")
     places = missing_where_zero(bodies[..., :num].astype(np.float32))
     if shape[0] > num:
         places = np.where(bodies[..., num:] < 0.05, np.nan, places)
@@ -65,16 +77,21 @@ def read_npz(path: Path, layout: Layout) -> JointSequence:
     name = path_names.get(layout, f"joints_{num}d")
     if not isinstance(values, Mapping) or name not in values or "fps" not in values:
         raise refuse(path, None, f"`{name}` and `fps`, as `tt-actions synth` writes them", "none of them")
-    joints, fps = np.asarray(values[name], np.float32), float(values["fps"])
+    if any(values[key].dtype.kind not in _NUMBERS for key in (name, "fps")) or values["fps"].size != 1:
+        raise refuse(path, None, f"numbers `{name}` and one `fps`", "others")
+    joints, fps = np.asarray(values[name], np.float64), float(values["fps"].item())
     own = layout if layout in path_names else NTU25
     joints = joints[:, None] if layout in path_names and joints.ndim == 2 else joints
     if joints.ndim != 3 or joints.shape[1:] != (len(own.joints), num) or not len(joints):
         raise refuse(path, None, f"`{name}` of (T, {len(own.joints)}, {num})", f"{joints.shape}")
-    if np.isinf(joints).any() or not 0 < fps < np.inf:
+    if (np.abs(joints) >= LARGEST).any() or not 0 < fps < LARGEST:
         raise refuse(
-            path, None, f"finite `{name}` and a positive `fps`", f"others, with {fps} frames a second"
+            path,
+            None,
+            f"`{name}` below {LARGEST:g} and a positive `fps`",
+            f"others, with {fps} frames a second",
         )
-    turned = joints @ _TO_CAMERA.T if num == 3 else joints * UPWARDS
+    turned = joints.astype(np.float32) @ _TO_CAMERA.T if num == 3 else joints.astype(np.float32) * UPWARDS
     return JointSequence(turned, own, np.arange(len(joints)) / fps)
 
 
@@ -87,11 +104,22 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
                 return np.asarray(loaded)
             wanted = [name for name in loaded.files if name in _WANTED]
             return {name: loaded[name] for name in wanted}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except FileNotFoundError as error:
+        raise UnreadableError(
+            f"Expected a file of joints, but there is no '{path}'. Check the path."
+        ) from error
+    except _DAMAGED as error:
         reason = "Python objects" if "allow_pickle" in str(error) else f"something else ({error})"
         raise UnreadableError(
             f"'{path}': Expected an array of numbers, but got {reason}. Save it anew by `numpy.save`."
         ) from error
 
 
+_DAMAGED = (
+    *(OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
+    *(MemoryError, NotImplementedError, RuntimeError, TypeError),
+)
+"""What NumPy raises at files that are damaged or none of its own."""
+
+_NUMBERS = "fiu"
 _WANTED = ("joints_3d", "joints_2d", "racket_position", "ball", "fps")

@@ -29,7 +29,7 @@ def draw_joints(joints: np.ndarray, layout: Layout, size: tuple[int, int]) -> It
     Shape:
         joints ``(T, V, C)``.
     """
-    points = to_pixels(joints[..., :2], size)
+    points = to_pixels(joints[..., :2] * _seen_from_the_front(layout), size)
     thickness = max(1, min(size) // 120)
     for t, places in enumerate(points):
         picture = np.full((*size, 3), BACKGROUND, np.uint8)
@@ -39,6 +39,12 @@ def draw_joints(joints: np.ndarray, layout: Layout, size: tuple[int, int]) -> It
         else:
             draw_bones(picture, places, layout, thickness)
         yield picture
+
+
+def _seen_from_the_front(layout: Layout) -> np.ndarray:
+    """A body in space that faces the camera has its left side at -x, and at the right of the picture."""
+    is_body_in_space = layout.num_coordinates == 3 and layout not in PATHS
+    return np.array([-1 if is_body_in_space else 1, 1])
 
 
 def colour_of_side(joint: str) -> tuple[int, int, int]:

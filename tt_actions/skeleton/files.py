@@ -7,7 +7,7 @@ from tt_actions.skeleton.array_files import read_npy, read_npz
 from tt_actions.skeleton.keypoint_files import read_csv
 from tt_actions.skeleton.kinect_files import read_ntu, read_text
 from tt_actions.skeleton.layouts import BALL, PATHS, Layout, convert
-from tt_actions.skeleton.path_files import read_ball_markup, read_path
+from tt_actions.skeleton.path_files import is_path, read_ball_markup, read_path
 from tt_actions.skeleton.sequence import JointSequence
 
 SUFFIXES = (".skeleton", ".npy", ".txt", ".csv", ".npz", ".json")
@@ -39,7 +39,7 @@ def read_joints(path: Path, layout: Layout) -> JointSequence:
     elif suffix == ".json":
         sequence = read_ball_markup(path)
     elif suffix == ".csv":
-        sequence = read_path(path) if layout is BALL else read_csv(path)
+        sequence = read_path(path) if layout is BALL or is_path(path) else read_csv(path)
     else:
         raise UnreadableError(f"Expected a file of joints ({', '.join(SUFFIXES)}), but got '{path}'.")
     is_other_kind = (sequence.layout in PATHS or layout in PATHS) and sequence.layout is not layout

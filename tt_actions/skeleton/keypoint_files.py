@@ -1,5 +1,6 @@
 """Keypoints of pictures in CSV files, as programs around MoveNet and COCO models write them."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,11 @@ def read_csv(path: Path) -> JointSequence:
     Raises:
         UnreadableError: If the file is no such table.
     """
-    rows = [
-        (i, [c.strip() for c in text.rstrip(", \t").split(",")]) for i, text in enumerate(read_lines(path), 1)
-    ]
+    lines = csv.reader(text.rstrip(", \t") for text in read_lines(path))
+    rows = [(i, [cell.strip() for cell in cells]) for i, cells in enumerate(lines, 1)]
     rows = [(line, cells) for line, cells in rows if any(cells)]
+    if not rows:
+        raise refuse(path, 1, "34 or 51 numbers, or names such as nose_x", "nothing but commas")
     has_names = any(cell.endswith(("_x", "_y")) for cell in rows[0][1])
     if not has_names:
         num_cells = len(rows[0][1])

@@ -1,6 +1,6 @@
 """Joints in the text files of NTU RGB+D, MSR Action3D and THETIS."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,8 @@ def read_ntu(path: Path) -> JointSequence:
     """
     lines = _Lines(path)
     num_frames = lines.count("the number of frames")
+    if num_frames > lines.left:
+        raise refuse(path, lines.number, f"at most {lines.left} frames in as many lines", f"{num_frames}")
     bodies: dict[str, np.ndarray] = {}
     num_joints = len(NTU25.joints)
     for frame in range(num_frames):
@@ -54,7 +56,7 @@ def read_ntu(path: Path) -> JointSequence:
     lines.end()
     if not bodies:
         raise refuse(path, None, "a body", "none in any frame")
-    joints = missing_where_zero(most_moving(np.stack(list(bodies.values()))))
+    joints = most_moving(missing_where_zero(np.stack(list(bodies.values()))))
     return JointSequence(joints, NTU25, np.arange(num_frames) / _NTU_FPS)
 
 
@@ -64,7 +66,8 @@ class _Lines:
     def __init__(self, path: Path) -> None:
         self.path = path
         filled = ((i, text.split()) for i, text in enumerate(read_lines(path), 1))
-        self._lines: Iterator[tuple[int, list[str]]] = iter([(i, cells) for i, cells in filled if cells])
+        lines = [(i, cells) for i, cells in filled if cells]
+        self.left, self._lines = len(lines), iter(lines)
         self.number = 0
 
     def take(self, what: str) -> tuple[int, list[str]]:
@@ -72,11 +75,12 @@ class _Lines:
             self.number, cells = next(self._lines)
         except StopIteration:
             raise refuse(self.path, self.number, f"{what} after it", "the end of the file") from None
+        self.left -= 1
         return self.number, cells
 
     def count(self, what: str) -> int:
         line, cells = self.take(what)
-        if len(cells) != 1 or not cells[0].isdecimal():
+        if len(cells) != 1 or not cells[0].isdecimal() or len(cells[0]) > 9:
             raise refuse(self.path, line, what, f"'{' '.join(cells)[:80]}'")
         return int(cells[0])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.skeleton.layouts import BALL, BALL2D
-from tt_actions.skeleton.sequence import JointSequence, read_lines, read_numbers, refuse
+from tt_actions.skeleton.sequence import LARGEST, JointSequence, read_lines, read_numbers, refuse
 
 HEADER = ("Timestamp", "X", "Y", "Z")
 OPENTTGAMES_FPS = 120.0
@@ -36,6 +36,18 @@ def read_path(path: Path) -> JointSequence:
     return JointSequence(places, BALL, values[:, 0] - values[0, 0])
 
 
+def is_path(path: Path) -> bool:
+    """Whether a file begins with the header of a ball's path.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UnreadableError: If it can't be read.
+    """
+    return tuple(cell.strip() for cell in read_lines(path)[0].split(",")) == HEADER
+
+
 def read_ball_markup(path: Path) -> JointSequence:
     """Read the ``ball_markup.json`` of OpenTTGames: the ball's pixel in each frame, -1 where it is not seen.
 
@@ -50,12 +62,14 @@ def read_ball_markup(path: Path) -> JointSequence:
     try:
         content = json.loads("\n".join(read_lines(path)))
         marked = {int(frame): (float(place["x"]), float(place["y"])) for frame, place in content.items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise refuse(
             path, None, 'frames such as {"14": {"x": 506, "y": 523}}', f"something else ({error})"
         ) from error
     if not marked or min(marked) < 0 or max(marked) > 10_000_000:
         raise refuse(path, None, "frames of a video, from 0", f"{len(marked)} of them")
+    if not (np.abs(list(marked.values())) < LARGEST).all():
+        raise refuse(path, None, f"pixels below {LARGEST:g}", "others")
     joints = np.full((max(marked) + 1, 1, 2), np.nan, np.float32)
     for frame, (x, y) in marked.items():
         if min(x, y) >= 0:

@@ -13,6 +13,8 @@ from tt_actions.skeleton.layouts import PATHS, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
 
 Centre = Literal["frame", "clip", "joint"]
+_MOST_TIMES = 100  # as many frames at the wanted rate as in the file: more, and times are in another unit
+
 EmptyFrames = Literal["interpolate", "drop"]
 
 
@@ -92,6 +94,11 @@ class JointSpec(InputSpec):
         sequence = read_joints(path, layout)
         joints, times_s = sequence.joints, sequence.times_s
         times_s = np.arange(len(joints)) / self.fps if times_s is None else times_s
+        if start_s < 0 or (end_s is not None and end_s > times_s[-1] + 2 / self.fps):
+            raise UnreadableError(
+                f"Expected times within the {times_s[-1] + 1 / self.fps:.3f} s of '{path}', but got "
+                f"{start_s:g} s to {'the end' if end_s is None else f'{end_s:g} s'}. Correct the times."
+            )
         inside = times_s >= start_s - 1e-9
         if end_s is not None:
             inside &= times_s < end_s
@@ -109,6 +116,11 @@ class JointSpec(InputSpec):
             joints, times_s = joints[first : last + 1], times_s[first : last + 1]
         joints = place_unseen(fill_gaps(joints, self.longest_gap), layout)
         if sequence.times_s is not None:
+            if (times_s[-1] - times_s[0]) * self.fps > _MOST_TIMES * len(times_s):
+                raise UnreadableError(
+                    f"Expected times in seconds in '{path}', but its {len(times_s)} frames last "
+                    f"{times_s[-1] - times_s[0]:g}. Bring them to seconds."
+                )
             joints, times_s = resample(joints, times_s, self.fps)
         return Timed(self.normalise(joints, path), times_s)
 

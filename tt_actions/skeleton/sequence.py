@@ -31,6 +31,9 @@ class JointSequence:
     times_s: np.ndarray | None = None
 
 
+LARGEST = 1e9
+"""No place is so far away, and no time so late, in whatever unit."""
+
 UPWARDS = np.array([1, -1], np.float32)
 """What turns a picture's places, y down, so that y points up."""
 
@@ -80,21 +83,20 @@ def read_numbers(path: Path, line: int, cells: Sequence[str], num_cells: int) ->
         num_cells: How many there should be.
 
     Raises:
-        UnreadableError: If there are more or fewer, or one is no finite number.
+        UnreadableError: If there are more or fewer, or one is no number, or none below :data:`LARGEST`.
     """
     try:
         numbers = [float(cell) for cell in cells]
     except ValueError as error:
-        raise refuse(
-            path, line, f"{num_cells} numbers", str(error).removeprefix("could not convert ")
-        ) from error
-    if len(numbers) != num_cells or not np.isfinite(numbers).all():
-        raise refuse(path, line, f"{num_cells} finite numbers", f"'{' '.join(cells)[:80]}'")
+        text = str(error).removeprefix("could not convert string to float: ")
+        raise refuse(path, line, f"{num_cells} numbers", text) from error
+    if len(numbers) != num_cells or not (np.abs(numbers) < LARGEST).all():
+        raise refuse(path, line, f"{num_cells} finite numbers below {LARGEST:g}", f"'{' '.join(cells)[:80]}'")
     return numbers
 
 
 def most_moving(bodies: np.ndarray) -> np.ndarray:
-    """Choose the body that moves most: the player, not who stands by.
+    """Choose the body that moves most, the player, not who stands by; of those that stand who is seen most.
 
     Args:
         bodies: Joints of several bodies, NaN where a body is not seen.
@@ -102,8 +104,9 @@ def most_moving(bodies: np.ndarray) -> np.ndarray:
     Shape:
         bodies ``(M, T, V, C)`` -> ``(T, V, C)``.
     """
-    steps = np.linalg.norm(np.diff(bodies, axis=1), axis=-1)
-    return np.asarray(bodies[int(np.nansum(steps, axis=(1, 2)).argmax())])
+    steps = np.nansum(np.linalg.norm(np.diff(bodies, axis=1), axis=-1), axis=(1, 2))
+    seen = (~np.isnan(bodies)).sum((1, 2, 3))
+    return np.asarray(bodies[np.lexsort((seen, steps))[-1]])
 
 
 def missing_where_zero(joints: np.ndarray) -> np.ndarray:
