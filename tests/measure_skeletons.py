@@ -102,12 +102,11 @@ SETS = {
     "tennis": RecordedSet(tennis, "movenet13", 2, (FRAMES, "30"), {"skeleton_c3d": C3D_FRAMES}),
 }
 
-LEARNT = {"trajectory_cnn": 60, "skeleton_lstm": 60, "stgcn": 60, "skeleton_c3d": 30, "pose_lstm_fuzzy": 60}
-"""Models that are trained by gradient, and for how many epochs: volumes take longest."""
-
+LEARNT = ("trajectory_cnn", "skeleton_lstm", "stgcn", "skeleton_c3d", "pose_lstm_fuzzy")
+LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60")
 FITTED = ("fisher", "hmm_classifier")
-PRETRAINED = tuple(f"{name}, pre-trained" for name in tuple(LEARNT)[:3])
-UNTUNED = tuple(f"{name}, without fine-tuning" for name in tuple(LEARNT)[:3])
+PRETRAINED = tuple(f"{name}, pre-trained" for name in LEARNT[:4])
+UNTUNED = tuple(f"{name}, without fine-tuning" for name in LEARNT[:4])
 VARIANTS = (*LEARNT, *FITTED, *PRETRAINED, *UNTUNED)
 
 
@@ -157,9 +156,7 @@ def fold_training(
 ) -> Training:
     """The training of a variant on all folds but one."""
     model = variant.partition(",")[0]
-    learning = (
-        ("--data.batch_size", "8", "--trainer.max_epochs", str(LEARNT[model])) if model in LEARNT else ()
-    )
+    learning = LEARNING if model in LEARNT else ()
     return Training(
         name=re.sub(r"\W+", "_", f"{variant}_fold_{fold}_seed_{seed}"),
         runs=out / "runs",

@@ -3,23 +3,22 @@
 import ctypes
 import logging
 import os
-import shutil
+import re
 import sys
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 from filelock import FileLock
 from jsonargparse import Namespace, set_parsing_settings
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 import tt_actions.models
 import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
 from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.datamodule import ClipDataModule
-from tt_actions.files import write_atomically
 from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.links import LINKS, TakenLinks
 from tt_actions.metrics import build_frame_metrics, build_metrics
@@ -27,6 +26,7 @@ from tt_actions.preprocessing import make_preprocessing
 from tt_actions.processes import is_first_process
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
+    ChangedConfig,
     RunCSVLogger,
     WholeCheckpoints,
     create_run_dir,
@@ -105,28 +105,29 @@ class QuietParser(LightningArgumentParser):
             file: Where to.
         """
 
-
-class ChangedConfig(SaveConfigCallback):
-    """Saves the config of a run that is resumed with other options; the one before is kept beside it."""
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Save it, once the callbacks before this one have accepted the run.
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End with what is wrong.
 
         Args:
-            trainer: The trainer.
-            pl_module: The model.
-            stage: What is about to run.
+            message: What is wrong.
+            ex: What was raised.
         """
-        if self.already_saved or not trainer.is_global_zero:
-            return
-        path = Path(trainer.default_root_dir) / self.config_filename
-        number = len(list(path.parent.glob("config_*.yaml")))
-        shutil.copyfile(path, path.with_name(f"config_{number}.yaml"))
-        config = self.config.clone()
-        config["ckpt_path"] = None  # a new run with this config begins anew
-        with write_atomically(path) as temporary:
-            temporary.write_text(self.parser.dump(config, skip_none=False), encoding="utf-8")
-        self.already_saved = True
+        super().error(meant(message), ex)
+
+
+def meant(message: str) -> str:
+    r"""Tell of a value that fits none of several classes what is wrong by the class that was meant.
+
+    Args:
+        message: What jsonargparse says: all classes, what is wrong by each, and the value.
+
+    >>> said = ["Union subtypes", "- A does not correspond to a subclass of B", "- Expected c.", "Given x"]
+    >>> meant("\n".join(said))
+    'Expected c.'
+    """
+    reasons = re.split(r"^ *- ", message.split("Given value", maxsplit=1)[0], flags=re.MULTILINE)[1:]
+    own = [reason.strip() for reason in reasons if "does not correspond to a subclass" not in reason]
+    return "\n".join(own) if 0 < len(own) < len(reasons) else message
 
 
 class ActionCLI(LightningCLI):

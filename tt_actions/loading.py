@@ -34,7 +34,7 @@ class TrainedRecognizer(StrokeRecognizer):
             The class, its probabilities, and those of every frame with its time.
 
         Raises:
-            VideoError: If the clip can't be read.
+            UnreadableError: If the clip can't be read.
         """
         frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
         clip = torch.from_numpy(frames).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)

@@ -90,7 +90,7 @@ def _lightning(command: str, rest: list[str]) -> None:
     from lightning_fabric.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-    from tt_actions.cli import ActionCLI
+    from tt_actions.cli import ActionCLI, meant
     from tt_actions.distributed import leave_group
     from tt_actions.runs import RUN_DIR_VARIABLE
 
@@ -102,8 +102,8 @@ def _lightning(command: str, rest: list[str]) -> None:
         )
     try:
         ActionCLI([command, *rest], resume=known.resume)
-    except MisconfigurationException as error:
-        raise ValueError(str(error)) from error
+    except (MisconfigurationException, ValueError) as error:
+        raise ValueError(meant(str(error))) from error
     except SIGTERMException:
         sys.exit(143)  # what a shell gives a program that SIGTERM ended; Lightning's is 0
     except SystemExit as end:

@@ -2,14 +2,17 @@
 
 import csv
 import os
+import shutil
 import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from filelock import FileLock, Timeout
 from lightning_fabric.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
@@ -125,6 +128,29 @@ def resumable_checkpoint(run_dir: Path) -> Path:
                 "A run leaves it once its training begins."
             )
     return checkpoint
+
+
+class ChangedConfig(SaveConfigCallback):
+    """Saves the config of a run that is resumed with other options; the one before is kept beside it."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Save it, once the callbacks before this one have accepted the run.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            stage: What is about to run.
+        """
+        if self.already_saved or not trainer.is_global_zero:
+            return
+        path = Path(trainer.default_root_dir) / self.config_filename
+        number = len(list(path.parent.glob("config_*.yaml")))
+        shutil.copyfile(path, path.with_name(f"config_{number}.yaml"))
+        config = self.config.clone()
+        config["ckpt_path"] = None  # a new run with this config begins anew
+        with write_atomically(path) as temporary:
+            temporary.write_text(self.parser.dump(config, skip_none=False), encoding="utf-8")
+        self.already_saved = True
 
 
 class WholeCheckpoints(TorchCheckpointIO):
