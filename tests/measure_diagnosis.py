@@ -18,6 +18,7 @@ from tt_actions.coach.diagnosis import Coach, Finding
 from tt_actions.coach.references import make_references
 from tt_actions.coach.stroke import Stroke, read_readings
 from tt_actions.files import write_rows
+from tt_actions.inputs import UnreadableError
 from tt_actions.skeleton.layouts import NTU25
 from tt_actions.sources.synthetic.faults import FAULTS, SIZES, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion
@@ -83,7 +84,11 @@ def teach(label: str, num_players: int, takes: int, seed: int, folder: Path) -> 
 
 
 def judge(coach: Coach, motion: Motion, folder: Path) -> list[Finding]:
-    return coach.judge(coach.references.choose(read(motion, folder)))
+    """The findings in a stroke; none in one that the end of the clip cuts off, which is refused."""
+    try:
+        return coach.judge(coach.references.choose(read(motion, folder)))
+    except UnreadableError:
+        return []
 
 
 def main() -> None:
