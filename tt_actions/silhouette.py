@@ -42,6 +42,9 @@ MOVED = 14.0
 NUM_NEAR = 5
 """Frames on each side in which a player's motion tells where the player is."""
 
+REACH = 14
+"""Pixels around the first figure in which the second can be: a lower arm that was missed."""
+
 HALF_WIDTH, HALF_HEIGHT, LOWER = 2.6, 3.7, 0.6
 """Of where a person can be, in spreads of the motion; arms move most, so the middle lies lower."""
 
@@ -71,7 +74,9 @@ def segment(frames: np.ndarray) -> np.ndarray:
     clear, is_hidden = _seen_background(stable, background, masks, to_middle)
     hidden = np.stack([warp(is_hidden, matrix, back=True) for matrix in to_middle]) > 0
     change = np.where(hidden, FULL_CHANGE * masks, _change(stable, clear, to_middle))
-    return cut(_features(colours, change), change > MOVED / 2, distance < 1)
+    reach = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+    near = np.stack([cv2.dilate(mask.astype(np.uint8), reach) for mask in masks]) > 0
+    return cut(_features(colours, change), (change > MOVED / 2) & near, near & (distance < 1))
 
 
 def shrink_masks(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
