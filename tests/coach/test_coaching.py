@@ -159,6 +159,8 @@ def test_class_and_hand_are_those_that_the_user_names(room, tmp_path):
     assert told["left_handed"]
     with pytest.raises(ValueError, match="`--class` out of forehand, smash"):
         coach(*known, ("class", "lob"), ("out", tmp_path / "none"))
+    with pytest.raises(ValueError, match="`--fps` to be positive"):
+        coach(*known, ("fps", 0), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
 

@@ -76,6 +76,8 @@ def coach_file(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
+    if fps is not None and not 0 < fps < np.inf:
+        raise ValueError(f"Expected `--fps` to be positive, but got {fps:g}.")
     if class_name is not None and class_name not in model.class_names:
         raise ValueError(
             f"Expected `--class` out of {', '.join(model.class_names)}, which the model knows, but got "
