@@ -116,18 +116,19 @@ class QuietParser(LightningArgumentParser):
 
 
 def meant(message: str) -> str:
-    r"""Tell of a value that fits none of several classes what is wrong by the class that was meant.
+    r"""Tell of a value that fits none of our classes what is wrong by the class that was meant.
 
     Args:
         message: What jsonargparse says: all classes, what is wrong by each, and the value.
 
-    >>> said = ["Union subtypes", "- A does not correspond to a subclass of B", "- Expected c.", "Given x"]
+    >>> said = ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
+    >>> said += ["  - A does not correspond to a subclass of B", "  - Expected c.", "Given value: x"]
     >>> meant("\n".join(said))
     'Expected c.'
     """
     reasons = re.split(r"^ *- ", message.split("Given value", maxsplit=1)[0], flags=re.MULTILINE)[1:]
     own = [reason.strip() for reason in reasons if "does not correspond to a subclass" not in reason]
-    return "\n".join(own) if 0 < len(own) < len(reasons) else message
+    return "\n".join(own) if own and "Subtypes: [<class 'tt_actions." in message else message
 
 
 class ActionCLI(LightningCLI):
