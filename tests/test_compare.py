@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 import pytest
+import yaml
 from rich.console import Console
 from run_files import rows, wait_for
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
@@ -380,3 +381,10 @@ def test_every_experiment_has_few_clips_for_a_quick_comparison():
     config = str(EXPERIMENTS / "depth_cnn_lstm.yaml")
     source = read_settings(["train", "--config", config, "--data.source", drawn, *words])["data"]["source"]
     assert source["init_args"] | {"clips": 60, "depth": True} == source["init_args"]
+
+
+def test_experiments_on_synthetic_skeletons_are_tested_on_the_same_clips():
+    data = [yaml.safe_load(path.read_text())["data"] for path in EXPERIMENTS.glob("*.yaml")]
+    own = [one for one in data if one["source"].get("class_path") == "SyntheticSkeletons"]
+    assert len(own) >= 7
+    assert len({(str(one["source"]), one["val_share"], one["test_share"]) for one in own}) == 1

@@ -28,8 +28,8 @@ REFERENCE = "cnn_lstm"
 Shares = NDArray[np.float64]
 
 _ADVICE = (
-    "Compare experiments on one set of clips with one `split_seed`; where clips have changed meanwhile, give "
-    "the same command again."
+    "Compare experiments on one set of clips with one `split_seed`, `val_share` and `test_share`; where "
+    "clips have changed meanwhile, give the same command again."
 )
 
 
