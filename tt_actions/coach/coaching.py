@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from tt_actions.coach.phases import Phases
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.review import Review, review_stroke
 from tt_actions.coach.stroke import RATE_HZ, Stroke, read_readings
+from tt_actions.export.description import file_digest
 from tt_actions.files import write_json, write_rows
 from tt_actions.loading import TrainedRecognizer, load
 from tt_actions.skeleton.drawing import draw_bones
@@ -24,7 +24,6 @@ from tt_actions.skeleton.files import SUFFIXES, read_joints
 from tt_actions.skeleton.layouts import PATHS, Layout, find_layout
 from tt_actions.skeleton.normalise import fill_gaps, place_unseen
 from tt_actions.skeleton.preprocessing import JointPreprocessing
-from tt_actions.skeleton.sequence import JointSequence
 from tt_actions.video import VideoInfo, iter_frames, probe
 
 _PICTURE_HEIGHT = 360
@@ -76,13 +75,7 @@ def coach_file(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
-    if fps is not None and not 0 < fps < np.inf:
-        raise ValueError(f"Expected `--fps` to be positive, but got {fps:g}.")
-    if class_name is not None and class_name not in model.class_names:
-        raise ValueError(
-            f"Expected `--class` out of {', '.join(model.class_names)}, which the model knows, but got "
-            f"'{class_name}'. Give one of these."
-        )
+    _check_options(model, class_name, fps)
     records = _training_clips(checkpoint) if reference is None else _list_references(reference)
     if pose is not None:
         from tt_actions.coach.pose import find_joints
@@ -90,9 +83,7 @@ def coach_file(
         joints = find_joints(pose, input, out / "joints.csv")
     info = probe(input) if is_video else None
     path, layout = joints or input, find_layout(preprocessing.layout)
-    sequence = read_joints(path, layout)
-    if info is not None:
-        _check_beside(info, path, sequence)
+    seen = _read_beside(info, path, layout) if info else None
     prediction = model.predict(path)
     label = class_name or prediction.label
     where = f"'{reference}'" if reference else "its training clips"
@@ -102,10 +93,20 @@ def coach_file(
     stroke = replace(stroke, name=input.name)
     if reference is None:
         remarks.append("The references are the clips that the model was trained on.")
-    pictures = _pictures(info, sequence.joints, stroke) if info else {}
+    pictures = {} if info is None or seen is None else _pictures(info, seen, stroke)
     review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
     return _tell(out, review)
+
+
+def _check_options(model: TrainedRecognizer, class_name: str | None, fps: float | None) -> None:
+    if fps is not None and not 0 < fps < np.inf:
+        raise ValueError(f"Expected `--fps` to be positive, but got {fps:g}.")
+    if class_name is not None and class_name not in model.class_names:
+        raise ValueError(
+            f"Expected `--class` out of {', '.join(model.class_names)}, which the model knows, but got "
+            f"'{class_name}'. Give one of these."
+        )
 
 
 def _joint_preprocessing(model: TrainedRecognizer) -> JointPreprocessing:
@@ -119,17 +120,20 @@ def _joint_preprocessing(model: TrainedRecognizer) -> JointPreprocessing:
     return preprocessing
 
 
-def _check_beside(info: VideoInfo, path: Path, sequence: JointSequence) -> None:
-    if sequence.joints.shape[-1] != 2:
+def _read_beside(info: VideoInfo, path: Path, layout: Layout) -> np.ndarray:
+    """The joints in a video's picture, a row a frame."""
+    joints = read_joints(path, layout).joints
+    if joints.shape[-1] != 2:
         raise ValueError(
             f"Expected joints in the video's picture, but those of '{path}' are in space. Give the file of "
             "joints alone as `--input`, or a model of a layout in pictures (coco17 or movenet13)."
         )
-    if info.num_frames and abs(info.num_frames - len(sequence.joints)) > 1:
+    if info.num_frames and abs(info.num_frames - len(joints)) > 1:
         raise ValueError(
             f"Expected a row of joints for each of the {info.num_frames} frames of '{info.path}', but "
-            f"'{path}' has {len(sequence.joints)}. Give the joints of this video."
+            f"'{path}' has {len(joints)}. Give the joints of this video."
         )
+    return joints
 
 
 def _teach(
@@ -174,7 +178,7 @@ def _choose_stroke(coach: Coach, readings: list[Stroke], hand: str | None) -> tu
 
 
 def _content(record: ClipRecord) -> tuple[str, float, float | None]:
-    return hashlib.sha256(record.path.read_bytes()).hexdigest(), record.start_s, record.end_s
+    return file_digest(record.path), record.start_s, record.end_s
 
 
 def _training_clips(checkpoint: Path) -> list[ClipRecord]:

@@ -184,10 +184,10 @@ _MOMENTS = {
 
 
 def _sentence(measure: Measure, stroke: Stroke, more: float, unit: str, advice: str) -> str:
-    words = (measure.more, measure.less)
+    word = measure.more if more >= 0 else measure.less
     size = f"{abs(more):.1f}" if unit == "m/s" else f"{abs(more):.0f}"
     moment = "" if measure.name in SPANS else _MOMENTS[measure.phase]
-    text = f"{measure.joint} {size} {unit} {words[more < 0]} than the references{moment}: {advice}."
+    text = f"{measure.joint} {size} {unit} {word} than the references{moment}: {advice}."
     if stroke.left_handed:  # it was judged as a right-hander's
         text = re.sub(r"\b(left|right)\b", lambda side: {"left": "right", "right": "left"}[side[0]], text)
     return text[0].upper() + text[1:]

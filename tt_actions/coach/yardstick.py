@@ -93,7 +93,6 @@ def shrunk_covariance(z: np.ndarray) -> np.ndarray:
     target = np.trace(sample) / size * np.eye(size)
     distance = ((sample - target) ** 2).sum()
     noise = ((centred**2).T @ (centred**2) / num - sample**2).sum() / num
-    share = (
-        min(1.0, max(noise / distance, 1 / num)) if distance > 0 else 1.0
-    )  # few cases tell a rank too small
+    least = 1 / num  # few cases tell a rank too small
+    share = min(1.0, max(noise / distance, least)) if distance > 0 else 1.0
     return np.asarray(share * target + (1 - share) * sample)

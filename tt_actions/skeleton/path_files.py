@@ -37,15 +37,15 @@ def read_path(path: Path) -> JointSequence:
 
 
 def is_path(path: Path) -> bool:
-    """Whether a file begins with the header of a ball's path.
+    """Whether a file begins with the header of a ball's path; a file that is not there does not.
 
     Args:
         path: The file.
-
-    Raises:
-        UnreadableError: If it can't be read.
     """
-    return tuple(cell.strip() for cell in read_lines(path)[0].split(",")) == HEADER
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return tuple(cell.strip() for cell in file.readline().split(",")) == HEADER
 
 
 def read_ball_markup(path: Path) -> JointSequence:
