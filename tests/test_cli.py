@@ -99,10 +99,13 @@ REFUSED = {
     "a class of another kind": (["--model.network", "UserClips"], "UserClips"),
     "a foreign network": (
         ["--model.network", "subprocess.Popen"],
-        "not correspond to a subclass of ActionModel",
+        "Expected a class that tt_actions knows, but got `subprocess.Popen`, which was not imported.",
     ),
-    "a foreign source": (["--data.source", "os.system"], "does not correspond to a subclass of ClipSource"),
-    "a foreign optimizer": (["--model.optimizer", "subprocess.Popen"], "to be a subclass of"),
+    "a foreign source": (["--data.source", "os.system"], "but got `os.system`, which was not imported"),
+    "a foreign optimizer": (
+        ["--model.optimizer", "subprocess.Popen"],
+        "but got `subprocess.Popen`, which was not",
+    ),
     "a missing config": (["--config", "nowhere.yaml"], "File does not exist: "),
     "missing data": (["--data.source.path", "nowhere"], "no folder 'nowhere'"),
     "a missing manifest": (["--data.source.path", "nowhere.csv"], "no file 'nowhere.csv'"),
@@ -207,7 +210,7 @@ def test_a_foreign_class_path_runs_nothing_in_a_real_process(start, tiny, tmp_pa
     output, _ = (process := start("train", *tiny, "--runs", tmp_path / "runs", *args)).communicate()
     assert process.returncode == 2
     assert "Traceback" not in output
-    assert output.splitlines()[-1].strip().endswith("does not correspond to a subclass of ClipSource")
+    assert "Expected a class that tt_actions knows, but got `subprocess.Popen`" in output.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
 

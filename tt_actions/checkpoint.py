@@ -10,13 +10,15 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import nn
 
+from tt_actions.class_paths import check_class_paths
 from tt_actions.models.crf import CRF
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
     """Read what a checkpoint holds.
 
-    Only tensors and plain types are read (``weights_only``), so a file from a stranger can't run code.
+    Only tensors and plain types are read (``weights_only``), and it may name no class but the parts of a
+    model (:mod:`tt_actions.class_paths`), so that a file from a stranger can't run code.
 
     Args:
         path: The checkpoint.
@@ -26,7 +28,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, or holds more than plain types.
+        ValueError: If the file is no checkpoint of ours, holds more than plain types, or names another class.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"Expected a checkpoint, but there is no file '{path}'.")
@@ -38,6 +40,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
             raise ValueError("it holds no class names.")
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, LookupError, ValueError) as error:
         raise refusal(path, error) from error
+    check_class_paths(content["hyper_parameters"], path)
     return content
 
 

@@ -16,8 +16,9 @@ from jsonargparse import Namespace, set_parsing_settings
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 import tt_actions.models
-import tt_actions.sources  # noqa: F401 - so that YAML may name these classes without their package
+import tt_actions.sources
 from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
+from tt_actions.class_paths import allow_in_experiments, refused_import, trust_installed
 from tt_actions.datamodule import ClipDataModule
 from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.links import LINKS, TakenLinks
@@ -46,6 +47,8 @@ from tt_actions.training import (
 )
 
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+allow_in_experiments(tt_actions.models, tt_actions.sources)
+trust_installed()
 
 os.environ.setdefault("WANDB_SILENT", "true")
 for _name in ("pytorch_lightning", "lightning_fabric"):
@@ -126,6 +129,9 @@ def meant(message: str) -> str:
     >>> meant("\n".join(said))
     'Expected c.'
     """
+    refused = refused_import(message)
+    if refused is not None:
+        return refused
     reasons = re.split(r"^ *- ", message.split("Given value", maxsplit=1)[0], flags=re.MULTILINE)[1:]
     own = [reason.strip() for reason in reasons if "does not correspond to a subclass" not in reason]
     return "\n".join(own) if own and "Subtypes: [<class 'tt_actions." in message else message

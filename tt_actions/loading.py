@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from pytorch_lightning.cli import instantiate_module
 
 from tt_actions.checkpoint import read_checkpoint, refusal
+from tt_actions.class_paths import trust, trust_installed
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.analyze import analyze_video
 from tt_actions.prediction import ClipPrediction, make_prediction
@@ -16,6 +18,9 @@ from tt_actions.video import Crop, Roi
 
 class TrainedRecognizer(StrokeRecognizer):
     """A trained model, to name the strokes of clips and of whole matches: what :func:`load` returns."""
+
+    def _check_learning(self, options: list[str]) -> None:
+        """Nothing: it does not learn."""
 
     @torch.no_grad()
     def predict(
@@ -68,24 +73,35 @@ class TrainedRecognizer(StrokeRecognizer):
         return analyze_video(self, Path(video), players, rois, crop, on_progress)
 
 
-def load(path: Path | str) -> TrainedRecognizer:
+def load(path: Path | str, trust_packages: Sequence[str] = ()) -> TrainedRecognizer:
     """Load a trained model; the checkpoint alone is enough.
 
     Args:
         path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
+        trust_packages: Packages beside ours whose networks the checkpoint may name, and so import; those that
+            an installed distribution names by an entry point of the group ``tt_actions`` need not be given.
 
     Returns:
         The model in eval mode, on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, or holds more than plain types.
+        ValueError: If the file is no checkpoint of ours, holds more than plain types, or names another class.
     """
-    read_checkpoint(path)
+    trust(trust_packages)
+    trust_installed()
+    content = read_checkpoint(path)
+    trained = content["hyper_parameters"]
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* is an instance of `nn.Module`")  # one is built, not stored
-            model = TrainedRecognizer.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+            # neither optimizer, schedule nor augmentation: they are for training
+            model: TrainedRecognizer = instantiate_module(
+                TrainedRecognizer,
+                {name: trained[name] for name in ("network", "class_names", "preprocessing")},
+            )
+        model.on_load_checkpoint(content)
+        model.load_state_dict(content["state_dict"])
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise refusal(path, error) from error
     return model.eval()

@@ -69,6 +69,7 @@ def _run(args: list[str]) -> None:
         "export": _export,
         "sweep": _sweep,
     }
+    rest = _trust(rest)
     if command in own:
         own[command](rest)
     elif command in COMMANDS:
@@ -78,8 +79,24 @@ def _run(args: list[str]) -> None:
         usage = "\n".join(["usage: tt-actions COMMAND [OPTIONS]", "", "commands:", *lines, ""])
         if command in ("-h", "--help"):
             sys.stdout.write(f"{usage}\n`tt-actions COMMAND --help` explains a command's options.\n")
+            sys.stdout.write(
+                "`--trust PACKAGE`, with any of them, lets YAML files and checkpoints name its classes.\n"
+            )
         else:
             sys.exit(f"{usage}\nerror: Expected one of these commands, but got '{command}'.")
+
+
+def _trust(args: list[str]) -> list[str]:
+    """Trust the packages of ``--trust``, and return the other options; trainings of their own get it too."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--trust", action="append", default=[])
+    known, rest = parser.parse_known_args(args)
+    if known.trust:
+        from tt_actions.class_paths import TRUST_VARIABLE, trust
+
+        trust(known.trust)
+        os.environ[TRUST_VARIABLE] = ",".join(known.trust)
+    return rest
 
 
 def _lightning(command: str, rest: list[str]) -> None:

@@ -105,7 +105,7 @@ class StrokeRecognizer(pl.LightningModule):
                 f"but got {class_names}."
             )
         check_loss_options(frame_loss, label_smoothing)
-        by_gradient = {
+        by_gradient: dict[str, Any] = {
             "optimizer": optimizer,
             "scheduler": scheduler,
             "augmentation": augmentation,
@@ -116,8 +116,8 @@ class StrokeRecognizer(pl.LightningModule):
             "frame_loss": frame_loss,
             "label_smoothing": label_smoothing,
         }
-        check_learning(network, [name for name, given in by_gradient.items() if given])
         self.network = network
+        self._check_learning([name for name, given in by_gradient.items() if given])
         self.init_from = init_from
         self.lr_scales = lr_scales or {}
         if optimizer is not None:
@@ -154,6 +154,9 @@ class StrokeRecognizer(pl.LightningModule):
     def video_preprocessing(self) -> Preprocessing:
         """How a video alone becomes frames; refused where the model reads joints or depth."""
         return require_video(self.preprocessing)
+
+    def _check_learning(self, options: list[str]) -> None:
+        check_learning(self.network, options)
 
     def _register_scales(self) -> None:
         is_frames = isinstance(self.preprocessing, Preprocessing)

@@ -1,0 +1,170 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import tt_actions
+from tt_actions.main import main
+
+VICTIM = "ran"
+"""The file that code of a payload would leave in the current folder."""
+
+PAYLOADS = {
+    "os.system": {"scheduler": {"class_path": "os.system", "init_args": {"command": f"touch {VICTIM}"}}},
+    "posix.system": {"scheduler": "posix.system"},
+    "subprocess.check_output": {
+        "optimizer": {"class_path": "subprocess.check_output", "init_args": {"args": ["touch", VICTIM]}}
+    },
+    "evil.Network": {"network": {"class_path": "evil.Network", "init_args": {}}},
+    "evil.Changes": {"augmentation": {"class_path": "evil.Changes", "init_args": {}}},
+    "tt_actions.files.write_json": {
+        "network": {
+            "class_path": "tt_actions.models.CRF",
+            "init_args": {
+                "num_classes": 4,
+                "network": {"class_path": "tt_actions.files.write_json", "init_args": {"path": VICTIM}},
+            },
+        }
+    },
+    "evil.instantiate": {"_instantiator": "evil.instantiate"},
+    "evil.Task": {"_class_path": "evil.Task"},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a module in it that leaves a file when it is imported."""
+    (tmp_path / "evil.py").write_text(f"open({VICTIM!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(params=PAYLOADS)
+def evil(request, trained, folder):
+    """The name that a checkpoint holds beside good weights, and the checkpoint, in a run directory."""
+    path = folder / "run" / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(parents=True)
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.save(content | {"hyper_parameters": content["hyper_parameters"] | PAYLOADS[request.param]}, path)
+    (path.parent / "last.ckpt").write_bytes(path.read_bytes())
+    (folder / "run" / "config.yaml").write_bytes((trained / "config.yaml").read_bytes())
+    return request.param, path
+
+
+def test_a_checkpoint_that_names_other_classes_is_refused_everywhere(evil, tiny, folder, strokes):
+    name, path = evil
+    video = str(next(strokes.parent.rglob("*.mp4")))
+    out = ["--out", str(folder / "out")]
+    commands = [
+        ["train", "--resume", str(path.parent.parent)],
+        ["train", *tiny, "--model.init_from", str(path)],
+        ["fit", *tiny, "--ckpt_path", str(path)],
+        ["validate", *tiny, "--ckpt_path", str(path)],
+        ["test", *tiny, "--ckpt_path", str(path)],
+        ["predict", *tiny, "--ckpt_path", str(path)],
+        ["explain", "--checkpoint", str(path), "--clip", video, *out],
+        ["analyze", video, "--checkpoint", str(path), *out],
+        ["live", "--checkpoint", str(path), "--source", video, *out],
+        ["coach", "--checkpoint", str(path), "--input", video, *out],
+        ["export", "--checkpoint", str(path), *out],
+    ]
+    for command in commands:
+        with pytest.raises(ValueError, match=f"best.ckpt' to name .* but got `{name}`|last.ckpt.*`{name}`"):
+            main(command)
+    with pytest.raises(ValueError, match=f"best.ckpt' to name .* but got `{name}`"):
+        tt_actions.load(path)
+    assert not (folder / VICTIM).exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model.scheduler", "os.system"],
+        ["--model.optimizer={class_path: subprocess.check_output, init_args: {args: [touch, ran]}}"],
+        ["--model.network", "evil.Network"],
+        ["--model.augmentation", "evil.Changes"],
+        ["--data.source", "evil.Source"],
+        ["--data.source", "tt_actions.sources.synthetic.generate.synthesize"],
+        ["--trainer.callbacks+=evil.Callback"],
+        ["--trainer.logger", "evil.Logger"],
+    ],
+)
+def test_options_and_yaml_that_name_other_classes_are_refused(tiny, folder, options, capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", *tiny, *options])
+    assert "Expected a class that tt_actions knows, but got `" in capsys.readouterr().err
+    assert not (folder / VICTIM).exists()
+
+
+def test_a_config_beside_a_checkpoint_runs_nothing(trained, folder):
+    path = folder / "run" / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
+    config = (trained / "config.yaml").read_text()
+    changed = config.replace("tt_actions.sources.UserClips", "evil.Source")
+    assert changed != config
+    (folder / "run" / "config.yaml").write_text(changed)
+    with pytest.raises(SystemExit):
+        main(["fit", "--config", str(folder / "run" / "config.yaml")])
+    with pytest.raises(ValueError, match=r"evil\.Source|config\.yaml"):
+        main(["export", "--checkpoint", str(path), "--int8", "--out", str(folder / "out")])
+    assert not (folder / VICTIM).exists()
+
+
+PACKAGE = """
+from tt_actions.models import CNNLSTM
+
+class Own(CNNLSTM):
+    "An engineer's network."
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A folder with a package of one network."""
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").write_text(PACKAGE)
+    return tmp_path
+
+
+def run(folder, *args):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    command = [sys.executable, *map(str, args)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+
+
+LOAD = "import sys, tt_actions; print(type(tt_actions.load(sys.argv[1], sys.argv[2:]).network).__name__)"
+
+
+def test_a_package_of_ones_own_is_trusted_by_name(package, tiny, strokes):
+    options = [*tiny, "--model.network.class_path", "my_package.Own", "--runs", package / "runs"]
+    command = ["-m", "tt_actions.main"]
+    refused = run(package, *command, "fit", *options)
+    assert refused.returncode == 2
+    assert "`my_package.Own`, which was not imported" in refused.stderr
+    trained = run(package, *command, "train", *options, "--trust", "my_package")
+    assert trained.returncode == 0, trained.stderr
+    best = package / "runs" / "tiny" / "version_0" / "checkpoints" / "best.ckpt"
+    assert run(package, "-c", LOAD, best, "my_package").stdout == "Own\n"
+    assert "`my_package.Own`, which was not imported" in run(package, "-c", LOAD, best).stderr
+    video = next(strokes.parent.rglob("*.mp4"))
+    explain = ["explain", "--checkpoint", best, "--clip", video, "--out", package / "out"]
+    assert run(package, *command, *explain).returncode == 1
+    assert run(package, *command, *explain, "--trust", "my_package").returncode == 0
+
+    installed = package / "my_package-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[tt_actions]\nnetworks = my_package\n")
+    assert run(package, "-c", LOAD, best).stdout == "Own\n"
+    assert run(package, *command, *explain).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["not a name", "jsonargparse", "a-b"])
+def test_what_is_no_package_is_not_trusted(name):
+    with pytest.raises(ValueError, match="Expected `--trust` to be the import name of a package"):
+        main(["check", str(Path(__file__).parent), "--trust", name])

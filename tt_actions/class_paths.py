@@ -1,0 +1,133 @@
+"""Which classes a YAML file or a checkpoint may name: naming one imports it, and so runs code."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from jsonargparse import set_parsing_settings
+
+IN_CHECKPOINTS = (
+    "tt_actions.models",
+    "tt_actions.transforms.Augmentation",
+    "tt_actions.skeleton.augmentation.JointAugmentation",
+    "torch.optim",
+)
+"""What a checkpoint may name: the parts of a model and what it was trained with."""
+
+IN_EXPERIMENTS = (
+    "tt_actions.preprocessing.Preprocessing",
+    "tt_actions.skeleton.preprocessing.JointPreprocessing",
+    "pytorch_lightning.callbacks",
+    "pytorch_lightning.loggers",
+    "pytorch_lightning.plugins",
+    "pytorch_lightning.profilers",
+    "pytorch_lightning.strategies",
+    "lightning_fabric.plugins",  # where some of these plugins are defined
+)
+"""What an experiment's YAML may name beside that and the sources of clips."""
+
+NAMING = ("class_path", "_class_path", "_instantiator", "network", "optimizer", "scheduler", "augmentation")
+"""The keys of a checkpoint's hyperparameters whose value, where it is a string, is imported."""
+
+ADVICE = "If it belongs to a package that you trust, add `--trust` and the package's name."
+
+TRUST_VARIABLE = "TT_ACTIONS_TRUST"
+"""Environment variable that hands the packages of ``--trust``, by commas, to processes that are started."""
+
+_trusted: set[str] = set()
+
+set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=list(IN_CHECKPOINTS))
+
+
+def trust(packages: Iterable[str]) -> None:
+    """Let YAML files and checkpoints name what is in these packages, for the rest of the process.
+
+    Packages that an installed distribution names by an entry point of the group ``tt_actions`` are trusted
+    without being asked for.
+
+    Args:
+        packages: Import names of packages, such as ``my_package``.
+
+    Raises:
+        ValueError: If one is not such a name.
+    """
+    for package in packages:
+        if not all(part.isidentifier() for part in package.split(".")) or package.startswith("jsonargparse"):
+            raise ValueError(
+                f"Expected `--trust` to be the import name of a package, such as my_package, but got "
+                f"'{package}'."
+            )
+        _trusted.add(package)
+        set_parsing_settings(import_path_allowlist=[package])
+
+
+def trust_installed() -> None:
+    """Trust the packages that installed distributions name by entry points of the group ``tt_actions``."""
+    trust(entry.module for entry in entry_points(group="tt_actions"))
+
+
+def allow_in_experiments(*packages: ModuleType) -> None:
+    """Let YAML files name Lightning's parts, and the public classes of these packages.
+
+    Args:
+        packages: Packages whose public classes may be named by either of their import paths.
+    """
+    paths = list(IN_EXPERIMENTS)
+    for package in packages:
+        for name, member in vars(package).items():
+            if isinstance(member, type):
+                paths += [f"{package.__name__}.{name}", f"{member.__module__}.{member.__qualname__}"]
+    set_parsing_settings(import_path_allowlist=paths)
+
+
+def refused_import(message: str) -> str | None:
+    """Say in a sentence what jsonargparse refused to import.
+
+    Args:
+        message: What it said.
+
+    Returns:
+        The sentence, or None if the message is of something else.
+
+    >>> refused_import("x: Importing 'os.system' is not allowed, denied by the '*' entry")[:51]
+    'Expected a class that tt_actions knows, but got `os'
+    """
+    found = re.search(r"Importing '([\w.]+)' is not allowed", message)
+    if found is None:
+        return None
+    return f"Expected a class that tt_actions knows, but got `{found[1]}`, which was not imported. {ADVICE}"
+
+
+def check_class_paths(hyper_parameters: Mapping[str, Any], path: Path | str) -> None:
+    """Refuse a checkpoint's hyperparameters that name something else than the parts of a model.
+
+    Nothing is imported.
+
+    Args:
+        hyper_parameters: What the checkpoint holds of the model's arguments.
+        path: The checkpoint, for the message.
+
+    Raises:
+        ValueError: If a class path is not allowed.
+    """
+    for key, value in hyper_parameters.items():
+        if isinstance(value, Mapping):
+            check_class_paths(value, path)
+        elif key in NAMING and isinstance(value, str) and not _is_allowed(value):
+            raise ValueError(
+                f"Expected '{path}' to name only parts of models that tt_actions knows, but got `{value}`, "
+                f"which was not imported. {ADVICE}"
+            )
+
+
+def _is_allowed(path: str) -> bool:
+    if "." not in path or path == "pytorch_lightning.cli.instantiate_module":
+        return True  # short for a class that is known already; what Lightning writes, which is not called
+    return any(path == entry or path.startswith(f"{entry}.") for entry in (*IN_CHECKPOINTS, *_trusted))
+
+
+trust(filter(None, os.environ.get(TRUST_VARIABLE, "").split(",")))
