@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from tt_actions.classes import STROKES
-from tt_actions.video import read_frames
+from tt_actions.video.frames import read_frames
 
 FIGURES = Path(__file__).parent / "figures"
 DATA = Path("data/synthetic/clips")

@@ -38,7 +38,7 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.report import provenance
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import probe, read_frames
+from tt_actions.video.frames import probe, read_frames
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = ROOT / "experiments" / "cnn_lstm.yaml"

@@ -24,7 +24,6 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from tt_actions.decoder import open_decoder
 from tt_actions.figures import COLOURS, tidy, write_figure
 from tt_actions.files import write_json
 from tt_actions.loading import load
@@ -33,7 +32,8 @@ from tt_actions.match.live_source import LiveSource
 from tt_actions.published import PUBLISHED_TIMES
 from tt_actions.report import provenance
 from tt_actions.sources import SyntheticRallies
-from tt_actions.video import Roi
+from tt_actions.video.decoder import open_decoder
+from tt_actions.video.frames import Roi
 
 LENGTHS_S = (30, 60, 120, 180, 600)
 DELAY_LENGTHS_S = (30, 600)

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from tt_actions.classes import IDLE, STROKES
-from tt_actions.encoder import write_video
 from tt_actions.loading import TrainedRecognizer
 from tt_actions.models.base import CausalModel
 from tt_actions.preprocessing import Preprocessing
+from tt_actions.video.encoder import write_video
 
 FPS, SIZE = 10, (16, 16)
 NAMES = [*STROKES, IDLE]

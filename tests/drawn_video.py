@@ -3,7 +3,7 @@
 import av
 import numpy as np
 
-from tt_actions.encoder import write_video
+from tt_actions.video.encoder import write_video
 
 SUFFIXES = [".mp4", ".mov", ".mkv", ".avi", ".ts"]
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tt_actions.clips import ClipRecord
-from tt_actions.video import read_frames
+from tt_actions.video.frames import read_frames
 
 SIZE = (60, 80)
 FPS = 15.0

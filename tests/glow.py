@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from tt_actions.encoder import write_video
 from tt_actions.models.base import CausalModel
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
+from tt_actions.video.encoder import write_video
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
 PLAYERS = ("left", "right")

@@ -14,11 +14,11 @@ from measure_real import ABOVE_THE_WATERMARK
 from rich.console import Console
 
 from tt_actions.clips import ClipRecord, read_manifest
-from tt_actions.encoder import write_video
 from tt_actions.loading import load
 from tt_actions.strokes import Stroke
 from tt_actions.tables import Table
-from tt_actions.video import iter_frames, probe
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import iter_frames, probe
 
 FPS = 30
 COLUMNS = ["fold", "clips", "strokes", "clips found", "clips right", "strokes right"]

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from tt_actions.clips import ClipRecord, read_manifest
-from tt_actions.silhouette import HEIGHT, segment
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.video import read_frames
+from tt_actions.video.frames import read_frames
+from tt_actions.video.silhouette import HEIGHT, segment
 
 FPS = 15
 WIDTH = HEIGHT * 3 // 4

@@ -13,9 +13,9 @@ import pytest
 
 from tt_actions.cache import FrameCache
 from tt_actions.clips import ClipRecord
-from tt_actions.encoder import write_video
 from tt_actions.inputs import UnreadableError
-from tt_actions.video import FrameSpec, VideoWarning, read_frames
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import FrameSpec, VideoWarning, read_frames
 
 SPEC = FrameSpec(fps=10, size=(16, 24))
 
@@ -213,7 +213,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path, record):
     script = (
         "import sys; from pathlib import Path\n"
         "from tt_actions.cache import FrameCache; from tt_actions.clips import ClipRecord\n"
-        "from tt_actions.video import FrameSpec\n"
+        "from tt_actions.video.frames import FrameSpec\n"
         "FrameCache(Path(sys.argv[2])).frames(ClipRecord(Path(sys.argv[1])), FrameSpec(10, (64, 64)))\n"
     )
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20_000, 20_000))

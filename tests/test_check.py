@@ -3,7 +3,7 @@ import pytest
 
 from tt_actions.check import check
 from tt_actions.clips import ClipRecord, write_manifest
-from tt_actions.encoder import write_video
+from tt_actions.video.encoder import write_video
 
 
 @pytest.fixture

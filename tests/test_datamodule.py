@@ -12,7 +12,7 @@ from tt_actions.datamodule import ClipDataModule, EpochSampler
 from tt_actions.inputs import UnreadableError
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources.manifest import ManifestSource
-from tt_actions.video import VideoWarning
+from tt_actions.video.frames import VideoWarning
 
 SMALL = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 LABELS = [0] * 12 + [1] * 4 + [2] * 2

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 from tt_actions.cache import FrameCache
 from tt_actions.clips import ClipRecord
 from tt_actions.dataset import ClipDataset, Sample, collate, sample_indices
-from tt_actions.encoder import write_video
-from tt_actions.video import FrameSpec
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import FrameSpec
 
 SPEC = FrameSpec(fps=10, size=(16, 24))
 CLASSES = ["serve", "smash"]

@@ -11,8 +11,8 @@ from drawn_video import SUFFIXES, decode_plainly, draw_all, encode, number, numb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tt_actions.decoder import VideoError, VideoWarning, open_decoder
-from tt_actions.video import probe, read_frames
+from tt_actions.video.decoder import VideoError, VideoWarning, open_decoder
+from tt_actions.video.frames import probe, read_frames
 
 
 @pytest.fixture(scope="module")

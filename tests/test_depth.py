@@ -11,8 +11,6 @@ from run_files import rows
 from tt_actions.cache import FrameCache
 from tt_actions.check import check
 from tt_actions.clips import ClipRecord, read_manifest
-from tt_actions.depth import open_depth, quantise, read_depth, scale_depth
-from tt_actions.encoder import write_video
 from tt_actions.explanation import explain
 from tt_actions.inputs import UnreadableError
 from tt_actions.loading import load
@@ -21,7 +19,9 @@ from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTran
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources import SyntheticStrokes, UserDepth
 from tt_actions.transforms import Augmentation, check_channels
-from tt_actions.video import FrameSpec, read_frames
+from tt_actions.video.depth import open_depth, quantise, read_depth, scale_depth
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import FrameSpec, read_frames
 
 SPEC = FrameSpec(fps=10, size=(12, 16), aspect="stretch", picture="depth")
 

@@ -297,7 +297,7 @@ import sys, time
 from pathlib import Path
 from tt_actions import cache, video
 from tt_actions.clips import read_manifest
-from tt_actions.video import FrameSpec
+from tt_actions.video.frames import FrameSpec
 def counted(*args, **options):
     print("decoded")
     time.sleep(0.02)

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tt_actions.encoder import write_video
-from tt_actions.flow import FULL_SCALE, MEAN, STD, STILL, optical_flow, with_flow
-from tt_actions.video import FrameSpec, read_frames
+from tt_actions.video.encoder import write_video
+from tt_actions.video.flow import FULL_SCALE, MEAN, STD, STILL, optical_flow, with_flow
+from tt_actions.video.frames import FrameSpec, read_frames
 
 
 def texture(seed, height, width):

@@ -17,7 +17,7 @@ from tt_actions.main import main
 from tt_actions.models import STGCN
 from tt_actions.skeleton.layouts import THETIS15
 from tt_actions.sources import SyntheticSkeletons, UserJoints
-from tt_actions.video import probe
+from tt_actions.video.frames import probe
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SHORT = ["--data.preprocessing.num_frames", "8", "--trainer.max_epochs", "1", "--wandb.mode", "disabled"]

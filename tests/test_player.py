@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tt_actions.clips import read_manifest
-from tt_actions.player import (
+from tt_actions.video.following import (
     INTERVAL_S,
     PlayerTracker,
     Window,
@@ -12,7 +12,7 @@ from tt_actions.player import (
     follow_player,
     mean_shift,
 )
-from tt_actions.video import iter_frames, read_frames
+from tt_actions.video.frames import iter_frames, read_frames
 
 SIZE = (180, 320)
 

@@ -15,7 +15,7 @@ from tt_actions.main import main
 from tt_actions.match.evaluation import COLUMNS
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.timing import StrokeTiming
-from tt_actions.video import FrameSpec
+from tt_actions.video.frames import FrameSpec
 
 NAMES = [*STROKES, IDLE]
 RALLY_EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("rally_*.yaml"))

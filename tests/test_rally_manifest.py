@@ -3,10 +3,10 @@ import pytest
 
 from tt_actions.clips import ClipRecord, class_names
 from tt_actions.datamodule import ClipDataModule
-from tt_actions.encoder import write_video
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources import UserRallies
 from tt_actions.strokes import Stroke
+from tt_actions.video.encoder import write_video
 
 
 def manifest(folder, text):

@@ -10,11 +10,11 @@ from drawn_video import picture
 
 from tt_actions.classes import STROKES
 from tt_actions.clips import class_names
-from tt_actions.encoder import write_video
 from tt_actions.sources import UserRallies
 from tt_actions.sources.openttgames import read_events
 from tt_actions.sources.ttstroke import read_moves
 from tt_actions.strokes import Stroke, frame_labels
+from tt_actions.video.encoder import write_video
 
 EVENTS = Path(__file__).parents[1] / "../shared/real/openttgames_ext/events"
 FILES = [pytest.param(EVENTS / f"events_markup{n}.json", id=f"match {n}") for n in (1, 7, 8, 9)]

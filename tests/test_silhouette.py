@@ -11,11 +11,11 @@ from tt_actions.explanation import explain
 from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models.silhouette_lstm import describe_silhouettes
-from tt_actions.player import camera_motion
 from tt_actions.preprocessing import Preprocessing
-from tt_actions.silhouette import cut, segment, shrink_masks, stabilise
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.video import FrameSpec
+from tt_actions.video.following import camera_motion
+from tt_actions.video.frames import FrameSpec
+from tt_actions.video.silhouette import cut, segment, shrink_masks, stabilise
 
 
 @pytest.fixture(scope="module")

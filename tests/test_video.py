@@ -9,8 +9,8 @@ import psutil
 import pytest
 from drawn_video import SUFFIXES, decode_plainly, draw_all, numbers, picture
 
-from tt_actions.encoder import write_video
-from tt_actions.video import FrameSpec, VideoError, iter_frames, iter_tracks, probe, read_frames
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import FrameSpec, VideoError, iter_frames, iter_tracks, probe, read_frames
 
 REAL = Path(__file__).parents[1] / "../shared/real"
 REAL_FILES = sorted(

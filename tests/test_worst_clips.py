@@ -7,10 +7,10 @@ import pytest
 
 from tt_actions.classes import STROKES
 from tt_actions.clips import ClipRecord, read_manifest
-from tt_actions.encoder import write_video
 from tt_actions.preprocessing import Preprocessing
 from tt_actions.report import Predictions
-from tt_actions.video import VideoWarning, probe, read_frames
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import VideoWarning, probe, read_frames
 from tt_actions.worst_clips import LARGEST, draw_caption, write_worst_clips
 
 PREPROCESSING = Preprocessing(fps=10, size=(16, 16), num_frames=4)

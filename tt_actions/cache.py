@@ -21,7 +21,7 @@ from tt_actions.clips import ClipRecord
 from tt_actions.files import explain_failure, write_atomically
 from tt_actions.inputs import InputSpec, Roi, UnreadableError
 from tt_actions.processes import one_at_a_time
-from tt_actions.video import VideoWarning
+from tt_actions.video.frames import VideoWarning
 
 _VERSION = 3  # raise it when the same clip and spec would give other pixels
 _HEADER_BYTES = 128  # what `numpy.save` writes before the data of a few dimensions

@@ -13,12 +13,12 @@ from rich.progress import track
 from rich.table import Table
 
 from tt_actions.clips import ClipRecord, class_names
-from tt_actions.depth import is_depth, probe_depth
 from tt_actions.inputs import UnreadableError
 from tt_actions.skeleton.preprocessing import JointSpec
 from tt_actions.sources.rallies import UserRallies, is_annotation
 from tt_actions.sources.user_clips import UserClips, UserJoints
-from tt_actions.video import VideoInfo, probe
+from tt_actions.video.depth import is_depth, probe_depth
+from tt_actions.video.frames import VideoInfo, probe
 
 
 def check(path: Path, layout: str | None = None) -> int:

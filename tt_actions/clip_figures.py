@@ -17,8 +17,8 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tt_actions.figures import COLOURS, FONTS, GREY, shortened, tidy
-from tt_actions.flow import optical_flow
-from tt_actions.player import camera_motion
+from tt_actions.video.flow import optical_flow
+from tt_actions.video.following import camera_motion
 
 STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 """Line styles for when the colours begin anew."""
@@ -236,7 +236,7 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
 
     The flow is that of Kroeger et al. (2016, arXiv:1603.03590). Its hue is the direction, its saturation the
     speed, as in Baker et al. (2011): what stands still is white. The camera's own motion is taken away as
-    :func:`tt_actions.player.camera_motion` estimates it.
+    :func:`tt_actions.video.following.camera_motion` estimates it.
 
     Args:
         frames: RGB, at least two.

@@ -13,7 +13,7 @@ from typing import Literal, cast, get_args
 from tt_actions.classes import IDLE, STROKES
 from tt_actions.files import write_atomically
 from tt_actions.strokes import Stroke
-from tt_actions.video import Roi, check_roi
+from tt_actions.video.frames import Roi, check_roi
 
 Split = Literal["train", "val", "test"]
 

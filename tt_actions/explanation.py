@@ -36,7 +36,7 @@ from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.preprocessing import as_colours
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import Roi
+from tt_actions.video.frames import Roi
 
 Method = Literal["hirescam", "grad-cam"]
 

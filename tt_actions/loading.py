@@ -13,7 +13,7 @@ from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.analyze import analyze_video
 from tt_actions.prediction import ClipPrediction, make_prediction
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import Crop, Roi
+from tt_actions.video.frames import Crop, Roi
 
 
 class TrainedRecognizer(StrokeRecognizer):

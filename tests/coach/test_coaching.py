@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from drawn import draw, write
 
-from tt_actions.encoder import write_video
 from tt_actions.files import write_rows
 from tt_actions.main import main
 from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
+from tt_actions.video.encoder import write_video
 
 LABELS = ("forehand", "smash")
 

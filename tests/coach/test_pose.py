@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tt_actions.coach.pose import find_joints, read_heat_maps, read_simcc
-from tt_actions.encoder import write_video
 from tt_actions.skeleton.keypoint_files import read_csv
 from tt_actions.skeleton.layouts import COCO17
+from tt_actions.video.encoder import write_video
 
 onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
 SIZE = (64, 48)

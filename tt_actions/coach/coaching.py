@@ -24,7 +24,7 @@ from tt_actions.skeleton.files import SUFFIXES, read_joints
 from tt_actions.skeleton.layouts import PATHS, Layout, find_layout
 from tt_actions.skeleton.normalise import fill_gaps, place_unseen
 from tt_actions.skeleton.preprocessing import JointPreprocessing
-from tt_actions.video import VideoInfo, iter_frames, probe
+from tt_actions.video.frames import VideoInfo, iter_frames, probe
 
 _PICTURE_HEIGHT = 360
 _APART_S = 0.5  # of two strokes

@@ -8,9 +8,9 @@ import numpy as np
 
 from tt_actions.export.engine import open_session
 from tt_actions.files import write_rows
-from tt_actions.player import Window, cut_out, follow_player
 from tt_actions.skeleton.layouts import COCO17
-from tt_actions.video import iter_frames
+from tt_actions.video.following import Window, cut_out, follow_player
+from tt_actions.video.frames import iter_frames
 
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -22,7 +22,7 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 def find_joints(pose: str, video: Path, out: Path) -> Path:
     """Find the joints of who moves most in a video, frame by frame, and write them as a CSV of keypoints.
 
-    The player is followed by motion (:mod:`tt_actions.player`) and cut out; the model sees RGB normalised by
+    The player is followed by motion (:mod:`tt_actions.video.following`) and cut out; the model sees RGB normalised by
     the mean and spread of ImageNet, as HRNet, ViTPose and RTMPose do.
 
     Args:

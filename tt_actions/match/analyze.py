@@ -24,7 +24,7 @@ from tt_actions.strokes import Stroke
 from tt_actions.task import StrokeRecognizer
 from tt_actions.timing import StrokeTiming
 from tt_actions.typical import TYPICAL_CLIP
-from tt_actions.video import Crop, Roi, iter_tracks, probe
+from tt_actions.video.frames import Crop, Roi, iter_tracks, probe
 
 STRETCH = 32
 """Frames that go through the network at once."""

@@ -31,7 +31,7 @@ from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
 from tt_actions.sources.folders import SUFFIXES
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import Crop, Roi, VideoError, VideoWarning, probe
+from tt_actions.video.frames import Crop, Roi, VideoError, VideoWarning, probe
 
 DONE = "analysis.json"
 """The file that tells what a folder of results was made of; it is written last."""

@@ -12,7 +12,6 @@ import av
 import numpy as np
 
 from tt_actions.classes import IDLE
-from tt_actions.decoder import VideoError
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.analyze import open_stream
 from tt_actions.match.live_part import LivePart
@@ -22,10 +21,11 @@ from tt_actions.match.segmenters import stroke_timing
 from tt_actions.match.stream import append_block
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.scaling import Scaler
 from tt_actions.strokes import Stroke
 from tt_actions.task import StrokeRecognizer
-from tt_actions.video import Crop, Roi, check_roi
+from tt_actions.video.decoder import VideoError
+from tt_actions.video.frames import Crop, Roi, check_roi
+from tt_actions.video.scaling import Scaler
 
 FEEDBACK_S = 0.47
 """Seconds after a stroke's last frame by which it is to be told, the time to compute left out."""

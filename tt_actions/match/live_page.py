@@ -23,7 +23,7 @@ from tt_actions.classes import IDLE
 from tt_actions.match.live import LiveStatus, LiveStroke
 from tt_actions.match.players import PlayerTrack
 from tt_actions.match.report_drawings import ClassStyle, class_styles
-from tt_actions.scaling import Scaler
+from tt_actions.video.scaling import Scaler
 
 HOST = "127.0.0.1"
 """Only browsers on this machine reach it."""

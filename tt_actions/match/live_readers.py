@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from tt_actions.decoder import VideoError, open_decoder
+from tt_actions.video.decoder import VideoError, open_decoder
 
 Timed = Generator[tuple[float | None, av.VideoFrame | None], None, None]
 

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import av
 
-from tt_actions.decoder import VideoError
 from tt_actions.match.live_readers import (
     ANSWER_S,
     Timed,
@@ -21,6 +20,7 @@ from tt_actions.match.live_readers import (
     read_file,
     read_stream,
 )
+from tt_actions.video.decoder import VideoError
 
 State = Literal["running", "lost", "ended", "failed", "stopped"]
 

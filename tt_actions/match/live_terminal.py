@@ -14,7 +14,6 @@ from rich.live import Live
 from rich.text import Text
 
 from tt_actions.classes import IDLE
-from tt_actions.decoder import VideoError
 from tt_actions.files import explain_failure
 from tt_actions.loading import load
 from tt_actions.match.analysis import STROKE_COLUMNS, stroke_row, write_analysis
@@ -26,7 +25,8 @@ from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
 from tt_actions.strokes import Stroke
-from tt_actions.video import Crop, Roi
+from tt_actions.video.decoder import VideoError
+from tt_actions.video.frames import Crop, Roi
 
 _REDRAW_S = 0.25
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tt_actions.encoder import Image, write_with_sound
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.players import PlayerTrack
 from tt_actions.match.probability_band import DARK, GREY, LIGHT, ProbabilityBand
@@ -17,7 +16,8 @@ from tt_actions.match.report_drawings import class_styles
 from tt_actions.match.stream import read_ahead
 from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb, tint
 from tt_actions.strokes import Stroke
-from tt_actions.video import Roi, iter_frames, probe
+from tt_actions.video.encoder import Image, write_with_sound
+from tt_actions.video.frames import Roi, iter_frames, probe
 
 LARGEST = (1920, 1080)
 """Pixels of the longer and the shorter side that a picture is scaled down to fit."""

@@ -47,7 +47,7 @@ def gather_stretches(tracks: Iterable[tuple[float, tuple[Image, ...]]], num_fram
     """Gather frames into stretches.
 
     Args:
-        tracks: Time and frames, one a track: see :func:`tt_actions.video.iter_tracks`.
+        tracks: Time and frames, one a track: see :func:`tt_actions.video.frames.iter_tracks`.
         num_frames: Frames of a stretch; the last has what is left.
     """
     remaining = iter(tracks)

@@ -14,7 +14,7 @@ from tt_actions.sources.openttgames import SIDES, read_events
 from tt_actions.sources.rally_manifest import read_recordings
 from tt_actions.sources.ttstroke import read_moves
 from tt_actions.strokes import Stroke
-from tt_actions.video import Roi, VideoInfo, probe
+from tt_actions.video.frames import Roi, VideoInfo, probe
 
 _PATTERNS = ("events_markup*.json", "game_*.json", "test_*.json", "video_*.json", "*.xml")
 

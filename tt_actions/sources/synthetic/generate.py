@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tt_actions.classes import STROKES
 from tt_actions.clips import ClipRecord, write_manifest
-from tt_actions.encoder import write_video
 from tt_actions.files import write_atomically
 from tt_actions.processes import one_at_a_time
 from tt_actions.sources.synthetic.camera import Size, project
@@ -26,7 +25,8 @@ from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
-from tt_actions.video import Roi
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import Roi
 
 EDITION = 2
 """Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tt_actions.player import camera_motion, mean_shift
+from tt_actions.video.following import camera_motion, mean_shift
 
 Image = np.ndarray
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from tt_actions.inputs import Roi, Timed, UnreadableError
-from tt_actions.scaling import Aspect, fill_up, fit_size
-from tt_actions.video_info import VideoInfo
+from tt_actions.video.info import VideoInfo
+from tt_actions.video.scaling import Aspect, fill_up, fit_size
 
 SUFFIX = ".npz"
 
@@ -245,7 +245,7 @@ def read_depth(
     end_s: float | None = None,
     roi: Roi | None = None,
 ) -> Timed:
-    """Read frames of depth as :func:`tt_actions.video.read_frames` does those of colour.
+    """Read frames of depth as :func:`tt_actions.video.frames.read_frames` does those of colour.
 
     Args:
         pictures: The clip's depth.

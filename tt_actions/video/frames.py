@@ -8,13 +8,13 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from tt_actions.decoder import VideoError, VideoWarning
-from tt_actions.depth import check_beside, find_depth, open_depth, read_depth
 from tt_actions.inputs import InputSpec, Roi, Timed
-from tt_actions.scaling import Aspect
-from tt_actions.silhouette import HEIGHT, segment, shrink_masks
-from tt_actions.tracks import Crop, Image, read_tracks
-from tt_actions.video_info import VideoInfo, probe
+from tt_actions.video.decoder import VideoError, VideoWarning
+from tt_actions.video.depth import check_beside, find_depth, open_depth, read_depth
+from tt_actions.video.info import VideoInfo, probe
+from tt_actions.video.regions import Crop, Image, read_tracks
+from tt_actions.video.scaling import Aspect
+from tt_actions.video.silhouette import HEIGHT, segment, shrink_masks
 
 __all__ = [
     "Aspect",
@@ -48,15 +48,15 @@ class FrameSpec(InputSpec):
         size: Height and width of a frame in pixels.
         aspect: ``pad`` keeps the picture's aspect and fills up with black, ``stretch`` does not.
         roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling, or None for all.
-        crop: ``motion`` follows the player within that region (:mod:`tt_actions.player`) and cuts a window
+        crop: ``motion`` follows the player within that region (:mod:`tt_actions.video.following`) and cuts a window
             of the frame's aspect round them; ``none`` keeps the whole region.
-        flow: Whether each frame comes with its optical flow since the frame before (:mod:`tt_actions.flow`).
+        flow: Whether each frame comes with its optical flow since the frame before (:mod:`tt_actions.video.flow`).
         picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
-            as a fourth channel (``rgbd``). Where depth is: :func:`tt_actions.depth.find_depth`. It has the
+            as a fourth channel (``rgbd``). Where depth is: :func:`tt_actions.video.depth.find_depth`. It has the
             size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut out
-            of the colours of the whole clip: :func:`tt_actions.silhouette.segment`.
+            of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
         depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
-            :func:`tt_actions.depth.quantise`.
+            :func:`tt_actions.video.depth.quantise`.
 
     Raises:
         ValueError: If a value is out of its range.

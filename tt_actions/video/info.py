@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tt_actions.decoder import VideoError, open_decoder
-from tt_actions.scaling import Scaler
+from tt_actions.video.decoder import VideoError, open_decoder
+from tt_actions.video.scaling import Scaler
 
 
 @dataclass(frozen=True)

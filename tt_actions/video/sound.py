@@ -12,7 +12,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
-from tt_actions.decoder import Decoder, VideoWarning, open_decoder
+from tt_actions.video.decoder import Decoder, VideoWarning, open_decoder
 
 _COPIED = ("aac", "mp3")  # what every browser plays in an MP4; of AC-3, ALAC and Opus some don't
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)  # of AAC

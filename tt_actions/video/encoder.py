@@ -11,9 +11,9 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from tt_actions.decoder import Decoder, VideoError, open_decoder
 from tt_actions.files import write_atomically
-from tt_actions.sound import Sound
+from tt_actions.video.decoder import Decoder, VideoError, open_decoder
+from tt_actions.video.sound import Sound
 
 Image = np.ndarray
 
@@ -72,7 +72,7 @@ def write_with_sound(path: Path, frames: Iterable[tuple[float, Image]], source: 
 
     Args:
         path: The ``.mp4`` to write, another file than the source.
-        frames: Time in seconds as :func:`tt_actions.video.iter_frames` counts, rising, and the picture,
+        frames: Time in seconds as :func:`tt_actions.video.frames.iter_frames` counts, rising, and the picture,
             all of one size, uint8 RGB.
         source: The video whose rate, colours and sound are taken.
         crf: Constant rate factor of x264: 0 is lossless, 51 the smallest file.

@@ -7,8 +7,8 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from tt_actions.decoder import VideoError
 from tt_actions.inputs import Roi
+from tt_actions.video.decoder import VideoError
 
 Aspect = Literal["stretch", "pad"]
 Image = np.ndarray

@@ -1,0 +1,1 @@
+"""Frames of a video at exact times, in and out."""
