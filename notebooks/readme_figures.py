@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tt_actions.classes import STROKES
+from tt_actions.clips.strokes import STROKES
 from tt_actions.video.frames import read_frames
 
 FIGURES = Path(__file__).parent / "figures"

@@ -30,9 +30,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from tt_actions.clips import ClipRecord, Split, read_manifest, write_manifest
-from tt_actions.datamodule import ClipDataModule
-from tt_actions.dataset import Batch, collate
+from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.clips.dataset import Batch, collate
+from tt_actions.clips.records import ClipRecord, Split, read_manifest, write_manifest
 from tt_actions.files import write_atomically
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.report import provenance

@@ -10,8 +10,8 @@ import torch
 from bench_timing import Repeats, TimedCLI, now_s
 from pytorch_lightning.callbacks import Callback
 
-from tt_actions.clips import read_manifest, write_manifest
-from tt_actions.dataset import Batch, collate
+from tt_actions.clips.dataset import Batch, collate
+from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.runs import RUN_DIR_VARIABLE
 from tt_actions.task import StrokeRecognizer
 

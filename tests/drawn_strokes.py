@@ -6,8 +6,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from tt_actions.classes import IDLE
-from tt_actions.strokes import Stroke
+from tt_actions.clips.strokes import IDLE, Stroke
 
 LABELS = ("serve", "forehand", "backhand")
 NAMES = (*LABELS, IDLE)

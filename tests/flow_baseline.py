@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.records import ClipRecord
 from tt_actions.video.frames import read_frames
 
 SIZE = (60, 80)
@@ -91,8 +91,8 @@ def score_records(records: list[ClipRecord], features: np.ndarray) -> dict[str, 
 
 
 def main() -> None:
-    from tt_actions.clips import read_manifest
-    from tt_actions.splits import split_clips
+    from tt_actions.clips.records import read_manifest
+    from tt_actions.clips.splits import split_clips
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("manifest", type=Path)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.models.base import CausalModel
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video.encoder import write_video
 

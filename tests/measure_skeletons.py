@@ -32,10 +32,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from tt_actions.clips import ClipRecord, class_names, write_manifest
+from tt_actions.clips.joint_preprocessing import Centre, JointSpec
+from tt_actions.clips.records import ClipRecord, class_names, write_manifest
 from tt_actions.loading import load
 from tt_actions.significance import bootstrap_interval
-from tt_actions.skeleton.preprocessing import Centre, JointSpec
 from tt_actions.sources.folders import FolderSource
 from tt_actions.tables import Table
 from tt_actions.trainings import Training, find_earlier, say, train

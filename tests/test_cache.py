@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tt_actions.cache import FrameCache
-from tt_actions.clips import ClipRecord
-from tt_actions.inputs import UnreadableError
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.specs import UnreadableError
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import FrameSpec, VideoWarning, read_frames
 
@@ -196,7 +196,7 @@ def test_build_passes_on_warnings_of_damaged_files(record, folder):
 
 
 def test_threads_that_decode_keep_no_maps(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr("tt_actions.cache._MAX_MAPS", 1)  # or two of them may drop the same
+    monkeypatch.setattr("tt_actions.clips.cache._MAX_MAPS", 1)  # or two of them may drop the same
     cache = FrameCache(folder)
     records = [draw(tmp_path / f"{i}.mp4", brightness=i) for i in range(4)]
     assert cache.build(records, SPEC, num_workers=4) == records
@@ -212,7 +212,7 @@ def test_a_name_that_is_not_utf_8_has_a_digest(record, folder):
 def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path, record):
     script = (
         "import sys; from pathlib import Path\n"
-        "from tt_actions.cache import FrameCache; from tt_actions.clips import ClipRecord\n"
+        "from tt_actions.clips.cache import FrameCache; from tt_actions.clips.records import ClipRecord\n"
         "from tt_actions.video.frames import FrameSpec\n"
         "FrameCache(Path(sys.argv[2])).frames(ClipRecord(Path(sys.argv[1])), FrameSpec(10, (64, 64)))\n"
     )

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tt_actions.clips import COLUMNS, ClipRecord, check_labels, class_names, read_manifest, write_manifest
-from tt_actions.strokes import Stroke
+from tt_actions.clips.records import (
+    COLUMNS,
+    ClipRecord,
+    check_labels,
+    class_names,
+    read_manifest,
+    write_manifest,
+)
+from tt_actions.clips.strokes import Stroke
 
 # a cell is stripped when it is read, and CSV in UTF-8 holds no surrogates and no NUL
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(

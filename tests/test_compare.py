@@ -15,7 +15,8 @@ from rich.console import Console
 from run_files import rows, wait_for
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from tt_actions.clips import read_manifest, write_manifest
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.compare import QUICK_SOURCES, compare
 from tt_actions.comparison import (
     check_same_clips,
@@ -28,7 +29,6 @@ from tt_actions.comparison import (
 from tt_actions.comparison_report import write_comparison
 from tt_actions.main import main
 from tt_actions.models import HistogramKernel
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.published import PUBLISHED
 from tt_actions.runs import lock_folder
 from tt_actions.significance import bootstrap_interval

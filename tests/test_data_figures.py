@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.records import ClipRecord
 from tt_actions.data_figures import counts_figure
 
 CLIPS = [

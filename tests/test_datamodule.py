@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from tt_actions.clips import ClipRecord, read_manifest, write_manifest
-from tt_actions.datamodule import ClipDataModule, EpochSampler
-from tt_actions.inputs import UnreadableError
-from tt_actions.preprocessing import Preprocessing
+from tt_actions.clips.datamodule import ClipDataModule, EpochSampler
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import ClipRecord, read_manifest, write_manifest
+from tt_actions.clips.specs import UnreadableError
 from tt_actions.sources.manifest import ManifestSource
 from tt_actions.video.frames import VideoWarning
 

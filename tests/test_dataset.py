@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from tt_actions.cache import FrameCache
-from tt_actions.clips import ClipRecord
-from tt_actions.dataset import ClipDataset, Sample, collate, sample_indices
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.dataset import ClipDataset, Sample, collate, sample_indices
+from tt_actions.clips.records import ClipRecord
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import FrameSpec
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from run_files import rows
 
-from tt_actions.cache import FrameCache
 from tt_actions.check import check
-from tt_actions.clips import ClipRecord, read_manifest
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.specs import UnreadableError
 from tt_actions.explanation import explain
-from tt_actions.inputs import UnreadableError
 from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.sources import SyntheticStrokes, UserDepth
 from tt_actions.transforms import Augmentation, check_channels
 from tt_actions.video.depth import open_depth, quantise, read_depth, scale_depth

@@ -17,14 +17,14 @@ from run_files import rows
 from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
-from tt_actions.clips import read_manifest, write_manifest
-from tt_actions.datamodule import EpochSampler, PartSampler
-from tt_actions.dataset import Batch
+from tt_actions.clips.datamodule import EpochSampler, PartSampler
+from tt_actions.clips.dataset import Batch
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.distributed import leave_group
 from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import CNN, CNNLSTM, CRF, MOF, CNNLSTMPlus
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
 
 SPLITS = ["train"] * 13 + ["val"] * 3 + ["test"] * 7
@@ -296,7 +296,7 @@ DECODE = """
 import sys, time
 from pathlib import Path
 from tt_actions import cache, video
-from tt_actions.clips import read_manifest
+from tt_actions.clips.records import read_manifest
 from tt_actions.video.frames import FrameSpec
 def counted(*args, **options):
     print("decoded")

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from run_files import rows
 
-from tt_actions.clips import read_manifest
+from tt_actions.clips.records import read_manifest
 from tt_actions.curves import AREAS
 from tt_actions.main import main
 from tt_actions.report import BY_CLASS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tt_actions.clips import read_manifest, write_manifest
+from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.export import export, open_engine
 from tt_actions.export.description import read_description
 from tt_actions.export.engine import OnnxRecognizer

@@ -5,7 +5,7 @@ import pytest
 import torch
 from run_files import content, rows, same_weights, train, wait_for
 
-from tt_actions.clips import ClipRecord, read_manifest, write_manifest
+from tt_actions.clips.records import ClipRecord, read_manifest, write_manifest
 from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.video.encoder import write_video

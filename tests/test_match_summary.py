@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.match.analysis import MatchAnalysis, write_analysis
 from tt_actions.match.summary import (
     count_strokes,
@@ -17,7 +18,6 @@ from tt_actions.match.summary import (
     mean_confidence,
     measure_tempo,
 )
-from tt_actions.strokes import Stroke
 
 CLASSES = ("serve", "forehand", "backhand")
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from run_files import content, rows
 
-from tt_actions.cache import FrameCache
-from tt_actions.classes import IDLE, STROKES
-from tt_actions.dataset import ClipDataset, collate
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.dataset import ClipDataset, collate
+from tt_actions.clips.strokes import IDLE, STROKES
+from tt_actions.clips.timing import StrokeTiming
 from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.match.evaluation import COLUMNS
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.timing import StrokeTiming
 from tt_actions.video.frames import FrameSpec
 
 NAMES = [*STROKES, IDLE]

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from tt_actions.clips import ClipRecord, class_names
-from tt_actions.datamodule import ClipDataModule
-from tt_actions.preprocessing import Preprocessing
+from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import ClipRecord, class_names
+from tt_actions.clips.strokes import Stroke
 from tt_actions.sources import UserRallies
-from tt_actions.strokes import Stroke
 from tt_actions.video.encoder import write_video
 
 

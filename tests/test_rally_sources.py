@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from drawn_video import picture
 
-from tt_actions.classes import STROKES
-from tt_actions.clips import class_names
+from tt_actions.clips.records import class_names
+from tt_actions.clips.strokes import STROKES, Stroke, frame_labels
 from tt_actions.sources import UserRallies
 from tt_actions.sources.openttgames import read_events
 from tt_actions.sources.ttstroke import read_moves
-from tt_actions.strokes import Stroke, frame_labels
 from tt_actions.video.encoder import write_video
 
 EVENTS = Path(__file__).parents[1] / "../shared/real/openttgames_ext/events"

@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 
 import tt_actions.report
-from tt_actions.classes import STROKES
+from tt_actions.clips.strokes import STROKES
 from tt_actions.metrics import FrameAgreement, TemporalConsistency
 from tt_actions.published import PUBLISHED
 from tt_actions.report import (

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE, Stroke, frame_labels
+from tt_actions.clips.timing import count_timing, default_timing, find_segments
 from tt_actions.match.fixed_lag import FixedLagSegmenter
 from tt_actions.match.segment import Segmenter
 from tt_actions.match.states import duration_chain
-from tt_actions.strokes import Stroke, frame_labels
-from tt_actions.timing import count_timing, default_timing, find_segments
 
 NAMES = ("forehand", "backhand", IDLE)
 FPS = 10

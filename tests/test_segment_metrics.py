@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import distributed, multiprocessing
 
-from tt_actions.classes import IDLE
-from tt_actions.dataset import NO_FRAME_LABEL
+from tt_actions.clips.dataset import NO_FRAME_LABEL
+from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.distributed import leave_group
 from tt_actions.segment_metrics import (
     SegmentMetrics,
@@ -28,7 +28,6 @@ from tt_actions.segment_metrics import (
     measure_strokes,
     segment_f1,
 )
-from tt_actions.strokes import Stroke
 
 # Frames
 

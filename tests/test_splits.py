@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tt_actions.clips import ClipRecord
-from tt_actions.splits import (
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.splits import (
     check_same_splits,
     check_splits,
     check_unseen,

@@ -8,9 +8,9 @@ from itertools import pairwise, permutations
 
 import pytest
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.match.summary import Rally
 from tt_actions.match.technique_network import answer_network, describe_network, own_network
-from tt_actions.strokes import Stroke
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
 
@@ -150,7 +150,7 @@ def test_communities_are_the_same_in_every_process():
         "import random\n"
         "from tt_actions.match.summary import Rally\n"
         "from tt_actions.match.technique_network import own_network\n"
-        "from tt_actions.strokes import Stroke\n"
+        "from tt_actions.clips.strokes import Stroke\n"
         "names = [f'technique {i}' for i in range(12)]\n"
         "labels = random.Random(1).choices(names, k=60)\n"
         "strokes = tuple(Stroke(label, t, t + 0.5, player='left') for t, label in enumerate(labels))\n"

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tt_actions.classes import IDLE, STROKES
-from tt_actions.strokes import Stroke, frame_labels
-from tt_actions.timing import StrokeTiming, count_timing, default_timing
+from tt_actions.clips.strokes import IDLE, STROKES, Stroke, frame_labels
+from tt_actions.clips.timing import StrokeTiming, count_timing, default_timing
 
 NAMES = ("forehand", "smash", IDLE)
 

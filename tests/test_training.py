@@ -9,7 +9,7 @@ import pytest
 import torch
 from run_files import content, rows, same_weights, train
 
-from tt_actions.clips import read_manifest, write_manifest
+from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.loading import load
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tt_actions.classes import STROKES
-from tt_actions.clips import ClipRecord, read_manifest
-from tt_actions.preprocessing import Preprocessing
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.strokes import STROKES
 from tt_actions.report import Predictions
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import VideoWarning, probe, read_frames

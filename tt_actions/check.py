@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from tt_actions.clips import ClipRecord, class_names
-from tt_actions.inputs import UnreadableError
-from tt_actions.skeleton.preprocessing import JointSpec
+from tt_actions.clips.joint_preprocessing import JointSpec
+from tt_actions.clips.records import ClipRecord, class_names
+from tt_actions.clips.specs import UnreadableError
 from tt_actions.sources.rallies import UserRallies, is_annotation
 from tt_actions.sources.user_clips import UserClips, UserJoints
 from tt_actions.video.depth import is_depth, probe_depth

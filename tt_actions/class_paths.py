@@ -19,8 +19,8 @@ IN_CHECKPOINTS = (
 """What a checkpoint may name: the parts of a model and what it was trained with."""
 
 IN_EXPERIMENTS = (
-    "tt_actions.preprocessing.Preprocessing",
-    "tt_actions.skeleton.preprocessing.JointPreprocessing",
+    "tt_actions.clips.preprocessing.Preprocessing",
+    "tt_actions.clips.joint_preprocessing.JointPreprocessing",
     "pytorch_lightning.callbacks",
     "pytorch_lightning.loggers",
     "pytorch_lightning.plugins",

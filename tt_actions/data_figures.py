@@ -5,7 +5,7 @@ from typing import get_args
 
 from matplotlib.figure import Figure
 
-from tt_actions.clips import ClipRecord, Split, class_names
+from tt_actions.clips.records import ClipRecord, Split, class_names
 from tt_actions.figures import COLOURS, FONTS, shortened, tidy
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tt_actions.strokes import Stroke
+from tt_actions.clips.strokes import Stroke
 
 Recordings = Mapping[str, Sequence[Stroke]]
 """The strokes of each recording by its name; two players in one video are two recordings."""

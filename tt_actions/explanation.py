@@ -28,13 +28,13 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.clip_figures import clip_figure
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.preprocessing import as_colours
+from tt_actions.clips.records import ClipRecord
 from tt_actions.figures import write_figure
 from tt_actions.files import write_atomically
 from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.prediction import ClipPrediction, make_prediction
-from tt_actions.preprocessing import as_colours
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video.frames import Roi
 

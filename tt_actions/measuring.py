@@ -5,11 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tt_actions.classes import IDLE
-from tt_actions.dataset import NO_FRAME_LABEL
+from tt_actions.clips.dataset import NO_FRAME_LABEL
+from tt_actions.clips.strokes import IDLE, Stroke, strokes_of
 from tt_actions.metrics import SumOfMeans, build_frame_metrics, build_metrics
 from tt_actions.segment_metrics import STROKE_FIGURES, SegmentMetrics
-from tt_actions.strokes import Stroke, strokes_of
 
 
 class Output(NamedTuple):

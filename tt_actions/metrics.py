@@ -16,7 +16,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from tt_actions.dataset import NO_FRAME_LABEL, NO_LABEL
+from tt_actions.clips.dataset import NO_FRAME_LABEL, NO_LABEL
 from tt_actions.losses import class_distributions, sum_of_means
 from tt_actions.models.base import valid_frames
 

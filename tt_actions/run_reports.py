@@ -12,8 +12,10 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from tt_actions.callbacks import say
-from tt_actions.datamodule import ClipDataModule
-from tt_actions.dataset import NO_NAME, Batch
+from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.clips.dataset import NO_NAME, Batch
+from tt_actions.clips.splits import check_same_splits, write_splits
+from tt_actions.clips.strokes import shift
 from tt_actions.match.evaluation import Recording, print_rally_report, write_rally_report
 from tt_actions.match.segmenters import make_segmenters
 from tt_actions.models.base import frame_log_probabilities
@@ -25,8 +27,6 @@ from tt_actions.report import (
     write_predictions,
     write_report,
 )
-from tt_actions.splits import check_same_splits, write_splits
-from tt_actions.strokes import shift
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, log_rally_report, log_report
 from tt_actions.worst_clips import write_worst_clips

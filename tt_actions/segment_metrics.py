@@ -16,8 +16,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from tt_actions.classes import IDLE
-from tt_actions.dataset import NO_NAME
+from tt_actions.clips.dataset import NO_NAME
+from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.detection_metrics import (
     MatchCounts,
     Recordings,
@@ -30,7 +30,6 @@ from tt_actions.detection_metrics import (
     spotting_map,
     time_order,
 )
-from tt_actions.strokes import Stroke
 
 F1_OVERLAPS = (0.10, 0.25, 0.50)
 """The overlaps at which the segmental F1 score is measured."""

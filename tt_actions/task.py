@@ -8,8 +8,11 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from tt_actions.checkpoint import load_network_weights
-from tt_actions.classes import IDLE
-from tt_actions.dataset import Batch
+from tt_actions.clips.dataset import Batch
+from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing, require_frames, require_video
+from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.timing import StrokeTiming
+from tt_actions.clips.typical import TypicalClip
 from tt_actions.distributed import mean_over_processes
 from tt_actions.learning_rates import (
     check_learning,
@@ -33,11 +36,8 @@ from tt_actions.models.base import (
     frame_log_probabilities,
 )
 from tt_actions.models.crf import CRF, network_of_frames
-from tt_actions.preprocessing import Preprocessing, make_preprocessing, require_frames, require_video
 from tt_actions.skeleton.augmentation import check_joint_input
-from tt_actions.timing import StrokeTiming
 from tt_actions.transforms import ClipAugmentation, check_channels, normalise
-from tt_actions.typical import TypicalClip
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)

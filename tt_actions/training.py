@@ -17,7 +17,7 @@ from tt_actions.callbacks import (
     StopNotice,
     say,
 )
-from tt_actions.datamodule import ClipDataModule
+from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.distributed import launched_processes, launcher
 from tt_actions.run_reports import ClipReport, RallyReport
 from tt_actions.runs import RUN_DIR_VARIABLE

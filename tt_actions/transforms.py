@@ -336,7 +336,7 @@ def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
     Shape:
         frames ``(B, T, C, H, W)``, mean and std ``(C, 1, 1)`` -> ``(B, T, C, H, W)``, in memory ordered as
-        those of :class:`tt_actions.dataset.Batch`.
+        those of :class:`tt_actions.clips.dataset.Batch`.
 
     >>> half, quarter = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
     >>> normalise(torch.full((1, 1, 3, 1, 1), 255, dtype=torch.uint8), half, quarter).flatten().tolist()

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from tt_actions.dataset import NO_FRAME_LABEL
+from tt_actions.clips.dataset import NO_FRAME_LABEL
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.models import CNN, STGCN
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.skeleton.augmentation import JointAugmentation, check_joint_input
 from tt_actions.skeleton.layouts import NTU25, find_layout
-from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.skeleton.streams import make_stream
 from tt_actions.transforms import Augmentation
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.records import ClipRecord
 from tt_actions.sources.folders import FolderSource
 from tt_actions.sources.manifest import ManifestSource
 from tt_actions.sources.user_clips import UserClips

@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tt_actions.clips import ClipRecord, read_manifest
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.records import ClipRecord, read_manifest
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
@@ -23,7 +24,6 @@ from tt_actions.skeleton.drawing import draw_bones
 from tt_actions.skeleton.files import SUFFIXES, read_joints
 from tt_actions.skeleton.layouts import PATHS, Layout, find_layout
 from tt_actions.skeleton.normalise import fill_gaps, place_unseen
-from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.video.frames import VideoInfo, iter_frames, probe
 
 _PICTURE_HEIGHT = 360

@@ -7,10 +7,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.export.graphs import example_state, flatten
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import CRF, network_of_frames
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
 
 Format = Literal["onnx", "torchscript"]

@@ -8,7 +8,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.timing import StrokeTiming
+from tt_actions.clips.typical import TypicalClip
 from tt_actions.export.description import (
     FILE,
     Format,
@@ -20,10 +23,7 @@ from tt_actions.export.description import (
 from tt_actions.loading import TrainedRecognizer
 from tt_actions.models.base import ActionModel, Average, CausalModel
 from tt_actions.models.crf import CRF
-from tt_actions.preprocessing import Preprocessing
 from tt_actions.task import StrokeRecognizer
-from tt_actions.timing import StrokeTiming
-from tt_actions.typical import TypicalClip
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

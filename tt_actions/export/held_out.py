@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tt_actions.cache import FrameCache
 from tt_actions.checkpoint import lineage
-from tt_actions.clips import ClipRecord
-from tt_actions.dataset import ClipDataset, Sample
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.dataset import ClipDataset, Sample
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.splits import check_unseen
 from tt_actions.sources.rallies import UserRallies
 from tt_actions.sources.user_clips import UserClips
-from tt_actions.splits import check_unseen
 from tt_actions.task import StrokeRecognizer
 
 NUM_CALIBRATED = 32
@@ -112,7 +112,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
     import yaml
 
     from tt_actions.cli import QuietParser
-    from tt_actions.datamodule import ClipDataModule
+    from tt_actions.clips.datamodule import ClipDataModule
 
     parser = QuietParser()
     parser.add_lightning_class_args(ClipDataModule, "data")

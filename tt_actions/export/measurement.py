@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from tt_actions.dataset import NO_FRAME_LABEL, Sample
+from tt_actions.clips.dataset import NO_FRAME_LABEL, Sample
 from tt_actions.task import StrokeRecognizer
 
 MOST_LOST = 0.01

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.dataset import Sample
+from tt_actions.clips.dataset import Sample
 from tt_actions.export.engine import first_state
 
 Feed = dict[str, np.ndarray]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.files import write_atomically, write_rows
-from tt_actions.strokes import Stroke
 
 ADVICE = "and analyse the match again"
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.timing import StrokeTiming
+from tt_actions.clips.typical import TYPICAL_CLIP
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.segmenters import make_segmenter, stroke_timing
@@ -20,10 +22,7 @@ from tt_actions.match.stream import (
 )
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.strokes import Stroke
 from tt_actions.task import StrokeRecognizer
-from tt_actions.timing import StrokeTiming
-from tt_actions.typical import TYPICAL_CLIP
 from tt_actions.video.frames import Crop, Roi, iter_tracks, probe
 
 STRETCH = 32
@@ -143,7 +142,7 @@ def remark_on_lengths(strokes: Sequence[Stroke], timing: StrokeTiming) -> str | 
         strokes: What was found.
         timing: Counts of the training set.
 
-    >>> from tt_actions.timing import default_timing
+    >>> from tt_actions.clips.timing import default_timing
     >>> timing = default_timing(["forehand", "idle"], 10)
     >>> remark_on_lengths([Stroke("forehand", 0, 1.2)], timing) is None
     True

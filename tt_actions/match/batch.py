@@ -21,7 +21,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tt_actions.clips import read_manifest
+from tt_actions.clips.records import read_manifest
 from tt_actions.files import explain_failure, write_json
 from tt_actions.loading import load
 from tt_actions.match.analysis import MatchAnalysis, write_analysis

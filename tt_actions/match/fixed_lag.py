@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.match.segment import Segmenter, check_track, make_stroke
-from tt_actions.strokes import Stroke
 
 
 class OpenSegment(NamedTuple):

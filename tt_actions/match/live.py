@@ -11,7 +11,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.analyze import open_stream
 from tt_actions.match.live_part import LivePart
@@ -21,7 +21,6 @@ from tt_actions.match.segmenters import stroke_timing
 from tt_actions.match.stream import append_block
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.strokes import Stroke
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import Crop, Roi, check_roi

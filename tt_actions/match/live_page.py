@@ -19,7 +19,7 @@ import av
 import cv2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE
 from tt_actions.match.live import LiveStatus, LiveStroke
 from tt_actions.match.players import PlayerTrack
 from tt_actions.match.report_drawings import ClassStyle, class_styles

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.files import explain_failure
 from tt_actions.loading import load
 from tt_actions.match.analysis import STROKE_COLUMNS, stroke_row, write_analysis
@@ -24,7 +24,6 @@ from tt_actions.match.live_source import RETRY_S, LiveSource
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
-from tt_actions.strokes import Stroke
 from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import Crop, Roi
 

@@ -11,11 +11,10 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.timing import Segment, StrokeTiming, find_segments
 from tt_actions.match.states import StateChain, duration_chain, frame_chain
 from tt_actions.models.chain import forward_backward, viterbi
-from tt_actions.strokes import Stroke
-from tt_actions.timing import Segment, StrokeTiming, find_segments
 
 Method = Literal["hmm", "chain", "median", "argmax"]
 
@@ -255,7 +254,7 @@ def make_stroke(
         last_s: When its last frame is shown.
         confidence: How sure the model is.
 
-    >>> from tt_actions.timing import default_timing
+    >>> from tt_actions.clips.timing import default_timing
     >>> make_stroke(default_timing(["forehand", "idle"], 10), 0, 0.5, 1.0, 0.9)
     Stroke(label='forehand', start_s=0.45, end_s=1.05, contact_s=None, confidence=0.9, player=None)
     """

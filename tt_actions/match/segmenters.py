@@ -1,10 +1,10 @@
 """What finds strokes in the probabilities of a trained model."""
 
-from tt_actions.classes import IDLE
+from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.timing import StrokeTiming, default_timing
 from tt_actions.match.segment import Segmenter
 from tt_actions.models.crf import CRF
 from tt_actions.task import StrokeRecognizer
-from tt_actions.timing import StrokeTiming, default_timing
 
 
 def stroke_timing(model: StrokeRecognizer) -> StrokeTiming:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tt_actions.timing import StrokeTiming
+from tt_actions.clips.timing import StrokeTiming
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class StateChain:
         Shape:
             before and after ``(...)`` -> ``(...)``, bool.
 
-        >>> from tt_actions.timing import default_timing
+        >>> from tt_actions.clips.timing import default_timing
         >>> chain = duration_chain(default_timing(["forehand", "idle"], 10))  # 3 and 1 states
         >>> path = np.array([0, 1, 2, 2, 0, 1, 2, 3, 3])
         >>> chain.begins(path[:-1], path[1:]).astype(int)
@@ -82,7 +82,7 @@ def duration_chain(timing: StrokeTiming) -> StateChain:
     Shape:
         ``S`` states, the sum of ``timing.min_frames``.
 
-    >>> from tt_actions.timing import default_timing
+    >>> from tt_actions.clips.timing import default_timing
     >>> chain = duration_chain(default_timing(["forehand", "idle"], 10))
     >>> chain.classes.tolist(), np.exp(chain.transitions[2]).round(3).tolist()
     ([0, 0, 0, 1], [0.0, 0.0, 0.857, 0.143])

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.strokes import Stroke
 
 RALLY_GAP_S = 3.0
 """Seconds without a stroke after which the next one begins another rally."""

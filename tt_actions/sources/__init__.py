@@ -1,6 +1,6 @@
 """Where clips come from: one file a data set."""
 
-from tt_actions.sources.base import ClipSource as ClipSource
+from tt_actions.clips.source import ClipSource as ClipSource
 from tt_actions.sources.folders import FolderSource as FolderSource
 from tt_actions.sources.manifest import ManifestSource as ManifestSource
 from tt_actions.sources.rallies import UserRallies as UserRallies

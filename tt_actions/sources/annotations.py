@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from tt_actions.strokes import Stroke
+from tt_actions.clips.strokes import Stroke
 
 _MAX_BYTES = 16 * 2**20
 """A hundred times what the largest known file of annotations has."""

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from tt_actions.clips import ClipRecord, check_labels
-from tt_actions.sources.base import ClipSource
+from tt_actions.clips.records import ClipRecord, check_labels
+from tt_actions.clips.source import ClipSource
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from tt_actions.clips import ClipRecord, check_labels, read_manifest
-from tt_actions.sources.base import ClipSource
+from tt_actions.clips.records import ClipRecord, check_labels, read_manifest
+from tt_actions.clips.source import ClipSource
 
 
 class ManifestSource(ClipSource):
     """The rows of a CSV file with the columns ``path,label,start_s,end_s,x0,y0,x1,y1,group,split``.
 
     Args:
-        path: The CSV file; see :func:`tt_actions.clips.read_manifest`.
+        path: The CSV file; see :func:`tt_actions.clips.records.read_manifest`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -21,7 +21,7 @@ class ManifestSource(ClipSource):
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it can't be read or learnt from; see :func:`tt_actions.clips.check_labels`.
+            ValueError: If it can't be read or learnt from; see :func:`tt_actions.clips.records.check_labels`.
         """
         records = read_manifest(self.path)
         check_labels(self.path, records)

@@ -8,8 +8,8 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import NamedTuple
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file, spans_around
-from tt_actions.strokes import Stroke
 
 FPS = 120
 """Frame rate of the recordings, by which events are numbered."""

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tt_actions.clips import ClipRecord, check_labels
+from tt_actions.clips.records import ClipRecord, check_labels
+from tt_actions.clips.source import ClipSource
+from tt_actions.clips.strokes import Stroke
 from tt_actions.sources.annotations import Annotation
-from tt_actions.sources.base import ClipSource
 from tt_actions.sources.folders import SUFFIXES
 from tt_actions.sources.openttgames import SIDES, read_events
 from tt_actions.sources.rally_manifest import read_recordings
 from tt_actions.sources.ttstroke import read_moves
-from tt_actions.strokes import Stroke
 from tt_actions.video.frames import Roi, VideoInfo, probe
 
 _PATTERNS = ("events_markup*.json", "game_*.json", "test_*.json", "video_*.json", "*.xml")

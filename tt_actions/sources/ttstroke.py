@@ -9,8 +9,8 @@ from reprlib import repr as shortened
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file
-from tt_actions.strokes import Stroke
 
 _KINDS = ("serve", "offensive", "defensive")
 _HANDS = ("forehand", "backhand")

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import yaml
 
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.source import ClipSource
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
-from tt_actions.sources.base import ClipSource
 from tt_actions.sources.folders import SUFFIXES, FolderSource
 from tt_actions.sources.manifest import ManifestSource
 from tt_actions.video.depth import SUFFIX as DEPTH_SUFFIX

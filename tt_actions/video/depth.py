@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tt_actions.inputs import Roi, Timed, UnreadableError
+from tt_actions.clips.specs import Roi, Timed, UnreadableError
 from tt_actions.video.info import VideoInfo
 from tt_actions.video.scaling import Aspect, fill_up, fit_size
 

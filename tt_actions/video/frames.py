@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from tt_actions.inputs import InputSpec, Roi, Timed
+from tt_actions.clips.specs import InputSpec, Roi, Timed
 from tt_actions.video.decoder import VideoError, VideoWarning
 from tt_actions.video.depth import check_beside, find_depth, open_depth, read_depth
 from tt_actions.video.info import VideoInfo, probe

@@ -8,7 +8,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from tt_actions.inputs import Roi
+from tt_actions.clips.specs import Roi
 from tt_actions.video.decoder import VideoError, open_decoder
 from tt_actions.video.flow import DETAIL, with_flow
 from tt_actions.video.following import Window, cut_out, follow_player

@@ -7,7 +7,7 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from tt_actions.inputs import Roi
+from tt_actions.clips.specs import Roi
 from tt_actions.video.decoder import VideoError
 
 Aspect = Literal["stretch", "pad"]

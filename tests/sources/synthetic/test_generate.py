@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from tt_actions.classes import STROKES
-from tt_actions.clips import read_manifest
+from tt_actions.clips.records import read_manifest
+from tt_actions.clips.strokes import STROKES
 from tt_actions.sources.synthetic.generate import Settings, _region, synthesize
 from tt_actions.sources.synthetic.scene import World
 from tt_actions.sources.synthetic.source import SyntheticStrokes

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tt_actions.classes import STROKES
+from tt_actions.clips.strokes import STROKES
 from tt_actions.sources.synthetic.ball import GRAVITY, RADIUS_M
 from tt_actions.sources.synthetic.body import BONES, GRIP_M
 from tt_actions.sources.synthetic.exchange import draw_hit

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tt_actions.classes import STROKES
-from tt_actions.clips import ClipRecord, write_manifest
+from tt_actions.clips.records import ClipRecord, write_manifest
+from tt_actions.clips.strokes import STROKES
 from tt_actions.files import write_atomically
 from tt_actions.processes import one_at_a_time
 from tt_actions.sources.synthetic.camera import Size, project

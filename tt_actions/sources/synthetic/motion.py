@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tt_actions.classes import STROKES
+from tt_actions.clips.strokes import STROKES
 from tt_actions.sources.synthetic.ball import Arc, places
 from tt_actions.sources.synthetic.exchange import (
     BALL_ON_PALM_M,

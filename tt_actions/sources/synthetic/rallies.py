@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.clips import ClipRecord
-from tt_actions.sources.base import ClipSource
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.source import ClipSource
+from tt_actions.clips.strokes import Stroke
 from tt_actions.sources.synthetic.generate import rally_cast, rally_path, synthesize
 from tt_actions.sources.synthetic.scene import World
-from tt_actions.strokes import Stroke
 from tt_actions.video.frames import Roi
 
 _MARGIN = 0.12

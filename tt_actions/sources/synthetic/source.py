@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tt_actions.clips import ClipRecord, read_manifest
-from tt_actions.sources.base import ClipSource
+from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.source import ClipSource
 from tt_actions.sources.synthetic.generate import synthesize
 
 

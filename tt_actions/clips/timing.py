@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tt_actions.classes import IDLE
-from tt_actions.strokes import Stroke
+from tt_actions.clips.strokes import IDLE, Stroke
 
 STROKE_MIN_S, STROKE_MEAN_S = 0.3, 0.9
 IDLE_MIN_S, IDLE_MEAN_S = 0.1, 1.2

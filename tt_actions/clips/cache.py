@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.specs import InputSpec, Roi, UnreadableError
 from tt_actions.files import explain_failure, write_atomically
-from tt_actions.inputs import InputSpec, Roi, UnreadableError
 from tt_actions.processes import one_at_a_time
 from tt_actions.video.frames import VideoWarning
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tt_actions.dataset import Sampling, sample_indices
-from tt_actions.inputs import InputSpec, Roi, Timed, UnreadableError
+from tt_actions.clips.dataset import Sampling, sample_indices
+from tt_actions.clips.specs import InputSpec, Roi, Timed, UnreadableError
 from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import PATHS, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length

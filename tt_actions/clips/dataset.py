@@ -10,11 +10,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from tt_actions.cache import FrameCache
-from tt_actions.classes import IDLE
-from tt_actions.clips import ClipRecord
-from tt_actions.inputs import InputSpec
-from tt_actions.strokes import Stroke, frame_labels, shift
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.specs import InputSpec
+from tt_actions.clips.strokes import IDLE, Stroke, frame_labels, shift
 
 Sampling = Literal["uniform", "dense", "all"]
 

@@ -10,7 +10,7 @@ from typing import cast, get_args
 
 import numpy as np
 
-from tt_actions.clips import ClipRecord, Split
+from tt_actions.clips.records import ClipRecord, Split
 from tt_actions.files import write_atomically
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from tt_actions.classes import IDLE, STROKES
+from tt_actions.clips.strokes import IDLE, STROKES, Stroke
 from tt_actions.files import write_atomically
-from tt_actions.strokes import Stroke
 from tt_actions.video.frames import Roi, check_roi
 
 Split = Literal["train", "val", "test"]

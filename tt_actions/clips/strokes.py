@@ -106,3 +106,11 @@ def strokes_of(labels: np.ndarray, fps: float, class_names: Sequence[str], backg
         for first, end in pairwise(edges.tolist())
         if labels[first] >= 0 and class_names[labels[first]] != background
     ]
+
+
+STROKES = ("serve", "forehand", "backhand", "smash")
+"""The four technical actions of the published CNN-LSTM, in its order."""
+
+
+IDLE = "idle"
+"""The frame label between strokes on untrimmed video."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from tt_actions.clips import ClipRecord
+from tt_actions.clips.records import ClipRecord
 
 
 class ClipSource(ABC):

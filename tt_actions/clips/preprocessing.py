@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tt_actions.clips.dataset import Sampling, sample_indices
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.video import depth, flow, silhouette
-from tt_actions.dataset import Sampling, sample_indices
-from tt_actions.skeleton.preprocessing import JointPreprocessing
 from tt_actions.video.frames import Frames, FrameSpec, Roi, check_roi
 
 

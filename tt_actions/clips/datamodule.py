@@ -13,16 +13,16 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
-from tt_actions.cache import FrameCache
-from tt_actions.classes import IDLE
-from tt_actions.clips import ClipRecord, Split, class_names
-from tt_actions.dataset import ClipDataset, Sample, collate
-from tt_actions.preprocessing import Preprocessing
-from tt_actions.skeleton.preprocessing import JointPreprocessing
-from tt_actions.sources.base import ClipSource
-from tt_actions.splits import check_copies, split_clips
-from tt_actions.timing import StrokeTiming, count_timing
-from tt_actions.typical import TypicalClip, find_typical
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.dataset import ClipDataset, Sample, collate
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.records import ClipRecord, Split, class_names
+from tt_actions.clips.source import ClipSource
+from tt_actions.clips.splits import check_copies, split_clips
+from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.timing import StrokeTiming, count_timing
+from tt_actions.clips.typical import TypicalClip, find_typical
 
 
 class ClipDataModule(pl.LightningDataModule):

@@ -1,0 +1,1 @@
+"""Clips on their way to a network: record, manifest, cache, split, batch, loader."""
