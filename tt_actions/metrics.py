@@ -17,8 +17,8 @@ from torchmetrics.classification import (
 )
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL, NO_LABEL
-from tt_actions.losses import class_distributions, sum_of_means
 from tt_actions.models.base import valid_frames
+from tt_actions.models.losses import class_distributions, sum_of_means
 
 
 def temporal_consistency(logits: Tensor, lengths: Tensor) -> Tensor:

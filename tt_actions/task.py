@@ -20,13 +20,6 @@ from tt_actions.learning_rates import (
     group_parameters,
     make_optimizer,
 )
-from tt_actions.losses import (
-    check_loss_options,
-    class_distributions,
-    sum_of_means,
-    weighted_cross_entropy,
-    weights_by_class,
-)
 from tt_actions.measuring import Output, StageMetrics, Truth
 from tt_actions.models.base import (
     ActionModel,
@@ -36,6 +29,13 @@ from tt_actions.models.base import (
     frame_log_probabilities,
 )
 from tt_actions.models.crf import CRF, network_of_frames
+from tt_actions.models.losses import (
+    check_loss_options,
+    class_distributions,
+    sum_of_means,
+    weighted_cross_entropy,
+    weights_by_class,
+)
 from tt_actions.skeleton.augmentation import check_joint_input
 from tt_actions.transforms import ClipAugmentation, check_channels, normalise
 
