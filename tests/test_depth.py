@@ -8,7 +8,6 @@ import pytest
 import torch
 from run_files import rows
 
-from tt_actions.check import check
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, read_manifest
@@ -18,6 +17,7 @@ from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
 from tt_actions.sources import SyntheticStrokes, UserDepth
+from tt_actions.sources.check import check
 from tt_actions.transforms import Augmentation, check_channels
 from tt_actions.video.depth import open_depth, quantise, read_depth, scale_depth
 from tt_actions.video.encoder import write_video

@@ -177,7 +177,7 @@ def _check(args: list[str]) -> None:
     )
     parser.add_argument("--layout", help="of files of joints, such as ntu25")
     options = parser.parse_args(args)
-    from tt_actions.check import check
+    from tt_actions.sources.check import check
 
     sys.exit(check(options.data, options.layout))
 

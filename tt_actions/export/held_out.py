@@ -13,8 +13,8 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import check_unseen
-from tt_actions.sources.rallies import UserRallies
 from tt_actions.sources.user_clips import UserClips
+from tt_actions.sources.user_rallies import UserRallies
 from tt_actions.task import StrokeRecognizer
 
 NUM_CALIBRATED = 32
