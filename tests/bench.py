@@ -33,9 +33,9 @@ from torch import nn
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import Batch, collate
 from tt_actions.clips.records import ClipRecord, Split, read_manifest, write_manifest
+from tt_actions.evaluation.clip_report import provenance
 from tt_actions.files import write_atomically
 from tt_actions.models.peephole_lstm import PeepholeLSTM
-from tt_actions.report import provenance
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.task import StrokeRecognizer
 from tt_actions.video.frames import probe, read_frames

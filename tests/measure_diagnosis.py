@@ -18,12 +18,12 @@ from tt_actions.clips.specs import UnreadableError
 from tt_actions.coach.diagnosis import Coach, Finding
 from tt_actions.coach.references import make_references
 from tt_actions.coach.stroke import Stroke, read_readings
+from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import write_rows
 from tt_actions.skeleton.layouts import NTU25
 from tt_actions.sources.synthetic.faults import FAULTS, SIZES, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
-from tt_actions.tables import screen_table
 
 HITS = {
     "late_contact": "contact_point-",

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from tt_actions.clips.records import read_manifest
-from tt_actions.explanation import Method, explain, mean_log_odds
+from tt_actions.evaluation.explanation import Method, explain, mean_log_odds
 from tt_actions.loading import load
 from tt_actions.task import StrokeRecognizer
 

@@ -25,8 +25,8 @@ from flow_baseline import features_of, score_records
 from rich.console import Console
 
 from tt_actions.clips.records import ClipRecord, class_names, write_manifest
+from tt_actions.evaluation.tables import Table
 from tt_actions.sources.folders import FolderSource
-from tt_actions.tables import Table
 from tt_actions.trainings import Training, find_earlier, say, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"

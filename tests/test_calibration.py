@@ -5,7 +5,11 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from tt_actions.calibration import calibration_bins, expected_calibration_error, reliability_diagram
+from tt_actions.evaluation.calibration import (
+    calibration_bins,
+    expected_calibration_error,
+    reliability_diagram,
+)
 
 
 def test_the_error_of_five_clips_counted_by_hand():

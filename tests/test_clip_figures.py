@@ -5,7 +5,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from tt_actions.clip_figures import (
+from tt_actions.evaluation.clip_figures import (
     clip_figure,
     flow_colours,
     flow_figure,
@@ -13,7 +13,7 @@ from tt_actions.clip_figures import (
     overlay_heat,
     probability_strip,
 )
-from tt_actions.figures import class_bars, write_figure
+from tt_actions.evaluation.figures import class_bars, write_figure
 
 NAMES = ["serve", "_other $x", "发球"]
 

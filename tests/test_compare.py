@@ -27,11 +27,11 @@ from tt_actions.comparison import (
     read_finished_run,
 )
 from tt_actions.comparison_report import write_comparison
+from tt_actions.evaluation.published import PUBLISHED
+from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.main import main
 from tt_actions.models import HistogramKernel
-from tt_actions.published import PUBLISHED
 from tt_actions.runs import lock_folder
-from tt_actions.significance import bootstrap_interval
 from tt_actions.sources.user_clips import user_source
 from tt_actions.task import StrokeRecognizer
 from tt_actions.trainings import Training, find_earlier, read_settings, train

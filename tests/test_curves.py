@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from tt_actions.curves import class_curves, class_curves_figure, curve_rows
+from tt_actions.evaluation.pr_roc import class_curves, class_curves_figure, curve_rows
 
 
 def at_random(num_clips, num_classes, seed):

@@ -20,7 +20,7 @@ from drawn_strokes import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tt_actions.detection_metrics import (
+from tt_actions.evaluation.detection_metrics import (
     average_precision,
     detection_map,
     match_strokes,

@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 from run_files import rows
 
 from tt_actions.clips.records import read_manifest
-from tt_actions.curves import AREAS
+from tt_actions.evaluation.clip_report import BY_CLASS
+from tt_actions.evaluation.pr_roc import AREAS
 from tt_actions.main import main
-from tt_actions.report import BY_CLASS
 from tt_actions.sources.synthetic.generate import synthesize
 
 EVERY = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))

@@ -13,7 +13,7 @@ from matplotlib.font_manager import get_font_names
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger
 
-from tt_actions.figures import (
+from tt_actions.evaluation.figures import (
     FONTS,
     Bars,
     bars_figure,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import distributed, multiprocessing
 
-from tt_actions.metrics import (
+from tt_actions.evaluation.clip_metrics import (
     FrameAgreement,
     TemporalConsistency,
     build_metrics,

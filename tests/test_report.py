@@ -18,11 +18,10 @@ import sklearn.metrics
 import torch
 from rich.console import Console
 
-import tt_actions.report
+import tt_actions.evaluation.clip_report
 from tt_actions.clips.strokes import STROKES
-from tt_actions.metrics import FrameAgreement, TemporalConsistency
-from tt_actions.published import PUBLISHED
-from tt_actions.report import (
+from tt_actions.evaluation.clip_metrics import FrameAgreement, TemporalConsistency
+from tt_actions.evaluation.clip_report import (
     Predictions,
     measure,
     print_report,
@@ -30,6 +29,7 @@ from tt_actions.report import (
     write_predictions,
     write_report,
 )
+from tt_actions.evaluation.published import PUBLISHED
 
 
 def by_hand() -> Predictions:
@@ -289,18 +289,18 @@ def test_commit_is_that_of_the_checkout_and_says_if_files_changed(tmp_path: Path
     git(tmp_path, "commit", "-m", "first")
     git(tmp_path, "tag", "-a", "v1", "-m", "v1")
     head = git(tmp_path, "rev-parse", "HEAD")
-    assert tt_actions.report._commit(tmp_path) == head
+    assert tt_actions.evaluation.clip_report._commit(tmp_path) == head
     (tmp_path / "file").write_text("2")
-    assert tt_actions.report._commit(tmp_path) == f"{head}-dirty"
+    assert tt_actions.evaluation.clip_report._commit(tmp_path) == f"{head}-dirty"
     (tmp_path / "installed").mkdir()
-    assert tt_actions.report._commit(tmp_path / "installed") is None
+    assert tt_actions.evaluation.clip_report._commit(tmp_path / "installed") is None
 
 
 def test_commit_is_unknown_where_git_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".git").write_text("gitdir: /nowhere\n")
-    assert tt_actions.report._commit(tmp_path) is None
+    assert tt_actions.evaluation.clip_report._commit(tmp_path) is None
     monkeypatch.setenv("PATH", "")
-    assert tt_actions.report._commit(tmp_path) is None
+    assert tt_actions.evaluation.clip_report._commit(tmp_path) is None
 
 
 def test_figures_leave_pyplot_alone(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from torch import distributed, multiprocessing
 from tt_actions.clips.dataset import NO_FRAME_LABEL
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.distributed import leave_group
-from tt_actions.segment_metrics import (
+from tt_actions.evaluation.segment_metrics import (
     SegmentMetrics,
     count_right_segments,
     edit_distance,

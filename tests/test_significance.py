@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tt_actions.significance import bootstrap_interval, mcnemar
+from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
 
 
 def test_bootstrap_is_that_of_a_loop_over_resamples():

@@ -8,7 +8,7 @@ from run_files import rows
 
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, read_manifest
-from tt_actions.explanation import explain
+from tt_actions.evaluation.explanation import explain
 from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models.silhouette_lstm import describe_silhouettes

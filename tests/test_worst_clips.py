@@ -8,10 +8,10 @@ import pytest
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, read_manifest
 from tt_actions.clips.strokes import STROKES
-from tt_actions.report import Predictions
+from tt_actions.evaluation.clip_report import Predictions
+from tt_actions.evaluation.worst_clips import LARGEST, draw_caption, write_worst_clips
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import VideoWarning, probe, read_frames
-from tt_actions.worst_clips import LARGEST, draw_caption, write_worst_clips
 
 PREPROCESSING = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 

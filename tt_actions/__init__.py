@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tt_actions.explanation import explain as explain
+    from tt_actions.evaluation.explanation import explain as explain
     from tt_actions.loading import load as load
 
 __all__ = ["explain", "load"]

@@ -22,9 +22,10 @@ from tt_actions.class_paths import allow_in_experiments, refused_import, trust_i
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.splits import check_unseen
+from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
+from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.links import LINKS, TakenLinks
-from tt_actions.metrics import build_frame_metrics, build_metrics
 from tt_actions.processes import is_first_process
 from tt_actions.runs import (
     RUN_DIR_VARIABLE,
@@ -35,7 +36,6 @@ from tt_actions.runs import (
     lock_run_dir,
     resumable_checkpoint,
 )
-from tt_actions.segment_metrics import STROKE_FIGURES
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, WandbOptions
 from tt_actions.training import (

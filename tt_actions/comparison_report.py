@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from tt_actions.comparison import REFERENCE
-from tt_actions.figures import Bars, bars_figure, write_figure
+from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
+from tt_actions.evaluation.figures import Bars, bars_figure, write_figure
+from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
+from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
-from tt_actions.published import PUBLISHED, PUBLISHED_NOTE
-from tt_actions.report import BY_CLASS, OVERALL
-from tt_actions.tables import Table
 
 QUICK_NOTE = "QUICK: a few clips and epochs, to see that all runs; these figures mean nothing."
 DRAWN_NOTE = "Drawn strokes: nothing here says anything about real video."

@@ -6,7 +6,7 @@ from typing import get_args
 from matplotlib.figure import Figure
 
 from tt_actions.clips.records import ClipRecord, Split, class_names
-from tt_actions.figures import COLOURS, FONTS, shortened, tidy
+from tt_actions.evaluation.figures import COLOURS, FONTS, shortened, tidy
 
 
 def counts_figure(records: Sequence[ClipRecord]) -> Figure:

@@ -232,7 +232,7 @@ def _explain(args: list[str]) -> None:
         help="how a feature map counts: place by place, or by its mean gradient; hirescam",
     )
     options = vars(parser.parse_args(args))
-    from tt_actions.explanation import explain_file
+    from tt_actions.evaluation.explanation import explain_file
 
     explain_file(**options)
 

@@ -16,20 +16,20 @@ from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import NO_NAME, Batch
 from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.clips.strokes import shift
-from tt_actions.match.evaluation import Recording, print_rally_report, write_rally_report
-from tt_actions.match.segmenters import make_segmenters
-from tt_actions.models.base import frame_log_probabilities
-from tt_actions.models.crf import CRF
-from tt_actions.report import (
+from tt_actions.evaluation.clip_report import (
     Predictions,
     print_report,
     provenance,
     write_predictions,
     write_report,
 )
+from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
+from tt_actions.evaluation.worst_clips import write_worst_clips
+from tt_actions.match.segmenters import make_segmenters
+from tt_actions.models.base import frame_log_probabilities
+from tt_actions.models.crf import CRF
 from tt_actions.task import StrokeRecognizer
 from tt_actions.tracking import Tracker, log_rally_report, log_report
-from tt_actions.worst_clips import write_worst_clips
 
 
 class RunReport(Callback):

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from tt_actions.comparison import read_finished_run
-from tt_actions.figures import read_history
+from tt_actions.evaluation.figures import read_history
 from tt_actions.sources.user_clips import user_source
 from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.sweep_report import MEASURED, factor_name, write_sweep

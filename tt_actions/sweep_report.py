@@ -13,10 +13,10 @@ from rich.console import Console
 
 from tt_actions.comparison_report import DRAWN_NOTE, SHOWN
 from tt_actions.effects_figure import Factor, Level, effects_figure
-from tt_actions.figures import write_figure
-from tt_actions.significance import bootstrap_interval
+from tt_actions.evaluation.figures import write_figure
+from tt_actions.evaluation.significance import bootstrap_interval
+from tt_actions.evaluation.tables import Table
 from tt_actions.sweep_file import Parameter, SweepFile
-from tt_actions.tables import Table
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

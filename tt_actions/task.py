@@ -14,13 +14,13 @@ from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
 from tt_actions.distributed import mean_over_processes
+from tt_actions.evaluation.stage_metrics import Output, StageMetrics, Truth
 from tt_actions.learning_rates import (
     check_learning,
     freeze_statistics,
     group_parameters,
     make_optimizer,
 )
-from tt_actions.measuring import Output, StageMetrics, Truth
 from tt_actions.models.base import (
     ActionModel,
     CausalModel,

@@ -13,9 +13,9 @@ import numpy as np
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
-from tt_actions.curves import AREAS, AXES, CurveKind
-from tt_actions.report import BY_CLASS, OVERALL, Predictions, prediction_rows
-from tt_actions.worst_clips import WorstClip
+from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL, Predictions, prediction_rows
+from tt_actions.evaluation.pr_roc import AREAS, AXES, CurveKind
+from tt_actions.evaluation.worst_clips import WorstClip
 
 if TYPE_CHECKING:
     import wandb
@@ -187,7 +187,7 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
 
     Args:
         run: A run that is not finished.
-        folder: Where :func:`tt_actions.report.write_report` wrote.
+        folder: Where :func:`tt_actions.evaluation.clip_report.write_report` wrote.
         predictions: What it wrote.
         worst: Videos of the worst clips.
     """
@@ -219,7 +219,7 @@ def log_rally_report(run: "wandb.Run", folder: Path) -> None:
 
     Args:
         run: A run that is not finished.
-        folder: Where :func:`tt_actions.match.evaluation.write_rally_report` wrote.
+        folder: Where :func:`tt_actions.evaluation.rally_report.write_rally_report` wrote.
     """
     import wandb
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL
 from tt_actions.clips.strokes import IDLE, Stroke, strokes_of
-from tt_actions.metrics import SumOfMeans, build_frame_metrics, build_metrics
-from tt_actions.segment_metrics import STROKE_FIGURES, SegmentMetrics
+from tt_actions.evaluation.clip_metrics import SumOfMeans, build_frame_metrics, build_metrics
+from tt_actions.evaluation.segment_metrics import STROKE_FIGURES, SegmentMetrics
 
 
 class Output(NamedTuple):

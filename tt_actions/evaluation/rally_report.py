@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.figures import COLOURS, GREY, confusion_figure, curves_figure, tidy, write_figure
+from tt_actions.evaluation.figures import COLOURS, GREY, confusion_figure, curves_figure, tidy, write_figure
+from tt_actions.evaluation.segment_metrics import frame_confusion, frame_figures, measure_strokes
+from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 from tt_actions.match.segment import Segmenter
-from tt_actions.segment_metrics import frame_confusion, frame_figures, measure_strokes
-from tt_actions.tables import screen_table
 
 ADVICE = "and test the checkpoint again, or resume the training"
 

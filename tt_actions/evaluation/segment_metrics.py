@@ -18,7 +18,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from tt_actions.clips.dataset import NO_NAME
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.detection_metrics import (
+from tt_actions.evaluation.detection_metrics import (
     MatchCounts,
     Recordings,
     detection_map,
@@ -218,7 +218,7 @@ def measure_strokes(
 
     Returns:
         ``num_recordings``, ``num_predicted``, ``num_true``; ``edit_score``, the mean over the recordings;
-        ``f1`` by overlap (:func:`segment_f1`); and of :mod:`tt_actions.detection_metrics` ``map``,
+        ``f1`` by overlap (:func:`segment_f1`); and of :mod:`tt_actions.evaluation.detection_metrics` ``map``,
         ``map_by_overlap`` and ``average_precision`` by class (``detection_map``), ``spotting_map`` by
         tolerance in frames, and ``matched`` (``matched_figures``).
 

@@ -29,11 +29,19 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from tt_actions.curves import AREAS, AXES, Curve, CurveKind, class_curves, class_curves_figure, curve_rows
-from tt_actions.figures import confusion_figure, curves_figure, write_figure
+from tt_actions.evaluation.figures import confusion_figure, curves_figure, write_figure
+from tt_actions.evaluation.pr_roc import (
+    AREAS,
+    AXES,
+    Curve,
+    CurveKind,
+    class_curves,
+    class_curves_figure,
+    curve_rows,
+)
+from tt_actions.evaluation.published import PUBLISHED
+from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
-from tt_actions.published import PUBLISHED
-from tt_actions.tables import screen_table
 
 OVERALL = ("accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement")
 HEADINGS = ("accuracy", "precision", "recall", "F1", "temporal\nconsistency", "frame\nagreement")

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, as_colours
 from tt_actions.clips.records import ClipRecord
-from tt_actions.figures import COLOURS, FONTS, shortened
-from tt_actions.report import Predictions
+from tt_actions.evaluation.clip_report import Predictions
+from tt_actions.evaluation.figures import COLOURS, FONTS, shortened
 from tt_actions.skeleton.drawing import draw_joints
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.video.encoder import write_video

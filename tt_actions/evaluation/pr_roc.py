@@ -15,8 +15,8 @@ from torchmetrics.functional.classification import (
     binary_roc,
 )
 
-from tt_actions.clip_figures import STYLES
-from tt_actions.figures import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.clip_figures import STYLES
+from tt_actions.evaluation.figures import COLOURS, FONTS, GREY, shortened, tidy
 
 CurveKind = Literal["pr", "roc"]
 

@@ -27,10 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tt_actions.clip_figures import clip_figure
 from tt_actions.clips.preprocessing import as_colours
 from tt_actions.clips.records import ClipRecord
-from tt_actions.figures import write_figure
+from tt_actions.evaluation.clip_figures import clip_figure
+from tt_actions.evaluation.figures import write_figure
 from tt_actions.files import write_atomically
 from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
