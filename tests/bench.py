@@ -37,7 +37,7 @@ from tt_actions.evaluation.clip_report import provenance
 from tt_actions.files import write_atomically
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import probe, read_frames
 
 ROOT = Path(__file__).parents[1]

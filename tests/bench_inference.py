@@ -12,8 +12,8 @@ from pytorch_lightning.callbacks import Callback
 
 from tt_actions.clips.dataset import Batch, collate
 from tt_actions.clips.records import read_manifest, write_manifest
-from tt_actions.runs import RUN_DIR_VARIABLE
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.run_directory import RUN_DIR_VARIABLE
+from tt_actions.training.task import StrokeRecognizer
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 MODELS = [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if path.stem != "clips"]

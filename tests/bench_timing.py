@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from tt_actions.cli import ActionCLI
+from tt_actions.training.cli import ActionCLI
 
 Repeats = dict[str, list[float]]
 """What was measured, by name, each repeat a number."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.models.base import CausalModel
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.encoder import write_video
 
 CLASSES = ("serve", "forehand", "backhand", "smash")

@@ -31,9 +31,9 @@ from tt_actions.evaluation.published import PUBLISHED
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.main import main
 from tt_actions.models import HistogramKernel
-from tt_actions.runs import lock_folder
 from tt_actions.sources.user_clips import user_source
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.run_directory import lock_folder
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.trainings import Training, find_earlier, read_settings, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"

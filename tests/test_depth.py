@@ -18,7 +18,7 @@ from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
 from tt_actions.sources import SyntheticStrokes, UserDepth
 from tt_actions.sources.check import check
-from tt_actions.transforms import Augmentation, check_channels
+from tt_actions.training.augmentation import Augmentation, check_channels
 from tt_actions.video.depth import open_depth, quantise, read_depth, scale_depth
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import FrameSpec, read_frames

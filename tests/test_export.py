@@ -22,7 +22,7 @@ from tt_actions.match.stream import CausalStream
 from tt_actions.models import C3D, CNN, CNNLSTM, CRF, LSTM, MOF, CNNLSTMPlus, HistogramKernel, R3DTransformer
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 HEAD = {"feature_size": 8, "fc_size": 8}
 NETWORKS = {

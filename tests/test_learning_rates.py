@@ -11,7 +11,9 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
 
-from tt_actions.learning_rates import (
+from tt_actions.main import main
+from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, PoseLSTMFuzzy, R3DTransformer
+from tt_actions.training.optimizers import (
     check_exact_fit,
     check_learning,
     check_one_process,
@@ -19,8 +21,6 @@ from tt_actions.learning_rates import (
     freeze_statistics,
     group_parameters,
 )
-from tt_actions.main import main
-from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, PoseLSTMFuzzy, R3DTransformer
 
 
 def made(schedule, scales=(1.0, 0.1)):

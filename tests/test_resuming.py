@@ -7,8 +7,8 @@ import pytest
 from run_files import content, rows, same_weights, train, wait_for
 
 from tt_actions.main import main
-from tt_actions.run_reports import ClipReport
-from tt_actions.runs import lock_run_dir
+from tt_actions.training.reports import ClipReport
+from tt_actions.training.run_directory import lock_run_dir
 
 
 def assert_same_run(run, other):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from run_files import rows
 
-from tt_actions.runs import (
+from tt_actions.training.run_directory import (
     RunCSVLogger,
     WholeCheckpoints,
     create_run_dir,
@@ -19,7 +19,7 @@ from tt_actions.runs import (
 MAKE_RUN_DIRS = """
 import sys, time
 from pathlib import Path
-from tt_actions.runs import create_run_dir
+from tt_actions.training.run_directory import create_run_dir
 runs = Path(sys.argv[1])
 (runs / sys.argv[2]).touch()
 while len(list(runs.iterdir())) < 2:

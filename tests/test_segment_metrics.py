@@ -17,7 +17,6 @@ from torch import distributed, multiprocessing
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.distributed import leave_group
 from tt_actions.evaluation.segment_metrics import (
     SegmentMetrics,
     count_right_segments,
@@ -28,6 +27,7 @@ from tt_actions.evaluation.segment_metrics import (
     measure_strokes,
     segment_f1,
 )
+from tt_actions.training.processes import leave_group
 
 # Frames
 

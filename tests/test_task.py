@@ -18,8 +18,8 @@ from tt_actions.main import main
 from tt_actions.models import CNNLSTM, HistogramKernel
 from tt_actions.models.losses import class_distributions, weighted_cross_entropy
 from tt_actions.sources.manifest import ManifestSource
-from tt_actions.task import StrokeRecognizer
-from tt_actions.transforms import Augmentation
+from tt_actions.training.augmentation import Augmentation
+from tt_actions.training.task import StrokeRecognizer
 
 CLASSES = ["serve", "forehand", "smash"]
 PREPROCESSING = asdict(Preprocessing(fps=10, size=(16, 16), num_frames=5))

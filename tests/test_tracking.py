@@ -11,7 +11,7 @@ from run_files import rows
 from wandb_file import read_run
 
 from tt_actions.main import main
-from tt_actions.tracking import Tracker, WandbOptions
+from tt_actions.training.wandb_logger import Tracker, WandbOptions
 from tt_actions.video.frames import probe
 
 TROUBLES = {

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tt_actions.transforms import Augmentation, normalise
+from tt_actions.training.augmentation import Augmentation, normalise
 
 OFF = {
     "flip": 0.0,

@@ -12,8 +12,8 @@ from jsonargparse import set_parsing_settings
 
 IN_CHECKPOINTS = (
     "tt_actions.models",
-    "tt_actions.transforms.Augmentation",
-    "tt_actions.skeleton.augmentation.JointAugmentation",
+    "tt_actions.training.augmentation.Augmentation",
+    "tt_actions.training.joint_augmentation.JointAugmentation",
     "torch.optim",
 )
 """What a checkpoint may name: the parts of a model and what it was trained with."""

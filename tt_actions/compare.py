@@ -11,8 +11,8 @@ from rich.console import Console
 
 from tt_actions.comparison import FinishedRun, check_same_clips, compare_runs, read_finished_run
 from tt_actions.comparison_report import QUICK_NOTE, write_comparison
-from tt_actions.runs import lock_folder
 from tt_actions.sources.user_clips import user_source
+from tt_actions.training.run_directory import lock_folder
 from tt_actions.trainings import (
     Training,
     find_earlier,

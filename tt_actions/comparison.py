@@ -20,7 +20,7 @@ from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL, count_confusion
 from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
 from tt_actions.loading import load
 from tt_actions.skeleton.layouts import find_layout
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 REFERENCE = "cnn_lstm"
 """The model that the others are tested against; the first one where it is not among them."""

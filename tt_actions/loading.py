@@ -12,7 +12,7 @@ from tt_actions.class_paths import trust, trust_installed
 from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.analyze import analyze_video
 from tt_actions.prediction import ClipPrediction, make_prediction
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Crop, Roi
 
 

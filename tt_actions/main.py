@@ -107,9 +107,9 @@ def _lightning(command: str, rest: list[str]) -> None:
     from lightning_fabric.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-    from tt_actions.cli import ActionCLI, meant
-    from tt_actions.distributed import leave_group
-    from tt_actions.runs import RUN_DIR_VARIABLE
+    from tt_actions.training.cli import ActionCLI, meant
+    from tt_actions.training.processes import leave_group
+    from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 
     if known.resume and command not in ("train", "fit"):
         raise ValueError(

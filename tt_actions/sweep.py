@@ -17,7 +17,7 @@ from tt_actions.evaluation.figures import read_history
 from tt_actions.sources.user_clips import user_source
 from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.sweep_report import MEASURED, factor_name, write_sweep
-from tt_actions.tracking import WandbOptions
+from tt_actions.training.wandb_logger import WandbOptions
 from tt_actions.trainings import (
     Training,
     find_earlier,

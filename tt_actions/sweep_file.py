@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tt_actions.cli import check_validation_metric
+from tt_actions.training.cli import check_validation_metric
 from tt_actions.trainings import read_settings
 
 if TYPE_CHECKING:

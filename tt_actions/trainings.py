@@ -17,9 +17,9 @@ import yaml
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tt_actions.cli import ActionCLI, QuietParser
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import read_splits, split_rows
+from tt_actions.training.cli import ActionCLI, QuietParser
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself

@@ -5,10 +5,10 @@ from tt_actions.clips.dataset import NO_FRAME_LABEL
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.models import CNN, STGCN
-from tt_actions.skeleton.augmentation import JointAugmentation, check_joint_input
 from tt_actions.skeleton.layouts import NTU25, find_layout
 from tt_actions.skeleton.streams import make_stream
-from tt_actions.transforms import Augmentation
+from tt_actions.training.augmentation import Augmentation
+from tt_actions.training.joint_augmentation import JointAugmentation, check_joint_input
 
 NOTHING = {
     "mirror": 0, "rotation_deg": 0, "tilt_deg": 0, "scale": 0, "noise": 0, "dropout": 0, "speed": 0,

@@ -35,7 +35,7 @@ from tt_actions.files import write_atomically
 from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.prediction import ClipPrediction, make_prediction
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Roi
 
 Method = Literal["hirescam", "grad-cam"]

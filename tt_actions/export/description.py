@@ -11,7 +11,7 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.export.graphs import example_state, flatten
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import CRF, network_of_frames
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 Format = Literal["onnx", "torchscript"]
 

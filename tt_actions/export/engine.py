@@ -23,7 +23,7 @@ from tt_actions.export.description import (
 from tt_actions.loading import TrainedRecognizer
 from tt_actions.models.base import ActionModel, Average, CausalModel
 from tt_actions.models.crf import CRF
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -11,7 +11,7 @@ from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel, ho
 from tt_actions.models.cnn_lstm_plus import PlusState
 from tt_actions.models.crf import network_of_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 Leaves = list[tuple[str, Tensor]]
 """The tensors of a state, each with its name."""

@@ -15,7 +15,7 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import check_unseen
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.sources.user_rallies import UserRallies
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 NUM_CALIBRATED = 32
 """Most clips to calibrate on: more change the ranges of values little."""
@@ -111,8 +111,8 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
         )
     import yaml
 
-    from tt_actions.cli import QuietParser
     from tt_actions.clips.datamodule import ClipDataModule
+    from tt_actions.training.cli import QuietParser
 
     parser = QuietParser()
     parser.add_lightning_class_args(ClipDataModule, "data")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL, Sample
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 MOST_LOST = 0.01
 """Accuracy that int8 may lose and still be a gain."""

@@ -11,7 +11,7 @@ from torch.export import Dim
 
 from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, example_state, flatten, step_example
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 OPSET = 18
 """Version of the operators: the oldest that PyTorch's exporter writes."""

@@ -14,7 +14,7 @@ from torch.jit._trace import TracerWarning
 from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, step_example
 from tt_actions.export.onnx_graphs import plain_attention
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 
 def write_clip_graph(model: StrokeRecognizer) -> bytes:

@@ -9,7 +9,7 @@ from torch import Tensor
 from tt_actions.export.graphs import example_state, flatten
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 TOLERANCE = 1e-4
 """By how much a logit of a graph may differ from the model's."""

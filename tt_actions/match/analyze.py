@@ -22,7 +22,7 @@ from tt_actions.match.stream import (
 )
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Crop, Roi, iter_tracks, probe
 
 STRETCH = 32

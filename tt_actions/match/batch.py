@@ -30,7 +30,7 @@ from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
 from tt_actions.sources.folders import SUFFIXES
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Crop, Roi, VideoError, VideoWarning, probe
 
 DONE = "analysis.json"

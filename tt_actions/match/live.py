@@ -21,7 +21,7 @@ from tt_actions.match.segmenters import stroke_timing
 from tt_actions.match.stream import append_block
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import Crop, Roi, check_roi
 from tt_actions.video.scaling import Scaler

@@ -14,7 +14,7 @@ from tt_actions.match.fixed_lag import FixedLagSegmenter
 from tt_actions.match.live_source import LiveFrame
 from tt_actions.match.players import PlayerTrack
 from tt_actions.match.segmenters import make_segmenter
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.flow import DETAIL, with_flow
 from tt_actions.video.following import PlayerTracker, Window, cut_out
 from tt_actions.video.frames import FrameSpec, Roi

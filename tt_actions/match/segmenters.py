@@ -4,7 +4,7 @@ from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming, default_timing
 from tt_actions.match.segment import Segmenter
 from tt_actions.models.crf import CRF
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 
 def stroke_timing(model: StrokeRecognizer) -> StrokeTiming:

@@ -16,7 +16,7 @@ from tt_actions.clips.dataset import Sampling, sample_indices
 from tt_actions.clips.typical import TYPICAL_CLIP, motion_of
 from tt_actions.models.base import CausalModel, frame_log_probabilities
 from tt_actions.models.crf import network_of_frames
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.task import StrokeRecognizer
 
 Item = TypeVar("Item")
 Image = np.ndarray

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn, promote_types
 
-from tt_actions.distributed import mean_over_processes
 from tt_actions.models.base import ActionModel, ClosedFormModel, FeatureMaps, valid_frames
 from tt_actions.models.chain import forward_backward, log_partition
 from tt_actions.models.cnn_lstm import CNNLSTM
+from tt_actions.training.processes import mean_over_processes
 
 
 class CRF(ActionModel):

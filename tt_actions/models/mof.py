@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tt_actions.distributed import mean_over_processes
 from tt_actions.models.base import valid_frames
 from tt_actions.models.cnn import CNN
+from tt_actions.training.processes import mean_over_processes
 
 
 class MOF(CNN):

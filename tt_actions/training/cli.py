@@ -24,10 +24,10 @@ from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.splits import check_unseen
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
-from tt_actions.learning_rates import check_exact_fit, check_frames_are_learnt, check_one_process
-from tt_actions.links import LINKS, TakenLinks
 from tt_actions.processes import is_first_process
-from tt_actions.runs import (
+from tt_actions.training.links import LINKS, TakenLinks
+from tt_actions.training.optimizers import check_exact_fit, check_frames_are_learnt, check_one_process
+from tt_actions.training.run_directory import (
     RUN_DIR_VARIABLE,
     ChangedConfig,
     RunCSVLogger,
@@ -36,15 +36,15 @@ from tt_actions.runs import (
     lock_run_dir,
     resumable_checkpoint,
 )
-from tt_actions.task import StrokeRecognizer
-from tt_actions.tracking import Tracker, WandbOptions
-from tt_actions.training import (
+from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.trainer import (
     ActionTrainer,
     check_trainer,
     launched_devices,
     make_profiler,
     run_callbacks,
 )
+from tt_actions.training.wandb_logger import Tracker, WandbOptions
 
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 allow_in_experiments(tt_actions.models, tt_actions.sources)

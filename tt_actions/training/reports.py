@@ -11,7 +11,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from tt_actions.callbacks import say
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import NO_NAME, Batch
 from tt_actions.clips.splits import check_same_splits, write_splits
@@ -28,8 +27,9 @@ from tt_actions.evaluation.worst_clips import write_worst_clips
 from tt_actions.match.segmenters import make_segmenters
 from tt_actions.models.base import frame_log_probabilities
 from tt_actions.models.crf import CRF
-from tt_actions.task import StrokeRecognizer
-from tt_actions.tracking import Tracker, log_rally_report, log_report
+from tt_actions.training.callbacks import say
+from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.wandb_logger import Tracker, log_rally_report, log_report
 
 
 class RunReport(Callback):

@@ -13,14 +13,7 @@ from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing, re
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
-from tt_actions.distributed import mean_over_processes
 from tt_actions.evaluation.stage_metrics import Output, StageMetrics, Truth
-from tt_actions.learning_rates import (
-    check_learning,
-    freeze_statistics,
-    group_parameters,
-    make_optimizer,
-)
 from tt_actions.models.base import (
     ActionModel,
     CausalModel,
@@ -36,8 +29,15 @@ from tt_actions.models.losses import (
     weighted_cross_entropy,
     weights_by_class,
 )
-from tt_actions.skeleton.augmentation import check_joint_input
-from tt_actions.transforms import ClipAugmentation, check_channels, normalise
+from tt_actions.training.augmentation import ClipAugmentation, check_channels, normalise
+from tt_actions.training.joint_augmentation import check_joint_input
+from tt_actions.training.optimizers import (
+    check_learning,
+    freeze_statistics,
+    group_parameters,
+    make_optimizer,
+)
+from tt_actions.training.processes import mean_over_processes
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, RichProgressBar
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
-from tt_actions.callbacks import (
+from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.training.callbacks import (
     EpochLine,
     GradientNorms,
     RunCheckpoint,
@@ -17,11 +18,10 @@ from tt_actions.callbacks import (
     StopNotice,
     say,
 )
-from tt_actions.clips.datamodule import ClipDataModule
-from tt_actions.distributed import launched_processes, launcher
-from tt_actions.run_reports import ClipReport, RallyReport
-from tt_actions.runs import RUN_DIR_VARIABLE
-from tt_actions.task import StrokeRecognizer
+from tt_actions.training.processes import launched_processes, launcher
+from tt_actions.training.reports import ClipReport, RallyReport
+from tt_actions.training.run_directory import RUN_DIR_VARIABLE
+from tt_actions.training.task import StrokeRecognizer
 
 
 class ActionTrainer(pl.Trainer):

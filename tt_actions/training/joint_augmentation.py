@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.models.base import valid_frames
 from tt_actions.skeleton.layouts import find_layout
-from tt_actions.transforms import ClipAugmentation, Range, check_shares, symmetric, uniform
+from tt_actions.training.augmentation import ClipAugmentation, Range, check_shares, symmetric, uniform
 
 
 class JointAugmentation(ClipAugmentation):

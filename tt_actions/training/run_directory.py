@@ -16,9 +16,9 @@ from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
-from tt_actions.distributed import decided_by_first
 from tt_actions.files import explain_failure, write_atomically
 from tt_actions.processes import is_first_process
+from tt_actions.training.processes import decided_by_first
 
 RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
 """Names the run directory to all processes of a run: set by its first process for those that it starts, or by

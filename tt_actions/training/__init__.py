@@ -1,0 +1,1 @@
+"""One training: the task, the trainer, callbacks, the run directory, W&B."""
