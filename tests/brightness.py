@@ -8,8 +8,8 @@ from torch import nn
 
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.strokes import IDLE, STROKES
-from tt_actions.loading import TrainedRecognizer
 from tt_actions.models.base import CausalModel
+from tt_actions.recognition.recognizer import TrainedRecognizer
 from tt_actions.video.encoder import write_video
 
 FPS, SIZE = 10, (16, 16)

@@ -17,7 +17,7 @@ import torch
 
 from tt_actions.clips.records import read_manifest
 from tt_actions.evaluation.explanation import Method, explain, mean_log_odds
-from tt_actions.loading import load
+from tt_actions.recognition.recognizer import load
 from tt_actions.training.task import StrokeRecognizer
 
 SHARE = 0.2

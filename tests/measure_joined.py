@@ -16,7 +16,7 @@ from rich.console import Console
 from tt_actions.clips.records import ClipRecord, read_manifest
 from tt_actions.clips.strokes import Stroke
 from tt_actions.evaluation.tables import Table
-from tt_actions.loading import load
+from tt_actions.recognition.recognizer import load
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import iter_frames, probe
 

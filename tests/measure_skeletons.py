@@ -36,7 +36,7 @@ from tt_actions.clips.joint_preprocessing import Centre, JointSpec
 from tt_actions.clips.records import ClipRecord, class_names, write_manifest
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
-from tt_actions.loading import load
+from tt_actions.recognition.recognizer import load
 from tt_actions.sources.folders import FolderSource
 from tt_actions.trainings import Training, find_earlier, say, train
 

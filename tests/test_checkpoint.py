@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import tt_actions
-from tt_actions.checkpoint import load_network_weights, read_checkpoint
 from tt_actions.clips.records import read_manifest
-from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import CNNLSTM
+from tt_actions.recognition.checkpoint import load_network_weights, read_checkpoint
+from tt_actions.recognition.recognizer import load
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, read_manifest
 from tt_actions.clips.specs import UnreadableError
 from tt_actions.evaluation.explanation import explain
-from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
+from tt_actions.recognition.recognizer import load
 from tt_actions.sources import SyntheticStrokes, UserDepth
 from tt_actions.sources.check import check
 from tt_actions.training.augmentation import Augmentation, check_channels

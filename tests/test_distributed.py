@@ -21,9 +21,9 @@ from tt_actions.clips.datamodule import EpochSampler, PartSampler
 from tt_actions.clips.dataset import Batch
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import read_manifest, write_manifest
-from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import CNN, CNNLSTM, CRF, MOF, CNNLSTMPlus
+from tt_actions.recognition.recognizer import load
 from tt_actions.training.processes import leave_group
 from tt_actions.training.task import StrokeRecognizer
 

@@ -16,10 +16,10 @@ import tt_actions.models
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import read_manifest
 from tt_actions.evaluation.explanation import Explanation, explain, grad_cam, mean_log_odds, write_explanation
-from tt_actions.loading import TrainedRecognizer, load
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, HistogramKernel, R3DTransformer
 from tt_actions.models.base import ActionModel, ClosedFormModel
+from tt_actions.recognition.recognizer import TrainedRecognizer, load
 from tt_actions.video.encoder import write_video
 
 SIZE = (32, 48)

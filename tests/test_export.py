@@ -11,17 +11,17 @@ import torch
 
 from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.export import export, open_engine
-from tt_actions.export.description import read_description
-from tt_actions.export.engine import OnnxRecognizer
 from tt_actions.export.measurement import Comparison, EngineFigures, table, verdict
 from tt_actions.export.verification import compare_stream
-from tt_actions.loading import load
 from tt_actions.main import main
-from tt_actions.match.analyze import analyze_video
-from tt_actions.match.stream import CausalStream
 from tt_actions.models import C3D, CNN, CNNLSTM, CRF, LSTM, MOF, CNNLSTMPlus, HistogramKernel, R3DTransformer
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
+from tt_actions.recognition.onnx_description import read_description
+from tt_actions.recognition.onnx_recognizer import OnnxRecognizer
+from tt_actions.recognition.pipeline import analyze_video
+from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.stream import CausalStream
 from tt_actions.training.task import StrokeRecognizer
 
 HEAD = {"feature_size": 8, "fc_size": 8}

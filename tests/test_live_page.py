@@ -13,7 +13,7 @@ from test_report_page import HOSTILE, wait_for
 from tt_actions.match.live import LiveAnalysis, LiveStatus, run_live
 from tt_actions.match.live_page import LivePage, Scene
 from tt_actions.match.live_source import LiveSource
-from tt_actions.match.players import PlayerTrack
+from tt_actions.recognition.players import PlayerTrack
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.analysis import MatchAnalysis, write_analysis
 from tt_actions.match.summary import (
     count_strokes,
     count_unsure,
@@ -18,6 +17,7 @@ from tt_actions.match.summary import (
     mean_confidence,
     measure_tempo,
 )
+from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 
 CLASSES = ("serve", "forehand", "backhand")
 

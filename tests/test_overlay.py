@@ -11,10 +11,10 @@ import pytest
 from drawn_video import encode
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.analysis import MatchAnalysis
 from tt_actions.match.overlay import Overlay, write_annotated
-from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.probability_band import BAND_SHARE
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.video.decoder import open_decoder
 from tt_actions.video.encoder import write_video, write_with_sound
 from tt_actions.video.frames import VideoError, VideoWarning, iter_frames, probe, read_frames

@@ -12,8 +12,8 @@ from tt_actions.clips.dataset import ClipDataset, collate
 from tt_actions.clips.strokes import IDLE, STROKES
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.evaluation.rally_report import COLUMNS
-from tt_actions.loading import load
 from tt_actions.main import main
+from tt_actions.recognition.recognizer import load
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.video.frames import FrameSpec
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.analysis import MatchAnalysis, write_analysis
 from tt_actions.match.report_page import MOST_FRAME_BYTES, render_report_page, write_report_page
+from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 from tt_actions.video.encoder import write_video
 
 CLASSES = ("serve", "forehand", "backhand", "smash")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tt_actions.clips.strokes import IDLE, Stroke, frame_labels
 from tt_actions.clips.timing import count_timing, default_timing, find_segments
-from tt_actions.match.fixed_lag import FixedLagSegmenter
-from tt_actions.match.segment import Segmenter
-from tt_actions.match.states import duration_chain
+from tt_actions.recognition.fixed_lag import FixedLagSegmenter
+from tt_actions.recognition.segmenter import Segmenter
+from tt_actions.recognition.state_chain import duration_chain
 
 NAMES = ("forehand", "backhand", IDLE)
 FPS = 10

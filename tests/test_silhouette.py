@@ -9,9 +9,9 @@ from run_files import rows
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, read_manifest
 from tt_actions.evaluation.explanation import explain
-from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models.silhouette_lstm import describe_silhouettes
+from tt_actions.recognition.recognizer import load
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.video.following import camera_motion
 from tt_actions.video.frames import FrameSpec

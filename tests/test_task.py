@@ -13,10 +13,10 @@ from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import Batch
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import read_manifest
-from tt_actions.loading import load
 from tt_actions.main import main
 from tt_actions.models import CNNLSTM, HistogramKernel
 from tt_actions.models.losses import class_distributions, weighted_cross_entropy
+from tt_actions.recognition.recognizer import load
 from tt_actions.sources.manifest import ManifestSource
 from tt_actions.training.augmentation import Augmentation
 from tt_actions.training.task import StrokeRecognizer

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tt_actions.evaluation.explanation import explain as explain
-    from tt_actions.loading import load as load
+    from tt_actions.recognition.recognizer import load as load
 
 __all__ = ["explain", "load"]
 

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL, count_confusions, probability_of_truth
 from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
-from tt_actions.loading import load
+from tt_actions.recognition.recognizer import load
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.training.task import StrokeRecognizer
 

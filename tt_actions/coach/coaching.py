@@ -17,9 +17,9 @@ from tt_actions.coach.phases import Phases
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.review import Review, review_stroke
 from tt_actions.coach.stroke import RATE_HZ, Stroke, read_readings
-from tt_actions.export.description import file_digest
 from tt_actions.files import write_json, write_rows
-from tt_actions.loading import TrainedRecognizer, load
+from tt_actions.recognition.onnx_description import file_digest
+from tt_actions.recognition.recognizer import TrainedRecognizer, load
 from tt_actions.skeleton.drawing import draw_bones
 from tt_actions.skeleton.files import SUFFIXES, read_joints
 from tt_actions.skeleton.layouts import PATHS, Layout, find_layout

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.export.engine import open_session
 from tt_actions.files import write_rows
+from tt_actions.recognition.onnx_recognizer import open_session
 from tt_actions.skeleton.layouts import COCO17
 from tt_actions.video.following import Window, cut_out, follow_player
 from tt_actions.video.frames import iter_frames

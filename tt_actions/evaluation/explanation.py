@@ -32,9 +32,9 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.evaluation.clip_figures import clip_figure
 from tt_actions.evaluation.figures import write_figure
 from tt_actions.files import write_atomically
-from tt_actions.loading import load
 from tt_actions.models.base import ActionModel, FeatureMaps
-from tt_actions.prediction import ClipPrediction, make_prediction
+from tt_actions.recognition.prediction import ClipPrediction, make_prediction
+from tt_actions.recognition.recognizer import load
 from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Roi
 

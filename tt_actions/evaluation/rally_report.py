@@ -15,7 +15,7 @@ from tt_actions.evaluation.figures import COLOURS, GREY, confusion_figure, curve
 from tt_actions.evaluation.segment_metrics import frame_confusion, frame_figures, measure_strokes
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
-from tt_actions.match.segment import Segmenter
+from tt_actions.recognition.segmenter import Segmenter
 
 ADVICE = "and test the checkpoint again, or resume the training"
 

@@ -14,8 +14,16 @@ import torch
 from torch import Tensor
 
 from tt_actions.export import onnx_graphs, torchscript_graphs
-from tt_actions.export.description import FILE, SUFFIXES, Format, ModelDescription, describe_model
-from tt_actions.export.engine import (
+from tt_actions.export.graphs import check_exportable
+from tt_actions.export.held_out import HeldOut, read_held_out
+from tt_actions.export.measurement import Comparison, compare_engines, table, verdict
+from tt_actions.export.quantization import clip_feeds, quantise, step_feeds
+from tt_actions.export.verification import RunClips, RunStretch, compare_clips, compare_stream
+from tt_actions.files import write_atomically
+from tt_actions.models.base import CausalModel
+from tt_actions.models.crf import network_of_frames
+from tt_actions.recognition.onnx_description import FILE, SUFFIXES, Format, ModelDescription, describe_model
+from tt_actions.recognition.onnx_recognizer import (
     check_installed,
     default_folder,
     make_recognizer,
@@ -23,15 +31,7 @@ from tt_actions.export.engine import (
     run_clips,
     run_stretch,
 )
-from tt_actions.export.graphs import check_exportable
-from tt_actions.export.held_out import HeldOut, read_held_out
-from tt_actions.export.measurement import Comparison, compare_engines, table, verdict
-from tt_actions.export.quantization import clip_feeds, quantise, step_feeds
-from tt_actions.export.verification import RunClips, RunStretch, compare_clips, compare_stream
-from tt_actions.files import write_atomically
-from tt_actions.loading import load
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
+from tt_actions.recognition.recognizer import load
 from tt_actions.training.task import StrokeRecognizer
 
 WRITERS: dict[Format, ModuleType] = {"onnx": onnx_graphs, "torchscript": torchscript_graphs}

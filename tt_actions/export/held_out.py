@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tt_actions.checkpoint import lineage
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import check_unseen
+from tt_actions.recognition.checkpoint import lineage
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.sources.user_rallies import UserRallies
 from tt_actions.training.task import StrokeRecognizer

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.clips.dataset import Sample
-from tt_actions.export.engine import first_state
+from tt_actions.recognition.onnx_recognizer import first_state
 
 Feed = dict[str, np.ndarray]
 """A graph's inputs by name."""

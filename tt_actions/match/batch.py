@@ -23,12 +23,12 @@ from rich.text import Text
 
 from tt_actions.clips.records import read_manifest
 from tt_actions.files import explain_failure, write_json
-from tt_actions.loading import load
-from tt_actions.match.analysis import MatchAnalysis, write_analysis
-from tt_actions.match.analyze import analyze_video, find_tracks
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
+from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
+from tt_actions.recognition.pipeline import analyze_video, find_tracks
+from tt_actions.recognition.recognizer import load
 from tt_actions.sources.folders import SUFFIXES
 from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Crop, Roi, VideoError, VideoWarning, probe

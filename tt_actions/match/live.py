@@ -12,15 +12,15 @@ import av
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.match.analyze import open_stream
 from tt_actions.match.live_part import LivePart
 from tt_actions.match.live_source import LiveFrame, LiveSource, State
-from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.segmenters import stroke_timing
-from tt_actions.match.stream import append_block
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.pipeline import open_stream
+from tt_actions.recognition.players import PlayerTrack, lay_tracks
+from tt_actions.recognition.stream import append_block
 from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import Crop, Roi, check_roi

@@ -21,8 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tt_actions.clips.strokes import IDLE
 from tt_actions.match.live import LiveStatus, LiveStroke
-from tt_actions.match.players import PlayerTrack
 from tt_actions.match.report_drawings import ClassStyle, class_styles
+from tt_actions.recognition.players import PlayerTrack
 from tt_actions.video.scaling import Scaler
 
 HOST = "127.0.0.1"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.analyze import open_stream
-from tt_actions.match.fixed_lag import FixedLagSegmenter
 from tt_actions.match.live_source import LiveFrame
-from tt_actions.match.players import PlayerTrack
 from tt_actions.match.segmenters import make_segmenter
+from tt_actions.recognition.fixed_lag import FixedLagSegmenter
+from tt_actions.recognition.pipeline import open_stream
+from tt_actions.recognition.players import PlayerTrack
 from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.flow import DETAIL, with_flow
 from tt_actions.video.following import PlayerTracker, Window, cut_out

@@ -15,8 +15,6 @@ from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.files import explain_failure
-from tt_actions.loading import load
-from tt_actions.match.analysis import STROKE_COLUMNS, stroke_row, write_analysis
 from tt_actions.match.batch import ANNOTATED
 from tt_actions.match.live import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live_page import HOST, PORT, LivePage, Scene, is_local
@@ -24,6 +22,8 @@ from tt_actions.match.live_source import RETRY_S, LiveSource
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
+from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
+from tt_actions.recognition.recognizer import load
 from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import Crop, Roi
 

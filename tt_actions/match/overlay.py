@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.match.players import PlayerTrack
 from tt_actions.match.probability_band import DARK, GREY, LIGHT, ProbabilityBand
 from tt_actions.match.report_drawings import class_styles
-from tt_actions.match.stream import read_ahead
 from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb, tint
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.players import PlayerTrack
+from tt_actions.recognition.stream import read_ahead
 from tt_actions.video.encoder import Image, write_with_sound
 from tt_actions.video.frames import Roi, iter_frames, probe
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.match.players import PlayerTrack
 from tt_actions.match.report_drawings import ClassStyle, class_styles
 from tt_actions.match.tiles import cover_within, hatch, paste, rgb, tint
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.players import PlayerTrack
 from tt_actions.video.encoder import Image
 
 BAND_S = 5.0

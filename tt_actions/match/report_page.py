@@ -13,7 +13,6 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tt_actions.files import write_atomically
-from tt_actions.match.analysis import ADVICE, STROKE_COLUMNS, MatchAnalysis, stroke_cells
 from tt_actions.match.report_drawings import (
     NAME_LENGTH,
     ClassStyle,
@@ -42,6 +41,7 @@ from tt_actions.match.technique_network import (
     describe_network,
     own_network,
 )
+from tt_actions.recognition.analysis import ADVICE, STROKE_COLUMNS, MatchAnalysis, stroke_cells
 
 AROUND_S = 0.5
 """Seconds before and after a stroke of which the page holds the probabilities."""

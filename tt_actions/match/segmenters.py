@@ -2,8 +2,8 @@
 
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming, default_timing
-from tt_actions.match.segment import Segmenter
 from tt_actions.models.crf import CRF
+from tt_actions.recognition.segmenter import Segmenter
 from tt_actions.training.task import StrokeRecognizer
 
 

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.analysis import MatchAnalysis
+from tt_actions.recognition.analysis import MatchAnalysis
 
 RALLY_GAP_S = 3.0
 """Seconds without a stroke after which the next one begins another rally."""

@@ -17,7 +17,6 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 
 import tt_actions.models
 import tt_actions.sources
-from tt_actions.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.class_paths import allow_in_experiments, refused_import, trust_installed
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
@@ -25,6 +24,7 @@ from tt_actions.clips.splits import check_unseen
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.processes import is_first_process
+from tt_actions.recognition.checkpoint import check_fits, lineage, read_checkpoint
 from tt_actions.training.links import LINKS, TakenLinks
 from tt_actions.training.optimizers import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.run_directory import (

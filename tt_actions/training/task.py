@@ -7,7 +7,6 @@ import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from tt_actions.checkpoint import load_network_weights
 from tt_actions.clips.dataset import Batch
 from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing, require_frames, require_video
 from tt_actions.clips.strokes import IDLE
@@ -29,6 +28,7 @@ from tt_actions.models.losses import (
     weighted_cross_entropy,
     weights_by_class,
 )
+from tt_actions.recognition.checkpoint import load_network_weights
 from tt_actions.training.augmentation import ClipAugmentation, check_channels, normalise
 from tt_actions.training.joint_augmentation import check_joint_input
 from tt_actions.training.optimizers import (

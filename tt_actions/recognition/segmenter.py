@@ -13,8 +13,8 @@ import torch
 
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import Segment, StrokeTiming, find_segments
-from tt_actions.match.states import StateChain, duration_chain, frame_chain
 from tt_actions.models.chain import forward_backward, viterbi
+from tt_actions.recognition.state_chain import StateChain, duration_chain, frame_chain
 
 Method = Literal["hmm", "chain", "median", "argmax"]
 

@@ -12,7 +12,9 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
-from tt_actions.export.description import (
+from tt_actions.models.base import ActionModel, Average, CausalModel
+from tt_actions.models.crf import CRF
+from tt_actions.recognition.onnx_description import (
     FILE,
     Format,
     ModelDescription,
@@ -20,9 +22,7 @@ from tt_actions.export.description import (
     file_digest,
     read_description,
 )
-from tt_actions.loading import TrainedRecognizer
-from tt_actions.models.base import ActionModel, Average, CausalModel
-from tt_actions.models.crf import CRF
+from tt_actions.recognition.recognizer import TrainedRecognizer
 from tt_actions.training.task import StrokeRecognizer
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from pytorch_lightning.cli import instantiate_module
 
-from tt_actions.checkpoint import read_checkpoint, refusal
 from tt_actions.class_paths import trust, trust_installed
-from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.match.analyze import analyze_video
-from tt_actions.prediction import ClipPrediction, make_prediction
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.checkpoint import read_checkpoint, refusal
+from tt_actions.recognition.pipeline import analyze_video
+from tt_actions.recognition.prediction import ClipPrediction, make_prediction
 from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Crop, Roi
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.match.segment import Segmenter, check_track, make_stroke
+from tt_actions.recognition.segmenter import Segmenter, check_track, make_stroke
 
 
 class OpenSegment(NamedTuple):

@@ -9,10 +9,12 @@ import numpy as np
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TYPICAL_CLIP
-from tt_actions.match.analysis import MatchAnalysis
-from tt_actions.match.players import PlayerTrack, lay_tracks
 from tt_actions.match.segmenters import make_segmenter, stroke_timing
-from tt_actions.match.stream import (
+from tt_actions.models.base import CausalModel
+from tt_actions.models.crf import network_of_frames
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.players import PlayerTrack, lay_tracks
+from tt_actions.recognition.stream import (
     CausalStream,
     FrameStream,
     WindowStream,
@@ -20,8 +22,6 @@ from tt_actions.match.stream import (
     gather_stretches,
     read_ahead,
 )
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
 from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.frames import Crop, Roi, iter_tracks, probe
 
