@@ -28,8 +28,8 @@ from tt_actions.evaluation.clip_report import provenance
 from tt_actions.evaluation.figures import COLOURS, tidy, write_figure
 from tt_actions.evaluation.published import PUBLISHED_TIMES
 from tt_actions.files import write_json
-from tt_actions.match.live import run_live
-from tt_actions.match.live_source import LiveSource
+from tt_actions.match.live.session import run_live
+from tt_actions.match.live.source import LiveSource
 from tt_actions.recognition.recognizer import load
 from tt_actions.sources import SyntheticRallies
 from tt_actions.video.decoder import open_decoder

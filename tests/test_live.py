@@ -14,8 +14,8 @@ from glow import CLASSES, FILES, LEFT, PLAYERS, PREPROCESSING, RIGHT, draw, reco
 from run_files import rows, wait_for
 
 from tt_actions.main import main
-from tt_actions.match.live import choose_lag, run_live
-from tt_actions.match.live_source import FrameGrid, LiveSource
+from tt_actions.match.live.session import choose_lag, run_live
+from tt_actions.match.live.source import FrameGrid, LiveSource
 from tt_actions.recognition.pipeline import analyze_video
 from tt_actions.video.decoder import VideoError, open_decoder
 

@@ -10,9 +10,9 @@ import pytest
 from glow import CLASSES, LEFT, PLAYERS, RIGHT, draw, recognizer
 from test_report_page import HOSTILE, wait_for
 
-from tt_actions.match.live import LiveAnalysis, LiveStatus, run_live
-from tt_actions.match.live_page import LivePage, Scene
-from tt_actions.match.live_source import LiveSource
+from tt_actions.match.live.page import LivePage, Scene
+from tt_actions.match.live.session import LiveAnalysis, LiveStatus, run_live
+from tt_actions.match.live.source import LiveSource
 from tt_actions.recognition.players import PlayerTrack
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tt_actions.match.live_part import TrackPictures
-from tt_actions.match.live_source import FrameGrid
+from tt_actions.match.live.part import TrackPictures
+from tt_actions.match.live.source import FrameGrid
 from tt_actions.video.decoder import open_decoder
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import FrameSpec, iter_tracks

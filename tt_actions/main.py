@@ -275,7 +275,7 @@ def _live(args: list[str]) -> None:
     )
     parser.add_argument("--lag", type=int, help="frames a stroke may wait to be sure; for half a second")
     options = vars(parser.parse_args(args))
-    from tt_actions.match.live_terminal import live
+    from tt_actions.match.live.command import live
 
     live(**options)
 
@@ -305,7 +305,7 @@ def _analyze(args: list[str]) -> None:
         "--engine", choices=("torch", "onnx"), default="torch", help="onnx: what `export` has written; torch"
     )
     options = parser.parse_args(args)
-    from tt_actions.match.batch import Options, analyze_files
+    from tt_actions.match.jobs import Options, analyze_files
 
     how = Options(options.players, tuple(options.roi), options.crop, not options.no_video, options.engine)
     sys.exit(analyze_files(options.source, options.checkpoint, options.out, how))

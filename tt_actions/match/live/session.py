@@ -12,8 +12,8 @@ import av
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.match.live_part import LivePart
-from tt_actions.match.live_source import LiveFrame, LiveSource, State
+from tt_actions.match.live.part import LivePart
+from tt_actions.match.live.source import LiveFrame, LiveSource, State
 from tt_actions.match.segmenters import stroke_timing
 from tt_actions.models.base import CausalModel
 from tt_actions.models.crf import network_of_frames

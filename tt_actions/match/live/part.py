@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.match.live_source import LiveFrame
+from tt_actions.match.live.source import LiveFrame
 from tt_actions.match.segmenters import make_segmenter
 from tt_actions.recognition.fixed_lag import FixedLagSegmenter
 from tt_actions.recognition.pipeline import open_stream

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.files import explain_failure
-from tt_actions.match.batch import ANNOTATED
-from tt_actions.match.live import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
-from tt_actions.match.live_page import HOST, PORT, LivePage, Scene, is_local
-from tt_actions.match.live_source import RETRY_S, LiveSource
+from tt_actions.match.jobs import ANNOTATED
+from tt_actions.match.live.page import HOST, PORT, LivePage, Scene, is_local
+from tt_actions.match.live.session import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.source import RETRY_S, LiveSource
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock

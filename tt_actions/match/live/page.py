@@ -20,7 +20,7 @@ import cv2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tt_actions.clips.strokes import IDLE
-from tt_actions.match.live import LiveStatus, LiveStroke
+from tt_actions.match.live.session import LiveStatus, LiveStroke
 from tt_actions.match.report_drawings import ClassStyle, class_styles
 from tt_actions.recognition.players import PlayerTrack
 from tt_actions.video.scaling import Scaler

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import av
 
-from tt_actions.match.live_readers import (
+from tt_actions.match.live.readers import (
     ANSWER_S,
     Timed,
     hide_password,

@@ -1,0 +1,1 @@
+"""A video that runs: a camera, a stream or a file at its own pace."""
