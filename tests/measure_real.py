@@ -27,7 +27,7 @@ from rich.console import Console
 from tt_actions.clips.records import ClipRecord, class_names, write_manifest
 from tt_actions.evaluation.tables import Table
 from tt_actions.sources.folders import FolderSource
-from tt_actions.trainings import Training, find_earlier, say, train
+from tt_actions.studies.trainings import Training, find_earlier, say, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 NUM_BLOCKS = 4

@@ -38,7 +38,7 @@ from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
 from tt_actions.recognition.recognizer import load
 from tt_actions.sources.folders import FolderSource
-from tt_actions.trainings import Training, find_earlier, say, train
+from tt_actions.studies.trainings import Training, find_earlier, say, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 

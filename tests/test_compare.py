@@ -17,8 +17,13 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import read_manifest, write_manifest
-from tt_actions.compare import QUICK_SOURCES, compare
-from tt_actions.comparison import (
+from tt_actions.evaluation.published import PUBLISHED
+from tt_actions.evaluation.significance import bootstrap_interval
+from tt_actions.main import main
+from tt_actions.models import HistogramKernel
+from tt_actions.sources.user_clips import user_source
+from tt_actions.studies.compare import QUICK_SOURCES, compare
+from tt_actions.studies.comparison import (
     check_same_clips,
     compare_runs,
     count_multiply_adds,
@@ -26,15 +31,10 @@ from tt_actions.comparison import (
     measure_clips_per_second,
     read_finished_run,
 )
-from tt_actions.comparison_report import write_comparison
-from tt_actions.evaluation.published import PUBLISHED
-from tt_actions.evaluation.significance import bootstrap_interval
-from tt_actions.main import main
-from tt_actions.models import HistogramKernel
-from tt_actions.sources.user_clips import user_source
+from tt_actions.studies.comparison_report import write_comparison
+from tt_actions.studies.trainings import Training, find_earlier, read_settings, train
 from tt_actions.training.run_directory import lock_folder
 from tt_actions.training.task import StrokeRecognizer
-from tt_actions.trainings import Training, find_earlier, read_settings, train
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]

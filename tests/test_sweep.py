@@ -12,10 +12,10 @@ from run_files import rows, wait_for
 
 from tt_actions.clips.records import read_manifest, write_manifest
 from tt_actions.main import main
-from tt_actions.study import SweepStudy
-from tt_actions.sweep import sweep, wandb_definition
-from tt_actions.sweep_file import ARGS, check_options, find_sweep, read_sweep
-from tt_actions.trainings import read_settings
+from tt_actions.studies.optuna_study import SweepStudy
+from tt_actions.studies.sweep import sweep, wandb_definition
+from tt_actions.studies.sweep_file import ARGS, check_options, find_sweep, read_sweep
+from tt_actions.studies.trainings import read_settings
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
@@ -327,7 +327,7 @@ def test_a_random_sweep_draws_the_same_different_points_everywhere(write, tmp_pa
 
 def test_a_missing_optuna_is_told(write, options, tmp_path, monkeypatch):
     path = write(parameters={"seed_everything": {"values": [0, 1]}})
-    monkeypatch.setitem(sys.modules, "tt_actions.study", None)
+    monkeypatch.setitem(sys.modules, "tt_actions.studies.optuna_study", None)
     with pytest.raises(ValueError, match=r"pip install 'tt-actions\[sweep\]'"):
         run_here(path, tmp_path / "sweeps", options)
 

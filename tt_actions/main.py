@@ -200,7 +200,7 @@ def _compare(args: list[str]) -> None:
         "--out", type=Path, help="where to write; runs/compare, with --quick runs/compare_quick"
     )
     options, rest = parser.parse_known_args(args)
-    from tt_actions.compare import compare
+    from tt_actions.studies.compare import compare
 
     seeds = options.seeds if options.seeds is not None else 1 if options.quick else 3
     out = options.out or Path("runs/compare_quick" if options.quick else "runs/compare")
@@ -367,7 +367,7 @@ def _sweep(args: list[str]) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/sweeps"), help="where to write; runs/sweeps")
     options, rest = parser.parse_known_args(args)
-    from tt_actions.sweep import sweep
+    from tt_actions.studies.sweep import sweep
 
     sys.exit(sweep(options.sweep, options.out, options.data, options.storage, rest))
 

@@ -8,12 +8,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from tt_actions.comparison import REFERENCE
 from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
 from tt_actions.evaluation.figures import Bars, bars_figure, write_figure
 from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
 from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
+from tt_actions.studies.comparison import REFERENCE
 
 QUICK_NOTE = "QUICK: a few clips and epochs, to see that all runs; these figures mean nothing."
 DRAWN_NOTE = "Drawn strokes: nothing here says anything about real video."
@@ -35,7 +35,7 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
 
     Args:
         folder: Where to; it exists.
-        numbers: What :func:`tt_actions.comparison.compare_runs` returned, and ``quick`` (whether the figures
+        numbers: What :func:`tt_actions.studies.comparison.compare_runs` returned, and ``quick`` (whether the figures
             mean nothing) and ``failed`` (the trainings that are missing).
         console: Where to print.
     """

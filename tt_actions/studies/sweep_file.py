@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tt_actions.studies.trainings import read_settings
 from tt_actions.training.cli import check_validation_metric
-from tt_actions.trainings import read_settings
 
 if TYPE_CHECKING:
     import optuna

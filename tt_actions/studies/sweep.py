@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tt_actions.comparison import read_finished_run
 from tt_actions.evaluation.figures import read_history
 from tt_actions.sources.user_clips import user_source
-from tt_actions.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
-from tt_actions.sweep_report import MEASURED, factor_name, write_sweep
-from tt_actions.training.wandb_logger import WandbOptions
-from tt_actions.trainings import (
+from tt_actions.studies.comparison import read_finished_run
+from tt_actions.studies.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
+from tt_actions.studies.sweep_report import MEASURED, factor_name, write_sweep
+from tt_actions.studies.trainings import (
     Training,
     find_earlier,
     format_duration,
@@ -27,11 +26,12 @@ from tt_actions.trainings import (
     stopping_by_sigterm,
     train,
 )
+from tt_actions.training.wandb_logger import WandbOptions
 
 if TYPE_CHECKING:
     import optuna
 
-    from tt_actions.study import SweepStudy
+    from tt_actions.studies.optuna_study import SweepStudy
 
 
 def sweep(
@@ -74,7 +74,7 @@ def sweep(
     if tracking.resolved_mode() == "online":
         return _sweep_online(file, folder, options, tracking, console)
     try:
-        from tt_actions.study import GRACE_S, SweepStudy
+        from tt_actions.studies.optuna_study import GRACE_S, SweepStudy
     except ModuleNotFoundError as error:
         raise ValueError(
             f"Expected Optuna, by which sweeps run without W&B, but there is no {error.name}. "
@@ -179,7 +179,7 @@ class Worker:
             TrialFailedError: If the training fails.
             TrialPruned: If it is not worth going on.
         """
-        from tt_actions.study import TrialFailedError
+        from tt_actions.studies.optuna_study import TrialFailedError
 
         file, slot = self.study.file, trial.user_attrs["slot"]
         point = {parameter.name: parameter.suggest(trial) for parameter in file.parameters}

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from tt_actions.comparison_report import DRAWN_NOTE, SHOWN
-from tt_actions.effects_figure import Factor, Level, effects_figure
 from tt_actions.evaluation.figures import write_figure
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
-from tt_actions.sweep_file import Parameter, SweepFile
+from tt_actions.studies.comparison_report import DRAWN_NOTE, SHOWN
+from tt_actions.studies.effects_figure import Factor, Level, effects_figure
+from tt_actions.studies.sweep_file import Parameter, SweepFile
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

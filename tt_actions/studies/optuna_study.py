@@ -19,7 +19,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from tt_actions.sweep_file import SweepFile
+from tt_actions.studies.sweep_file import SweepFile
 
 HEARTBEAT_S = 10
 GRACE_S = 60

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tt_actions.comparison import FinishedRun, check_same_clips, compare_runs, read_finished_run
-from tt_actions.comparison_report import QUICK_NOTE, write_comparison
 from tt_actions.sources.user_clips import user_source
-from tt_actions.training.run_directory import lock_folder
-from tt_actions.trainings import (
+from tt_actions.studies.comparison import FinishedRun, check_same_clips, compare_runs, read_finished_run
+from tt_actions.studies.comparison_report import QUICK_NOTE, write_comparison
+from tt_actions.studies.trainings import (
     Training,
     find_earlier,
     format_duration,
@@ -22,6 +21,7 @@ from tt_actions.trainings import (
     stopping_by_sigterm,
     train,
 )
+from tt_actions.training.run_directory import lock_folder
 
 EXPERIMENTS = Path("experiments")
 _FEW = {"clips": 60, "players": 15, "seed": 0}
