@@ -331,7 +331,7 @@ def _coach(args: list[str]) -> None:
     )
     parser.add_argument("--fps", type=float, help="frames a second of files that don't tell; the training's")
     options = vars(parser.parse_args(args))
-    from tt_actions.coach.coaching import coach_file
+    from tt_actions.coach.command import coach_file
 
     sys.stdout.write(coach_file(**options))
 
