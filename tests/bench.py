@@ -32,13 +32,15 @@ from torch import nn
 
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import Batch, collate
-from tt_actions.clips.records import ClipRecord, Split, read_manifest, write_manifest
-from tt_actions.evaluation.clip_report import provenance
+from tt_actions.clips.manifest import read_manifest, write_manifest
+from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.evaluation.provenance import provenance
 from tt_actions.files import write_atomically
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.training.task import StrokeRecognizer
-from tt_actions.video.frames import probe, read_frames
+from tt_actions.training.task import StrokeTask
+from tt_actions.video.frames import read_frames
+from tt_actions.video.info import probe
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = ROOT / "experiments" / "cnn_lstm.yaml"
@@ -79,7 +81,7 @@ class BareLoop:
         clip_norm: Largest norm of the gradients, or None.
     """
 
-    def __init__(self, task: StrokeRecognizer, batches: list[Batch], clip_norm: float | None) -> None:
+    def __init__(self, task: StrokeTask, batches: list[Batch], clip_norm: float | None) -> None:
         self.network = copy.deepcopy(task.network)
         self.optimizer = task.optimizer(self.network.parameters())
         self.frame_loss, self.clip_norm = task.frame_loss, clip_norm
@@ -133,7 +135,7 @@ class TakingTurns(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prepare the bare loop."""
-        assert isinstance(pl_module, StrokeRecognizer)
+        assert isinstance(pl_module, StrokeTask)
         self.device = pl_module.device
         batches = train_batches(trainer.datamodule, 4, self.device)
         self.bare = BareLoop(pl_module, batches, trainer.gradient_clip_val)

@@ -11,9 +11,9 @@ from bench_timing import Repeats, TimedCLI, now_s
 from pytorch_lightning.callbacks import Callback
 
 from tt_actions.clips.dataset import Batch, collate
-from tt_actions.clips.records import read_manifest, write_manifest
+from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 MODELS = [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if path.stem != "clips"]
@@ -34,7 +34,7 @@ class PredictionTurns(Callback):
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prepare the batches of the network alone."""
-        assert isinstance(pl_module, StrokeRecognizer)
+        assert isinstance(pl_module, StrokeTask)
         self.framework_s, self.bare_s, self.then_s = [], [], None
         dataset, size = trainer.datamodule.dataset("test"), trainer.datamodule.batch_size
         batches = [collate([dataset[n * size + i] for i in range(size)]) for n in range(BLOCK)]

@@ -24,16 +24,16 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from tt_actions.evaluation.clip_report import provenance
-from tt_actions.evaluation.figures import COLOURS, tidy, write_figure
+from tt_actions.evaluation.provenance import provenance
 from tt_actions.evaluation.published import PUBLISHED_TIMES
+from tt_actions.evaluation.style import COLOURS, tidy, write_figure
 from tt_actions.files import write_json
 from tt_actions.match.live.session import run_live
 from tt_actions.match.live.source import LiveSource
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.sources import SyntheticRallies
 from tt_actions.video.decoder import open_decoder
-from tt_actions.video.frames import Roi
+from tt_actions.video.types import Roi
 
 LENGTHS_S = (30, 60, 120, 180, 600)
 DELAY_LENGTHS_S = (30, 600)

@@ -9,7 +9,7 @@ from torch import nn
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.strokes import IDLE, STROKES
 from tt_actions.models.base import CausalModel
-from tt_actions.recognition.recognizer import TrainedRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.encoder import write_video
 
 FPS, SIZE = 10, (16, 16)
@@ -39,7 +39,7 @@ def recognizer(network, names=NAMES, **options):
     given = {"fps": FPS, "size": SIZE, "num_frames": 8, "sampling": "all"} | plain | options
     how = Preprocessing(**given)
     torch.manual_seed(0)
-    return TrainedRecognizer(network, list(names), asdict(how), torch.optim.Adam).eval()
+    return Recognizer(network, list(names), asdict(how), torch.optim.Adam).eval()
 
 
 def film(path, played, seconds=6.0, fps=20, size=(48, 64)):

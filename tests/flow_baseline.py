@@ -91,7 +91,7 @@ def score_records(records: list[ClipRecord], features: np.ndarray) -> dict[str, 
 
 
 def main() -> None:
-    from tt_actions.clips.records import read_manifest
+    from tt_actions.clips.manifest import read_manifest
     from tt_actions.clips.splits import split_clips
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from tt_actions.clips.specs import UnreadableError
 from tt_actions.coach.diagnosis import Coach, Finding
 from tt_actions.coach.references import make_references
 from tt_actions.coach.stroke import Stroke, read_readings
+from tt_actions.errors import UnreadableError
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import write_rows
 from tt_actions.skeleton.layouts import NTU25

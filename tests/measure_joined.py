@@ -13,12 +13,14 @@ import numpy as np
 from measure_real import ABOVE_THE_WATERMARK
 from rich.console import Console
 
-from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import Stroke
 from tt_actions.evaluation.tables import Table
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import iter_frames, probe
+from tt_actions.video.frames import iter_frames
+from tt_actions.video.info import probe
 
 FPS = 30
 COLUMNS = ["fold", "clips", "strokes", "clips found", "clips right", "strokes right"]

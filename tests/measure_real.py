@@ -24,7 +24,8 @@ from filelock import FileLock
 from flow_baseline import features_of, score_records
 from rich.console import Console
 
-from tt_actions.clips.records import ClipRecord, class_names, write_manifest
+from tt_actions.clips.manifest import write_manifest
+from tt_actions.clips.records import ClipRecord, class_names
 from tt_actions.evaluation.tables import Table
 from tt_actions.sources.folders import FolderSource
 from tt_actions.studies.trainings import Training, find_earlier, say, train

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.video.frames import read_frames
 from tt_actions.video.silhouette import HEIGHT, segment

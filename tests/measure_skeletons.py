@@ -33,10 +33,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tt_actions.clips.joint_preprocessing import Centre, JointSpec
-from tt_actions.clips.records import ClipRecord, class_names, write_manifest
+from tt_actions.clips.manifest import write_manifest
+from tt_actions.clips.records import ClipRecord, class_names
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.sources.folders import FolderSource
 from tt_actions.studies.trainings import Training, find_earlier, say, train
 

@@ -7,6 +7,7 @@ import torch
 from brightness import FPS, LEVELS, NAMES, PLAYED, SIZE, Brightness, film, recognizer
 
 from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.specs import iter_tracks
 from tt_actions.clips.strokes import IDLE, STROKES
 from tt_actions.clips.typical import TypicalClip
 from tt_actions.models import C3D, CNNLSTM, CNNLSTMPlus
@@ -15,7 +16,6 @@ from tt_actions.recognition.pipeline import analyze_video, open_stream
 from tt_actions.recognition.players import lay_tracks
 from tt_actions.recognition.stream import CausalStream, WindowStream, gather_stretches, read_ahead
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import iter_tracks
 
 
 @pytest.fixture

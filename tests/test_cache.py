@@ -13,9 +13,11 @@ import pytest
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.records import ClipRecord
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.clips.specs import FrameSpec
+from tt_actions.errors import UnreadableError
+from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import FrameSpec, VideoWarning, read_frames
+from tt_actions.video.frames import read_frames
 
 SPEC = FrameSpec(fps=10, size=(16, 24))
 
@@ -40,7 +42,7 @@ def cached_files(folder):
 
 
 def test_cached_frames_are_those_of_the_video_and_read_only(record, folder):
-    wanted = read_frames(record.path, fps=10, size=(16, 24)).frames
+    wanted = read_frames(record.path, fps=10, size=(16, 24)).values
     for _ in range(2):
         frames = FrameCache(folder).frames(record, SPEC)
         np.testing.assert_array_equal(frames, wanted)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tt_actions.clips.records import ClipRecord, write_manifest
+from tt_actions.clips.manifest import write_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.sources.check import check
 from tt_actions.video.encoder import write_video
 

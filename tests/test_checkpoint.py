@@ -8,11 +8,12 @@ import pytest
 import torch
 
 import tt_actions
-from tt_actions.clips.records import read_manifest
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.main import main
 from tt_actions.models import CNNLSTM
-from tt_actions.recognition.checkpoint import load_network_weights, read_checkpoint
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.checkpoint import read_checkpoint
+from tt_actions.recognition.loading import load
+from tt_actions.training.checkpoints import load_network_weights
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from tt_actions.evaluation.clip_figures import (
     overlay_heat,
     probability_strip,
 )
-from tt_actions.evaluation.figures import class_bars, write_figure
+from tt_actions.evaluation.figures import class_bars
+from tt_actions.evaluation.style import write_figure
 
 NAMES = ["serve", "_other $x", "发球"]
 

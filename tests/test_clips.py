@@ -5,14 +5,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tt_actions.clips.records import (
-    COLUMNS,
-    ClipRecord,
-    check_labels,
-    class_names,
-    read_manifest,
-    write_manifest,
-)
+from tt_actions.clips.manifest import COLUMNS, read_manifest, write_manifest
+from tt_actions.clips.records import ClipRecord, check_labels, class_names
 from tt_actions.clips.strokes import Stroke
 
 # a cell is stripped when it is read, and CSV in UTF-8 holds no surrogates and no NUL

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from tt_actions.clips.datamodule import ClipDataModule, EpochSampler
+from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import ClipRecord, read_manifest, write_manifest
-from tt_actions.clips.specs import UnreadableError
-from tt_actions.sources.manifest import ManifestSource
-from tt_actions.video.frames import VideoWarning
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.samplers import EpochSampler
+from tt_actions.errors import UnreadableError
+from tt_actions.sources.user_clips import ManifestSource
+from tt_actions.video.decoder import VideoWarning
 
 SMALL = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 LABELS = [0] * 12 + [1] * 4 + [2] * 2

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from tt_actions.clips.cache import FrameCache
-from tt_actions.clips.dataset import ClipDataset, Sample, collate, sample_indices
+from tt_actions.clips.dataset import ClipDataset, Sample, collate
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.sampling import sample_indices
+from tt_actions.clips.specs import FrameSpec
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import FrameSpec
 
 SPEC = FrameSpec(fps=10, size=(16, 24))
 CLASSES = ["serve", "smash"]

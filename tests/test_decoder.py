@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tt_actions.video.decoder import VideoError, VideoWarning, open_decoder
-from tt_actions.video.frames import probe, read_frames
+from tt_actions.video.frames import read_frames
+from tt_actions.video.info import probe
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,13 @@ def test_variable_frame_rate_is_sampled_as_brute_force_does(tmp_path, gaps, fps,
 def test_odd_time_base_keeps_exact_times(tmp_path):
     encode(tmp_path / "ntsc.mp4", range(30), Fraction(1001, 30000), rate=Fraction(30000, 1001))
     assert read_frames(tmp_path / "ntsc.mp4").times_s == pytest.approx(np.arange(30) * 1001 / 30000)
-    assert len(read_frames(tmp_path / "ntsc.mp4", fps=30000 / 1001).frames) == 30
+    assert len(read_frames(tmp_path / "ntsc.mp4", fps=30000 / 1001).values) == 30
 
 
 def test_times_count_from_the_start_of_a_stream_that_begins_late(tmp_path):
     encode(tmp_path / "late.ts", range(900_000, 900_000 + 20 * 3600, 3600), Fraction(1, 90_000))
     assert read_frames(tmp_path / "late.ts").times_s == pytest.approx(np.arange(20) / 25, abs=1e-4)
-    assert numbers(read_frames(tmp_path / "late.ts", start_s=0.4, end_s=0.56).frames) == [10, 11, 12, 13]
+    assert numbers(read_frames(tmp_path / "late.ts", start_s=0.4, end_s=0.56).values) == [10, 11, 12, 13]
 
 
 def test_a_matroska_file_that_begins_late_is_not_taken_for_one_that_breaks_off(tmp_path):
@@ -60,7 +61,7 @@ def test_a_matroska_file_that_begins_late_is_not_taken_for_one_that_breaks_off(t
         warnings.simplefilter("error")
         every = read_frames(tmp_path / "late.mkv")
     assert every.times_s == pytest.approx(np.arange(50) / 25)
-    assert len(read_frames(tmp_path / "late.mkv", start_s=0.5, end_s=1.9).frames) == 35
+    assert len(read_frames(tmp_path / "late.mkv", start_s=0.5, end_s=1.9).values) == 35
 
 
 def test_reordered_frames_in_avi_are_timed_by_index_and_rate(tmp_path):
@@ -103,7 +104,7 @@ def test_sound_that_leads_shifts_the_picture_only_by_whole_frames(tmp_path, lead
             container.mux(video.encode(frame))
         container.mux([*video.encode(), *audio.encode()])
     assert read_frames(tmp_path / "sound.mkv").times_s == pytest.approx(first_s + np.arange(10) / 25)
-    assert numbers(read_frames(tmp_path / "sound.mkv", fps=25).frames)[-10:] == list(range(10))
+    assert numbers(read_frames(tmp_path / "sound.mkv", fps=25).values)[-10:] == list(range(10))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
@@ -116,7 +117,7 @@ def test_seeking_gives_what_decoding_from_the_start_gives(tmp_path, suffix):
         wanted = times_s >= start_s - 1e-3
         np.testing.assert_array_equal(part.frames, frames[wanted])
         np.testing.assert_array_equal(part.times_s, times_s[wanted])
-        assert number(read_frames(path, start_s=start_s, fps=25).frames[0]) == math.floor(
+        assert number(read_frames(path, start_s=start_s, fps=25).values[0]) == math.floor(
             start_s * 25 + 0.025
         )
 
@@ -174,7 +175,7 @@ def test_a_cut_file_gives_its_frames_with_a_warning_or_is_refused(drawn, tmp_pat
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            frames = read_frames(cut).frames
+            frames = read_frames(cut).values
         except VideoError as error:
             assert "cut" in str(error)  # noqa: PT017 - either outcome is right
             return
@@ -196,7 +197,7 @@ def test_a_damaged_file_never_fails_otherwise(drawn, tmp_path, data, suffix):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)
         try:
-            assert len(read_frames(damaged, fps=10, size=(32, 80)).frames) >= 1
+            assert len(read_frames(damaged, fps=10, size=(32, 80)).values) >= 1
         except VideoError as error:
             assert "damaged" in str(error)  # noqa: PT017 - either outcome is right
 
@@ -207,7 +208,7 @@ def test_a_damaged_frame_rate_does_not_make_endless_frames(drawn, tmp_path, seco
     struct.pack_into("<II", content, content.index(b"strh") + 28, seconds_a_frame, 1)
     (tmp_path / "damaged.avi").write_bytes(content)
     if seconds_a_frame < 60:
-        assert len(read_frames(tmp_path / "damaged.avi", fps=0.1).frames) == 40 * seconds_a_frame // 10
+        assert len(read_frames(tmp_path / "damaged.avi", fps=0.1).values) == 40 * seconds_a_frame // 10
     else:
         with pytest.raises(VideoError, match=r"damaged\.avi' to tell its frame rate"):
             read_frames(tmp_path / "damaged.avi", fps=10)

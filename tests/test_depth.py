@@ -9,19 +9,21 @@ import torch
 from run_files import rows
 
 from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import ClipRecord, read_manifest
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.specs import FrameSpec
+from tt_actions.errors import UnreadableError
 from tt_actions.evaluation.explanation import explain
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.sources import SyntheticStrokes, UserDepth
 from tt_actions.sources.check import check
 from tt_actions.training.augmentation import Augmentation, check_channels
 from tt_actions.video.depth import open_depth, quantise, read_depth, scale_depth
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import FrameSpec, read_frames
+from tt_actions.video.frames import read_frames
 
 SPEC = FrameSpec(fps=10, size=(12, 16), aspect="stretch", picture="depth")
 
@@ -113,7 +115,7 @@ def test_colours_and_depth_make_four_channels(tmp_path):
     assert frames.shape == (20, 12, 16, 4)
     np.testing.assert_array_equal(
         frames[..., :3],
-        read_frames(video, fps=10, size=(12, 16), aspect="stretch", roi=(16, 0, 32, 12)).frames,
+        read_frames(video, fps=10, size=(12, 16), aspect="stretch", roi=(16, 0, 32, 12)).values,
     )
     assert frames[:, 0, 0, 3].tolist() == level(depth[:, 0, 16])
     alone = replace(SPEC, picture="depth").read(video, roi=(16, 0, 32, 12)).values

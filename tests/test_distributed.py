@@ -17,15 +17,15 @@ from run_files import rows
 from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
-from tt_actions.clips.datamodule import EpochSampler, PartSampler
 from tt_actions.clips.dataset import Batch
+from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import read_manifest, write_manifest
+from tt_actions.clips.samplers import EpochSampler, PartSampler
 from tt_actions.main import main
 from tt_actions.models import CNN, CNNLSTM, CRF, MOF, CNNLSTMPlus
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.training.processes import leave_group
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 
 SPLITS = ["train"] * 13 + ["val"] * 3 + ["test"] * 7
 NOTHING_RANDOM = [
@@ -197,7 +197,7 @@ class Step(torch.nn.Module):
 
     def __init__(self, network):
         super().__init__()
-        self.task = StrokeRecognizer(
+        self.task = StrokeTask(
             network,
             CLASSES,
             PREPROCESSING,

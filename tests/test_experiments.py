@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from run_files import rows
 
-from tt_actions.clips.records import read_manifest
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.evaluation.clip_report import BY_CLASS
 from tt_actions.evaluation.pr_roc import AREAS
 from tt_actions.main import main

@@ -13,13 +13,14 @@ from torch import nn
 
 import tt_actions
 import tt_actions.models
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import read_manifest
 from tt_actions.evaluation.explanation import Explanation, explain, grad_cam, mean_log_odds, write_explanation
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, HistogramKernel, R3DTransformer
 from tt_actions.models.base import ActionModel, ClosedFormModel
-from tt_actions.recognition.recognizer import TrainedRecognizer, load
+from tt_actions.recognition.loading import load
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.encoder import write_video
 
 SIZE = (32, 48)
@@ -39,7 +40,7 @@ MODELS = [
 def recognizer(network, num_frames=NUM_FRAMES):
     preprocessing = Preprocessing(10, SIZE, num_frames=num_frames, mean=(0.0,) * 3, std=(1.0,) * 3)
     names = CLASSES[: network.num_classes]
-    return TrainedRecognizer(network, names, asdict(preprocessing), torch.optim.Adam).eval()
+    return Recognizer(network, names, asdict(preprocessing), torch.optim.Adam).eval()
 
 
 def square_frames(num_frames, place, rng=None):
@@ -375,7 +376,7 @@ def test_a_fitted_model_of_flow_is_explained_on_the_colours(clip):
     kernel.collect(torch.randn(6, 4, 5, *SIZE), torch.full((6,), 4), torch.arange(6) % 3)
     kernel.solve()
     preprocessing = asdict(Preprocessing(10, SIZE, num_frames=NUM_FRAMES, flow=True))
-    explanation = explain(TrainedRecognizer(kernel, CLASSES, preprocessing).eval(), clip)
+    explanation = explain(Recognizer(kernel, CLASSES, preprocessing).eval(), clip)
     assert explanation.frames.shape == (NUM_FRAMES, *SIZE, 3)
     assert explanation.heat.shape == (NUM_FRAMES, *SIZE)
     assert explanation.heat.max() == 1

@@ -9,20 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from tt_actions.clips.records import read_manifest, write_manifest
-from tt_actions.export import export, open_engine
+from tt_actions.clips.manifest import read_manifest, write_manifest
+from tt_actions.export import export
 from tt_actions.export.measurement import Comparison, EngineFigures, table, verdict
 from tt_actions.export.verification import compare_stream
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, CRF, LSTM, MOF, CNNLSTMPlus, HistogramKernel, R3DTransformer
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
+from tt_actions.recognition.loading import load
 from tt_actions.recognition.onnx_description import read_description
-from tt_actions.recognition.onnx_recognizer import OnnxRecognizer
+from tt_actions.recognition.onnx_recognizer import OnnxRecognizer, open_engine
 from tt_actions.recognition.pipeline import analyze_video
-from tt_actions.recognition.recognizer import load
 from tt_actions.recognition.stream import CausalStream
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 
 HEAD = {"feature_size": 8, "fc_size": 8}
 NETWORKS = {
@@ -55,7 +53,7 @@ def make(build):
     """A model with weights of chance, and statistics of batch normalisation that are not the first ones."""
     torch.manual_seed(0)
     how = {"fps": 10, "size": [16, 16], "num_frames": 4}
-    model = StrokeRecognizer(build(3), ["a", "b", "c"], how, optimizer=torch.optim.SGD)
+    model = StrokeTask(build(3), ["a", "b", "c"], how, optimizer=torch.optim.SGD)
     frames = torch.randint(0, 256, (4, 5, 3, 16, 16), dtype=torch.uint8)
     with torch.no_grad():
         model.train()(frames, torch.full((4,), 5))
@@ -98,7 +96,7 @@ def run_apart(model, graphs, folder, lengths=(2, 6, 3)):
 def test_onnx_graphs_give_the_logits_of_the_model(name):
     model = make(NETWORKS[name])
     graphs = export.write_graphs(model, "onnx")
-    assert ("step" in graphs) == isinstance(network_of_frames(model.network), CausalModel)
+    assert ("step" in graphs) == model.network.frame_network.is_causal
     assert export.verify(model, graphs, "onnx") < 1e-4
     assert max(map(len, graphs.values())) < 400_000
 
@@ -251,7 +249,7 @@ def test_a_crf_brings_its_chain(tmp_path):
 def test_a_model_that_is_no_graph_is_refused():
     with pytest.raises(ValueError, match="but got HistogramKernel"):
         export.check_exportable(
-            StrokeRecognizer(
+            StrokeTask(
                 HistogramKernel(2), ["a", "b"], {"fps": 10, "size": [16, 16], "num_frames": 4, "flow": True}
             )
         )

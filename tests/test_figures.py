@@ -13,15 +13,9 @@ from matplotlib.font_manager import get_font_names
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger
 
-from tt_actions.evaluation.figures import (
-    FONTS,
-    Bars,
-    bars_figure,
-    confusion_figure,
-    curves_figure,
-    read_history,
-    write_figure,
-)
+from tt_actions.evaluation.figures import Bars, bars_figure, confusion_figure, curves_figure
+from tt_actions.evaluation.history import read_history
+from tt_actions.evaluation.style import FONTS, write_figure
 
 
 def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) -> Path:

@@ -2,9 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tt_actions.clips.specs import FrameSpec
 from tt_actions.video.encoder import write_video
 from tt_actions.video.flow import FULL_SCALE, MEAN, STD, STILL, optical_flow, with_flow
-from tt_actions.video.frames import FrameSpec, read_frames
+from tt_actions.video.frames import read_frames
 
 
 def texture(seed, height, width):
@@ -91,14 +92,14 @@ def test_frames_with_flow_have_the_colours_of_those_without(moving_disc):
 
 
 def test_a_picture_that_is_shown_again_keeps_its_flow(moving_disc):
-    frames = read_frames(moving_disc, fps=30, size=(60, 120), flow=True).frames
+    frames = read_frames(moving_disc, fps=30, size=(60, 120), flow=True).values
     np.testing.assert_array_equal(frames[10], frames[11])
     x, _ = disc_speed(frames, range(6, 56), pictures_a_frame=0.5)
     assert x == pytest.approx(15 * 6 / 120, rel=0.1)  # of the disc, at whatever rate it is looked at
 
 
 def test_flow_within_a_window_that_follows_is_that_of_the_player(moving_disc):
-    followed = read_frames(moving_disc, fps=15, size=(64, 64), crop="motion", flow=True).frames
+    followed = read_frames(moving_disc, fps=15, size=(64, 64), crop="motion", flow=True).values
     assert followed.shape == (30, 64, 64, 5)
     fastest = np.quantile(speeds(followed)[10:25, ..., 0], 0.99, axis=(1, 2))
     assert ((fastest > 0.5) & (fastest < 0.7)).all()  # alike, though the window moves and grows

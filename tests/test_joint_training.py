@@ -11,13 +11,14 @@ from omegaconf import OmegaConf
 from run_files import rows
 
 import tt_actions
-from tt_actions.clips.records import write_manifest
+from tt_actions.clips.manifest import write_manifest
 from tt_actions.main import main
 from tt_actions.models import STGCN
-from tt_actions.recognition.checkpoint import load_network_weights, read_checkpoint
+from tt_actions.recognition.checkpoint import read_checkpoint
 from tt_actions.skeleton.layouts import THETIS15
 from tt_actions.sources import SyntheticSkeletons, UserJoints
-from tt_actions.video.frames import probe
+from tt_actions.training.checkpoints import load_network_weights
+from tt_actions.video.info import probe
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SHORT = ["--data.preprocessing.num_frames", "8", "--trainer.max_epochs", "1", "--wandb.mode", "disabled"]

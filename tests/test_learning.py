@@ -5,9 +5,10 @@ import pytest
 import torch
 from run_files import content, rows, same_weights, train, wait_for
 
-from tt_actions.clips.records import ClipRecord, read_manifest, write_manifest
+from tt_actions.clips.manifest import read_manifest, write_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.main import main
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.video.encoder import write_video
 
 MOVES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}

@@ -13,14 +13,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneC
 
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, PoseLSTMFuzzy, R3DTransformer
-from tt_actions.training.optimizers import (
-    check_exact_fit,
-    check_learning,
-    check_one_process,
-    check_rates,
-    freeze_statistics,
-    group_parameters,
-)
+from tt_actions.training.compatibility import check_exact_fit, check_learning, check_one_process
+from tt_actions.training.optimizers import check_rates, freeze_statistics, group_parameters
 
 
 def made(schedule, scales=(1.0, 0.1)):

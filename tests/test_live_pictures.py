@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from tt_actions.clips.specs import FrameSpec, iter_tracks
 from tt_actions.match.live.part import TrackPictures
 from tt_actions.match.live.source import FrameGrid
 from tt_actions.video.decoder import open_decoder
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import FrameSpec, iter_tracks
 
 BALL = np.random.default_rng(0).integers(0, 256, (5, 5, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
 

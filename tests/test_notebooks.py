@@ -9,11 +9,12 @@ import pytest
 from nbclient import NotebookClient
 from rich.console import Console
 
-from tt_actions.evaluation.figures import write_figure
+from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
-from tt_actions.studies.comparison import compare_runs, read_finished_run
+from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import write_comparison
 from tt_actions.studies.effects_figure import Factor, Level, effects_figure
+from tt_actions.studies.finished_run import read_finished_run
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 NUM_PICTURES = {"ablation": 3, "confusion_matrix": 8, "dataset_tour": 7}

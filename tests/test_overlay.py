@@ -15,9 +15,10 @@ from tt_actions.match.overlay import Overlay, write_annotated
 from tt_actions.match.probability_band import BAND_SHARE
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
-from tt_actions.video.decoder import open_decoder
+from tt_actions.video.decoder import VideoError, VideoWarning, open_decoder
 from tt_actions.video.encoder import write_video, write_with_sound
-from tt_actions.video.frames import VideoError, VideoWarning, iter_frames, probe, read_frames
+from tt_actions.video.frames import iter_frames, read_frames
+from tt_actions.video.info import probe
 
 RATE = 48000
 CLICK_S = 1.2
@@ -236,7 +237,7 @@ def test_pixels_change_where_something_is_drawn_and_nowhere_else(tmp_path):
     source, out = shoot(tmp_path / "a.mp4"), tmp_path / "out.mp4"
     tracks = (PlayerTrack("left", (40, 60, 120, 180)), PlayerTrack("right", (200, 60, 280, 180)))
     write_annotated(out, analyse(source), tracks)
-    before, after = (read_frames(path).frames.astype(int) for path in (source, out))
+    before, after = (read_frames(path).values.astype(int) for path in (source, out))
     changed = np.abs(after - before).max(-1) > 24  # (T, H, W)
     expected = np.zeros(changed.shape, bool)
     expected[:, 240 - int(BAND_SHARE * 240) :] = True
@@ -328,7 +329,7 @@ def test_odd_sizes_grow_and_large_ones_shrink(tmp_path, size, expected):
 def test_a_picture_of_odd_size_is_padded(tmp_path):
     source = shoot(tmp_path / "a.mp4")
     write_with_sound(tmp_path / "out.mp4", ((t, i[:33, :81]) for t, i in iter_frames(source)), source)
-    assert read_frames(tmp_path / "out.mp4").frames.shape == (50, 34, 82, 3)
+    assert read_frames(tmp_path / "out.mp4").values.shape == (50, 34, 82, 3)
 
 
 def test_a_rotated_video_is_written_upright(tmp_path):
@@ -348,7 +349,7 @@ def test_a_rotated_video_is_written_upright(tmp_path):
     (tmp_path / "a.mp4").write_bytes(data[:at] + new + data[at + len(new) :])
     assert (probe(tmp_path / "a.mp4").height, probe(tmp_path / "a.mp4").width) == (320, 240)
     write_annotated(tmp_path / "out.mp4", analyse(tmp_path / "a.mp4"), halves(240, 320))
-    assert read_frames(tmp_path / "out.mp4").frames.shape == (50, 320, 240, 3)
+    assert read_frames(tmp_path / "out.mp4").values.shape == (50, 320, 240, 3)
     assert click_s(tmp_path / "out.mp4") == pytest.approx(click_s(tmp_path / "a.mp4"), abs=1e-3)
 
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tt_actions.clips.records import read_manifest
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.video.following import (
     INTERVAL_S,
     PlayerTracker,

@@ -9,13 +9,13 @@ from run_files import content, rows
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, collate
+from tt_actions.clips.specs import FrameSpec
 from tt_actions.clips.strokes import IDLE, STROKES
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.evaluation.rally_report import COLUMNS
 from tt_actions.main import main
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.video.frames import FrameSpec
 
 NAMES = [*STROKES, IDLE]
 RALLY_EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("rally_*.yaml"))

@@ -21,14 +21,9 @@ from rich.console import Console
 import tt_actions.evaluation.clip_report
 from tt_actions.clips.strokes import STROKES
 from tt_actions.evaluation.clip_metrics import FrameAgreement, TemporalConsistency
-from tt_actions.evaluation.clip_report import (
-    Predictions,
-    measure,
-    print_report,
-    provenance,
-    write_predictions,
-    write_report,
-)
+from tt_actions.evaluation.clip_report import measure, print_report, write_report
+from tt_actions.evaluation.predictions import Predictions, write_predictions
+from tt_actions.evaluation.provenance import provenance
 from tt_actions.evaluation.published import PUBLISHED
 
 
@@ -289,18 +284,18 @@ def test_commit_is_that_of_the_checkout_and_says_if_files_changed(tmp_path: Path
     git(tmp_path, "commit", "-m", "first")
     git(tmp_path, "tag", "-a", "v1", "-m", "v1")
     head = git(tmp_path, "rev-parse", "HEAD")
-    assert tt_actions.evaluation.clip_report._commit(tmp_path) == head
+    assert tt_actions.evaluation.provenance._commit(tmp_path) == head
     (tmp_path / "file").write_text("2")
-    assert tt_actions.evaluation.clip_report._commit(tmp_path) == f"{head}-dirty"
+    assert tt_actions.evaluation.provenance._commit(tmp_path) == f"{head}-dirty"
     (tmp_path / "installed").mkdir()
-    assert tt_actions.evaluation.clip_report._commit(tmp_path / "installed") is None
+    assert tt_actions.evaluation.provenance._commit(tmp_path / "installed") is None
 
 
 def test_commit_is_unknown_where_git_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".git").write_text("gitdir: /nowhere\n")
-    assert tt_actions.evaluation.clip_report._commit(tmp_path) is None
+    assert tt_actions.evaluation.provenance._commit(tmp_path) is None
     monkeypatch.setenv("PATH", "")
-    assert tt_actions.evaluation.clip_report._commit(tmp_path) is None
+    assert tt_actions.evaluation.provenance._commit(tmp_path) is None
 
 
 def test_figures_leave_pyplot_alone(tmp_path: Path) -> None:

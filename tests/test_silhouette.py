@@ -6,15 +6,16 @@ import torch
 from measure_silhouettes import measure
 from run_files import rows
 
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.specs import FrameSpec
 from tt_actions.evaluation.explanation import explain
 from tt_actions.main import main
 from tt_actions.models.silhouette_lstm import describe_silhouettes
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.video.following import camera_motion
-from tt_actions.video.frames import FrameSpec
 from tt_actions.video.silhouette import cut, segment, shrink_masks, stabilise
 
 

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 from run_files import rows, wait_for
 
-from tt_actions.clips.records import read_manifest, write_manifest
+from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.main import main
 from tt_actions.studies.optuna_study import SweepStudy
 from tt_actions.studies.sweep import sweep, wandb_definition

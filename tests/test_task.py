@@ -11,15 +11,15 @@ import torch
 
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import Batch
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import read_manifest
 from tt_actions.main import main
 from tt_actions.models import CNNLSTM, HistogramKernel
 from tt_actions.models.losses import class_distributions, weighted_cross_entropy
-from tt_actions.recognition.recognizer import load
-from tt_actions.sources.manifest import ManifestSource
+from tt_actions.recognition.loading import load
+from tt_actions.sources.user_clips import ManifestSource
 from tt_actions.training.augmentation import Augmentation
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 
 CLASSES = ["serve", "forehand", "smash"]
 PREPROCESSING = asdict(Preprocessing(fps=10, size=(16, 16), num_frames=5))
@@ -28,7 +28,7 @@ PREPROCESSING = asdict(Preprocessing(fps=10, size=(16, 16), num_frames=5))
 def recognizer(network=None, **options):
     torch.manual_seed(0)
     network = network or CNNLSTM(3, channels=[4, 4, 4], feature_size=8, hidden_size=8)
-    task = StrokeRecognizer(network, CLASSES, PREPROCESSING, torch.optim.Adam, **options)
+    task = StrokeTask(network, CLASSES, PREPROCESSING, torch.optim.Adam, **options)
     return task.eval()
 
 
@@ -155,7 +155,7 @@ def test_pixels_are_normalised_by_channel():
             return inputs[..., 0, 0]
 
     preprocessing = PREPROCESSING | {"mean": (0.0, 0.5, 1.0), "std": (1.0, 0.5, 0.25)}
-    task = StrokeRecognizer(Pixels(3), CLASSES, preprocessing, torch.optim.Adam)
+    task = StrokeTask(Pixels(3), CLASSES, preprocessing, torch.optim.Adam)
     white = torch.full((1, 1, 3, 8, 8), 255, dtype=torch.uint8)
     assert task(white, torch.tensor([1]))[0, 0].tolist() == [1.0, 1.0, 0.0]
 
@@ -258,7 +258,7 @@ def test_predict_reads_the_stretch_that_it_is_given(trained, strokes):
 
 def test_augmentation_of_flow_is_refused():
     with pytest.raises(ValueError, match="Expected no `augmentation` of frames with 5 channels"):
-        StrokeRecognizer(
+        StrokeTask(
             CNNLSTM(3, in_channels=5),
             CLASSES,
             PREPROCESSING | {"flow": True},
@@ -268,7 +268,7 @@ def test_augmentation_of_flow_is_refused():
 
 
 def test_flow_reaches_the_network_in_heights_a_second():
-    task = StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True})
+    task = StrokeTask(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True})
     frames = torch.zeros(1, 1, 5, 1, 1, dtype=torch.uint8)
     frames[:, :, 3:] = torch.tensor([128, 255]).view(2, 1, 1)
     colours, flow = task.normalise(frames).flatten().split([3, 2])
@@ -279,7 +279,7 @@ def test_flow_reaches_the_network_in_heights_a_second():
 @pytest.mark.parametrize("option", [{"frame_loss": 0.5}, {"optimizer": torch.optim.Adam}, {"init_from": "x"}])
 def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
     with pytest.raises(ValueError, match="which is fitted without, but got"):
-        StrokeRecognizer(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True}, **option)
+        StrokeTask(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True}, **option)
 
 
 def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(strokes, cache_dir, tmp_path):
@@ -304,7 +304,7 @@ def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(stro
 def test_an_interrupted_fit_is_forgotten_by_the_next(strokes, cache_dir):
     preprocessing = Preprocessing(fps=10, size=(32, 32), num_frames=4, flow=True)
     data = ClipDataModule(ManifestSource(strokes), preprocessing, val_share=0.0, cache_dir=cache_dir)
-    task = StrokeRecognizer(HistogramKernel(4), data.class_names, asdict(preprocessing))
+    task = StrokeTask(HistogramKernel(4), data.class_names, asdict(preprocessing))
     task.network.collect(torch.rand(1, 4, 5, 32, 32), torch.tensor([4]), torch.tensor([0]))
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     pl.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet).fit(task, data)

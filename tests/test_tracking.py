@@ -12,7 +12,7 @@ from wandb_file import read_run
 
 from tt_actions.main import main
 from tt_actions.training.wandb_logger import Tracker, WandbOptions
-from tt_actions.video.frames import probe
+from tt_actions.video.info import probe
 
 TROUBLES = {
     "offline": {"WANDB_MODE": "offline"},

@@ -9,8 +9,8 @@ import pytest
 import torch
 from run_files import content, rows, same_weights, train
 
-from tt_actions.clips.records import read_manifest, write_manifest
-from tt_actions.recognition.recognizer import load
+from tt_actions.clips.manifest import read_manifest, write_manifest
+from tt_actions.recognition.loading import load
 
 
 def test_the_seed_decides_the_weights(tiny, trained, tmp_path):

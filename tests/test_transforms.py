@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from tt_actions.training.augmentation import Augmentation, normalise
+from tt_actions.recognition.recognizer import normalise
+from tt_actions.training.augmentation import Augmentation
 
 OFF = {
     "flip": 0.0,

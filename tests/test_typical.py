@@ -7,9 +7,9 @@ import pytest
 from run_files import rows
 
 from tt_actions.clips.cache import FrameCache
-from tt_actions.clips.records import read_manifest
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.typical import TypicalClip, motion_of
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 
 
 def test_motion_is_the_mean_change_in_the_median_frame_written_out():

@@ -9,8 +9,11 @@ import psutil
 import pytest
 from drawn_video import SUFFIXES, decode_plainly, draw_all, numbers, picture
 
+from tt_actions.clips.specs import FrameSpec, iter_tracks
+from tt_actions.video.decoder import VideoError
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import FrameSpec, VideoError, iter_frames, iter_tracks, probe, read_frames
+from tt_actions.video.frames import iter_frames, read_frames
+from tt_actions.video.info import probe
 
 REAL = Path(__file__).parents[1] / "../shared/real"
 REAL_FILES = sorted(
@@ -53,7 +56,7 @@ def test_grid_shows_the_frame_on_display_up_to_the_last_ones_end(drawn, suffix):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_neighbouring_stretches_share_no_frame_and_miss_none(drawn, suffix):
     stretches = [(0.0, 0.5), (0.5, 1.25), (1.25, None)]
-    parts = [numbers(read_frames(drawn[suffix], start_s=a, end_s=b).frames) for a, b in stretches]
+    parts = [numbers(read_frames(drawn[suffix], start_s=a, end_s=b).values) for a, b in stretches]
     assert [number for part in parts for number in part] == list(range(40))
 
 
@@ -72,30 +75,30 @@ def rotate(path, turned, quarter_turns):
 def test_rotated_video_is_read_upright(drawn, tmp_path, quarter_turns):
     turned = tmp_path / "turned.mp4"
     rotate(drawn[".mp4"], turned, quarter_turns)
-    upright = np.rot90(read_frames(drawn[".mp4"]).frames, -quarter_turns, axes=(1, 2))
-    np.testing.assert_array_equal(read_frames(turned).frames, upright)
+    upright = np.rot90(read_frames(drawn[".mp4"]).values, -quarter_turns, axes=(1, 2))
+    np.testing.assert_array_equal(read_frames(turned).values, upright)
     assert (probe(turned).height, probe(turned).width) == upright.shape[1:3]
-    cut = read_frames(turned, roi=(2, 1, 30, 29)).frames
+    cut = read_frames(turned, roi=(2, 1, 30, 29)).values
     np.testing.assert_array_equal(cut, upright[:, 1:29, 2:30])
-    small = read_frames(turned, roi=(2, 1, 30, 29), size=(14, 10), aspect="stretch").frames
+    small = read_frames(turned, roi=(2, 1, 30, 29), size=(14, 10), aspect="stretch").values
     for scaled, frame in zip(small, upright, strict=True):
         check_like(scaled, cv2.resize(frame[1:29, 2:30], (10, 14), interpolation=cv2.INTER_AREA))
 
 
 def test_region_is_cut_out_before_scaling(drawn):
-    frames = read_frames(drawn[".mp4"]).frames
-    scaled = read_frames(drawn[".mp4"], roi=(16, 0, 80, 32), size=(8, 16)).frames
+    frames = read_frames(drawn[".mp4"]).values
+    scaled = read_frames(drawn[".mp4"], roi=(16, 0, 80, 32), size=(8, 16)).values
     wanted = [cv2.resize(frame[:, 16:], (16, 8), interpolation=cv2.INTER_AREA) for frame in frames]
     check_like(scaled, wanted)
 
 
 def test_padding_keeps_the_aspect_and_stretching_does_not(drawn):
-    frame = read_frames(drawn[".mp4"]).frames[37]
-    padded = read_frames(drawn[".mp4"], size=(40, 40)).frames[37]
+    frame = read_frames(drawn[".mp4"]).values[37]
+    padded = read_frames(drawn[".mp4"], size=(40, 40)).values[37]
     check_like(padded[12:28], cv2.resize(frame, (40, 16), interpolation=cv2.INTER_AREA))
     assert not padded[:12].any()
     assert not padded[28:].any()
-    stretched = read_frames(drawn[".mp4"], size=(40, 40), aspect="stretch").frames[37]
+    stretched = read_frames(drawn[".mp4"], size=(40, 40), aspect="stretch").values[37]
     check_like(stretched, cv2.resize(frame, (40, 40), interpolation=cv2.INTER_AREA))
 
 
@@ -146,7 +149,7 @@ def test_a_stretch_or_region_outside_is_refused_by_name(drawn, suffix, request_)
 
 
 def test_a_stretch_within_a_frames_display_gives_that_frame_at_a_rate(drawn):
-    assert numbers(read_frames(drawn[".mp4"], fps=10, start_s=0.51, end_s=0.52).frames) == [10]
+    assert numbers(read_frames(drawn[".mp4"], fps=10, start_s=0.51, end_s=0.52).values) == [10]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_written_mp4_suits_browsers(drawn):
 def test_odd_sizes_grow_by_a_pixel(tmp_path):
     frame = np.random.default_rng(0).integers(0, 256, (31, 33), np.uint8).repeat(3).reshape(31, 33, 3)
     write_video(tmp_path / "odd.mp4", [frame], fps=10, crf=0)
-    read = read_frames(tmp_path / "odd.mp4").frames[0].astype(int)
+    read = read_frames(tmp_path / "odd.mp4").values[0].astype(int)
     assert read.shape == (32, 34, 3)
     assert abs(read[:31, :33] - frame).max() <= 4
     assert abs(read[31, :33] - frame[30]).max() <= 4

@@ -5,13 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import STROKES
-from tt_actions.evaluation.clip_report import Predictions
+from tt_actions.evaluation.predictions import Predictions
 from tt_actions.evaluation.worst_clips import LARGEST, draw_caption, write_worst_clips
+from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import VideoWarning, probe, read_frames
+from tt_actions.video.frames import read_frames
+from tt_actions.video.info import probe
 
 PREPROCESSING = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 
@@ -61,7 +64,7 @@ def test_the_pictures_are_what_the_network_is_shown_only_larger(records, tmp_pat
         if crop == "motion"
         else height * (record.roi[2] - record.roi[0]) / (record.roi[3] - record.roi[1])
     )
-    shown = read_frames(clip.path).frames
+    shown = read_frames(clip.path).values
     left = (LARGEST[0] - round(width)) // 2
     picture = shown[:, :height, left : left + round(width)]
     expected = read_frames(
@@ -80,7 +83,7 @@ def test_a_stretch_of_a_long_video_is_cut_and_named_by_its_start(tmp_path):
     assert long.path.name == "1_a_match_day_1_2.00s.mp4"
     assert probe(long.path).duration_s == pytest.approx(10)
     assert probe(short.path).duration_s == pytest.approx(1.5)
-    assert read_frames(short.path).frames[0, 100, 240].mean() == pytest.approx(3 * 16, abs=4)
+    assert read_frames(short.path).values[0, 100, 240].mean() == pytest.approx(3 * 16, abs=4)
 
 
 def test_a_clip_that_is_gone_is_named_and_left_out(records, tmp_path):

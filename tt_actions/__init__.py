@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tt_actions.evaluation.explanation import explain as explain
-    from tt_actions.recognition.recognizer import load as load
+    from tt_actions.recognition.loading import load as load
 
 __all__ = ["explain", "load"]
 
-_MODULES = {"explain": "explanation", "load": "loading"}
+_MODULES = {"explain": "evaluation.explanation", "load": "recognition.loading"}
 
 
 def __getattr__(name: str) -> Any:

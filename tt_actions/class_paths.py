@@ -30,6 +30,20 @@ IN_EXPERIMENTS = (
 )
 """What an experiment's YAML may name beside that and the sources of clips."""
 
+RENAMED = {
+    "tt_actions.preprocessing.Preprocessing": "tt_actions.clips.preprocessing.Preprocessing",
+    "tt_actions.skeleton.augmentation.JointAugmentation": (
+        "tt_actions.training.joint_augmentation.JointAugmentation"
+    ),
+    "tt_actions.skeleton.preprocessing.JointPreprocessing": (
+        "tt_actions.clips.joint_preprocessing.JointPreprocessing"
+    ),
+    "tt_actions.sources.manifest.ManifestSource": "tt_actions.sources.ManifestSource",
+    "tt_actions.sources.rallies.UserRallies": "tt_actions.sources.UserRallies",
+    "tt_actions.transforms.Augmentation": "tt_actions.training.augmentation.Augmentation",
+}
+"""Where classes are now that checkpoints and configurations name by an earlier path."""
+
 NAMING = ("class_path", "_class_path", "_instantiator", "network", "optimizer", "scheduler", "augmentation")
 """The keys of a checkpoint's hyperparameters whose value, where it is a string, is imported."""
 
@@ -68,6 +82,22 @@ def trust(packages: Iterable[str]) -> None:
 def trust_installed() -> None:
     """Trust the packages that installed distributions name by entry points of the group ``tt_actions``."""
     trust(entry.module for entry in entry_points(group="tt_actions"))
+
+
+def with_current_paths(content: Any) -> Any:
+    """Return what a checkpoint or a configuration holds, with the present path of every class in it.
+
+    Args:
+        content: Plain values, in dictionaries and lists.
+
+    >>> with_current_paths({"class_path": "tt_actions.transforms.Augmentation"})
+    {'class_path': 'tt_actions.training.augmentation.Augmentation'}
+    """
+    if isinstance(content, Mapping):
+        return {key: with_current_paths(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [with_current_paths(value) for value in content]
+    return RENAMED.get(content, content) if isinstance(content, str) else content
 
 
 def allow_in_experiments(*packages: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import hashlib
 import json
 import math
 import os
@@ -10,6 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
+from lightning_utilities.core.rank_zero import rank_zero_only
+from rich.console import Console
 
 
 @contextmanager
@@ -116,3 +121,63 @@ def finite_or_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: finite_or_none(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content.
+
+    Args:
+        path: The file.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def lock_folder(folder: Path, expected: str) -> FileLock:
+    """Keep other processes from working in a folder.
+
+    Args:
+        folder: The folder.
+        expected: What to say was expected, and what came, where another process works there.
+
+    Returns:
+        The lock, to be released when the work is over; the end of the process releases it too.
+
+    Raises:
+        ValueError: If another process holds it.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(f"Expected {expected}. Wait for its end, or stop it first.") from error
+    return lock
+
+
+def is_first_process() -> bool:
+    """Return whether this is the only process of its run or the first of several."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)  # Lightning sets it where it is loaded
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process at a time work in a folder; the others wait for its end, which may be by a kill.
+
+    Args:
+        folder: The folder, which exists.
+
+    Raises:
+        OSError: If the lock can't be written.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if is_first_process():
+            line = f"Waiting for another process that writes to '{folder}'."
+            Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(line)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -107,7 +107,8 @@ def _lightning(command: str, rest: list[str]) -> None:
     from lightning_fabric.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-    from tt_actions.training.cli import ActionCLI, meant
+    from tt_actions.training.cli import ActionCLI
+    from tt_actions.training.parser import meant
     from tt_actions.training.processes import leave_group
     from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 

@@ -7,13 +7,13 @@ import pytest
 from drawn import draw, write
 from sklearn.covariance import ledoit_wolf
 
-from tt_actions.clips.specs import UnreadableError
 from tt_actions.coach.closeness import Closeness
 from tt_actions.coach.diagnosis import MOST_FINDINGS, Coach
 from tt_actions.coach.measures import measures_of
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.stroke import RATE_HZ, make_readings, read_readings
 from tt_actions.coach.yardstick import Yardstick, shrunk_covariance
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
 from tt_actions.sources.synthetic.body import MIRRORED
 from tt_actions.sources.synthetic.motion import FPS

@@ -8,7 +8,8 @@ from tt_actions.models import CNN, STGCN
 from tt_actions.skeleton.layouts import NTU25, find_layout
 from tt_actions.skeleton.streams import make_stream
 from tt_actions.training.augmentation import Augmentation
-from tt_actions.training.joint_augmentation import JointAugmentation, check_joint_input
+from tt_actions.training.compatibility import check_joint_input
+from tt_actions.training.joint_augmentation import JointAugmentation
 
 NOTHING = {
     "mirror": 0, "rotation_deg": 0, "tilt_deg": 0, "scale": 0, "noise": 0, "dropout": 0, "speed": 0,

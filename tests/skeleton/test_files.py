@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joint_files import keypoint_text, msr_text, ntu_text, thetis_text, walking, write
 
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import BALL, BALL2D, COCO17, KINECT20, MOVENET13, NTU25, RACKET, THETIS15
 from tt_actions.sources.synthetic.skeletons import SyntheticSkeletons

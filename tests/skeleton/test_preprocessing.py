@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from joint_files import msr_text, thetis_text, walking, write
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing, JointSpec, resample
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import KINECT20, NTU25, THETIS15
 from tt_actions.skeleton.normalise import face_camera, fill_gaps, place_unseen
 

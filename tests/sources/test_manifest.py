@@ -4,8 +4,7 @@ import pytest
 
 from tt_actions.clips.records import ClipRecord
 from tt_actions.sources.folders import FolderSource
-from tt_actions.sources.manifest import ManifestSource
-from tt_actions.sources.user_clips import UserClips
+from tt_actions.sources.user_clips import ManifestSource, UserClips
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from rich.markup import escape
 from rich.progress import track
 
 from tt_actions.clips.records import ClipRecord
-from tt_actions.clips.specs import InputSpec, Roi, UnreadableError
-from tt_actions.files import explain_failure, write_atomically
-from tt_actions.processes import one_at_a_time
-from tt_actions.video.frames import VideoWarning
+from tt_actions.clips.specs import InputSpec
+from tt_actions.errors import UnreadableError
+from tt_actions.files import explain_failure, one_at_a_time, write_atomically
+from tt_actions.video.decoder import VideoWarning
+from tt_actions.video.types import Roi
 
 _VERSION = 3  # raise it when the same clip and spec would give other pixels
 _HEADER_BYTES = 128  # what `numpy.save` writes before the data of a few dimensions

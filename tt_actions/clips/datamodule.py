@@ -1,8 +1,5 @@
 """Clips of one source as training, validation and test batches."""
 
-import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample, collate
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, Split, class_names
+from tt_actions.clips.samplers import EpochSampler, PartSampler, default_num_workers
 from tt_actions.clips.source import ClipSource
 from tt_actions.clips.splits import check_copies, split_clips
 from tt_actions.clips.strokes import IDLE
@@ -271,85 +269,3 @@ class ClipDataModule(pl.LightningDataModule):
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="spawn" if self.num_workers else None,
         )
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """A training order that is a function of seed and epoch, so that a resumed run sees the same clips.
-
-    Each item is a clip's index and the seed of its random choice of frames.
-
-    Args:
-        labels: Class of each clip.
-        balanced: Draw clips with replacement and every class equally often, instead of each clip once.
-        epoch: The epoch to begin with.
-    """
-
-    def __init__(self, labels: Sequence[str | int | None], balanced: bool, epoch: int = 0) -> None:
-        counts = Counter(labels)
-        self.weights = torch.tensor([1 / counts[label] for label in labels], dtype=torch.float64)
-        self.balanced = balanced
-        self.epoch = epoch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch; Lightning calls this before each.
-
-        Args:
-            epoch: Number of the epoch.
-        """
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-        rng = torch.Generator().manual_seed(seed * 1_000_003 + self.epoch)
-        if self.balanced:
-            order = torch.multinomial(self.weights, len(self), replacement=True, generator=rng)
-        else:
-            order = torch.randperm(len(self), generator=rng)
-        seeds = torch.randint(2**31, (len(self),), generator=rng)
-        return iter(list(zip(order.tolist(), seeds.tolist(), strict=True)))
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-
-class PartSampler(DistributedSampler[Any]):
-    """One process's part of an order, by turns, so that the processes' batches together are those of one.
-
-    All parts are as long, or processes would wait for each other in vain: where the clips don't go round,
-    None fills up, which counts nowhere. Lightning's own samplers repeat clips.
-
-    Args:
-        order: The items of all processes.
-        num_processes: Number of processes.
-        process: Number of this one.
-    """
-
-    def __init__(self, order: Sampler[Any] | range, num_processes: int, process: int) -> None:
-        super().__init__(order, num_processes, process, shuffle=False)  # type: ignore[arg-type]  # has a length
-        self.order = order
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch; Lightning calls this before each.
-
-        Args:
-            epoch: Number of the epoch.
-        """
-        if isinstance(self.order, EpochSampler):
-            self.order.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[Any]:
-        items = list(self.order)
-        items += [None] * (self.total_size - len(items))
-        return iter(items[self.rank :: self.num_replicas])
-
-
-def default_num_workers() -> int:
-    """Return how many loader processes suit the machine.
-
-    None on a CPU, where cached frames load in a fraction of a training step and workers would take its cores;
-    beside a GPU as many as there are spare cores, up to 8.
-    """
-    if not torch.cuda.is_available():
-        return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores // max(1, torch.cuda.device_count()) - 1))

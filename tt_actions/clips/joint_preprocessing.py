@@ -6,11 +6,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tt_actions.clips.dataset import Sampling, sample_indices
-from tt_actions.clips.specs import InputSpec, Roi, Timed, UnreadableError
+from tt_actions.clips.sampling import Sampling, sample_indices
+from tt_actions.clips.specs import InputSpec
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import PATHS, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
+from tt_actions.video.types import Roi, Timed
 
 Centre = Literal["frame", "clip", "joint"]
 _MOST_TIMES = 100  # as many frames at the wanted rate as in the file: more, and times are in another unit

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tt_actions.clips.dataset import Sampling, sample_indices
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.sampling import Sampling, sample_indices
+from tt_actions.clips.specs import FrameSpec
 from tt_actions.video import depth, flow, silhouette
-from tt_actions.video.frames import Frames, FrameSpec, Roi, check_roi
+from tt_actions.video.frames import check_roi
+from tt_actions.video.types import Roi, Timed
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Preprocessing(FrameSpec):
 
     def read_clip(
         self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
-    ) -> Frames:
+    ) -> Timed:
         """Read the frames of a clip that a trained network is shown.
 
         Args:
@@ -89,7 +91,7 @@ class Preprocessing(FrameSpec):
         check_roi(roi)
         frames, times_s = self.read(Path(path), start_s, end_s, roi)
         chosen = sample_indices(len(frames), self.num_frames, self.sampling, training=False)
-        return Frames(frames[chosen], times_s[chosen])
+        return Timed(frames[chosen], times_s[chosen])
 
 
 def as_colours(frames: np.ndarray) -> np.ndarray:

@@ -1,28 +1,21 @@
 """What every kind of input has in common: a spec that says how a clip's file becomes an array over time."""
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-Roi = tuple[int, int, int, int]
-"""A region x0, y0, x1, y1 in pixels, x1 and y1 exclusive."""
-
-
-class UnreadableError(ValueError):
-    """A clip's file, or the part of it that is asked for, can't be used."""
-
-
-class Timed(NamedTuple):
-    """What a clip holds at each of its moments.
-
-    Shape:
-        values ``(T, ..., C)``; times_s ``(T,)``, float64.
-    """
-
-    values: np.ndarray
-    times_s: np.ndarray
+from tt_actions.video.depth import check_beside, find_depth, open_depth, read_depth
+from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
+from tt_actions.video.info import probe
+from tt_actions.video.regions import Crop, read_tracks
+from tt_actions.video.scaling import Aspect
+from tt_actions.video.silhouette import HEIGHT, segment, shrink_masks
+from tt_actions.video.types import Image, Roi, Timed
 
 
 class InputSpec(ABC):
@@ -68,3 +61,174 @@ class InputSpec(ABC):
         Args:
             roi: The clip's own region.
         """
+
+
+Picture = Literal["rgb", "depth", "rgbd", "silhouette"]
+
+
+@dataclass(frozen=True)
+class FrameSpec(InputSpec):
+    """How video becomes frames: the part of a model's preprocessing that happens before it.
+
+    ``dataclasses.asdict`` gives plain types, and ``FrameSpec(**plain)`` the same spec again.
+
+    Args:
+        fps: Frames a second, whatever the rate of the file.
+        size: Height and width of a frame in pixels.
+        aspect: ``pad`` keeps the picture's aspect and fills up with black, ``stretch`` does not.
+        roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling, or None for all.
+        crop: ``motion`` follows the player within that region (:mod:`tt_actions.video.following`) and cuts a
+            window of the frame's aspect round them; ``none`` keeps the whole region.
+        flow: Whether each frame comes with its optical flow since the frame before
+            (:mod:`tt_actions.video.flow`).
+        picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
+            as a fourth channel (``rgbd``). :func:`tt_actions.video.depth.find_depth` finds the depth. It has
+            the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut out
+            of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
+        depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
+            :func:`tt_actions.video.depth.quantise`.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    fps: float
+    size: tuple[int, int]
+    aspect: Aspect = "pad"
+    roi: Roi | None = None
+    crop: Crop = "none"
+    flow: bool = False
+    picture: Picture = "rgb"
+    depth_range_m: tuple[float, float] = (0.5, 8.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", tuple(self.size))
+        object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
+        object.__setattr__(self, "depth_range_m", tuple(self.depth_range_m))
+        check_request(self.fps, self.size, self.aspect, self.roi, self.crop, self.flow)
+        self._check_picture()
+
+    def _check_picture(self) -> None:
+        if self.picture not in get_args(Picture):
+            raise ValueError(
+                f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'."
+            )
+        if self.picture != "rgb" and (self.flow or self.crop != "none"):
+            raise ValueError(
+                f"Expected no `flow` and no `crop` with `picture: {self.picture}`, but got {self.flow} and "
+                f"'{self.crop}': both are of colours alone. Set them false and none."
+            )
+        near, far = self.depth_range_m
+        if not 0 <= near < far < math.inf:
+            raise ValueError(
+                f"Expected `depth_range_m` to be 0 <= nearest < farthest, but got {self.depth_range_m}."
+            )
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether one of the channels is depth."""
+        return self.picture in ("depth", "rgbd")
+
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """Return what is read of a clip: the video, the depth, or both.
+
+        Args:
+            path: The clip's file.
+
+        Raises:
+            UnreadableError: If the depth of a video can't be found.
+        """
+        if not self.has_depth:
+            return (path,)
+        depth = find_depth(path)
+        return (depth,) if self.picture == "depth" else (path, depth)
+
+    def cache_key(self, roi: Roi | None) -> list[Any]:
+        """Return what decides on the pixels beside the file's content and the times.
+
+        Args:
+            roi: The clip's own region, which goes before that of the spec.
+        """
+        pixels: list[Any] = [roi or self.roi, float(self.fps), self.size, self.aspect, self.crop]
+        if self.picture != "rgb":
+            pixels += [self.picture, self.depth_range_m if self.has_depth else ()]
+        return [*pixels, "flow"] if self.flow else pixels
+
+    def read(
+        self, path: Path, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+    ) -> Timed:
+        """Read the frames of a clip.
+
+        Args:
+            path: The video file.
+            start_s: Start of the clip in seconds.
+            end_s: End of the clip in seconds, or None for the end of the file.
+            roi: The clip's own region, which goes before that of the spec.
+
+        Returns:
+            Frames ``(T, H, W, C)``, uint8, and their times.
+
+        Raises:
+            UnreadableError: If the clip can't be read, or colours and depth are not of one length and size.
+        """
+        if self.picture == "silhouette":
+            scale = HEIGHT / self.size[0]
+            size = (HEIGHT, max(1, round(scale * self.size[1])))
+            frames, times_s = self._read_colours(path, start_s, end_s, roi, size)
+            return Timed(shrink_masks(segment(frames), self.size), times_s)
+        if not self.has_depth:
+            return self._read_colours(path, start_s, end_s, roi, self.size)
+        pictures = open_depth(find_depth(path), self.fps)
+        depth = read_depth(
+            pictures, self.fps, self.size, self.aspect, self.depth_range_m, start_s, end_s, roi or self.roi
+        )
+        if self.picture == "depth":
+            return depth
+        check_beside(probe(path), pictures)
+        colours = self._read_colours(path, start_s, end_s, roi, self.size)
+        num = min(len(depth.values), len(colours.values))  # the lengths may differ by a frame
+        frames = np.concatenate([colours.values[:num], depth.values[:num]], -1)
+        return Timed(frames, colours.times_s[:num])
+
+    def _read_colours(
+        self, path: Path, start_s: float, end_s: float | None, roi: Roi | None, size: tuple[int, int]
+    ) -> Timed:
+        return read_frames(
+            path,
+            fps=self.fps,
+            start_s=start_s,
+            end_s=end_s,
+            size=size,
+            aspect=self.aspect,
+            roi=roi or self.roi,
+            crop=self.crop,
+            flow=self.flow,
+        )
+
+
+def iter_tracks(
+    path: Path, spec: FrameSpec, rois: Sequence[Roi | None], start_s: float = 0.0, end_s: float | None = None
+) -> Iterator[tuple[float, tuple[Image, ...]]]:
+    """Read several regions of a video at once, decoded once, as :func:`iter_frames` reads one.
+
+    Args:
+        path: The video file.
+        spec: How video becomes frames; its own region does not count.
+        rois: The regions, such as one a player; None for the whole picture.
+        start_s: Start in seconds.
+        end_s: End in seconds (exclusive), or None for the end of the last frame's display.
+
+    Yields:
+        The time in seconds, and for each region its frame.
+
+    Raises:
+        VideoError: If the file can't be read, the times or a region are outside, or no frame is there.
+        ValueError: If a region holds no pixel.
+    """
+    for roi in rois:
+        check_roi(roi)
+    check_times(path, start_s, end_s)
+    end_s = math.inf if end_s is None else end_s
+    return read_tracks(
+        Path(path), spec.fps, start_s, end_s, spec.size, spec.aspect, rois, spec.crop, spec.flow
+    )

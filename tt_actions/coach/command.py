@@ -10,21 +10,23 @@ import cv2
 import numpy as np
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
-from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.review import Review, review_stroke
 from tt_actions.coach.stroke import RATE_HZ, Stroke, read_readings
-from tt_actions.files import write_json, write_rows
-from tt_actions.recognition.onnx_description import file_digest
-from tt_actions.recognition.recognizer import TrainedRecognizer, load
+from tt_actions.files import file_digest, write_json, write_rows
+from tt_actions.recognition.loading import load
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.skeleton.drawing import draw_bones
 from tt_actions.skeleton.files import SUFFIXES, read_joints
 from tt_actions.skeleton.layouts import PATHS, Layout, find_layout
 from tt_actions.skeleton.normalise import fill_gaps, place_unseen
-from tt_actions.video.frames import VideoInfo, iter_frames, probe
+from tt_actions.video.frames import iter_frames
+from tt_actions.video.info import VideoInfo, probe
 
 _PICTURE_HEIGHT = 360
 _APART_S = 0.5  # of two strokes
@@ -99,7 +101,7 @@ def coach_file(
     return _tell(out, review)
 
 
-def _check_options(model: TrainedRecognizer, class_name: str | None, fps: float | None) -> None:
+def _check_options(model: Recognizer, class_name: str | None, fps: float | None) -> None:
     if fps is not None and not 0 < fps < np.inf:
         raise ValueError(f"Expected `--fps` to be positive, but got {fps:g}.")
     if class_name is not None and class_name not in model.class_names:
@@ -109,7 +111,7 @@ def _check_options(model: TrainedRecognizer, class_name: str | None, fps: float 
         )
 
 
-def _joint_preprocessing(model: TrainedRecognizer) -> JointPreprocessing:
+def _joint_preprocessing(model: Recognizer) -> JointPreprocessing:
     preprocessing = model.preprocessing
     if not isinstance(preprocessing, JointPreprocessing) or find_layout(preprocessing.layout) in PATHS:
         raise ValueError(

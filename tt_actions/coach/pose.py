@@ -22,8 +22,8 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 def find_joints(pose: str, video: Path, out: Path) -> Path:
     """Find the joints of who moves most in a video, frame by frame, and write them as a CSV of keypoints.
 
-    The player is followed by motion (:mod:`tt_actions.video.following`) and cut out; the model sees RGB normalised by
-    the mean and spread of ImageNet, as HRNet, ViTPose and RTMPose do.
+    The player is followed by motion (:mod:`tt_actions.video.following`) and cut out; the model sees RGB
+    normalised by the mean and spread of ImageNet, as HRNet, ViTPose and RTMPose do.
 
     Args:
         pose: ``onnx:MODEL``, a model of pictures (N, 3, H, W) whose output is heat maps (N, 17, h, w), or, in

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.clips.specs import UnreadableError
 from tt_actions.coach.phases import Phases, find_swings, hand_of, hand_speed
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import Layout, middle
 from tt_actions.skeleton.normalise import face_camera, fill_gaps, place_unseen, trunk_length

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tt_actions.evaluation.figures import COLOURS, GREY, tidy
+from tt_actions.evaluation.style import COLOURS, GREY, tidy
 
 
 class CalibrationBins(NamedTuple):

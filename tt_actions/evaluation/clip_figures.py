@@ -16,7 +16,7 @@ from matplotlib.patheffects import Stroke
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from tt_actions.evaluation.figures import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
 from tt_actions.video.flow import optical_flow
 from tt_actions.video.following import camera_motion
 

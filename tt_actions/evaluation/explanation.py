@@ -30,13 +30,13 @@ from torch import Tensor, nn
 from tt_actions.clips.preprocessing import as_colours
 from tt_actions.clips.records import ClipRecord
 from tt_actions.evaluation.clip_figures import clip_figure
-from tt_actions.evaluation.figures import write_figure
+from tt_actions.evaluation.style import write_figure
 from tt_actions.files import write_atomically
 from tt_actions.models.base import ActionModel, FeatureMaps
+from tt_actions.recognition.loading import load
 from tt_actions.recognition.prediction import ClipPrediction, make_prediction
-from tt_actions.recognition.recognizer import load
-from tt_actions.training.task import StrokeRecognizer
-from tt_actions.video.frames import Roi
+from tt_actions.recognition.recognizer import Recognizer
+from tt_actions.video.types import Roi
 
 Method = Literal["hirescam", "grad-cam"]
 
@@ -72,7 +72,7 @@ class Explanation:
 
 
 def explain(
-    model: StrokeRecognizer,
+    model: Recognizer,
     path: Path | str,
     start_s: float = 0.0,
     end_s: float | None = None,
@@ -111,7 +111,7 @@ def explain(
     clip = ClipRecord(Path(path), label, start_s, end_s, roi)
     frames, times_s = model.frame_preprocessing.read_clip(path, start_s, end_s, roi)
     maps = model.network.feature_maps()
-    with _evaluating(model), torch.inference_mode(False), torch.enable_grad():
+    with _evaluating(model.network), torch.inference_mode(False), torch.enable_grad():
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(model.device, torch.float32) / 255
         source, logits = _forward(model, shown.requires_grad_(), maps)
         prediction = make_prediction(model.network, model.class_names, logits.detach(), times_s)
@@ -142,7 +142,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _forward(model: StrokeRecognizer, clip: Tensor, maps: FeatureMaps | None) -> tuple[Tensor, Tensor]:
+def _forward(model: Recognizer, clip: Tensor, maps: FeatureMaps | None) -> tuple[Tensor, Tensor]:
     """Return the feature maps, or without any the clip itself, and the logits that came of them."""
     seen = [clip]
     hook = maps.module.register_forward_hook(lambda *call: seen.append(call[-1])) if maps else nullcontext()
@@ -222,7 +222,7 @@ def hires_cam(maps: Tensor, gradients: Tensor) -> Tensor:
     return (gradients * maps).sum(1).relu()
 
 
-def write_explanation(folder: Path, explanation: Explanation, model: StrokeRecognizer, source: str) -> None:
+def write_explanation(folder: Path, explanation: Explanation, model: Recognizer, source: str) -> None:
     """Write ``explanation.png``, ``heatmaps.npz`` and ``explanation.json``, each whole or not at all.
 
     The archive holds ``heat``, ``times_s`` and ``frame_probabilities``, with ``class_names`` in their order.
@@ -261,7 +261,7 @@ def write_explanation(folder: Path, explanation: Explanation, model: StrokeRecog
     write_figure(folder / "explanation.png", figure)
 
 
-def _told(explanation: Explanation, model: StrokeRecognizer, source: str) -> dict[str, Any]:
+def _told(explanation: Explanation, model: Recognizer, source: str) -> dict[str, Any]:
     clip, prediction = explanation.clip, explanation.prediction
     return {
         "clip": str(clip.path),
@@ -296,7 +296,7 @@ def _title(explanation: Explanation) -> str:
     return "     ".join(said)
 
 
-def _note(explanation: Explanation, model: StrokeRecognizer) -> str:
+def _note(explanation: Explanation, model: Recognizer) -> str:
     network = type(model.network).__name__
     if explanation.layer is None:
         return (

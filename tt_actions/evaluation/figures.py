@@ -3,50 +3,28 @@
 Every function returns a matplotlib Figure of its own, so nothing here touches pyplot's global state.
 """
 
-import csv
 import math
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from tt_actions.files import write_atomically
-
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Told apart with any colour vision: Okabe and Ito, Color Universal Design, 2008."""
+from tt_actions.clips.records import ClipRecord, Split, class_names
+from tt_actions.evaluation.history import read_history
+from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
 
 STAGE_COLOURS = {"training": COLOURS[0], "validation": COLOURS[5]}
-GREY = "#767676"
 
 PANELS = (
     ("loss", {"training": "train/loss", "validation": "val/loss"}),
     ("accuracy", {"training": "train/accuracy", "validation": "val/accuracy"}),
     ("temporal consistency", {"validation": "val/temporal_consistency"}),
 )
-
-_INSTALLED = get_font_names()
-FONTS = [
-    "sans-serif",
-    *(
-        name
-        for name in (
-            "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR",
-            "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "PingFang SC", "Hiragino Sans",
-            "Apple SD Gothic Neo", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Arial Unicode MS",
-        )
-        if name in _INSTALLED
-    ),
-]  # fmt: skip
-"""Fonts of class names, in this order: the later ones have the Chinese, Japanese and Korean letters."""
 
 
 def confusion_figure(
@@ -111,52 +89,11 @@ def _name_cells(axes: Axes, names: list[str], counts: list[str], of_rows: bool) 
     axes.spines[:].set_visible(False)
 
 
-def shortened(name: str) -> str:
-    """Return a class name as short as a figure has room for.
-
-    Args:
-        name: The name.
-
-    >>> shortened("a forehand that is played from far behind the table")
-    'a forehand that is played from far …'
-    """
-    return name if len(name) <= 36 else f"{name[:35]}…"
-
-
 def _write_cell(axes: Axes, row: int, column: int, count: int, share: float, cell: float) -> None:
     colour = "white" if share > 0.55 else "#202020" if count else "#B8B8B8"
     lines = [(-0.1, 15, f"{count}"), (0.2, 11, f"{share:.0%}")] if count else [(0, 11, "0")]
     for below, fontsize, text in lines:
         axes.text(column, row + below, text, ha="center", va="center", fontsize=fontsize * cell, color=colour)
-
-
-def read_history(path: Path) -> dict[str, dict[int, float]]:
-    """Read the values by epoch that Lightning's CSVLogger wrote.
-
-    Epochs are counted from 1 here, as on the screen, and from 0 in the file.
-    A row without an epoch (the learning-rate monitor's) belongs to the next row that has one. Of several
-    values of an epoch the last counts; blank and non-finite cells are left out, and so is a last line that
-    a training is just writing.
-
-    Args:
-        path: The ``metrics.csv``.
-
-    Returns:
-        Column name -> epoch -> value.
-    """
-    history: dict[str, dict[int, float]] = {}
-    waiting = []
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    for row in csv.DictReader(whole.splitlines()):
-        waiting.append(row)
-        if not row.get("epoch"):
-            continue
-        epoch = int(float(row["epoch"])) + 1
-        for name, cell in (item for earlier in waiting for item in earlier.items()):
-            if cell and math.isfinite(float(cell)):
-                history.setdefault(name, {})[epoch] = float(cell)
-        waiting.clear()
-    return history
 
 
 def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
@@ -214,20 +151,6 @@ def _draw_panel(axes: Axes, title: str, lines: dict[str, dict[int, float]], best
     tidy(axes)
     if len(lines) > 1 or "validation" in lines:
         axes.legend(frameon=False, fontsize=9)
-
-
-def tidy(axes: Axes) -> None:
-    """Give axes the quiet look of all figures.
-
-    Args:
-        axes: What is drawn already.
-    """
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#B0B0B0")
-    axes.tick_params(color="#B0B0B0", labelsize=9)
-    axes.grid(color="#ECECEC", linewidth=0.8)
-    axes.set_axisbelow(True)
 
 
 class Bars(NamedTuple):
@@ -316,22 +239,40 @@ def class_bars(per_class: Mapping[str, Mapping[str, float | None]], note: str = 
     return bars_figure(list(per_class), bars, "By class", note)
 
 
-def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -> None:
-    """Write a figure, whole or not at all, and the same bytes for the same figure.
+def counts_figure(records: Sequence[ClipRecord]) -> Figure:
+    """Draw the number of clips of each class, by split where clips have one.
 
     Args:
-        path: The file, whose suffix says which kind: ``.png`` or ``.svg``.
-        figure: The figure.
-        advice: What helps besides space or permissions, where the file can't be written.
-
-    Raises:
-        OSError: If it can't be written.
+        records: At least one clip.
     """
-    undated = {"Date": None} if path.suffix == ".svg" else None
-    with (
-        write_atomically(path, advice) as temporary,
-        matplotlib.rc_context({"svg.hashsalt": "tt_actions"}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
-        figure.savefig(temporary, bbox_inches="tight", pad_inches=0.15, metadata=undated)
+    known: list[str | None] = [*class_names(records)]
+    classes = known + [None] * any(record.label is None for record in records)
+    splits = [split for split in (*get_args(Split), None) if any(r.split == split for r in records)]
+    figure = Figure(figsize=(8, 1.1 + 0.42 * len(classes)), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    before = [0] * len(classes)
+    for split, colour in zip(splits, COLOURS, strict=False):
+        own = [record for record in records if record.split == split]
+        counts = [sum(record.label == name for record in own) for name in classes]
+        bars = axes.barh(range(len(classes)), counts, left=before, color=colour, label=_legend(split, own))
+        axes.bar_label(bars, [str(n or "") for n in counts], label_type="center", color="white", fontsize=9)
+        before = [a + b for a, b in zip(before, counts, strict=True)]
+    tidy(axes)
+    axes.grid(visible=False, axis="y")
+    names = ["(no label)" if name is None else shortened(name) for name in classes]
+    axes.set_yticks(range(len(classes)), names, parse_math=False, fontfamily=FONTS)
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlabel("clips")
+    figure.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=len(splits))
+    return figure
+
+
+def _legend(split: str | None, records: Sequence[ClipRecord]) -> str:
+    groups = {record.group for record in records} - {None}
+    counts = [_count(len(records), "clip"), *([_count(len(groups), "group")] if groups else [])]
+    return f"{split or 'all'}: {' of '.join(counts)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -16,7 +16,7 @@ from torchmetrics.functional.classification import (
 )
 
 from tt_actions.evaluation.clip_figures import STYLES
-from tt_actions.evaluation.figures import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
 
 CurveKind = Literal["pr", "roc"]
 

@@ -22,8 +22,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 """By experiment: the authors' figures on their 565 private clips; keyed like ``metrics.json``.
 
 The source doesn't define its "accuracy" by action or its "temporal consistency"; what is measured here
-is defined at :func:`tt_actions.evaluation.clip_report.measure`. Shown beside measured figures, never compared with them by
-a program.
+is defined at :func:`tt_actions.evaluation.clip_report.measure`. Shown beside measured figures, never
+compared with them by a program.
 """
 
 PUBLISHED_TIMES = {30: (0.75, 0.85), 60: (1.20, 1.30), 120: (2.40, 2.50), 180: (3.60, 3.70)}

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.evaluation.figures import COLOURS, GREY, confusion_figure, curves_figure, tidy, write_figure
+from tt_actions.evaluation.figures import confusion_figure, curves_figure
 from tt_actions.evaluation.segment_metrics import frame_confusion, frame_figures, measure_strokes
+from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 from tt_actions.recognition.segmenter import Segmenter

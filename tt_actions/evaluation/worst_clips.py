@@ -16,12 +16,15 @@ from matplotlib.figure import Figure
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, as_colours
 from tt_actions.clips.records import ClipRecord
-from tt_actions.evaluation.clip_report import Predictions
-from tt_actions.evaluation.figures import COLOURS, FONTS, shortened
+from tt_actions.evaluation.predictions import Predictions
+from tt_actions.evaluation.style import COLOURS, FONTS, shortened
 from tt_actions.skeleton.drawing import draw_joints
 from tt_actions.skeleton.layouts import find_layout
+from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import Image, VideoWarning, iter_frames, probe
+from tt_actions.video.frames import iter_frames
+from tt_actions.video.info import probe
+from tt_actions.video.types import Image
 
 LARGEST = (480, 360)
 """Width and height in pixels that a picture is scaled to fit, its caption not counted."""

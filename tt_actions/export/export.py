@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from tt_actions.export import onnx_graphs, torchscript_graphs
+from tt_actions.export.description import describe_model
 from tt_actions.export.graphs import check_exportable
 from tt_actions.export.held_out import HeldOut, read_held_out
 from tt_actions.export.measurement import Comparison, compare_engines, table, verdict
 from tt_actions.export.quantization import clip_feeds, quantise, step_feeds
 from tt_actions.export.verification import RunClips, RunStretch, compare_clips, compare_stream
 from tt_actions.files import write_atomically
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
-from tt_actions.recognition.onnx_description import FILE, SUFFIXES, Format, ModelDescription, describe_model
+from tt_actions.recognition.loading import load
+from tt_actions.recognition.onnx_description import FILE, SUFFIXES, Format, ModelDescription
 from tt_actions.recognition.onnx_recognizer import (
     check_installed,
     default_folder,
@@ -31,8 +31,7 @@ from tt_actions.recognition.onnx_recognizer import (
     run_clips,
     run_stretch,
 )
-from tt_actions.recognition.recognizer import load
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 
 WRITERS: dict[Format, ModuleType] = {"onnx": onnx_graphs, "torchscript": torchscript_graphs}
 
@@ -91,7 +90,7 @@ def export_model(
     return folder
 
 
-def write_graphs(model: StrokeRecognizer, format: Format) -> Graphs:  # noqa: A002
+def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
     """Return the graphs ``model`` and, of a causal network, ``step``.
 
     Args:
@@ -101,9 +100,9 @@ def write_graphs(model: StrokeRecognizer, format: Format) -> Graphs:  # noqa: A0
     Raises:
         ValueError: If the network can't be written so.
     """
-    writer, network = WRITERS[format], network_of_frames(model.network)
+    writer, network = WRITERS[format], model.network.frame_network
     writes = {"model": writer.write_clip_graph}
-    if isinstance(network, CausalModel):
+    if network.is_causal:
         writes["step"] = writer.write_step_graph
     try:
         return {name: write(model) for name, write in writes.items()}
@@ -114,7 +113,7 @@ def write_graphs(model: StrokeRecognizer, format: Format) -> Graphs:  # noqa: A0
         ) from error
 
 
-def verify(model: StrokeRecognizer, graphs: Graphs, format: Format) -> float:  # noqa: A002
+def verify(model: Recognizer, graphs: Graphs, format: Format) -> float:  # noqa: A002
     """Return the largest difference of the graphs' logits from the model's.
 
     Args:
@@ -169,7 +168,7 @@ def quantise_graphs(graphs: Graphs, held_out: HeldOut, description: ModelDescrip
 
 
 def measure(
-    model: StrokeRecognizer, graphs: Graphs, held_out: HeldOut, description: ModelDescription
+    model: Recognizer, graphs: Graphs, held_out: HeldOut, description: ModelDescription
 ) -> Comparison:
     """Measure the model, its graphs in float and those in eight bits.
 
@@ -180,7 +179,7 @@ def measure(
         description: Of the model.
     """
     names = ("model", "step")
-    engines: dict[str, StrokeRecognizer] = {"torch": model}
+    engines: dict[str, Recognizer] = {"torch": model}
     for engine, suffix in (("onnx", ""), ("onnx int8", "_int8")):
         engines[engine] = make_recognizer(description, {n: graphs.get(f"{n}{suffix}") for n in names})
     weights = sum(p.numel() * p.element_size() for p in model.network.parameters())

@@ -7,17 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel, hold_last_frame
+from tt_actions.models.base import ActionModel, hold_last_frame
 from tt_actions.models.cnn_lstm_plus import PlusState
-from tt_actions.models.crf import network_of_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 
 Leaves = list[tuple[str, Tensor]]
 """The tensors of a state, each with its name."""
 
 
-def check_exportable(model: StrokeRecognizer) -> None:
+def check_exportable(model: Recognizer) -> None:
     """Refuse a model that is no function of tensors alone.
 
     Args:
@@ -26,7 +25,7 @@ def check_exportable(model: StrokeRecognizer) -> None:
     Raises:
         ValueError: If it is fitted in closed form.
     """
-    if isinstance(model.network, ClosedFormModel):
+    if not model.network.learns_by_gradient:
         raise ValueError(
             f"Expected a network that is trained by gradient, but got {type(model.network).__name__}: it "
             "describes each clip by itself, over as many frames as that one has, and no graph of tensors "
@@ -55,11 +54,11 @@ class _Graph(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: StrokeRecognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
+    def __init__(self, model: Recognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
         super().__init__()
-        self.network = copy_network(network_of_frames(model.network), replace)
-        self.register_buffer("mean", model.mean.clone())
-        self.register_buffer("std", model.std.clone())
+        self.network = copy_network(model.network.frame_network, replace)
+        self.register_buffer("mean", model.normalise.mean.clone())
+        self.register_buffer("std", model.normalise.std.clone())
         self.eval()
 
     def normalise(self, frames: Tensor) -> Tensor:
@@ -93,7 +92,7 @@ class ClipGraph(_Graph):
             frames ``(B, T, C, H, W)``, uint8, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         network = self.network
-        if not isinstance(network, CausalModel):
+        if not network.is_causal:
             logits: Tensor = network(self.normalise(frames), lengths)
             return logits
         if network.delay:
@@ -113,7 +112,7 @@ class StepGraph(_Graph):
         replace: Makes what takes the place of each LSTM.
     """
 
-    def __init__(self, model: StrokeRecognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
+    def __init__(self, model: Recognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
         super().__init__(model, replace)
         self.like = example_state(model)
 
@@ -129,7 +128,7 @@ class StepGraph(_Graph):
             frames ``(P, n, C, H, W)``, uint8, is_first ``(P,)``, bool, state ``(P, ...)`` each -> logits
             ``(P, n, K)``, state.
         """
-        assert isinstance(self.network, CausalModel)
+        assert self.network.is_causal
         frames = self.normalise(frames)
         kept = (part.where(~_beside(is_first, part), torch.zeros_like(part)) for part in state)
         before = rebuild(self.like, kept)
@@ -146,15 +145,15 @@ def _beside(flags: Tensor, part: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def example_state(model: StrokeRecognizer) -> Any:
+def example_state(model: Recognizer) -> Any:
     """Return the state of a causal network after a black frame: its structure and its shapes.
 
     Args:
         model: The trained model.
     """
-    network = network_of_frames(model.network)
-    assert isinstance(network, CausalModel)
-    black = torch.zeros(2, 1, len(model.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
+    network = model.network.frame_network
+    assert network.is_causal
+    black = torch.zeros(2, 1, len(model.normalise.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
     return network.advance(model.normalise(black), None)[1]
 
 
@@ -194,22 +193,22 @@ def rebuild(like: Any, leaves: Iterator[Tensor]) -> Any:
     return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
 
 
-def clip_example(model: StrokeRecognizer) -> tuple[Tensor, Tensor]:
+def clip_example(model: Recognizer) -> tuple[Tensor, Tensor]:
     """Return arguments of a :class:`ClipGraph` to trace it with: no dimension that may change is 1.
 
     Args:
         model: The trained model.
     """
-    frames = torch.zeros(3, 7, len(model.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
+    frames = torch.zeros(3, 7, len(model.normalise.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
     return frames, torch.tensor([7, 2, 5])
 
 
-def step_example(model: StrokeRecognizer) -> tuple[Tensor, ...]:
+def step_example(model: Recognizer) -> tuple[Tensor, ...]:
     """Return arguments of a :class:`StepGraph` to trace it with.
 
     Args:
         model: The trained model.
     """
-    frames = torch.zeros(2, 5, len(model.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
+    frames = torch.zeros(2, 5, len(model.normalise.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
     state = (part.clone() for _, part in flatten(example_state(model)))
     return frames, torch.tensor([True, False]), *state

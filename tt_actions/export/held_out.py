@@ -12,10 +12,10 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import check_unseen
-from tt_actions.recognition.checkpoint import lineage
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.sources.user_rallies import UserRallies
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.checkpoints import lineage
 
 NUM_CALIBRATED = 32
 """Most clips to calibrate on: more change the ranges of values little."""
@@ -36,7 +36,7 @@ class HeldOut(NamedTuple):
     measured: list[Sample]
 
 
-def read_held_out(model: StrokeRecognizer, checkpoint: Path, data: Path | None) -> HeldOut:
+def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> HeldOut:
     """Read the clips to calibrate and to measure on.
 
     Args:
@@ -112,7 +112,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
     import yaml
 
     from tt_actions.clips.datamodule import ClipDataModule
-    from tt_actions.training.cli import QuietParser
+    from tt_actions.training.parser import QuietParser
 
     parser = QuietParser()
     parser.add_lightning_class_args(ClipDataModule, "data")
@@ -128,7 +128,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
     return data.records, data.cache
 
 
-def _read(model: StrokeRecognizer, records: list[ClipRecord], cache: FrameCache) -> list[Sample]:
+def _read(model: Recognizer, records: list[ClipRecord], cache: FrameCache) -> list[Sample]:
     how = model.frame_preprocessing
     dataset = ClipDataset(
         records,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL, Sample
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 
 MOST_LOST = 0.01
 """Accuracy that int8 may lose and still be a gain."""
@@ -106,7 +106,7 @@ def table(comparison: Comparison) -> str:
 
 
 def compare_engines(
-    engines: Mapping[str, StrokeRecognizer], num_bytes: Mapping[str, int], samples: Sequence[Sample]
+    engines: Mapping[str, Recognizer], num_bytes: Mapping[str, int], samples: Sequence[Sample]
 ) -> Comparison:
     """Measure engines side by side.
 
@@ -139,7 +139,7 @@ def compare_engines(
 
 @torch.inference_mode()
 def time_engines(
-    engines: Mapping[str, StrokeRecognizer], samples: Sequence[Sample], num_rounds: int = NUM_ROUNDS
+    engines: Mapping[str, Recognizer], samples: Sequence[Sample], num_rounds: int = NUM_ROUNDS
 ) -> dict[str, np.ndarray]:
     """Return the seconds a clip of each engine in each round; a round before them does not count.
 
@@ -160,7 +160,7 @@ def time_engines(
 
 
 @torch.inference_mode()
-def accuracy(model: StrokeRecognizer, samples: Sequence[Sample]) -> float:
+def accuracy(model: Recognizer, samples: Sequence[Sample]) -> float:
     """Return the share of the clips whose class a model names, of untrimmed recordings of their frames.
 
     Args:

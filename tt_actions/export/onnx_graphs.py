@@ -11,7 +11,7 @@ from torch.export import Dim
 
 from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, example_state, flatten, step_example
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 
 OPSET = 18
 """Version of the operators: the oldest that PyTorch's exporter writes."""
@@ -20,7 +20,7 @@ LSTM_SINCE = 14
 """The version of the operators that brought ONNX's LSTM in the form used here."""
 
 
-def write_clip_graph(model: StrokeRecognizer) -> bytes:
+def write_clip_graph(model: Recognizer) -> bytes:
     """Return the ONNX graph of whole clips: frames and lengths to logits.
 
     Args:
@@ -32,7 +32,7 @@ def write_clip_graph(model: StrokeRecognizer) -> bytes:
     return _write(graph, clip_example(model), dynamic, ["frames", "lengths"], ["logits"])
 
 
-def write_step_graph(model: StrokeRecognizer) -> bytes:
+def write_step_graph(model: Recognizer) -> bytes:
     """Return the ONNX graph of a stretch of a stream: frames, what begins and state to logits and new state.
 
     Args:

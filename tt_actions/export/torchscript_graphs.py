@@ -14,10 +14,10 @@ from torch.jit._trace import TracerWarning
 from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, step_example
 from tt_actions.export.onnx_graphs import plain_attention
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 
 
-def write_clip_graph(model: StrokeRecognizer) -> bytes:
+def write_clip_graph(model: Recognizer) -> bytes:
     """Return the TorchScript file of whole clips: frames and lengths to logits.
 
     Args:
@@ -26,7 +26,7 @@ def write_clip_graph(model: StrokeRecognizer) -> bytes:
     return _write(ClipGraph(model, ScriptedLSTM), clip_example(model))
 
 
-def write_step_graph(model: StrokeRecognizer) -> bytes:
+def write_step_graph(model: Recognizer) -> bytes:
     """Return the TorchScript file of a stretch: frames, what begins and state to logits and new state.
 
     Args:

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from tt_actions.export.graphs import example_state, flatten
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
 
 TOLERANCE = 1e-4
 """By how much a logit of a graph may differ from the model's."""
@@ -27,7 +25,7 @@ RunStretch = Callable[[np.ndarray, np.ndarray, list[np.ndarray]], list[np.ndarra
 """Takes frames, what is first and the state to logits and the new state: a step graph."""
 
 
-def compare_clips(model: StrokeRecognizer, run: RunClips) -> float:
+def compare_clips(model: Recognizer, run: RunClips) -> float:
     """Return the largest difference of a graph of clips from the model, over batches of several shapes.
 
     Args:
@@ -37,7 +35,7 @@ def compare_clips(model: StrokeRecognizer, run: RunClips) -> float:
     Raises:
         ValueError: If it is above the tolerance.
     """
-    network = network_of_frames(model.network)
+    network = model.network.frame_network
     worst = 0.0
     for number, lengths in enumerate(LENGTHS):
         frames, ends = _draw(model, len(lengths), max(lengths), number), torch.tensor(lengths)
@@ -50,7 +48,7 @@ def compare_clips(model: StrokeRecognizer, run: RunClips) -> float:
     return worst
 
 
-def compare_stream(model: StrokeRecognizer, run: RunStretch) -> float:
+def compare_stream(model: Recognizer, run: RunStretch) -> float:
     """Return the largest difference of a step graph from the model: of two tracks, one begins anew.
 
     Args:
@@ -60,8 +58,8 @@ def compare_stream(model: StrokeRecognizer, run: RunStretch) -> float:
     Raises:
         ValueError: If it is above the tolerance.
     """
-    network = network_of_frames(model.network)
-    assert isinstance(network, CausalModel)
+    network = model.network.frame_network
+    assert network.is_causal
     frames, num_frames = _draw(model, 2, sum(STRETCHES), 99), sum(STRETCHES)
     again = frames[:, -STRETCHES[-1] :]
     with torch.no_grad():
@@ -88,7 +86,7 @@ def _stretches(frames: Tensor) -> Iterator[tuple[bool, Tensor]]:
         begin += length
 
 
-def _draw(model: StrokeRecognizer, num_clips: int, num_frames: int, seed: int) -> Tensor:
+def _draw(model: Recognizer, num_clips: int, num_frames: int, seed: int) -> Tensor:
     shape = (
         num_clips,
         num_frames,

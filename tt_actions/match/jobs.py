@@ -21,17 +21,20 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tt_actions.clips.records import read_manifest
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.files import explain_failure, write_json
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
+from tt_actions.recognition.loading import load
 from tt_actions.recognition.pipeline import analyze_video, find_tracks
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.folders import SUFFIXES
-from tt_actions.training.task import StrokeRecognizer
-from tt_actions.video.frames import Crop, Roi, VideoError, VideoWarning, probe
+from tt_actions.video.decoder import VideoError, VideoWarning
+from tt_actions.video.info import probe
+from tt_actions.video.regions import Crop
+from tt_actions.video.types import Roi
 
 DONE = "analysis.json"
 """The file that tells what a folder of results was made of; it is written last."""
@@ -115,10 +118,10 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     return 1 if failed else 0
 
 
-def _open(checkpoint: Path, engine: Literal["torch", "onnx"]) -> StrokeRecognizer:
+def _open(checkpoint: Path, engine: Literal["torch", "onnx"]) -> Recognizer:
     if engine == "torch":
         return load(checkpoint)
-    from tt_actions.export import open_engine
+    from tt_actions.recognition.onnx_recognizer import open_engine
 
     return open_engine(checkpoint)
 
@@ -186,7 +189,7 @@ def _name(videos: Sequence[tuple[Path, Path, tuple[Roi, ...]]], out: Path) -> li
 
 
 def _analyze(
-    job: Job, model: StrokeRecognizer, digest: str, options: Options, console: Console, *, is_alone: bool
+    job: Job, model: Recognizer, digest: str, options: Options, console: Console, *, is_alone: bool
 ) -> None:
     made_of = _made_of(job, digest, options)
     with _folder_lock(job.folder):
@@ -202,7 +205,7 @@ def _analyze(
         console.print(Padding(Text(sentence), (0, 0, 0, 2)), soft_wrap=False)
 
 
-def _run(job: Job, model: StrokeRecognizer, options: Options, folder: Path) -> MatchAnalysis:
+def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAnalysis:
     info, rois = probe(job.video), job.rois or options.rois
     tracks = find_tracks(model, job.video, options.players, rois)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

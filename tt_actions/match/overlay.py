@@ -16,8 +16,10 @@ from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack
 from tt_actions.recognition.stream import read_ahead
-from tt_actions.video.encoder import Image, write_with_sound
-from tt_actions.video.frames import Roi, iter_frames, probe
+from tt_actions.video.encoder import write_with_sound
+from tt_actions.video.frames import iter_frames
+from tt_actions.video.info import probe
+from tt_actions.video.types import Image, Roi
 
 LARGEST = (1920, 1080)
 """Pixels of the longer and the shorter side that a picture is scaled down to fit."""

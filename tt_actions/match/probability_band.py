@@ -10,7 +10,7 @@ from tt_actions.match.report_drawings import ClassStyle, class_styles
 from tt_actions.match.tiles import cover_within, hatch, paste, rgb, tint
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack
-from tt_actions.video.encoder import Image
+from tt_actions.video.types import Image
 
 BAND_S = 5.0
 """Seconds that are on view, up to the frame's own."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tt_actions.evaluation.figures import COLOURS
+from tt_actions.evaluation.style import COLOURS
 from tt_actions.match.technique_network import Technique, TechniqueNetwork
 
 PALETTE = (*COLOURS, "#F0E442", "#8C8C8C")

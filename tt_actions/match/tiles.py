@@ -9,9 +9,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from tt_actions.evaluation.figures import FONTS, shortened
+from tt_actions.evaluation.style import FONTS, shortened
 from tt_actions.match.report_drawings import NUM_PATTERNS
-from tt_actions.video.encoder import Image
+from tt_actions.video.types import Image
 
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]

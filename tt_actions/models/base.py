@@ -10,7 +10,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor, arange, cat, float32, nn, no_grad, promote_types
 
+from tt_actions.skeleton.layouts import Layout
+
 Average = Literal["mean", "learned"]
+InputKind = Literal["frames", "joints"]
 
 
 def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
@@ -164,11 +167,27 @@ class FeatureMaps(NamedTuple):
     stride: int = 1
 
 
+class Chain(NamedTuple):
+    """How likely a label is at the first frame, and after each other label: scores of a linear chain.
+
+    Shape:
+        initial ``(K,)``, transitions ``(K, K)``, from the row's label to the column's.
+    """
+
+    initial: Tensor
+    transitions: Tensor
+
+
 class ActionModel(nn.Module, ABC):
     """A network that gives every frame of a clip its class logits.
 
     Subclasses implement :meth:`forward`. In eval mode the valid part of the result must not depend on the
-    other clips of the batch or on the amount of padding.
+    other clips of the batch or on the amount of padding. What sets kinds of models apart, each says itself:
+    :attr:`is_causal`, :attr:`learns_by_gradient`, :attr:`chain`, :attr:`frame_network`, :attr:`input_kind`.
+
+    Attributes:
+        delay: Number of frames by which a causal model's logits come later.
+        layout: The joints that it reads; None for a model of frames.
 
     Args:
         num_classes: Number of classes *K*.
@@ -178,6 +197,8 @@ class ActionModel(nn.Module, ABC):
         ValueError: If ``num_classes`` is below 2, or ``average`` is unknown.
     """
 
+    layout: Layout | None = None
+
     def __init__(self, num_classes: int, average: Average = "mean") -> None:
         super().__init__()
         if average not in get_args(Average):
@@ -185,7 +206,33 @@ class ActionModel(nn.Module, ABC):
         if num_classes < 2:
             raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
         self.num_classes = num_classes
+        self.delay = 0
         self.average = LearnedAverage(num_classes) if average == "learned" else None
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether it reads frame after frame: then it has :meth:`CausalModel.advance` and ``step``."""
+        return False
+
+    @property
+    def learns_by_gradient(self) -> bool:
+        """Whether an optimizer trains it; else see :class:`ClosedFormModel`."""
+        return True
+
+    @property
+    def chain(self) -> Chain | None:
+        """The chain of labels that it puts over the scores of its frame network; None without one."""
+        return None
+
+    @property
+    def frame_network(self) -> "ActionModel":
+        """The network that sees the frames: itself, or the one below a chain."""
+        return self
+
+    @property
+    def input_kind(self) -> InputKind:
+        """What it reads: frames of video, or joints."""
+        return "frames" if self.layout is None else "joints"
 
     @abstractmethod
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -204,7 +251,7 @@ class ActionModel(nn.Module, ABC):
         inputs: Tensor,
         lengths: Tensor,
         class_loss: Callable[[Tensor], Tensor],
-        frame_labels: Tensor | None = None,  # noqa: ARG002 - for models of label sequences
+        frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the loss to train with, and the logits: by default the class loss alone.
 
@@ -238,6 +285,85 @@ class ActionModel(nn.Module, ABC):
         log_probs: Tensor = self.average(logits, lengths)
         return log_probs
 
+    def from_frame_scores(self, scores: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits that the scores of the frame network give: by default these scores.
+
+        Args:
+            scores: What :attr:`frame_network` returned.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            scores ``(B, T, K)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        return scores
+
+    def advance(
+        self,
+        inputs: Tensor,
+        state: Any = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, Any]:
+        """Read on: only for causal models, see :meth:`CausalModel.advance`.
+
+        Args:
+            inputs: The next frames of each clip.
+            state: What the call before returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None.
+
+        Raises:
+            TypeError: If the model is not causal.
+        """
+        raise TypeError(f"{type(self).__name__} is not causal: it reads whole clips.")
+
+    def forward_in_stretches(
+        self, inputs: Tensor, lengths: Tensor, prepare: Callable[[Tensor], Tensor], num_frames: int = 256
+    ) -> Tensor:
+        """Return what :meth:`forward` does for long recordings: without gradient, stretch by stretch.
+
+        Only for causal models.
+
+        Args:
+            inputs: Frames of each recording, padded to the longest.
+            lengths: Number of valid frames of each.
+            prepare: Makes a stretch of them what :meth:`forward` takes.
+            num_frames: Frames of a stretch.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        if self.delay:
+            inputs = hold_last_frame(inputs, lengths, self.delay)
+        parts, state = [], None
+        with no_grad():
+            for start in range(0, inputs.shape[1], num_frames):
+                logits, state = self.advance(prepare(inputs[:, start : start + num_frames]), state)
+                parts.append(logits)
+        return cat(parts, 1)[:, self.delay :]
+
+    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+        """Take in training clips: see :class:`ClosedFormModel`.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest.
+            lengths: Number of valid frames of each clip.
+            labels: Their classes.
+
+        Raises:
+            TypeError: If the model learns by gradient.
+        """
+        raise TypeError(f"{type(self).__name__} learns by gradient: it collects no clips.")
+
+    def solve(self) -> tuple[Tensor, Tensor]:
+        """Fit to what was collected: see :class:`ClosedFormModel`.
+
+        Raises:
+            TypeError: If the model learns by gradient.
+        """
+        raise TypeError(f"{type(self).__name__} learns by gradient: it solves nothing.")
+
+    def forget(self) -> None:
+        """Drop training clips that were collected: by default none are."""
+
     def feature_maps(self) -> FeatureMaps | None:
         """Return where the last feature maps come from, for explanations: by default None, there are none."""
         return None
@@ -265,6 +391,11 @@ class CausalModel(ActionModel):
         if delay < 0:
             raise ValueError(f"Expected `delay` to be at least 0, but got {delay}.")
         self.delay = delay
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether it reads frame after frame: true unless a subclass is built to see what follows."""
+        return True
 
     @abstractmethod
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
@@ -297,29 +428,6 @@ class CausalModel(ActionModel):
             inputs, lengths = hold_last_frame(inputs, lengths, self.delay), lengths + self.delay
         logits: Tensor = self.advance(inputs, None, lengths)[0][:, self.delay :]
         return logits
-
-    def forward_in_stretches(
-        self, inputs: Tensor, lengths: Tensor, prepare: Callable[[Tensor], Tensor], num_frames: int = 256
-    ) -> Tensor:
-        """Return what :meth:`forward` does, of long recordings in the memory of a stretch, without gradient.
-
-        Args:
-            inputs: Frames of each recording, padded to the longest.
-            lengths: Number of valid frames of each.
-            prepare: Makes a stretch of them what :meth:`forward` takes.
-            num_frames: Frames of a stretch.
-
-        Shape:
-            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
-        """
-        if self.delay:
-            inputs = hold_last_frame(inputs, lengths, self.delay)
-        parts, state = [], None
-        with no_grad():
-            for start in range(0, inputs.shape[1], num_frames):
-                logits, state = self.advance(prepare(inputs[:, start : start + num_frames]), state)
-                parts.append(logits)
-        return cat(parts, 1)[:, self.delay :]
 
     def step(self, inputs_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Read one more frame of each clip.
@@ -372,6 +480,15 @@ class ClosedFormModel(ActionModel):
     def __init__(self, num_classes: int) -> None:
         super().__init__(num_classes)
         self.collected: list[Any] = []
+
+    @property
+    def learns_by_gradient(self) -> bool:
+        """Whether an optimizer trains it: no, it is fitted."""
+        return False
+
+    def forget(self) -> None:
+        """Drop the clips that were taken in, such as those of a training that was interrupted."""
+        self.collected.clear()
 
     @abstractmethod
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:

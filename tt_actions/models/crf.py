@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn, promote_types
 
-from tt_actions.models.base import ActionModel, ClosedFormModel, FeatureMaps, valid_frames
+from tt_actions.models.base import ActionModel, Chain, FeatureMaps, valid_frames
 from tt_actions.models.chain import forward_backward, log_partition
 from tt_actions.models.cnn_lstm import CNNLSTM
-from tt_actions.training.processes import mean_over_processes
+from tt_actions.models.losses import mean_over_processes
 
 
 class CRF(ActionModel):
@@ -36,12 +36,13 @@ class CRF(ActionModel):
     def __init__(self, num_classes: int, network: Callable[[int], ActionModel] = CNNLSTM) -> None:
         super().__init__(num_classes)
         below = network(num_classes)
-        if isinstance(below, ClosedFormModel) or below.average is not None:
+        if not below.learns_by_gradient or below.average is not None:
             raise ValueError(
                 "Expected `network` of a CRF to be trained by gradient and to average by 'mean', but got "
                 f"{type(below).__name__}, which is not or does not. Use another, or set its `average`."
             )
         self.network = below
+        self.layout = below.layout
         self.initial = nn.Parameter(torch.zeros(num_classes))
         self.transitions = nn.Parameter(torch.zeros(num_classes, num_classes))
         if hasattr(below, "in_channels"):
@@ -70,7 +71,7 @@ class CRF(ActionModel):
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
-        return self.marginals(self.emissions(inputs, lengths), lengths)
+        return self.from_frame_scores(self.emissions(inputs, lengths), lengths)
 
     def objective(
         self,
@@ -101,11 +102,21 @@ class CRF(ActionModel):
             if num_known > 0:
                 loss = self._negative_log_likelihood(scores, lengths, frame_labels, is_known) / num_known
                 with torch.no_grad():
-                    return loss, self.marginals(scores, lengths)
-        logits = self.marginals(scores, lengths)
+                    return loss, self.from_frame_scores(scores, lengths)
+        logits = self.from_frame_scores(scores, lengths)
         return class_loss(logits), logits
 
-    def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
+    @property
+    def chain(self) -> Chain:
+        """The learned scores of first labels and of transitions."""
+        return Chain(self.initial, self.transitions)
+
+    @property
+    def frame_network(self) -> ActionModel:
+        """The model below."""
+        return self.network
+
+    def from_frame_scores(self, scores: Tensor, lengths: Tensor) -> Tensor:
         """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
 
         Args:
@@ -131,12 +142,3 @@ class CRF(ActionModel):
     def feature_maps(self) -> FeatureMaps | None:
         """Return where the last feature maps of the model below come from."""
         return self.network.feature_maps()
-
-
-def network_of_frames(network: ActionModel) -> ActionModel:
-    """Return the model that sees the frames: that below a CRF, or the model itself.
-
-    Args:
-        network: The model.
-    """
-    return network.network if isinstance(network, CRF) else network

@@ -11,7 +11,7 @@ from tt_actions.models.base import ClosedFormModel, check_positive, valid_frames
 from tt_actions.models.components import PrincipalComponents
 from tt_actions.models.gaussians import log_density, standardise
 from tt_actions.models.ridge import fit_ridge
-from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream
 
 LEAST_VARIANCE = 1e-2
@@ -55,6 +55,8 @@ class Fisher(ClosedFormModel):
     spreads: Tensor
     coefficients: Tensor
     temperature: Tensor
+
+    layout: Layout
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from tt_actions.models.base import ClosedFormModel, check_positive
 from tt_actions.models.components import PrincipalComponents
 from tt_actions.models.hmm import HMM, fit_hmm
 from tt_actions.models.ridge import best_temperature
-from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream
 
 NUM_FOLDS = 5
@@ -56,6 +56,8 @@ class HMMClassifier(ClosedFormModel):
     means: Tensor
     spreads: Tensor
     temperature: Tensor
+
+    layout: Layout
 
     def __init__(
         self,

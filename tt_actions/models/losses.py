@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, distributed
 
 
 def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequence[str]) -> Tensor:
@@ -96,3 +96,31 @@ def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
         sums ``(N,)``, weights ``(N,)`` -> ``()``.
     """
     return (sums / weights.clamp(min=1e-12)).sum()
+
+
+def mean_over_processes(counts: Tensor) -> Tensor:
+    """Average counts over the processes that train together; all of them must call it.
+
+    Where gradients are averaged over processes, a loss that is a mean over clips or frames divides by this in
+    place of its own count. Then the average of the processes' gradients is the gradient of the mean over all,
+    however clips and frames are spread.
+
+    Args:
+        counts: The counts of this process, or sums of weights.
+
+    Returns:
+        Their mean, floating point, without gradient; alone the counts themselves.
+
+    Shape:
+        any -> the same.
+
+    >>> import torch
+    >>> mean_over_processes(torch.tensor([3, 4]))
+    tensor([3., 4.])
+    """
+    counts = counts.detach().clone()
+    counts = counts if counts.is_floating_point() else counts.float()
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(counts)
+        counts /= distributed.get_world_size()
+    return counts

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tt_actions.models.base import valid_frames
 from tt_actions.models.cnn import CNN
-from tt_actions.training.processes import mean_over_processes
+from tt_actions.models.losses import mean_over_processes
 
 
 class MOF(CNN):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tt_actions.models.base import CausalModel, check_positive
 from tt_actions.models.frame_cnn import map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
-from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.pose_features import PoseFeatures
 from tt_actions.skeleton.streams import check_joints
 
@@ -105,6 +105,8 @@ class PoseLSTMFuzzy(CausalModel):
     Raises:
         ValueError: If a size is below 1, or the layout is unknown or a path.
     """
+
+    layout: Layout
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tt_actions.models.base import ActionModel, FeatureMaps, check_positive
 from tt_actions.models.c3d import C3D
-from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import check_joints
 
 
@@ -41,6 +41,8 @@ class SkeletonC3D(ActionModel):
     """
 
     centres: Tensor
+
+    layout: Layout
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tt_actions.models.base import CausalModel, check_positive
 from tt_actions.models.frame_cnn import FrameHead, map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
-from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
 
@@ -37,6 +37,8 @@ class SkeletonLSTM(CausalModel):
     Raises:
         ValueError: If a size is below 1, or the layout or a stream is unknown.
     """
+
+    layout: Layout
 
     def __init__(
         self,

@@ -289,6 +289,8 @@ class STGCN(CausalModel):
             and ``causal``, or ``delay`` without it, contradict each other.
     """
 
+    layout: Layout
+
     def __init__(
         self,
         num_classes: int,
@@ -321,6 +323,11 @@ class STGCN(CausalModel):
             _Backbone(num_classes, self.layout, channels, blocks, make_block, stride, dropout)
             for _ in streams
         )
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether no frame sees what comes after it."""
+        return self.causal
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Read on, without delay.

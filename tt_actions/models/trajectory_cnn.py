@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tt_actions.models.base import ActionModel, check_positive, valid_frames
 from tt_actions.models.frame_cnn import normalise_valid
-from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
 
@@ -34,6 +34,8 @@ class TrajectoryCNN(ActionModel):
     Raises:
         ValueError: If a size is below 1, ``kernel_size`` even, or dilations and channels differ in number.
     """
+
+    layout: Layout
 
     def __init__(
         self,

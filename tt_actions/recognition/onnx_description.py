@@ -1,17 +1,11 @@
 """What an exported model is: the file ``model.json`` beside its graphs."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.export.graphs import example_state, flatten
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import CRF, network_of_frames
-from tt_actions.training.task import StrokeRecognizer
 
 Format = Literal["onnx", "torchscript"]
 
@@ -64,36 +58,6 @@ class ModelDescription:
         return json.dumps(asdict(self), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def describe_model(model: StrokeRecognizer, checkpoint: Path, format: Format) -> ModelDescription:  # noqa: A002
-    """Describe a model that is to be exported.
-
-    Args:
-        model: The trained model.
-        checkpoint: Its checkpoint.
-        format: What its graphs are written in.
-    """
-    network, chain, average = network_of_frames(model.network), None, model.network.average
-    if isinstance(model.network, CRF):
-        weights = {"initial": model.network.initial, "transitions": model.network.transitions}
-        chain = {name: weight.tolist() for name, weight in weights.items()}
-    is_causal = isinstance(network, CausalModel)
-    leaves = flatten(example_state(model)) if is_causal else []
-    return ModelDescription(
-        format=format,
-        network=type(network).__name__,
-        class_names=model.class_names,
-        preprocessing=json.loads(json.dumps(asdict(model.frame_preprocessing))),
-        delay=network.delay if isinstance(network, CausalModel) else 0,
-        state={name: list(part.shape[1:]) for name, part in leaves} if is_causal else None,
-        average=None if average is None else average.score.weight[0].tolist(),
-        chain=chain,
-        timing=None if model.timing is None else model.timing.to_plain(),
-        typical_clip=None if model.typical_clip is None else model.typical_clip.to_plain(),
-        checkpoint={"name": checkpoint.name, "sha256": file_digest(checkpoint)},
-        versions=_versions(),
-    )
-
-
 def read_description(folder: Path) -> ModelDescription:
     """Read what :meth:`ModelDescription.to_json` gave; nothing in the file is run or looked up as a path.
 
@@ -132,19 +96,3 @@ def broken(path: Path, error: Exception) -> ValueError:
     """
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return ValueError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's content.
-
-    Args:
-        path: The file.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    """Those that are installed: TorchScript needs none of the extra's."""
-    wanted = ("tt-actions", "torch", "onnx", "onnxscript", "onnxruntime")
-    return {name: one.version for name in wanted for one in distributions(name=name)}

@@ -4,26 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.files import file_digest
 from tt_actions.models.base import ActionModel, Average, CausalModel
 from tt_actions.models.crf import CRF
-from tt_actions.recognition.onnx_description import (
-    FILE,
-    Format,
-    ModelDescription,
-    broken,
-    file_digest,
-    read_description,
-)
-from tt_actions.recognition.recognizer import TrainedRecognizer
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.onnx_description import FILE, Format, ModelDescription, broken, read_description
+from tt_actions.recognition.recognizer import Normalisation, Recognizer
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -225,7 +216,7 @@ def run_stretch(
     return found
 
 
-class OnnxRecognizer(TrainedRecognizer):
+class OnnxRecognizer(Recognizer):
     """An exported model in the place of a trained one: in ``predict``, and in the analysis of a match.
 
     Args:
@@ -237,30 +228,16 @@ class OnnxRecognizer(TrainedRecognizer):
     """
 
     def __init__(self, description: ModelDescription, network: ActionModel) -> None:
-        pl.LightningModule.__init__(self)  # not the task's, which is there to train
-        self.network = network
-        self.class_names = description.class_names
         how: dict[str, Any] = {  # JSON knows no tuples
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description.preprocessing.items()
         }
-        self.preprocessing = Preprocessing(**how)
-        self.is_untrimmed = IDLE in self.class_names
+        super().__init__(network, description.class_names, Preprocessing(**how))
+        self.normalise = Normalisation()  # the graphs bring frames to scale
         timing, typical = description.timing, description.typical_clip
         self.timing = None if timing is None else StrokeTiming.from_plain(timing)
         self.typical_clip = None if typical is None else TypicalClip(**typical)
         self.eval()
-
-    def normalise(self, frames: Tensor) -> Tensor:
-        """Return the frames as they are: the graphs bring them to scale.
-
-        Args:
-            frames: As they come from the video.
-
-        Shape:
-            frames ``(..., C, H, W)``, uint8 -> the same.
-        """
-        return frames
 
 
 def check_inputs(session: "InferenceSession", names: list[str]) -> None:
@@ -323,7 +300,7 @@ def default_folder(checkpoint: Path, format: Format) -> Path:  # noqa: A002 - th
     return checkpoint.with_name(f"{checkpoint.stem}_{format}")
 
 
-def open_engine(path: Path | str, int8: bool = False) -> StrokeRecognizer:
+def open_engine(path: Path | str, int8: bool = False) -> Recognizer:
     """Open an exported ONNX model: it is used as a trained one, such as by ``analyze_video``.
 
     Args:

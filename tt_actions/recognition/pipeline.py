@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tt_actions.clips.specs import iter_tracks
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TYPICAL_CLIP
-from tt_actions.match.segmenters import make_segmenter, stroke_timing
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
+from tt_actions.recognition.segmenter import make_segmenter, stroke_timing
 from tt_actions.recognition.stream import (
     CausalStream,
     FrameStream,
@@ -22,8 +22,12 @@ from tt_actions.recognition.stream import (
     gather_stretches,
     read_ahead,
 )
-from tt_actions.training.task import StrokeRecognizer
-from tt_actions.video.frames import Crop, Roi, iter_tracks, probe
+from tt_actions.video.info import probe
+from tt_actions.video.regions import Crop
+from tt_actions.video.types import Roi
+
+if TYPE_CHECKING:
+    from tt_actions.recognition.recognizer import Recognizer
 
 STRETCH = 32
 """Frames that go through the network at once."""
@@ -36,7 +40,7 @@ MOST_TIMES_LONGER = 2.5
 """How much longer than in the training half of the strokes may last."""
 
 
-def open_stream(model: StrokeRecognizer) -> FrameStream:
+def open_stream(model: "Recognizer") -> FrameStream:
     """Choose how a model is shown a video.
 
     A causal model that knows idle time carries its state through the video. Others are shown windows: of
@@ -45,7 +49,7 @@ def open_stream(model: StrokeRecognizer) -> FrameStream:
     Args:
         model: The trained model, in eval mode.
     """
-    if model.is_untrimmed and isinstance(network_of_frames(model.network), CausalModel):
+    if model.is_untrimmed and model.network.frame_network.is_causal:
         return CausalStream(model)
     window = model.frame_preprocessing.num_frames
     if not model.is_untrimmed:
@@ -54,7 +58,7 @@ def open_stream(model: StrokeRecognizer) -> FrameStream:
 
 
 def find_tracks(
-    model: StrokeRecognizer, video: Path, players: Sequence[str], rois: Sequence[Roi]
+    model: "Recognizer", video: Path, players: Sequence[str], rois: Sequence[Roi]
 ) -> tuple[PlayerTrack, ...]:
     """Lay out the players' parts of a video; without regions that of the model's training, if it had one.
 
@@ -74,7 +78,7 @@ def find_tracks(
 
 
 def analyze_video(
-    model: StrokeRecognizer,
+    model: "Recognizer",
     video: Path,
     players: Sequence[str] = (),
     rois: Sequence[Roi] = (),

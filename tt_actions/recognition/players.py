@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tt_actions.video.frames import Roi
+from tt_actions.video.types import Roi
 
 
 class PlayerTrack(NamedTuple):

@@ -1,26 +1,172 @@
-"""A trained model from its checkpoint."""
+"""A trained model as an object, without the training around it."""
 
-import warnings
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Self
 
 import torch
-from pytorch_lightning.cli import instantiate_module
+from torch import Tensor, nn
 
-from tt_actions.class_paths import trust, trust_installed
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.preprocessing import Preprocessing, require_frames, require_video
+from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.timing import StrokeTiming
+from tt_actions.clips.typical import TypicalClip
+from tt_actions.models.base import ActionModel
 from tt_actions.recognition.analysis import MatchAnalysis
-from tt_actions.recognition.checkpoint import read_checkpoint, refusal
 from tt_actions.recognition.pipeline import analyze_video
 from tt_actions.recognition.prediction import ClipPrediction, make_prediction
-from tt_actions.training.task import StrokeRecognizer
-from tt_actions.video.frames import Crop, Roi
+from tt_actions.video.regions import Crop
+from tt_actions.video.types import Roi
 
 
-class TrainedRecognizer(StrokeRecognizer):
-    """A trained model, to name the strokes of clips and of whole matches: what :func:`load` returns."""
+class Normalisation(nn.Module):
+    """Brings frames to the scale that a network reads; joints pass through as they are.
 
-    def _check_learning(self, options: list[str]) -> None:
-        """Nothing: it does not learn."""
+    Args:
+        means: Subtracted from each channel, in [0, 1]; empty for joints.
+        stds: What each channel is divided by then.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, means: Sequence[float] = (), stds: Sequence[float] = ()) -> None:
+        super().__init__()
+        for name, values in (("mean", means), ("std", stds)):
+            self.register_buffer(name, torch.tensor(values).float().view(-1, 1, 1), persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the inputs at the network's scale.
+
+        Args:
+            inputs: Frames as they come from the video, uint8 or float in [0, 1], or joints.
+
+        Shape:
+            frames ``(..., C, H, W)`` -> the same.
+        """
+        return normalise(inputs, self.mean, self.std) if len(self.mean) else inputs
+
+
+class Recognizer:
+    """A trained model: it names the stroke of a clip and finds the strokes in a video of any length.
+
+    :func:`tt_actions.load` makes one from a checkpoint.
+
+    Args:
+        network: The network.
+        class_names: Names of the classes, in the order of the network's outputs.
+        preprocessing: How a video, or a file of joints, becomes the network's input.
+
+    Attributes:
+        normalise: Brings frames to the scale that the network reads.
+        timing: How long strokes last in the training set, if it was one of untrimmed recordings; else None.
+        typical_clip: The median of the training clips, if it was trained on clips; else None.
+
+    Raises:
+        ValueError: If there is not one class name for each output of the network.
+    """
+
+    def __init__(
+        self,
+        network: ActionModel,
+        class_names: Sequence[str],
+        preprocessing: Preprocessing | JointPreprocessing,
+    ) -> None:
+        if len(class_names) != network.num_classes:
+            raise ValueError(
+                f"Expected `class_names` for the network's {network.num_classes} classes, "
+                f"but got {list(class_names)}."
+            )
+        self.network = network
+        self.class_names = tuple(class_names)
+        self.preprocessing = preprocessing
+        self.timing: StrokeTiming | None = None
+        self.typical_clip: TypicalClip | None = None
+        self.normalise = (
+            Normalisation(preprocessing.channel_means, preprocessing.channel_stds)
+            if isinstance(preprocessing, Preprocessing)
+            else Normalisation()
+        )
+
+    @property
+    def is_untrimmed(self) -> bool:
+        """Whether it was trained on recordings with idle time between the strokes."""
+        return IDLE in self.class_names
+
+    @property
+    def frame_preprocessing(self) -> Preprocessing:
+        """How clips become frames; refused where the model reads joints."""
+        return require_frames(self.preprocessing)
+
+    @property
+    def video_preprocessing(self) -> Preprocessing:
+        """How a video alone becomes frames; refused where the model reads joints or depth."""
+        return require_video(self.preprocessing)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that holds the weights; the CPU for a network without any."""
+        weights = next(chain(self.network.parameters(), self.network.buffers()), None)
+        return torch.device("cpu") if weights is None else weights.device
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the weights to a device, and return the model.
+
+        Args:
+            device: The device.
+        """
+        self.network.to(device)
+        self.normalise.to(device)
+        return self
+
+    def eval(self) -> Self:
+        """Switch to prediction (no dropout, fixed statistics), and return the model."""
+        self.network.eval()
+        return self
+
+    def __call__(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits of clips as they come from the video.
+
+        Args:
+            inputs: Frames, uint8 or float in [0, 1], or joints.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, C, H, W)`` or ``(B, T, V, C)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        logits: Tensor = self.network(self.normalise(inputs), lengths)
+        return logits
+
+    def whole_logits(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of whole recordings; a causal network reads them stretch by stretch.
+
+        Args:
+            inputs: As :meth:`__call__` takes them.
+            lengths: Number of valid frames of each recording.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        return self.network.from_frame_scores(self.frame_scores(inputs, lengths), lengths)
+
+    def frame_scores(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of the frame network: of the network itself, or of the one below a chain.
+
+        Args:
+            inputs: As :meth:`__call__` takes them.
+            lengths: Number of valid frames of each recording.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> scores ``(B, T, K)``, float32 at least.
+        """
+        network = self.network.frame_network
+        if self.is_untrimmed and network.is_causal:
+            scores = network.forward_in_stretches(inputs, lengths, self.normalise)
+        else:
+            scores = network(self.normalise(inputs), lengths)
+        return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     @torch.no_grad()
     def predict(
@@ -29,11 +175,10 @@ class TrainedRecognizer(StrokeRecognizer):
         """Name the stroke of one clip.
 
         Args:
-            path: The video file, or of a model of joints the file of joints.
+            path: The video file, or for a model of joints the file of joints.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one. A
-                manifest's are not in a checkpoint: a model trained on them needs the clip's own.
+            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
 
         Returns:
             The class, its probabilities, and those of every frame with its time.
@@ -41,9 +186,9 @@ class TrainedRecognizer(StrokeRecognizer):
         Raises:
             UnreadableError: If the clip can't be read.
         """
-        frames, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        clip = torch.from_numpy(frames).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
-        logits = self(clip, torch.tensor([len(frames)], device=self.device))
+        values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
+        clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
+        logits = self(clip, torch.tensor([len(values)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)
 
     def analyze(
@@ -73,35 +218,26 @@ class TrainedRecognizer(StrokeRecognizer):
         return analyze_video(self, Path(video), players, rois, crop, on_progress)
 
 
-def load(path: Path | str, trust_packages: Sequence[str] = ()) -> TrainedRecognizer:
-    """Load a trained model; the checkpoint alone is enough.
+def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Bring frames to a network's scale, row by row, as pixel by pixel takes four times as long.
 
     Args:
-        path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
-        trust_packages: Packages beside ours whose networks the checkpoint may name, and so import; those that
-            an installed distribution names by an entry point of the group ``tt_actions`` need not be given.
+        frames: The clips, uint8 or float in [0, 1].
+        mean: Mean of each channel, taken away from pixels in [0, 1].
+        std: Standard deviation of each channel, that pixels are divided by.
 
-    Returns:
-        The model in eval mode, on the CPU.
+    Shape:
+        frames ``(B, T, C, H, W)``, mean and std ``(C, 1, 1)`` -> ``(B, T, C, H, W)``, in memory ordered as
+        those of :class:`tt_actions.clips.dataset.Batch`.
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, holds more than plain types, or names another class.
+    >>> half, quarter = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
+    >>> normalise(torch.full((1, 1, 3, 1, 1), 255, dtype=torch.uint8), half, quarter).flatten().tolist()
+    [2.0, 2.0, 2.0]
     """
-    trust(trust_packages)
-    trust_installed()
-    content = read_checkpoint(path)
-    trained = content["hyper_parameters"]
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* is an instance of `nn.Module`")  # one is built, not stored
-            # neither optimizer, schedule nor augmentation: they are for training
-            model: TrainedRecognizer = instantiate_module(
-                TrainedRecognizer,
-                {name: trained[name] for name in ("network", "class_names", "preprocessing")},
-            )
-        model.on_load_checkpoint(content)
-        model.load_state_dict(content["state_dict"])
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise refusal(path, error) from error
-    return model.eval()
+    b, t, num_channels, height, width = frames.shape
+    mean, std = (value.expand(num_channels, 1, 1).flatten().repeat(width) for value in (mean, std))
+    rows = frames.permute(0, 1, 3, 4, 2).flatten(3)  # (B, T, H, W*C), a view of what a loader gives
+    if not rows.is_floating_point():
+        rows = rows.to(mean.dtype).div_(255)
+    rows = (rows.to(mean.dtype) - mean).div_(std)
+    return rows.view(b, t, height, width, num_channels).permute(0, 1, 4, 2, 3)

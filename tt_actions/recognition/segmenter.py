@@ -6,15 +6,18 @@ gives (a hybrid, Bourlard & Morgan 1994), or of a conditional random field.
 """
 
 import math
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.clips.timing import Segment, StrokeTiming, find_segments
+from tt_actions.clips.timing import Segment, StrokeTiming, default_timing, find_segments
 from tt_actions.models.chain import forward_backward, viterbi
 from tt_actions.recognition.state_chain import StateChain, duration_chain, frame_chain
+
+if TYPE_CHECKING:
+    from tt_actions.recognition.recognizer import Recognizer
 
 Method = Literal["hmm", "chain", "median", "argmax"]
 
@@ -287,3 +290,41 @@ def median_filter(values: np.ndarray, width: int) -> np.ndarray:
 
 def _mean(probabilities: np.ndarray, segment: Segment) -> float:
     return float(probabilities[segment.first : segment.end, segment.label].mean())
+
+
+def stroke_timing(model: "Recognizer") -> StrokeTiming:
+    """Return how long strokes last: as counted on the model's training set, or else as a rule of thumb.
+
+    Args:
+        model: The trained model.
+    """
+    names = model.class_names if model.is_untrimmed else (*model.class_names, IDLE)
+    return model.timing or default_timing(names, model.preprocessing.fps)
+
+
+def make_segmenters(model: "Recognizer") -> dict[str, Segmenter]:
+    """Return the ways of finding strokes that are compared; the last is the one that a match is analysed by.
+
+    That is the model's own chain, where it is a conditional random field of recordings, or else a hidden
+    Markov model.
+
+    Args:
+        model: The trained model.
+    """
+    timing = stroke_timing(model)
+    ways = {"argmax": Segmenter(timing, "argmax"), "median": Segmenter(timing, "median")}
+    ways["hmm"] = Segmenter(timing, "hmm")
+    chain = model.network.chain
+    if chain is not None and model.is_untrimmed:  # that of clips knows no idle time
+        initial, transitions = (weight.detach().double().cpu().numpy() for weight in chain)
+        ways["crf"] = Segmenter(timing, "chain", initial=initial, transitions=transitions)
+    return ways
+
+
+def make_segmenter(model: "Recognizer") -> Segmenter:
+    """Return what a match is analysed by: the last of :func:`make_segmenters`.
+
+    Args:
+        model: The trained model.
+    """
+    return list(make_segmenters(model).values())[-1]

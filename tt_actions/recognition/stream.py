@@ -5,21 +5,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tt_actions.clips.dataset import Sampling, sample_indices
+from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.typical import TYPICAL_CLIP, motion_of
-from tt_actions.models.base import CausalModel, frame_log_probabilities
-from tt_actions.models.crf import network_of_frames
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.models.base import frame_log_probabilities
+from tt_actions.video.types import Image
+
+if TYPE_CHECKING:
+    from tt_actions.recognition.recognizer import Recognizer
 
 Item = TypeVar("Item")
-Image = np.ndarray
 
 SURE_TIMES_CHANCE = 1.5
 """How much likelier than chance a model of clips must call a window's class for it to be a stroke."""
@@ -47,7 +48,7 @@ def gather_stretches(tracks: Iterable[tuple[float, tuple[Image, ...]]], num_fram
     """Gather frames into stretches.
 
     Args:
-        tracks: Time and frames, one a track: see :func:`tt_actions.video.frames.iter_tracks`.
+        tracks: Time and frames, one a track: see :func:`tt_actions.clips.specs.iter_tracks`.
         num_frames: Frames of a stretch; the last has what is left.
     """
     remaining = iter(tracks)
@@ -128,7 +129,7 @@ class FrameStream(ABC):
         model: The trained model, in eval mode.
     """
 
-    def __init__(self, model: StrokeRecognizer) -> None:
+    def __init__(self, model: "Recognizer") -> None:
         self.model = model
 
     @abstractmethod
@@ -161,10 +162,10 @@ class CausalStream(FrameStream):
         model: The trained model.
     """
 
-    def __init__(self, model: StrokeRecognizer) -> None:
+    def __init__(self, model: "Recognizer") -> None:
         super().__init__(model)
-        network = network_of_frames(model.network)
-        assert isinstance(network, CausalModel)
+        network = model.network.frame_network
+        assert network.is_causal
         self.network = network
         self.state: Any = None
         self.last: np.ndarray | None = None
@@ -204,7 +205,7 @@ class WindowStream(FrameStream):
         stride: Frames from one window to the next.
     """
 
-    def __init__(self, model: StrokeRecognizer, window: int, stride: int) -> None:
+    def __init__(self, model: "Recognizer", window: int, stride: int) -> None:
         super().__init__(model)
         self.window, self.stride = window, stride
         self.num_classes = len(model.class_names) + (not model.is_untrimmed)  # with idle
@@ -251,7 +252,7 @@ class WindowStream(FrameStream):
         inputs = torch.from_numpy(window[:, chosen]).permute(0, 1, 4, 2, 3).to(self.model.device)
         lengths = torch.full((len(window),), len(chosen), device=self.model.device)
         if self.model.is_untrimmed:  # of a CRF what is below it, as in a causal stream
-            logits = network_of_frames(self.model.network)(self.model.normalise(inputs), lengths)
+            logits = self.model.network.frame_network(self.model.normalise(inputs), lengths)
             probabilities = frame_log_probabilities(logits).exp().cpu()
         else:
             logits = self.model(inputs, lengths)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import BALL, NTU25, RACKET, Layout
 from tt_actions.skeleton.sequence import (
     LARGEST,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.array_files import read_npy, read_npz
 from tt_actions.skeleton.keypoint_files import read_csv
 from tt_actions.skeleton.kinect_files import read_ntu, read_text

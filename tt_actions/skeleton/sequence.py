@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import Layout
 
 

@@ -14,11 +14,11 @@ from rich.table import Table
 
 from tt_actions.clips.joint_preprocessing import JointSpec
 from tt_actions.clips.records import ClipRecord, class_names
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.sources.user_clips import UserClips, UserJoints
 from tt_actions.sources.user_rallies import UserRallies, is_annotation
 from tt_actions.video.depth import is_depth, probe_depth
-from tt_actions.video.frames import VideoInfo, probe
+from tt_actions.video.info import VideoInfo, probe
 
 
 def check(path: Path, layout: str | None = None) -> int:

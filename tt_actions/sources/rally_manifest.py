@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from tt_actions.clips.records import COLUMNS, ClipRecord, name_line, read_clip, read_number, read_rows
+from tt_actions.clips.manifest import COLUMNS, name_line, read_clip, read_number, read_rows
+from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.sources.annotations import spans_around
 
@@ -24,8 +25,8 @@ class _Row(NamedTuple):
 def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -> list[ClipRecord]:
     """Read untrimmed recordings from a CSV file.
 
-    The columns are those of :func:`tt_actions.clips.records.read_manifest` and ``contact_s``. A row is a stroke with
-    ``label`` and ``start_s``, ``end_s``, ``contact_s`` or all three; all rows of one path and region are one
+    The columns are those of :func:`tt_actions.clips.manifest.read_manifest` and ``contact_s``. A row is a
+    stroke with ``label`` and ``start_s``, ``end_s``, ``contact_s`` or all three; all rows of one path and region are one
     recording, whole files, in which nothing is played in between. A row labelled ``idle`` adds no stroke. A
     row without label and times tells that nothing is played at all. Where no group is given it is the path.
 

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import yaml
 
-from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.records import ClipRecord, check_labels
 from tt_actions.clips.source import ClipSource
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.folders import SUFFIXES, FolderSource
-from tt_actions.sources.manifest import ManifestSource
 from tt_actions.video.depth import SUFFIX as DEPTH_SUFFIX
 
 
@@ -119,3 +119,25 @@ class UserDepth(UserClips):
     suffixes: ClassVar[tuple[str, ...]] = (DEPTH_SUFFIX,)
     folders: ClassVar[bool] = True
     example: ClassVar[str] = "make train EXP=depth_cnn_lstm DATA=my_depth"
+
+
+class ManifestSource(ClipSource):
+    """The rows of a CSV file with the columns ``path,label,start_s,end_s,x0,y0,x1,y1,group,split``.
+
+    Args:
+        path: The CSV file; see :func:`tt_actions.clips.manifest.read_manifest`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def records(self) -> list[ClipRecord]:
+        """List the clips in the file's order.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it can't be read or learnt from; see :func:`tt_actions.clips.records.check_labels`.
+        """
+        records = read_manifest(self.path)
+        check_labels(self.path, records)
+        return records

@@ -14,7 +14,8 @@ from tt_actions.sources.folders import SUFFIXES
 from tt_actions.sources.openttgames import SIDES, read_events
 from tt_actions.sources.rally_manifest import read_recordings
 from tt_actions.sources.ttstroke import read_moves
-from tt_actions.video.frames import Roi, VideoInfo, probe
+from tt_actions.video.info import VideoInfo, probe
+from tt_actions.video.types import Roi
 
 _PATTERNS = ("events_markup*.json", "game_*.json", "test_*.json", "video_*.json", "*.xml")
 

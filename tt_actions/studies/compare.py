@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tt_actions.files import lock_folder
 from tt_actions.sources.user_clips import user_source
-from tt_actions.studies.comparison import FinishedRun, check_same_clips, compare_runs, read_finished_run
+from tt_actions.studies.comparison import check_same_clips, compare_runs
 from tt_actions.studies.comparison_report import QUICK_NOTE, write_comparison
+from tt_actions.studies.finished_run import FinishedRun, read_finished_run
 from tt_actions.studies.trainings import (
     Training,
     find_earlier,
@@ -21,7 +23,6 @@ from tt_actions.studies.trainings import (
     stopping_by_sigterm,
     train,
 )
-from tt_actions.training.run_directory import lock_folder
 
 EXPERIMENTS = Path("experiments")
 _FEW = {"clips": 60, "players": 15, "seed": 0}

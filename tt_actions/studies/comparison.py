@@ -1,108 +1,30 @@
 """What the trainings of several models say together: means over seeds, intervals, tests and costs."""
 
-import csv
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from statistics import fmean, median, stdev
-from typing import Any, NamedTuple
+from statistics import fmean, stdev
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
-from torch.utils.flop_counter import FlopCounterMode
 
-from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL, count_confusions, probability_of_truth
+from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
 from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
-from tt_actions.recognition.recognizer import load
-from tt_actions.skeleton.layouts import find_layout
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.loading import load
+from tt_actions.recognition.recognizer import Recognizer
+from tt_actions.studies.finished_run import FinishedRun, Shares
+from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 
 REFERENCE = "cnn_lstm"
 """The model that the others are tested against; the first one where it is not among them."""
 
-Shares = NDArray[np.float64]
 
 _ADVICE = (
     "Compare experiments on one set of clips with one `split_seed`, `val_share` and `test_share`; where "
     "clips have changed meanwhile, give the same command again."
 )
-
-
-class FinishedRun(NamedTuple):
-    """A training that is over, and what it says of the test clips, in the order of their names.
-
-    Args:
-        folder: Its run directory.
-        metrics: Contents of its ``metrics.json``.
-        names: Names of the *N* clips.
-        labels: True class of each clip.
-        predicted: Predicted class of each clip.
-        probabilities: Of the *K* classes.
-        consistency: Temporal consistency of each clip; nan for one frame.
-        clips: Name, label and digest of every clip, and whether it was for the test.
-
-    Shape:
-        labels, predicted, consistency ``(N,)``; probabilities ``(N, K)``.
-    """
-
-    folder: Path
-    metrics: dict[str, Any]
-    names: list[str]
-    labels: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    probabilities: Shares
-    consistency: Shares
-    clips: frozenset[tuple[str, str, str, bool]]
-
-    @property
-    def confusion(self) -> NDArray[np.int64]:
-        """Number of clips by true class (row) and predicted class (column), ``(K, K)``."""
-        return count_confusions(self.labels, self.predicted, self.probabilities.shape[1])
-
-    @property
-    def worst(self) -> NDArray[np.int64]:
-        """The clips' places ``(N,)``, those with the least probability of their true class first."""
-        return probability_of_truth(self.probabilities, self.labels).argsort(kind="stable")
-
-
-def read_finished_run(folder: Path) -> FinishedRun:
-    """Read the report of a run.
-
-    Args:
-        folder: Its run directory.
-
-    Raises:
-        FileNotFoundError: If it has no report.
-    """
-    path = folder / "report" / "metrics.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected the directory of a run that was tested, but there is no '{path}'. "
-            "Name one such as runs/cnn_lstm/version_0."
-        )
-    metrics = json.loads(path.read_text("utf-8"))
-    with (folder / "splits.csv").open(newline="", encoding="utf-8") as file:
-        clips = frozenset(
-            (row["name"], row["label"], row["digest"], row["split"] == "test") for row in csv.DictReader(file)
-        )
-    with (folder / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
-    classes = list(metrics["per_class"])
-    return FinishedRun(
-        folder=folder,
-        metrics=metrics,
-        names=[row["name"] for row in rows],
-        labels=np.array([classes.index(row["label"]) for row in rows]),
-        predicted=np.array([classes.index(row["predicted"]) for row in rows]),
-        probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
-        consistency=np.array([float(row["temporal_consistency"] or "nan") for row in rows]),
-        clips=clips,
-    )
 
 
 def check_same_clips(runs: Sequence[FinishedRun]) -> None:
@@ -278,7 +200,7 @@ def _right_together(runs: Sequence[FinishedRun]) -> NDArray[np.bool_]:
     return np.asarray(together == runs[0].labels)
 
 
-def _costs(runs: Sequence[FinishedRun], task: StrokeRecognizer) -> dict[str, Any]:
+def _costs(runs: Sequence[FinishedRun], task: Recognizer) -> dict[str, Any]:
     made_by = [run.metrics["provenance"] for run in runs]
     return {
         "parameters": sum(parameter.numel() for parameter in task.network.parameters()),
@@ -286,61 +208,3 @@ def _costs(runs: Sequence[FinishedRun], task: StrokeRecognizer) -> dict[str, Any
         "training_seconds": _over_seeds([made["seconds"] for made in made_by]),
         "peak_memory_mb": max(made.get("peak_memory_mb") or 0 for made in made_by) or None,
     }
-
-
-def count_multiply_adds(task: StrokeRecognizer) -> int:
-    """Count the multiply-adds of convolutions and matrix products for one clip of the task's shape.
-
-    Args:
-        task: A model.
-    """
-    counter = FlopCounterMode(display=False)
-    with counter:  # and with gradients: without, PyTorch runs a transformer in one step that is not counted
-        task(*_random_clips(task, 1))
-    return int(counter.get_total_flops()) // 2
-
-
-def measure_clips_per_second(
-    tasks: Mapping[str, StrokeRecognizer], batch_size: int = 8, repeats: int = 7
-) -> dict[str, float]:
-    """Measure how many clips of random frames, already in memory, each model names in a second.
-
-    The models take turns, so that what else the machine does meets all alike; on a CPU in one thread, as
-    threads that wait for each other on busy cores measure those.
-
-    Args:
-        tasks: The models by name; on a CPU, and moved to a GPU while they are measured where there is one.
-        batch_size: Clips at once.
-        repeats: Batches of each that are timed after two that are not; the median counts.
-    """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    clips = {
-        name: [part.to(device) for part in _random_clips(task, batch_size)] for name, task in tasks.items()
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
-        for _ in range(2 + repeats):
-            for name, task in tasks.items():
-                seconds[name].append(_timed(partial(task.to(device), *clips[name])))
-    torch.set_num_threads(num_threads)
-    for task in tasks.values():
-        task.cpu()
-    return {name: batch_size / median(times[2:]) for name, times in seconds.items()}
-
-
-def _random_clips(task: StrokeRecognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
-    how, rng = task.preprocessing, torch.Generator().manual_seed(0)
-    shape = (num_clips, how.num_frames)
-    if isinstance(how, Preprocessing):
-        clips = torch.randint(0, 256, (*shape, *how.size, how.num_channels), dtype=torch.uint8, generator=rng)
-    else:
-        clips = torch.randn(*shape, len(find_layout(how.layout).joints), how.num_channels, generator=rng)
-    return clips.movedim(-1, 2), torch.full((num_clips,), how.num_frames)  # in memory as a loader's batches
-
-
-def _timed(work: Callable[[], torch.Tensor]) -> float:
-    started_s = time.perf_counter()
-    work().sum().item()  # waits for a GPU
-    return time.perf_counter() - started_s

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
-from tt_actions.evaluation.figures import Bars, bars_figure, write_figure
+from tt_actions.evaluation.figures import Bars, bars_figure
 from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
+from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
 from tt_actions.studies.comparison import REFERENCE
@@ -35,8 +36,8 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
 
     Args:
         folder: Where to; it exists.
-        numbers: What :func:`tt_actions.studies.comparison.compare_runs` returned, and ``quick`` (whether the figures
-            mean nothing) and ``failed`` (the trainings that are missing).
+        numbers: What :func:`tt_actions.studies.comparison.compare_runs` returned, and ``quick`` (whether the
+            figures mean nothing) and ``failed`` (the trainings that are missing).
         console: Where to print.
     """
     published = {name: figures for name in numbers["models"] if (figures := _published(numbers, name))}

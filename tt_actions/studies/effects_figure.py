@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tt_actions.evaluation.figures import COLOURS, GREY
+from tt_actions.evaluation.style import COLOURS, GREY
 
 
 class Level(NamedTuple):

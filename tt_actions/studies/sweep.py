@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tt_actions.evaluation.figures import read_history
+from tt_actions.evaluation.history import read_history
 from tt_actions.sources.user_clips import user_source
-from tt_actions.studies.comparison import read_finished_run
+from tt_actions.studies.finished_run import read_finished_run
 from tt_actions.studies.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.studies.sweep_report import MEASURED, factor_name, write_sweep
 from tt_actions.studies.trainings import (

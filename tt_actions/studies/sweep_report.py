@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from tt_actions.evaluation.figures import write_figure
 from tt_actions.evaluation.significance import bootstrap_interval
+from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
 from tt_actions.studies.comparison_report import DRAWN_NOTE, SHOWN
 from tt_actions.studies.effects_figure import Factor, Level, effects_figure

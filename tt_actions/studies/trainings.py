@@ -17,9 +17,11 @@ import yaml
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tt_actions.class_paths import with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import read_splits, split_rows
-from tt_actions.training.cli import ActionCLI, QuietParser
+from tt_actions.training.cli import ActionCLI
+from tt_actions.training.parser import QuietParser
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
@@ -146,7 +148,7 @@ def _settings_of(run_dir: Path) -> dict[str, Any] | None:
 
 
 def _plain(config: Any) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config)
+    plain = with_current_paths(OmegaConf.to_container(config))
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items() if key != "runs"}  # the folder may be moved
 

@@ -324,28 +324,3 @@ def symmetric(*shape: int, device: torch.device) -> Tensor:
         device: Where it is.
     """
     return uniform(*shape, device=device) * 2 - 1
-
-
-def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Bring frames to a network's scale, row by row, as pixel by pixel takes four times as long.
-
-    Args:
-        frames: The clips, uint8 or float in [0, 1].
-        mean: Mean of each channel, taken away from pixels in [0, 1].
-        std: Standard deviation of each channel, that pixels are divided by.
-
-    Shape:
-        frames ``(B, T, C, H, W)``, mean and std ``(C, 1, 1)`` -> ``(B, T, C, H, W)``, in memory ordered as
-        those of :class:`tt_actions.clips.dataset.Batch`.
-
-    >>> half, quarter = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
-    >>> normalise(torch.full((1, 1, 3, 1, 1), 255, dtype=torch.uint8), half, quarter).flatten().tolist()
-    [2.0, 2.0, 2.0]
-    """
-    b, t, num_channels, height, width = frames.shape
-    mean, std = (value.expand(num_channels, 1, 1).flatten().repeat(width) for value in (mean, std))
-    rows = frames.permute(0, 1, 3, 4, 2).flatten(3)  # (B, T, H, W*C), a view of what a loader gives
-    if not rows.is_floating_point():
-        rows = rows.to(mean.dtype).div_(255)
-    rows = (rows.to(mean.dtype) - mean).div_(std)
-    return rows.view(b, t, height, width, num_channels).permute(0, 1, 4, 2, 3)

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -79,7 +79,7 @@ class GradientNorms(Callback):
         every, step = trainer.log_every_n_steps, trainer.global_step  # type: ignore[attr-defined]
         if not (every and step % every == 0 and trainer.loggers and trainer.is_global_zero):
             return
-        assert isinstance(pl_module, StrokeRecognizer)
+        assert isinstance(pl_module, StrokeTask)
         parts = defaultdict(list)
         for name, parameter in pl_module.network.named_parameters():
             if parameter.grad is not None:

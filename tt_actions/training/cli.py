@@ -3,12 +3,11 @@
 import ctypes
 import logging
 import os
-import re
 import sys
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytorch_lightning as pl
 from filelock import FileLock
@@ -17,16 +16,19 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 
 import tt_actions.models
 import tt_actions.sources
-from tt_actions.class_paths import allow_in_experiments, refused_import, trust_installed
+import tt_actions.training.joint_augmentation
+from tt_actions.class_paths import allow_in_experiments, trust_installed
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.splits import check_unseen
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
-from tt_actions.processes import is_first_process
-from tt_actions.recognition.checkpoint import check_fits, lineage, read_checkpoint
+from tt_actions.files import is_first_process
+from tt_actions.recognition.checkpoint import read_checkpoint
+from tt_actions.training.checkpoints import check_fits, lineage
+from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.links import LINKS, TakenLinks
-from tt_actions.training.optimizers import check_exact_fit, check_frames_are_learnt, check_one_process
+from tt_actions.training.parser import QuietParser
 from tt_actions.training.run_directory import (
     RUN_DIR_VARIABLE,
     ChangedConfig,
@@ -36,7 +38,7 @@ from tt_actions.training.run_directory import (
     lock_run_dir,
     resumable_checkpoint,
 )
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 from tt_actions.training.trainer import (
     ActionTrainer,
     check_trainer,
@@ -98,45 +100,6 @@ def keep_freed_memory() -> None:
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: don't shrink it
 
 
-class QuietParser(LightningArgumentParser):
-    """Tells what is wrong and where the options are explained, but does not list them all before it."""
-
-    def print_usage(self, file: Any = None) -> None:
-        """Print nothing: every error would begin with some eighty lines.
-
-        Args:
-            file: Where to.
-        """
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """End with what is wrong.
-
-        Args:
-            message: What is wrong.
-            ex: What was raised.
-        """
-        super().error(meant(message), ex)
-
-
-def meant(message: str) -> str:
-    r"""Tell of a value that fits none of our classes what is wrong by the class that was meant.
-
-    Args:
-        message: What jsonargparse says: all classes, what is wrong by each, and the value.
-
-    >>> said = ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
-    >>> said += ["  - A does not correspond to a subclass of B", "  - Expected c.", "Given value: x"]
-    >>> meant("\n".join(said))
-    'Expected c.'
-    """
-    refused = refused_import(message)
-    if refused is not None:
-        return refused
-    reasons = re.split(r"^ *- ", message.split("Given value", maxsplit=1)[0], flags=re.MULTILINE)[1:]
-    own = [reason.strip() for reason in reasons if "does not correspond to a subclass" not in reason]
-    return "\n".join(own) if own and "Subtypes: [<class 'tt_actions." in message else message
-
-
 class ActionCLI(LightningCLI):
     """train, fit, validate, test and predict, driven by an experiment's YAML.
 
@@ -167,7 +130,7 @@ class ActionCLI(LightningCLI):
         exit_code = 1
         try:
             super().__init__(
-                StrokeRecognizer,
+                StrokeTask,
                 ClipDataModule,
                 trainer_class=ActionTrainer,
                 parser_class=QuietParser,
@@ -187,7 +150,7 @@ class ActionCLI(LightningCLI):
     def _add_instantiators(self) -> None:
         super()._add_instantiators()
         own = TakenLinks(self, "model")
-        self.parser.add_instantiator(own, StrokeRecognizer, subclasses=False, prepend=True)
+        self.parser.add_instantiator(own, StrokeTask, subclasses=False, prepend=True)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -360,8 +323,8 @@ class ActionCLI(LightningCLI):
             )
         self.datamodule.prepare_data()
         if self._is_fit:
-            self.model.timing = self.datamodule.timing()
-            self.model.typical_clip = self.datamodule.typical_clip()
+            self.model.recognizer.timing = self.datamodule.timing()
+            self.model.recognizer.typical_clip = self.datamodule.typical_clip()
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
         measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):

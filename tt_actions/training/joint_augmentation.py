@@ -3,9 +3,8 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.models.base import valid_frames
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.training.augmentation import ClipAugmentation, Range, check_shares, symmetric, uniform
@@ -117,29 +116,3 @@ class JointAugmentation(ClipAugmentation):
 
 def _matrices(rows: list[list[Tensor]]) -> Tensor:
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
-
-
-def check_joint_input(
-    network: nn.Module, augmentation: ClipAugmentation | None, preprocessing: object
-) -> None:
-    """Refuse a network or changes of joints for frames, those of frames for joints, and other layouts.
-
-    Args:
-        network: The network; one of joints has a ``layout``.
-        augmentation: The changes, or None.
-        preprocessing: Of frames or of joints.
-
-    Raises:
-        ValueError: If they don't go together.
-    """
-    read = preprocessing.layout if isinstance(preprocessing, JointPreprocessing) else None
-    parts = [network] if augmentation is None else [network, augmentation]
-    for part in parts:
-        layout = getattr(part, "layout", None)
-        wanted = None if layout is None else layout.name
-        if wanted != read:
-            said = [f"joints of layout {name}" if name else "frames of video" for name in (wanted, read)]
-            raise ValueError(
-                f"Expected {said[0]} for {type(part).__name__}, but `data.preprocessing` gives {said[1]}. "
-                "Set `data.preprocessing.layout` for joints, or use an experiment of the other kind."
-            )

@@ -2,16 +2,13 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
-
-from tt_actions.models.base import ActionModel, ClosedFormModel
-from tt_actions.models.crf import CRF
 
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
@@ -114,95 +111,3 @@ def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -
             f"Expected a `scheduler` that scales the rates of `lr_scales`, but {scheduler} sets rates of its "
             "own. Use another, such as CosineAnnealingLR, or leave `lr_scales` out."
         )
-
-
-def check_learning(network: ActionModel, options: Collection[str]) -> None:
-    """Refuse a network that could not learn, and what would not change how it does.
-
-    Args:
-        network: The network.
-        options: Names of the given options that only training by gradient uses.
-
-    Raises:
-        ValueError: If one of these does not suit the network.
-    """
-    name = type(network).__name__
-    if isinstance(network, ClosedFormModel):
-        if options:
-            raise ValueError(
-                f"Expected no options of training by gradient with {name}, which is fitted without, but got "
-                f"{', '.join(options)}. Leave them out."
-            )
-    elif "optimizer" not in options:
-        raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
-    elif "mixup" in options and isinstance(network, CRF):
-        raise ValueError(
-            f"Expected no `mixup` with {name}, which learns one class of each frame, but got some. "
-            "Set `model.augmentation.init_args.mixup` 0."
-        )
-
-
-def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool) -> None:
-    """Refuse to fit a model without gradient to some clips twice, or to what an ended epoch has seen.
-
-    Args:
-        network: The network.
-        is_cut_short: Whether the training may end before its first epoch does.
-        is_balanced: Whether clips are drawn with replacement.
-
-    Raises:
-        ValueError: If that would happen.
-    """
-    if isinstance(network, ClosedFormModel):
-        if is_cut_short:
-            raise _unfit(network, "Leave `trainer.max_steps` and `trainer.max_time` out.")
-        if is_balanced:
-            raise _unfit(network, "Set `data.balanced` false.")
-
-
-def check_frames_are_learnt(
-    network: ActionModel, frame_loss: float, has_class_weights: bool, label_smoothing: float
-) -> None:
-    """Refuse to train on untrimmed recordings without a loss of frames, and what would not change it.
-
-    Args:
-        network: The network.
-        frame_loss: Weight of the frames' cross-entropy.
-        has_class_weights: Whether classes are weighted.
-        label_smoothing: Share of the target spread over all classes.
-
-    Raises:
-        ValueError: If nothing would be learnt, or an option would be without effect.
-    """
-    if not isinstance(network, CRF):
-        if not frame_loss:
-            raise ValueError(
-                "Expected a loss of frames to learn untrimmed recordings by, but got `frame_loss` 0. "
-                "Set `model.frame_loss` 1."
-            )
-    elif has_class_weights or label_smoothing:
-        raise ValueError(
-            f"Expected no `class_weights` and `label_smoothing` with {type(network).__name__}, which learns "
-            "the likelihood of recordings as they are, but got some. Leave them out."
-        )
-
-
-def check_one_process(network: ActionModel, num_processes: int) -> None:
-    """Refuse to fit a model without gradient in several processes, each of which sees a part of the clips.
-
-    Args:
-        network: The network.
-        num_processes: Number of processes that train.
-
-    Raises:
-        ValueError: If there are several.
-    """
-    if isinstance(network, ClosedFormModel) and num_processes > 1:
-        raise _unfit(network, "Use `--trainer.devices 1`.")
-
-
-def _unfit(network: ActionModel, cure: str) -> ValueError:
-    return ValueError(
-        f"Expected {type(network).__name__} to be fitted to all training clips at once, each taken once, but "
-        f"the options say otherwise. {cure}"
-    )

@@ -9,10 +9,10 @@ from typing import Any
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from torch import Tensor, distributed
+from torch import distributed
 from torch.distributed.rendezvous import rendezvous
 
-from tt_actions.processes import is_first_process
+from tt_actions.files import is_first_process
 
 
 @cache
@@ -64,34 +64,6 @@ def _store() -> Any:
     # where the process group is made later, torch finds this store again
     store, _, _ = next(rendezvous(f"tcp://{address}?rank={rank}&world_size={size}"))
     return store
-
-
-def mean_over_processes(counts: Tensor) -> Tensor:
-    """Average counts over the processes that train together; all of them must call it.
-
-    Where gradients are averaged over processes, a loss that is a mean over clips or frames divides by this in
-    place of its own count. Then the average of the processes' gradients is the gradient of the mean over all,
-    however clips and frames are spread.
-
-    Args:
-        counts: The counts of this process, or sums of weights.
-
-    Returns:
-        Their mean, floating point, without gradient; alone the counts themselves.
-
-    Shape:
-        any -> the same.
-
-    >>> import torch
-    >>> mean_over_processes(torch.tensor([3, 4]))
-    tensor([3., 4.])
-    """
-    counts = counts.detach().clone()
-    counts = counts if counts.is_floating_point() else counts.float()
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.all_reduce(counts)
-        counts /= distributed.get_world_size()
-    return counts
 
 
 def leave_group() -> None:

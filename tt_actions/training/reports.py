@@ -15,20 +15,15 @@ from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.dataset import NO_NAME, Batch
 from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.clips.strokes import shift
-from tt_actions.evaluation.clip_report import (
-    Predictions,
-    print_report,
-    provenance,
-    write_predictions,
-    write_report,
-)
+from tt_actions.evaluation.clip_report import print_report, write_report
+from tt_actions.evaluation.predictions import Predictions, write_predictions
+from tt_actions.evaluation.provenance import provenance
 from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
 from tt_actions.evaluation.worst_clips import write_worst_clips
-from tt_actions.match.segmenters import make_segmenters
 from tt_actions.models.base import frame_log_probabilities
-from tt_actions.models.crf import CRF
+from tt_actions.recognition.segmenter import make_segmenters
 from tt_actions.training.callbacks import say
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 from tt_actions.training.wandb_logger import Tracker, log_rally_report, log_report
 
 
@@ -193,8 +188,10 @@ class ClipReport(RunReport):
         folder = self.run_dir / "report"
         metrics = write_report(folder, predictions, self.made_by(pl_module), self.history, self.monitor)
         records = {record.name: record for record in trainer.datamodule.records}  # type: ignore[attr-defined]
-        assert isinstance(pl_module, StrokeRecognizer)
-        worst = write_worst_clips(folder / "worst_clips", predictions, records, pl_module.preprocessing)
+        assert isinstance(pl_module, StrokeTask)
+        worst = write_worst_clips(
+            folder / "worst_clips", predictions, records, pl_module.recognizer.preprocessing
+        )
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
                 logger.attempt(lambda run: log_report(run, folder, predictions, worst))
@@ -216,7 +213,7 @@ class ClipReport(RunReport):
 
     def _predictions(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Predictions:
         clips = gather(trainer, self.clips)
-        assert isinstance(pl_module, StrokeRecognizer)
+        assert isinstance(pl_module, StrokeTask)
         return Predictions(
             class_names=pl_module.class_names,
             names=tuple(clips),
@@ -264,13 +261,13 @@ class RallyReport(RunReport):
             batch_idx: Its number in the epoch.
             dataloader_idx: Number of its loader.
         """
-        assert isinstance(pl_module, StrokeRecognizer)
+        assert isinstance(pl_module, StrokeTask)
         assert batch.frame_labels is not None
         records = {record.name: record for record in trainer.datamodule.records}  # type: ignore[attr-defined]
         log_probs = frame_log_probabilities(outputs["logits"]).numpy(force=True)
         scores = None
-        if isinstance(pl_module.network, CRF):
-            scores = pl_module.frame_scores(batch.inputs, batch.lengths).numpy(force=True)
+        if pl_module.network.chain is not None:
+            scores = pl_module.recognizer.frame_scores(batch.inputs, batch.lengths).numpy(force=True)
         for i, name in enumerate(batch.names):
             if name == NO_NAME:
                 continue
@@ -292,11 +289,17 @@ class RallyReport(RunReport):
         recordings = gather(trainer, self.recordings)
         if not trainer.is_global_zero:
             return
-        assert isinstance(pl_module, StrokeRecognizer)
+        assert isinstance(pl_module, StrokeTask)
         folder, loss = self.run_dir / "report", float(trainer.callback_metrics.get("test/loss", math.nan))
         made_by = self.made_by(pl_module)
         metrics = write_rally_report(
-            folder, recordings, make_segmenters(pl_module), made_by, loss, self.history, self.monitor
+            folder,
+            recordings,
+            make_segmenters(pl_module.recognizer),
+            made_by,
+            loss,
+            self.history,
+            self.monitor,
         )
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
-from tt_actions.files import explain_failure, write_atomically
-from tt_actions.processes import is_first_process
+from tt_actions.files import explain_failure, is_first_process, lock_folder, write_atomically
 from tt_actions.training.processes import decided_by_first
 
 RUN_DIR_VARIABLE = "TT_ACTIONS_RUN_DIR"
@@ -85,27 +84,6 @@ def lock_run_dir(run_dir: Path) -> FileLock:
         ValueError: If another process holds it.
     """
     return lock_folder(run_dir, f"a run that has stopped, but another process is training in '{run_dir}'")
-
-
-def lock_folder(folder: Path, expected: str) -> FileLock:
-    """Keep other processes from working in a folder.
-
-    Args:
-        folder: The folder.
-        expected: What to say was expected, and what came, where another process works there.
-
-    Returns:
-        The lock, to be released when the work is over; the end of the process releases it too.
-
-    Raises:
-        ValueError: If another process holds it.
-    """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ValueError(f"Expected {expected}. Wait for its end, or stop it first.") from error
-    return lock
 
 
 def resumable_checkpoint(run_dir: Path) -> Path:

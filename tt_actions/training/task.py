@@ -8,43 +8,34 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from tt_actions.clips.dataset import Batch
-from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing, require_frames, require_video
-from tt_actions.clips.strokes import IDLE
-from tt_actions.clips.timing import StrokeTiming
-from tt_actions.clips.typical import TypicalClip
+from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing
 from tt_actions.evaluation.stage_metrics import Output, StageMetrics, Truth
 from tt_actions.models.base import (
     ActionModel,
-    CausalModel,
-    ClosedFormModel,
     check_reads,
     frame_log_probabilities,
 )
-from tt_actions.models.crf import CRF, network_of_frames
 from tt_actions.models.losses import (
     check_loss_options,
     class_distributions,
+    mean_over_processes,
     sum_of_means,
     weighted_cross_entropy,
     weights_by_class,
 )
-from tt_actions.recognition.checkpoint import load_network_weights
-from tt_actions.training.augmentation import ClipAugmentation, check_channels, normalise
-from tt_actions.training.joint_augmentation import check_joint_input
-from tt_actions.training.optimizers import (
-    check_learning,
-    freeze_statistics,
-    group_parameters,
-    make_optimizer,
-)
-from tt_actions.training.processes import mean_over_processes
+from tt_actions.recognition.loading import restore_training_facts
+from tt_actions.recognition.recognizer import Recognizer
+from tt_actions.training.augmentation import ClipAugmentation, check_channels
+from tt_actions.training.checkpoints import load_network_weights
+from tt_actions.training.compatibility import check_joint_input, check_learning
+from tt_actions.training.optimizers import freeze_statistics, group_parameters, make_optimizer
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
-class StrokeRecognizer(pl.LightningModule):
-    """Trains and tests a network that names the stroke in a clip.
+class StrokeTask(pl.LightningModule):
+    """Trains and tests a :class:`Recognizer`.
 
     The loss is the negative log of the clip's averaged probability of its class, and beside it, weighted, the
     cross-entropy of every frame with its own label. Each is a mean over what has a target: in a test over
@@ -71,16 +62,13 @@ class StrokeRecognizer(pl.LightningModule):
             the statistics of batch normalisation.
 
     Attributes:
-        timing: How long strokes last in the training set, of untrimmed recordings; a checkpoint brings it.
-        typical_clip: The median of the training clips, of clips; a checkpoint brings it.
+        recognizer: The model that is trained; the network's weights are the task's own.
 
     Raises:
         ValueError: If the names or weights don't number the network's classes, an option is out of range, or
             the network doesn't learn by what is given.
     """
 
-    mean: Tensor
-    std: Tensor
     weights: Tensor
 
     def __init__(
@@ -99,11 +87,8 @@ class StrokeRecognizer(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        if len(class_names) != network.num_classes:
-            raise ValueError(
-                f"Expected `class_names` for the network's {network.num_classes} classes, "
-                f"but got {class_names}."
-            )
+        how = make_preprocessing(preprocessing)
+        self.recognizer = Recognizer(network, class_names, how)
         check_loss_options(frame_loss, label_smoothing)
         by_gradient: dict[str, Any] = {
             "optimizer": optimizer,
@@ -116,53 +101,26 @@ class StrokeRecognizer(pl.LightningModule):
             "frame_loss": frame_loss,
             "label_smoothing": label_smoothing,
         }
-        self.network = network
-        self._check_learning([name for name, given in by_gradient.items() if given])
+        check_learning(network, [name for name, given in by_gradient.items() if given])
+        self.network, self.normalise = network, self.recognizer.normalise
         self.init_from = init_from
         self.lr_scales = lr_scales or {}
         if optimizer is not None:
             group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
-        self.class_names = tuple(class_names)
-        self.timing: StrokeTiming | None = None
-        self.typical_clip: TypicalClip | None = None
-        self.preprocessing = make_preprocessing(preprocessing)
-        check_joint_input(network, augmentation, self.preprocessing)
-        if isinstance(self.preprocessing, Preprocessing):
-            check_reads(network, self.preprocessing.num_channels)
-            check_channels(augmentation, self.preprocessing.num_channels)
+        self.class_names = self.recognizer.class_names
+        check_joint_input(network, augmentation, how)
+        if isinstance(how, Preprocessing):
+            check_reads(network, how.num_channels)
+            check_channels(augmentation, how.num_channels)
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.frame_loss = frame_loss
         self.label_smoothing = label_smoothing
         self.register_buffer("weights", weights_by_class(class_weights, class_names), persistent=False)
-        self._register_scales()
-        self.is_untrimmed = IDLE in class_names
         self.metrics = nn.ModuleDict(
-            {
-                f"{stage}_set": StageMetrics(class_names, self.preprocessing.fps, stage == "train")
-                for stage in STAGES
-            }
+            {f"{stage}_set": StageMetrics(class_names, how.fps, stage == "train") for stage in STAGES}
         )
-
-    @property
-    def frame_preprocessing(self) -> Preprocessing:
-        """How clips become frames; refused where the model reads joints."""
-        return require_frames(self.preprocessing)
-
-    @property
-    def video_preprocessing(self) -> Preprocessing:
-        """How a video alone becomes frames; refused where the model reads joints or depth."""
-        return require_video(self.preprocessing)
-
-    def _check_learning(self, options: list[str]) -> None:
-        check_learning(self.network, options)
-
-    def _register_scales(self) -> None:
-        is_frames = isinstance(self.preprocessing, Preprocessing)
-        for name in ("mean", "std"):
-            values = getattr(self.preprocessing, f"channel_{name}s") if is_frames else ()
-            self.register_buffer(name, torch.tensor(values).float().view(-1, 1, 1), persistent=False)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule where there is one.
@@ -190,8 +148,7 @@ class StrokeRecognizer(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Forget what an interrupted fit has taken in."""
-        if isinstance(self.network, ClosedFormModel):
-            self.network.collected.clear()
+        self.network.forget()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the training set tells of strokes.
@@ -199,8 +156,9 @@ class StrokeRecognizer(pl.LightningModule):
         Args:
             checkpoint: What the file will hold.
         """
-        checkpoint["timing"] = None if self.timing is None else self.timing.to_plain()
-        checkpoint["typical_clip"] = None if self.typical_clip is None else self.typical_clip.to_plain()
+        timing, typical = self.recognizer.timing, self.recognizer.typical_clip
+        checkpoint["timing"] = None if timing is None else timing.to_plain()
+        checkpoint["typical_clip"] = None if typical is None else typical.to_plain()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of other classes, and take what the training set tells of strokes.
@@ -217,65 +175,7 @@ class StrokeRecognizer(pl.LightningModule):
                 f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips "
                 f"of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
             )
-        timing, typical = checkpoint.get("timing"), checkpoint.get("typical_clip")
-        self.timing = None if timing is None else StrokeTiming.from_plain(timing)
-        self.typical_clip = None if typical is None else TypicalClip(**typical)
-
-    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits of clips as they come from the video.
-
-        Args:
-            frames: The clips, uint8 or float in [0, 1].
-            lengths: Number of valid frames of each clip.
-
-        Shape:
-            frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
-        """
-        logits: Tensor = self.network(self.normalise(frames), lengths)
-        return logits
-
-    def whole_logits(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return what :meth:`forward` does, of long recordings in bounded memory if the network is causal.
-
-        Args:
-            frames: The recordings, uint8 or float in [0, 1].
-            lengths: Number of valid frames of each.
-
-        Shape:
-            frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
-        """
-        scores = self.frame_scores(frames, lengths)
-        return self.network.marginals(scores, lengths) if isinstance(self.network, CRF) else scores
-
-    def frame_scores(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of the network, or of what is below a CRF, as :meth:`whole_logits` finds them.
-
-        Args:
-            frames: The recordings, uint8 or float in [0, 1].
-            lengths: Number of valid frames of each.
-
-        Shape:
-            frames ``(B, T, C, H, W)``, lengths ``(B,)`` -> scores ``(B, T, K)``.
-        """
-        network = network_of_frames(self.network)
-        if self.is_untrimmed and isinstance(network, CausalModel):
-            scores = network.forward_in_stretches(frames, lengths, self.normalise)
-        else:
-            scores = network(self.normalise(frames), lengths)
-        return scores.to(torch.promote_types(scores.dtype, torch.float32))
-
-    def normalise(self, frames: Tensor) -> Tensor:
-        """Return frames as the network reads them; joints are already so.
-
-        Args:
-            frames: As they come from the video, uint8 or float in [0, 1].
-
-        Shape:
-            frames ``(..., C, H, W)`` -> the same.
-        """
-        if not len(self.mean):
-            return frames
-        return normalise(frames, self.mean, self.std)
+        restore_training_facts(self.recognizer, checkpoint)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # noqa: ARG002 - Lightning's
         """Return the loss of a training batch; of a model without gradient none.
@@ -284,7 +184,7 @@ class StrokeRecognizer(pl.LightningModule):
             batch: The clips.
             batch_idx: Its number in the epoch.
         """
-        if isinstance(self.network, ClosedFormModel):
+        if not self.network.learns_by_gradient:
             self.network.collect(self.normalise(batch.inputs), batch.lengths, batch.label)
             if self.trainer.is_last_batch:  # before validation
                 self._measure_left_out(*self.network.solve())
@@ -317,7 +217,7 @@ class StrokeRecognizer(pl.LightningModule):
             batch: The clips.
             batch_idx: Its number in the epoch.
         """
-        logits = self(batch.inputs, batch.lengths)
+        logits = self.recognizer(batch.inputs, batch.lengths)
         return {"logits": logits, "log_probs": self.network.clip_log_probability(logits, batch.lengths)}
 
     def on_train_epoch_end(self) -> None:
@@ -353,7 +253,7 @@ class StrokeRecognizer(pl.LightningModule):
             weights = mean_over_processes(batch.is_known.sum()[None])
             sums = loss.detach() * weights
         else:
-            logits = self.whole_logits(frames, batch.lengths)
+            logits = self.recognizer.whole_logits(frames, batch.lengths)
             sums, weights = self._class_sums(logits, batch.lengths, targets, frame_targets)
             loss = sum_of_means(sums, weights)
         if not torch.isfinite(loss):

@@ -21,7 +21,7 @@ from tt_actions.training.callbacks import (
 from tt_actions.training.processes import launched_processes, launcher
 from tt_actions.training.reports import ClipReport, RallyReport
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.training.task import StrokeTask
 
 
 class ActionTrainer(pl.Trainer):
@@ -29,7 +29,7 @@ class ActionTrainer(pl.Trainer):
 
     def train(
         self,
-        model: StrokeRecognizer,
+        model: StrokeTask,
         datamodule: ClipDataModule,
         ckpt_path: Path | None = None,
     ) -> None:

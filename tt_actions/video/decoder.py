@@ -11,7 +11,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from tt_actions.clips.specs import UnreadableError
+from tt_actions.errors import UnreadableError
 
 _SAME_TIME_S = 1e-3  # Matroska rounds to the millisecond
 _LONGEST_FRAME_S = 60.0  # a longer gap is a splice, not a still picture

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tt_actions.clips.specs import Roi, Timed, UnreadableError
+from tt_actions.errors import UnreadableError
 from tt_actions.video.info import VideoInfo
 from tt_actions.video.scaling import Aspect, fill_up, fit_size
+from tt_actions.video.types import Roi, Timed
 
 SUFFIX = ".npz"
 

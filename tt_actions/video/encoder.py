@@ -14,8 +14,7 @@ from av.video.reformatter import VideoReformatter
 from tt_actions.files import write_atomically
 from tt_actions.video.decoder import Decoder, VideoError, open_decoder
 from tt_actions.video.sound import Sound
-
-Image = np.ndarray
+from tt_actions.video.types import Image
 
 _WRITABLE = (".mp4", ".mov", ".mkv", ".avi", ".ts")
 _TICKS = 90_000  # a second: whole numbers at all usual frame rates
@@ -72,8 +71,8 @@ def write_with_sound(path: Path, frames: Iterable[tuple[float, Image]], source: 
 
     Args:
         path: The ``.mp4`` to write, another file than the source.
-        frames: Time in seconds as :func:`tt_actions.video.frames.iter_frames` counts, rising, and the picture,
-            all of one size, uint8 RGB.
+        frames: Time in seconds as :func:`tt_actions.video.frames.iter_frames` counts, rising, and the
+            picture, all of one size, uint8 RGB.
         source: The video whose rate, colours and sound are taken.
         crf: Constant rate factor of x264: 0 is lossless, 51 the smallest file.
 

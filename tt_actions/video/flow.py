@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-Image = np.ndarray
+from tt_actions.video.types import Image
 
 FULL_SCALE = 2.4
 """Heights of the picture a second that an 8-bit flow channel reaches."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-Image = np.ndarray
+from tt_actions.video.types import Image
 
 HEIGHT = 120
 """Height in pixels of the pictures in which motion is looked for."""

@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 import av
-import numpy as np
 
-from tt_actions.clips.specs import Roi
 from tt_actions.video.decoder import VideoError, open_decoder
 from tt_actions.video.flow import DETAIL, with_flow
 from tt_actions.video.following import Window, cut_out, follow_player
 from tt_actions.video.info import probe
 from tt_actions.video.scaling import Aspect, Scaler
+from tt_actions.video.types import Image, Roi
 
 Crop = Literal["none", "motion"]
-Image = np.ndarray
 
 
 def read_tracks(
@@ -30,7 +28,7 @@ def read_tracks(
     crop: Crop,
     flow: bool,
 ) -> Iterator[tuple[float, tuple[Image, ...]]]:
-    """Read several regions of a video at once; see :func:`tt_actions.video.frames.iter_tracks`.
+    """Read several regions of a video at once; see :func:`tt_actions.clips.specs.iter_tracks`.
 
     Args:
         path: The video file.

@@ -7,11 +7,10 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from tt_actions.clips.specs import Roi
 from tt_actions.video.decoder import VideoError
+from tt_actions.video.types import Image, Roi
 
 Aspect = Literal["stretch", "pad"]
-Image = np.ndarray
 
 _CONVERT = "bilinear"
 _SHRINK = "area+accurate_rnd+full_chroma_inp+full_chroma_int"

@@ -18,8 +18,7 @@ import cv2
 import numpy as np
 
 from tt_actions.video.following import camera_motion, mean_shift
-
-Image = np.ndarray
+from tt_actions.video.types import Image
 
 HEIGHT = 160
 """Height in pixels of the pictures that are cut: arms are some pixels wide in them."""

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from tt_actions.clips.records import read_manifest
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import STROKES
 from tt_actions.sources.synthetic.generate import Settings, _region, synthesize
 from tt_actions.sources.synthetic.scene import World

@@ -23,9 +23,10 @@ from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
-from tt_actions.recognition.recognizer import load
+from tt_actions.recognition.loading import load
 from tt_actions.video.decoder import VideoError
-from tt_actions.video.frames import Crop, Roi
+from tt_actions.video.regions import Crop
+from tt_actions.video.types import Roi
 
 _REDRAW_S = 0.25
 

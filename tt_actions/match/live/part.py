@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from tt_actions.clips.specs import FrameSpec
 from tt_actions.clips.strokes import Stroke
 from tt_actions.match.live.source import LiveFrame
-from tt_actions.match.segmenters import make_segmenter
 from tt_actions.recognition.fixed_lag import FixedLagSegmenter
 from tt_actions.recognition.pipeline import open_stream
 from tt_actions.recognition.players import PlayerTrack
-from tt_actions.training.task import StrokeRecognizer
+from tt_actions.recognition.recognizer import Recognizer
+from tt_actions.recognition.segmenter import make_segmenter
 from tt_actions.video.flow import DETAIL, with_flow
 from tt_actions.video.following import PlayerTracker, Window, cut_out
-from tt_actions.video.frames import FrameSpec, Roi
 from tt_actions.video.scaling import Scaler
+from tt_actions.video.types import Roi
 
 
 class TrackPictures:
@@ -87,7 +88,7 @@ class LivePart:
     """
 
     def __init__(
-        self, model: StrokeRecognizer, title: str, tracks: Sequence[PlayerTrack], spec: FrameSpec, lag: int
+        self, model: Recognizer, title: str, tracks: Sequence[PlayerTrack], spec: FrameSpec, lag: int
     ) -> None:
         self.tracks, self.fps = tracks, spec.fps
         self.stream = open_stream(model)

@@ -14,17 +14,17 @@ import numpy as np
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.match.live.part import LivePart
 from tt_actions.match.live.source import LiveFrame, LiveSource, State
-from tt_actions.match.segmenters import stroke_timing
-from tt_actions.models.base import CausalModel
-from tt_actions.models.crf import network_of_frames
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.pipeline import open_stream
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
+from tt_actions.recognition.recognizer import Recognizer
+from tt_actions.recognition.segmenter import stroke_timing
 from tt_actions.recognition.stream import append_block
-from tt_actions.training.task import StrokeRecognizer
 from tt_actions.video.decoder import VideoError
-from tt_actions.video.frames import Crop, Roi, check_roi
+from tt_actions.video.frames import check_roi
+from tt_actions.video.regions import Crop
 from tt_actions.video.scaling import Scaler
+from tt_actions.video.types import Roi
 
 FEEDBACK_S = 0.47
 """Seconds after a stroke's last frame by which it is to be told, the time to compute left out."""
@@ -121,7 +121,7 @@ class LiveAnalysis:
 
     def __init__(
         self,
-        model: StrokeRecognizer,
+        model: Recognizer,
         source: LiveSource,
         players: Sequence[str] = (),
         rois: Sequence[Roi] = (),
@@ -308,7 +308,7 @@ class LiveAnalysis:
         return LiveResult(analysis, tuple(self.strokes), latencies_s, self.source.num_dropped, state, message)
 
 
-def choose_lag(model: StrokeRecognizer) -> int:
+def choose_lag(model: Recognizer) -> int:
     """Return the lag that lets a stroke be told in time: a network's own delay leaves the less of it.
 
     A stroke is over when the frame after it is decided.
@@ -316,13 +316,13 @@ def choose_lag(model: StrokeRecognizer) -> int:
     Args:
         model: The trained model.
     """
-    network = network_of_frames(model.network)
-    delay = network.delay if isinstance(network, CausalModel) else 0
+    network = model.network.frame_network
+    delay = network.delay
     return max(1, int(FEEDBACK_S * model.frame_preprocessing.fps) - delay - 1)
 
 
 def run_live(
-    model: StrokeRecognizer,
+    model: Recognizer,
     source: LiveSource,
     players: Sequence[str] = (),
     rois: Sequence[Roi] = (),

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tt_actions.clips.records import ClipRecord, write_manifest
+from tt_actions.clips.manifest import write_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import STROKES
-from tt_actions.files import write_atomically
-from tt_actions.processes import one_at_a_time
+from tt_actions.files import one_at_a_time, write_atomically
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
@@ -26,7 +26,7 @@ from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, cl
 from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
 from tt_actions.video.encoder import write_video
-from tt_actions.video.frames import Roi
+from tt_actions.video.types import Roi
 
 EDITION = 2
 """Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""

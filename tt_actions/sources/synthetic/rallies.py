@@ -10,7 +10,7 @@ from tt_actions.clips.source import ClipSource
 from tt_actions.clips.strokes import Stroke
 from tt_actions.sources.synthetic.generate import rally_cast, rally_path, synthesize
 from tt_actions.sources.synthetic.scene import World
-from tt_actions.video.frames import Roi
+from tt_actions.video.types import Roi
 
 _MARGIN = 0.12
 """What is kept round the joints on each side, as a share of the region: room for the racket."""

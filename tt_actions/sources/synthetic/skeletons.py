@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tt_actions.clips.records import ClipRecord, read_manifest
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.source import ClipSource
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.sources.synthetic.scene import World

@@ -1,0 +1,180 @@
+"""The manifest: a CSV of clips."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.files import write_atomically
+from tt_actions.video.types import Roi
+
+COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split")
+
+
+def read_manifest(path: Path) -> list[ClipRecord]:
+    """Read the clips that a CSV file lists.
+
+    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split`` in any order; only ``path`` is
+    needed, an empty cell means none, and relative paths start at the manifest's folder.
+
+    Args:
+        path: The CSV file.
+
+    Returns:
+        One record a row, in the file's order.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it can't be read.
+        ValueError: If the file is empty, a column is unknown or missing, or a cell can't be read; with the
+            line's number.
+    """
+    records = []
+    for line, cells in read_rows(path):
+        with name_line(path, line):
+            records.append(read_clip(path.parent, cells))
+    return records
+
+
+def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of a manifest as text.
+
+    Args:
+        path: The CSV file.
+        columns: Which may stand there; ``path`` has to.
+
+    Returns:
+        For each row the number of its line, and its stripped cells by column.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it can't be read.
+        ValueError: If the file is empty or no CSV, or a column is unknown or missing.
+    """
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(f"Expected a manifest CSV, but there is no file '{path}'.")
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            _check_columns(path, reader.fieldnames or (), columns)
+            rows = [(reader.line_num, _strip(path, reader.line_num, row)) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
+    except PermissionError as error:
+        raise OSError(
+            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+        ) from error
+    if not rows:
+        raise ValueError(f"Expected at least one clip in '{path}', but it has no rows.")
+    return rows
+
+
+@contextmanager
+def name_line(path: Path, line: int) -> Iterator[None]:
+    """Tell the line of a manifest with what is wrong with it.
+
+    Args:
+        path: The manifest.
+        line: Number of the line.
+
+    Raises:
+        ValueError: If the block raises one.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"'{path}', line {line}: {error}") from error
+
+
+def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in columns]
+    if "path" not in names or unknown or len(set(names)) < len(names):
+        raise ValueError(
+            f"Expected the first line of '{path}' to name columns out of {','.join(columns)}, each once and "
+            f"`path` among them, but got {','.join(names) or 'nothing'}."
+        )
+
+
+def _strip(path: Path, line: int, row: dict[str | None, str]) -> dict[str, str]:
+    with name_line(path, line):
+        if None in row or None in row.values():
+            raise ValueError("Expected as many cells as the first line has columns.")
+    return {str(name): value.strip() for name, value in row.items()}
+
+
+def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
+    """Read one row of a manifest.
+
+    Args:
+        folder: Where relative paths start.
+        cells: The row's cells by column.
+
+    Raises:
+        ValueError: If a cell can't be read.
+    """
+    if not cells["path"]:
+        raise ValueError("Expected `path` to name a video file, but it is empty.")
+    corners = [_read_pixel(name, cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
+    if len(corners) not in (0, 4):
+        raise ValueError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
+    return ClipRecord(
+        path=folder / cells["path"],
+        label=cells.get("label") or None,
+        start_s=read_number("start_s", cells.get("start_s") or "0"),
+        end_s=read_number("end_s", cells["end_s"]) if cells.get("end_s") else None,
+        roi=cast(Roi, tuple(corners)) if corners else None,
+        group=cells.get("group") or None,
+        split=cast(Split, cells.get("split") or None),
+    )
+
+
+def read_number(column: str, cell: str) -> float:
+    """Read a cell that holds a number.
+
+    Args:
+        column: Its column.
+        cell: Its text.
+
+    Raises:
+        ValueError: If it is not a number with a decimal point.
+    """
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected `{column}` to be a number with a decimal point, but got '{cell}'."
+        ) from error
+
+
+def _read_pixel(column: str, cell: str) -> int:
+    number = read_number(column, cell)
+    if not number.is_integer():  # 12.0 is what pandas makes of 12 in a column with empty cells
+        raise ValueError(f"Expected `{column}` to be a whole number of pixels, but got '{cell}'.")
+    return int(number)
+
+
+def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
+    """Write clips as a manifest that :func:`read_manifest` reads back.
+
+    Videos below the manifest's folder are written relative to it, others as absolute paths.
+
+    Args:
+        path: The CSV file to write; its folder is made where it is absent.
+        records: The clips, of one stroke each.
+    """
+    folder = path.parent.absolute()
+    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(COLUMNS)
+        for record in records:
+            assert record.strokes is None, "a row has no room for strokes"
+            video = record.path.absolute()
+            shown = video.relative_to(folder) if video.is_relative_to(folder) else video
+            start = repr(record.start_s) if record.start_s else ""
+            end = "" if record.end_s is None else repr(record.end_s)
+            corners = record.roi or ("",) * 4
+            rows.writerow(
+                [shown.as_posix(), record.label, start, end, *corners, record.group or "", record.split or ""]
+            )

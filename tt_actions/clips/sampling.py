@@ -1,0 +1,62 @@
+"""Which frames of a clip a network is shown."""
+
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+Sampling = Literal["uniform", "dense", "all"]
+
+
+def sample_indices(
+    num_available: int,
+    num_frames: int,
+    sampling: Sampling,
+    training: bool,
+    rng: torch.Generator | None = None,
+) -> np.ndarray:
+    """Choose frames of a clip.
+
+    ``uniform`` takes one frame of each of T equal segments, its centre or in training a random one, and so
+    repeats frames of a shorter clip. ``dense`` takes T neighbours, in the middle or in training from a random
+    start, or all of a shorter clip. ``all`` takes every frame, or where there are more than T the segments'
+    centres.
+
+    Args:
+        num_available: Number of frames of the clip.
+        num_frames: Number of frames *T* to choose.
+        sampling: How.
+        training: Whether to choose at random.
+        rng: Source of randomness; None for torch's own.
+
+    Returns:
+        Indices in order.
+
+    Shape:
+        ``(T,)`` int64; ``dense`` and ``all`` give fewer where the clip has fewer.
+
+    Raises:
+        ValueError: If a number is below 1 or ``sampling`` is unknown.
+
+    >>> sample_indices(10, 4, "uniform", training=False)
+    array([1, 3, 6, 8])
+    >>> sample_indices(10, 4, "dense", training=False)
+    array([3, 4, 5, 6])
+    >>> sample_indices(3, 4, "all", training=False)
+    array([0, 1, 2])
+    """
+    if min(num_available, num_frames) < 1 or sampling not in get_args(Sampling):
+        raise ValueError(
+            f"Expected `num_available` and `num_frames` to be at least 1 and `sampling` to be one of "
+            f"{get_args(Sampling)}, but got {num_available}, {num_frames} and '{sampling}'."
+        )
+    if sampling != "uniform" and num_available <= num_frames:
+        return np.arange(num_available)
+    if sampling == "dense":
+        last = num_available - num_frames
+        start = int(torch.randint(last + 1, (), generator=rng)) if training else last // 2
+        return np.arange(start, start + num_frames)
+    random = training and sampling == "uniform"
+    within = torch.rand(num_frames, generator=rng, dtype=torch.float64).numpy() if random else 0.5
+    indices = ((np.arange(num_frames) + within) * num_available / num_frames).astype(np.int64)
+    return indices.clip(max=num_available - 1)  # a draw next to 1 can round up

@@ -1,0 +1,163 @@
+"""A model's predictions on a set of clips."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tt_actions.evaluation.pr_roc import AXES, Curve, CurveKind, class_curves
+from tt_actions.files import finite_or_none, write_rows
+
+ADVICE = "and test the checkpoint again, or resume the training"
+"""What helps where a file of the report can't be written."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said about every clip of a test, of N clips and K classes.
+
+    Args:
+        class_names: Names of the *K* classes.
+        names: Names of the *N* clips.
+        labels: Index of each clip's true class; -1 where it isn't known, which only
+            :func:`write_predictions` takes.
+        probabilities: Clip probabilities.
+        frame_classes: For each clip the predicted class of every valid frame.
+        loss: Mean loss over the clips.
+
+    Shape:
+        labels ``(N,)``, int64; probabilities ``(N, K)``, float64; frame_classes N times ``(T_i,)``, int64.
+
+    Raises:
+        ValueError: If there is no clip.
+    """
+
+    class_names: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    frame_classes: tuple[NDArray[np.int64], ...]
+    loss: float
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError(
+                "Expected predictions of at least one clip, but got none. Use a split that holds test clips."
+            )
+        num_clips = len(self.names)
+        assert self.labels.shape == (num_clips,)
+        assert len(self.frame_classes) == num_clips
+        assert self.probabilities.shape == (num_clips, len(self.class_names))
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """Index of each clip's likeliest class, ``(N,)``."""
+        return np.asarray(self.probabilities.argmax(1), np.int64)
+
+    @cached_property
+    def true_probability(self) -> NDArray[np.float64]:
+        """Each clip's probability of its true class, ``(N,)``."""
+        return probability_of_truth(self.probabilities, self.labels)
+
+    @cached_property
+    def worst(self) -> NDArray[np.int64]:
+        """The clips' places ``(N,)``, those with the least probability of their true class first."""
+        return self.true_probability.argsort(kind="stable")
+
+    @cached_property
+    def temporal_consistency(self) -> NDArray[np.float64]:
+        """Share of each clip's adjacent frame pairs of one predicted class, ``(N,)``; nan for one frame."""
+        return np.array([mean_or_nan(frames[1:] == frames[:-1]) for frames in self.frame_classes])
+
+    @cached_property
+    def frame_agreement(self) -> NDArray[np.float64]:
+        """Share of each clip's frames whose predicted class is the clip's, ``(N,)``."""
+        return np.array(
+            [mean_or_nan(f == clip) for f, clip in zip(self.frame_classes, self.predicted, strict=True)]
+        )
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Number of clips by true class (row) and predicted class (column), ``(K, K)``."""
+        return count_confusions(self.labels, self.predicted, len(self.class_names))
+
+    @cached_property
+    def curves(self) -> dict[CurveKind, list[Curve | None]]:
+        """The precision-recall and the ROC curve of each class; None where a class has none."""
+        return {kind: class_curves(kind, self.probabilities, self.labels) for kind in AXES}
+
+
+def probability_of_truth(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return each clip's probability of its true class.
+
+    Args:
+        probabilities: Of each clip's classes.
+        labels: True class of each clip.
+
+    Shape:
+        probabilities ``(N, K)``, labels ``(N,)`` -> ``(N,)``.
+    """
+    return np.take_along_axis(probabilities, labels[:, None], 1)[:, 0]
+
+
+def count_confusions(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
+) -> NDArray[np.int64]:
+    """Return the number of clips by true class (row) and predicted class (column).
+
+    Args:
+        labels: True class of each clip.
+        predicted: Predicted class of each clip.
+        num_classes: Number of classes *K*.
+
+    Shape:
+        labels and predicted ``(N,)`` -> ``(K, K)``.
+    """
+    matrix = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def mean_or_nan(values: NDArray[Any]) -> float:
+    """The mean of what is not nan; nan where nothing is left."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write a CSV with a row a clip: name, label, predicted, p_<class>..., temporal_consistency.
+
+    A label that isn't known and the consistency of a clip of one frame are empty.
+
+    Args:
+        path: The file; its folder is made if absent.
+        predictions: Of the clips.
+    """
+    probabilities = [f"p_{name}" for name in predictions.class_names]
+    columns = ["name", "label", "predicted", *probabilities, "temporal_consistency"]
+    write_rows(path, columns, prediction_rows(predictions), ADVICE)
+
+
+def prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
+    """Return the cells that :func:`write_predictions` writes.
+
+    Args:
+        predictions: Of the clips.
+
+    Yields:
+        For each clip name, label, predicted class, probabilities and temporal consistency.
+    """
+    classes = predictions.class_names
+    for clip, name in enumerate(predictions.names):
+        known = predictions.labels[clip] >= 0
+        label = classes[predictions.labels[clip]] if known else None
+        predicted = classes[predictions.predicted[clip]]
+        consistency = finite_or_none(float(predictions.temporal_consistency[clip]))
+        yield [name, label, predicted, *predictions.probabilities[clip].tolist(), consistency]

@@ -1,0 +1,44 @@
+"""What an exported model is, written down: the content of ``model.json``."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import distributions
+from pathlib import Path
+
+from tt_actions.export.graphs import example_state, flatten
+from tt_actions.files import file_digest
+from tt_actions.recognition.onnx_description import Format, ModelDescription
+from tt_actions.recognition.recognizer import Recognizer
+
+
+def describe_model(model: Recognizer, checkpoint: Path, format: Format) -> ModelDescription:  # noqa: A002
+    """Describe a model that is to be exported.
+
+    Args:
+        model: The trained model.
+        checkpoint: Its checkpoint.
+        format: What its graphs are written in.
+    """
+    network, chain, average = model.network.frame_network, model.network.chain, model.network.average
+    is_causal = network.is_causal
+    leaves = flatten(example_state(model)) if is_causal else []
+    return ModelDescription(
+        format=format,
+        network=type(network).__name__,
+        class_names=model.class_names,
+        preprocessing=json.loads(json.dumps(asdict(model.frame_preprocessing))),
+        delay=network.delay,
+        state={name: list(part.shape[1:]) for name, part in leaves} if is_causal else None,
+        average=None if average is None else average.score.weight[0].tolist(),
+        chain=None if chain is None else {name: part.tolist() for name, part in chain._asdict().items()},
+        timing=None if model.timing is None else model.timing.to_plain(),
+        typical_clip=None if model.typical_clip is None else model.typical_clip.to_plain(),
+        checkpoint={"name": checkpoint.name, "sha256": file_digest(checkpoint)},
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Those that are installed: TorchScript needs none of the extra's."""
+    wanted = ("tt-actions", "torch", "onnx", "onnxscript", "onnxruntime")
+    return {name: one.version for name in wanted for one in distributions(name=name)}

@@ -1,0 +1,70 @@
+"""A trained model from its checkpoint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+import tt_actions.models  # noqa: F401 - so that a checkpoint may name these classes without their package
+from tt_actions.class_paths import trust, trust_installed
+from tt_actions.clips.preprocessing import make_preprocessing
+from tt_actions.clips.timing import StrokeTiming
+from tt_actions.clips.typical import TypicalClip
+from tt_actions.models.base import ActionModel
+from tt_actions.recognition.checkpoint import read_checkpoint, refusal
+from tt_actions.recognition.recognizer import Recognizer
+
+
+def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
+    """Load a trained model; the checkpoint alone is enough.
+
+    Only the network is built: neither optimizer, schedule nor augmentation.
+
+    Args:
+        path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
+        trust_packages: Packages beside ours whose networks the checkpoint may name, and so import. Packages
+            that an installed distribution names by an entry point of the group ``tt_actions`` are trusted
+            already.
+
+    Returns:
+        The model, ready to predict, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint of ours, holds more than plain types, or names a class that
+            is not allowed.
+    """
+    trust(trust_packages)
+    trust_installed()
+    content = read_checkpoint(path)
+    trained = content["hyper_parameters"]
+    try:
+        network = _build_network(trained["network"])
+        weights = {k.removeprefix("network."): w for k, w in content["state_dict"].items()}
+        network.load_state_dict(weights)
+        model = Recognizer(network, trained["class_names"], make_preprocessing(trained["preprocessing"]))
+        restore_training_facts(model, content)
+    except (ArgumentError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise refusal(path, error) from error
+    return model.eval()
+
+
+def restore_training_facts(model: Recognizer, content: dict[str, Any]) -> None:
+    """Give a model what its training set taught about strokes beside the weights.
+
+    Args:
+        model: The model.
+        content: What its checkpoint holds.
+    """
+    timing, typical = content.get("timing"), content.get("typical_clip")
+    model.timing = None if timing is None else StrokeTiming.from_plain(timing)
+    model.typical_clip = None if typical is None else TypicalClip(**typical)
+
+
+def _build_network(spec: dict[str, Any]) -> ActionModel:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--network", type=ActionModel)
+    network = parser.instantiate(parser.parse_object({"network": spec})).network
+    assert isinstance(network, ActionModel)
+    return network

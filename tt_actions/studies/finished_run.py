@@ -1,0 +1,85 @@
+"""What a finished run has left."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tt_actions.evaluation.predictions import count_confusions, probability_of_truth
+
+Shares = NDArray[np.float64]
+
+
+class FinishedRun(NamedTuple):
+    """A training that is over, and what it says of the test clips, in the order of their names.
+
+    Args:
+        folder: Its run directory.
+        metrics: Contents of its ``metrics.json``.
+        names: Names of the *N* clips.
+        labels: True class of each clip.
+        predicted: Predicted class of each clip.
+        probabilities: Of the *K* classes.
+        consistency: Temporal consistency of each clip; nan for one frame.
+        clips: Name, label and digest of every clip, and whether it was for the test.
+
+    Shape:
+        labels, predicted, consistency ``(N,)``; probabilities ``(N, K)``.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+    names: list[str]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: Shares
+    consistency: Shares
+    clips: frozenset[tuple[str, str, str, bool]]
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Number of clips by true class (row) and predicted class (column), ``(K, K)``."""
+        return count_confusions(self.labels, self.predicted, self.probabilities.shape[1])
+
+    @property
+    def worst(self) -> NDArray[np.int64]:
+        """The clips' places ``(N,)``, those with the least probability of their true class first."""
+        return probability_of_truth(self.probabilities, self.labels).argsort(kind="stable")
+
+
+def read_finished_run(folder: Path) -> FinishedRun:
+    """Read the report of a run.
+
+    Args:
+        folder: Its run directory.
+
+    Raises:
+        FileNotFoundError: If it has no report.
+    """
+    path = folder / "report" / "metrics.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected the directory of a run that was tested, but there is no '{path}'. "
+            "Name one such as runs/cnn_lstm/version_0."
+        )
+    metrics = json.loads(path.read_text("utf-8"))
+    with (folder / "splits.csv").open(newline="", encoding="utf-8") as file:
+        clips = frozenset(
+            (row["name"], row["label"], row["digest"], row["split"] == "test") for row in csv.DictReader(file)
+        )
+    with (folder / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
+    classes = list(metrics["per_class"])
+    return FinishedRun(
+        folder=folder,
+        metrics=metrics,
+        names=[row["name"] for row in rows],
+        labels=np.array([classes.index(row["label"]) for row in rows]),
+        predicted=np.array([classes.index(row["predicted"]) for row in rows]),
+        probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
+        consistency=np.array([float(row["temporal_consistency"] or "nan") for row in rows]),
+        clips=clips,
+    )
