@@ -86,7 +86,8 @@ class BareLoop:
         self.optimizer = task.optimizer(self.network.parameters())
         self.frame_loss, self.clip_norm = task.frame_loss, clip_norm
         self.batches = [
-            batch._replace(inputs=(batch.inputs.float() / 255 - task.mean) / task.std) for batch in batches
+            batch._replace(inputs=(batch.inputs.float() / 255 - task.normalise.mean) / task.normalise.std)
+            for batch in batches
         ]
 
     def run(self, num_steps: int) -> int:

@@ -1,7 +1,5 @@
 """A model that tells strokes by how bright a picture is, and videos for it."""
 
-from dataclasses import asdict
-
 import numpy as np
 import torch
 from torch import nn
@@ -39,7 +37,7 @@ def recognizer(network, names=NAMES, **options):
     given = {"fps": FPS, "size": SIZE, "num_frames": 8, "sampling": "all"} | plain | options
     how = Preprocessing(**given)
     torch.manual_seed(0)
-    return Recognizer(network, list(names), asdict(how), torch.optim.Adam).eval()
+    return Recognizer(network, list(names), how).eval()
 
 
 def film(path, played, seconds=6.0, fps=20, size=(48, 64)):

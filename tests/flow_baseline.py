@@ -33,7 +33,7 @@ def flow_features(record: ClipRecord) -> np.ndarray:
     cv2.setNumThreads(1)
     frames = read_frames(
         record.path, fps=FPS, start_s=record.start_s, end_s=record.end_s, size=SIZE, roi=record.roi
-    ).frames
+    ).values
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     cells = np.zeros((SEGMENTS, *GRID, BINS + 1))
     rows = np.arange(SIZE[0])[:, None] * GRID[0] // SIZE[0]

@@ -9,7 +9,7 @@ from torch import nn
 
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.models.base import CausalModel
-from tt_actions.training.task import StrokeTask
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.encoder import write_video
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
@@ -41,7 +41,7 @@ class Glow(CausalModel):
 
 def recognizer(names=CLASSES, **options):
     network = Glow(len(names) + 1, **options)
-    return StrokeTask(network, [*names, "idle"], PREPROCESSING, torch.optim.SGD).eval()
+    return Recognizer(network, [*names, "idle"], Preprocessing(**PREPROCESSING)).eval()
 
 
 def draw(path, left, right, duration_s=3.4, fps=20):

@@ -18,7 +18,7 @@ import torch
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.evaluation.explanation import Method, explain, mean_log_odds
 from tt_actions.recognition.loading import load
-from tt_actions.training.task import StrokeTask
+from tt_actions.recognition.recognizer import Recognizer
 
 SHARE = 0.2
 
@@ -32,7 +32,7 @@ def greyed(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def log_odds(model: StrokeTask, frames: np.ndarray, index: int) -> float:
+def log_odds(model: Recognizer, frames: np.ndarray, index: int) -> float:
     """Return a class's log-odds, averaged over the frames."""
     clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None]
     return mean_log_odds(model(clip, torch.tensor([len(frames)]))[0], index).item()

@@ -101,7 +101,7 @@ def test_each_stretch_region_and_spec_has_frames_of_its_own(record, folder, clip
         roi=other.roi or other_spec.roi,
         crop=other_spec.crop,
         flow=other_spec.flow,
-    ).frames
+    ).values
     np.testing.assert_array_equal(frames, wanted)
     assert len(cached_files(folder)) == 2
 
@@ -215,7 +215,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path, record):
     script = (
         "import sys; from pathlib import Path\n"
         "from tt_actions.clips.cache import FrameCache; from tt_actions.clips.records import ClipRecord\n"
-        "from tt_actions.video.frames import FrameSpec\n"
+        "from tt_actions.clips.specs import FrameSpec\n"
         "FrameCache(Path(sys.argv[2])).frames(ClipRecord(Path(sys.argv[1])), FrameSpec(10, (64, 64)))\n"
     )
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20_000, 20_000))

@@ -27,7 +27,7 @@ def test_the_file_alone_is_enough(checkpoint, tmp_path, monkeypatch, strokes):
     moved.write_bytes(checkpoint.read_bytes())
     monkeypatch.chdir(moved.parent)
     model = tt_actions.load("model.ckpt")
-    assert not model.training
+    assert not model.network.training
     assert model.class_names == ("serve", "forehand", "backhand", "smash")
     assert (model.preprocessing.fps, model.preprocessing.size, model.preprocessing.num_frames) == (
         10,
@@ -43,7 +43,7 @@ def test_the_file_alone_is_enough(checkpoint, tmp_path, monkeypatch, strokes):
 def test_it_holds_the_trained_weights_and_plain_types_alone(trained, name):
     path = trained / "checkpoints" / f"{name}.ckpt"
     stored = torch.load(path, weights_only=True)["state_dict"]
-    loaded = load(path).state_dict()
+    loaded = {f"network.{key}": weight for key, weight in load(path).network.state_dict().items()}
     assert stored.keys() == loaded.keys()
     assert all(torch.equal(stored[key], loaded[key]) for key in stored)
 

@@ -3,7 +3,6 @@ import json
 import shutil
 import signal
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.files import lock_folder
 from tt_actions.main import main
 from tt_actions.models import HistogramKernel
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import user_source
 from tt_actions.studies.compare import QUICK_SOURCES, compare
 from tt_actions.studies.comparison import check_same_clips, compare_runs, macro_scores
@@ -29,7 +29,6 @@ from tt_actions.studies.comparison_report import write_comparison
 from tt_actions.studies.finished_run import read_finished_run
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 from tt_actions.studies.trainings import Training, find_earlier, read_settings, train
-from tt_actions.training.task import StrokeTask
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
@@ -363,8 +362,8 @@ def test_what_can_not_be_compared_is_refused(tmp_path):
 
 
 def test_the_costs_of_a_model_of_flow_are_measured():
-    preprocessing = asdict(Preprocessing(10, (16, 16), num_frames=3, flow=True))
-    task = StrokeTask(HistogramKernel(3), ["a", "b", "c"], preprocessing).eval()
+    preprocessing = Preprocessing(10, (16, 16), num_frames=3, flow=True)
+    task = Recognizer(HistogramKernel(3), ["a", "b", "c"], preprocessing).eval()
     assert count_multiply_adds(task) >= 0
     assert measure_clips_per_second({"clips": task})["clips"] > 0
 

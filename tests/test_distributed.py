@@ -295,19 +295,18 @@ def test_torchrun_makes_one_run_and_decodes_every_clip_once(tiny, tmp_path):
 DECODE = """
 import sys, time
 from pathlib import Path
-from tt_actions import cache, video
-from tt_actions.clips.records import read_manifest
-from tt_actions.video.frames import FrameSpec
+from tt_actions.clips import cache, specs
+from tt_actions.clips.manifest import read_manifest
 def counted(*args, **options):
     print("decoded")
     time.sleep(0.02)
     return read(*args, **options)
-read, video.read_frames = video.read_frames, counted
+read, specs.read_frames = specs.read_frames, counted
 folder = Path(sys.argv[2])
 (folder / sys.argv[3]).touch()
 while len(list(folder.glob("ready*"))) < 2:
     time.sleep(0.001)
-cache.FrameCache(folder).build(read_manifest(Path(sys.argv[1])), FrameSpec(10, (16, 16)))
+cache.FrameCache(folder).build(read_manifest(Path(sys.argv[1])), specs.FrameSpec(10, (16, 16)))
 """
 
 

@@ -3,7 +3,7 @@
 import copy
 import inspect
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ MODELS = [
 def recognizer(network, num_frames=NUM_FRAMES):
     preprocessing = Preprocessing(10, SIZE, num_frames=num_frames, mean=(0.0,) * 3, std=(1.0,) * 3)
     names = CLASSES[: network.num_classes]
-    return Recognizer(network, names, asdict(preprocessing), torch.optim.Adam).eval()
+    return Recognizer(network, names, preprocessing).eval()
 
 
 def square_frames(num_frames, place, rng=None):
@@ -105,15 +105,18 @@ def test_the_model_stays_as_it_was(model_class, clip):
     model.network.train()
     first = next(model.network.parameters())
     first.requires_grad_(False)
-    before, modes = copy.deepcopy(model.state_dict()), [module.training for module in model.modules()]
+    before, modes = (
+        copy.deepcopy(model.network.state_dict()),
+        [module.training for module in model.network.modules()],
+    )
     explain(model, clip)
-    assert [module.training for module in model.modules()] == modes
+    assert [module.training for module in model.network.modules()] == modes
     assert [p.requires_grad for p in model.network.parameters()] == [
         p is not first for p in model.network.parameters()
     ]
-    assert all(p.grad is None for p in model.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert not any(module._forward_hooks for module in model.modules())
+    assert all(p.grad is None for p in model.network.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
+    assert not any(module._forward_hooks for module in model.network.modules())
 
 
 @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
@@ -239,7 +242,8 @@ def test_explain_is_grad_cam_of_the_parts_put_together(clip):
     """Features and classifier called one after the other, their gradient by finite differences."""
     torch.manual_seed(0)
     network = CNN(3, channels=[2], grid=(2, 2), feature_size=4, fc_size=4).double().eval()
-    model = recognizer(network).double()
+    model = recognizer(network)
+    model.normalise.double()
     explanation = explain(model, clip, class_name="other", method="grad-cam")
     inputs = torch.from_numpy(explanation.frames).movedim(-1, 1).double() / 255
     with torch.no_grad():
@@ -375,7 +379,7 @@ def test_a_fitted_model_of_flow_is_explained_on_the_colours(clip):
     kernel = HistogramKernel(3)
     kernel.collect(torch.randn(6, 4, 5, *SIZE), torch.full((6,), 4), torch.arange(6) % 3)
     kernel.solve()
-    preprocessing = asdict(Preprocessing(10, SIZE, num_frames=NUM_FRAMES, flow=True))
+    preprocessing = Preprocessing(10, SIZE, num_frames=NUM_FRAMES, flow=True)
     explanation = explain(Recognizer(kernel, CLASSES, preprocessing).eval(), clip)
     assert explanation.frames.shape == (NUM_FRAMES, *SIZE, 3)
     assert explanation.heat.shape == (NUM_FRAMES, *SIZE)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tt_actions.clips.manifest import read_manifest, write_manifest
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.export import export
 from tt_actions.export.measurement import Comparison, EngineFigures, table, verdict
 from tt_actions.export.verification import compare_stream
@@ -19,8 +20,8 @@ from tt_actions.recognition.loading import load
 from tt_actions.recognition.onnx_description import read_description
 from tt_actions.recognition.onnx_recognizer import OnnxRecognizer, open_engine
 from tt_actions.recognition.pipeline import analyze_video
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.stream import CausalStream
-from tt_actions.training.task import StrokeTask
 
 HEAD = {"feature_size": 8, "fc_size": 8}
 NETWORKS = {
@@ -53,10 +54,11 @@ def make(build):
     """A model with weights of chance, and statistics of batch normalisation that are not the first ones."""
     torch.manual_seed(0)
     how = {"fps": 10, "size": [16, 16], "num_frames": 4}
-    model = StrokeTask(build(3), ["a", "b", "c"], how, optimizer=torch.optim.SGD)
+    model = Recognizer(build(3), ["a", "b", "c"], Preprocessing(**how))
     frames = torch.randint(0, 256, (4, 5, 3, 16, 16), dtype=torch.uint8)
     with torch.no_grad():
-        model.train()(frames, torch.full((4,), 5))
+        model.network.train()
+        model(frames, torch.full((4,), 5))
     return model.eval()
 
 
@@ -249,9 +251,7 @@ def test_a_crf_brings_its_chain(tmp_path):
 def test_a_model_that_is_no_graph_is_refused():
     with pytest.raises(ValueError, match="but got HistogramKernel"):
         export.check_exportable(
-            StrokeTask(
-                HistogramKernel(2), ["a", "b"], {"fps": 10, "size": [16, 16], "num_frames": 4, "flow": True}
-            )
+            Recognizer(HistogramKernel(2), ["a", "b"], Preprocessing(10, (16, 16), num_frames=4, flow=True))
         )
 
 

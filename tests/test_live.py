@@ -13,6 +13,7 @@ import torch
 from glow import CLASSES, FILES, LEFT, PLAYERS, PREPROCESSING, RIGHT, draw, recognizer
 from run_files import rows, wait_for
 
+from tt_actions.class_paths import TRUST_VARIABLE, trust
 from tt_actions.main import main
 from tt_actions.match.live.session import choose_lag, run_live
 from tt_actions.match.live.source import FrameGrid, LiveSource
@@ -27,7 +28,8 @@ def video(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A file like those of a training, of a network of this module."""
+    """A file like those of a training, of a network of a package that the tests trust."""
+    trust(["glow"])
     path = tmp_path_factory.mktemp("checkpoint") / "best.ckpt"
     network = {"class_path": "glow.Glow", "init_args": {"num_classes": 5}}
     hyper_parameters = {
@@ -159,7 +161,7 @@ def test_ctrl_c_ends_it_and_writes_the_files(tmp_path, checkpoint, start):
     long = draw(tmp_path / "long.mp4", [(0.4, 1.0, 0)], [], duration_s=15.0)
     words = ["--checkpoint", checkpoint, "--source", long, "--out", tmp_path / "out", "--port", 0]
     words += ["--players", "left,right"]
-    process = start("live", *words, PYTHONPATH=__file__.rpartition("/")[0])
+    process = start("live", *words, PYTHONPATH=__file__.rpartition("/")[0], **{TRUST_VARIABLE: "glow"})
     line = process.stdout.readline()
     assert line.startswith("Watch at http://127.0.0.1:"), process.communicate()
     line = process.stdout.readline()
@@ -189,7 +191,7 @@ def test_sigterm_ends_it_too(tmp_path, checkpoint, video):
 def test_a_session_is_kept_on_disk_as_it_goes_on_and_never_written_over(tmp_path, checkpoint, video, start):
     out = tmp_path / "out"
     words = ["live", "--checkpoint", str(checkpoint), "--source", str(video), "--out", str(out), "--no-page"]
-    process = start(*words, PYTHONPATH=__file__.rpartition("/")[0])
+    process = start(*words, PYTHONPATH=__file__.rpartition("/")[0], **{TRUST_VARIABLE: "glow"})
     journal = out / "strokes_so_far.csv"
     wait_for(lambda: journal.is_file() and journal.read_text().count("\n") > 1, process)
     process.kill()

@@ -48,8 +48,8 @@ def test_probe_tells_what_was_written(drawn, suffix):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_grid_shows_the_frame_on_display_up_to_the_last_ones_end(drawn, suffix):
     slow, fast = read_frames(drawn[suffix], fps=5), read_frames(drawn[suffix], fps=40)
-    assert numbers(slow.frames) == list(range(0, 40, 4))
-    assert numbers(fast.frames) == [i // 2 for i in range(80)]
+    assert numbers(slow.values) == list(range(0, 40, 4))
+    assert numbers(fast.values) == [i // 2 for i in range(80)]
     np.testing.assert_allclose(fast.times_s, np.arange(80) / 40)
 
 
@@ -116,7 +116,7 @@ def test_regions_read_at_once_are_those_read_alone(drawn):
         times_s, frames = zip(*iter_tracks(drawn[".mp4"], spec, rois), strict=True)
         for track, roi in zip(zip(*frames, strict=True), rois, strict=True):
             alone = read_frames(drawn[".mp4"], fps=10, size=(16, 12), roi=roi, **options)
-            np.testing.assert_array_equal(np.stack(track), alone.frames)
+            np.testing.assert_array_equal(np.stack(track), alone.values)
             np.testing.assert_array_equal(times_s, alone.times_s)
 
 

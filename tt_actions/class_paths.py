@@ -15,6 +15,7 @@ IN_CHECKPOINTS = (
     "tt_actions.training.augmentation.Augmentation",
     "tt_actions.training.joint_augmentation.JointAugmentation",
     "torch.optim",
+    "pytorch_lightning.cli.ReduceLROnPlateau",
 )
 """What a checkpoint may name: the parts of a model and what it was trained with."""
 

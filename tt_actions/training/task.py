@@ -177,6 +177,18 @@ class StrokeTask(pl.LightningModule):
             )
         restore_training_facts(self.recognizer, checkpoint)
 
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return per-frame logits, as the recogniser gives them.
+
+        Args:
+            inputs: Frames as they come from the video, or joints.
+            lengths: Number of valid frames of each clip.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        return self.recognizer(inputs, lengths)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # noqa: ARG002 - Lightning's
         """Return the loss of a training batch; of a model without gradient none.
 
