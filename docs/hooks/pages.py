@@ -80,7 +80,7 @@ def _command_pages() -> Iterator[tuple[str, str]]:
 
     rows = [f"| [`{name}`]({name}.md) | {text} |" for name, text in COMMAND_NAMES.items()]
     table = "\n".join(["| command | purpose |", "| --- | --- |", *rows])
-    note = "`--trust PACKAGE` works with every command: see [Load a checkpoint safely](../../how-to/trust.md)."
+    note = "Every command takes `--trust PACKAGE`: see [Load a checkpoint safely](../../how-to/trust.md)."
     yield f"{COMMANDS}/index.md", f"# Command line\n\n{table}\n\n{note}\n"
     for name in COMMAND_NAMES:
         yield f"{COMMANDS}/{name}.md", f"# tt-actions {name}\n\n```text\n{_help(name)}```\n"
@@ -113,26 +113,22 @@ def _rooms() -> list[str]:
 def _python_pages() -> Iterator[tuple[str, str]]:
     links = [f"- [`tt_actions.{name}`]({name}.md): {_purpose(PACKAGE / name)}" for name in _rooms()]
     top = [path for path in sorted(PACKAGE.glob("*.py")) if path.stem not in ("__init__", "main")]
-    yield f"{PYTHON}/index.md", "\n".join(
-        [
-            "# Python",
-            "",
-            "The public face of the package. `import tt_actions` is all that a user needs.",
-            "",
-            *_directive("tt_actions", "members: true", "show_root_heading: false", "show_docstring_examples: true"),
-            "## Rooms",
-            "",
-            *links,
-            "",
-            "## Top-level modules",
-            "",
-            *(line for path in top for line in _directive(f"tt_actions.{path.stem}", "heading_level: 3")),
-        ]
-    )
+    lines = [
+        "# Python",
+        "",
+        "The public face of the package: `import tt_actions` is all that a user needs.",
+        "",
+    ]
+    lines += _directive("tt_actions", "members: true", "show_root_heading: false")
+    lines += ["## Rooms", "", *links, "", "## Top-level modules", ""]
+    for path in top:
+        lines += _directive(f"tt_actions.{path.stem}", "heading_level: 3")
+    yield f"{PYTHON}/index.md", "\n".join(lines)
     for name in _rooms():
         modules = [path for path in sorted((PACKAGE / name).rglob("*.py")) if path.stem != "__init__"]
-        body = [line for path in modules for line in _directive(_dotted(path))]
-        yield f"{PYTHON}/{name}.md", "\n".join([f"# tt_actions.{name}", "", _purpose(PACKAGE / name), "", *body])
+        lines = [f"# tt_actions.{name}", "", _purpose(PACKAGE / name), ""]
+        lines += [line for path in modules for line in _directive(_dotted(path))]
+        yield f"{PYTHON}/{name}.md", "\n".join(lines)
 
 
 def _directive(name: str, *options: str) -> list[str]:
