@@ -1,4 +1,4 @@
-"""Makes the docstrings Markdown: Sphinx roles become code, doctests become code blocks."""
+"""Makes the docstrings Markdown: Sphinx roles become code, doctests and formulas become code blocks."""
 
 import re
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import griffe
 
 ROLE = re.compile(r":(?:class|func|meth|attr|data|mod|exc):`~?([^`]+)`")
+MATHS = re.compile(r"^\.\. math::(.*\n(?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 
 
 class MarkdownDocstrings(griffe.Extension):
@@ -18,7 +19,14 @@ class MarkdownDocstrings(griffe.Extension):
             obj: What was read.
         """
         if obj.docstring:
-            obj.docstring.value = fence_doctests(ROLE.sub(r"`\1`", obj.docstring.value))
+            text = ROLE.sub(r"`\1`", obj.docstring.value)
+            obj.docstring.value = fence_doctests(MATHS.sub(_fence, text))
+
+
+def _fence(found: re.Match[str]) -> str:
+    """A formula as a code block: the site loads no typesetter from another host."""
+    lines = [line.strip() for line in found[1].splitlines() if line.strip()]
+    return "\n".join(["```latex", *lines, "```", ""])
 
 
 def fence_doctests(text: str) -> str:

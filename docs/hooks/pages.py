@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
+from typing import Any
 
+import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -71,8 +73,47 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def _pages() -> Iterator[tuple[str, str]]:
     yield from _command_pages()
     yield from _python_pages()
+    yield "reference/experiments.md", _experiments()
     for uri, name in FROM_ROOT.items():
-        yield uri, (ROOT / name).read_text("utf-8").replace("](docs/", "](")
+        yield (
+            uri,
+            (ROOT / name)
+            .read_text("utf-8")
+            .replace("](docs/", "](")
+            .replace("(CHANGELOG.md)", "(changelog.md)"),
+        )
+
+
+def _experiments() -> str:
+    lines = ["# Experiments", "", "`make train EXP=name` runs one. Each is one complete YAML file.", ""]
+    lines += ["| name | question | model | source |", "| --- | --- | --- | --- |"]
+    for path in sorted((ROOT / "experiments").glob("*.yaml")):
+        config = yaml.safe_load(path.read_text("utf-8"))
+        model, source = config["model"]["network"], config["data"]["source"]
+        cells = (f"`{path.stem}`", _question(path), f"`{_name(model)}`", f"`{_name(source)}`")
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "## Sweeps",
+        "",
+        "`make sweep SWEEP=name` runs one.",
+        "",
+        "| name | question |",
+        "| --- | --- |",
+    ]
+    for path in sorted((ROOT / "experiments" / "sweeps").glob("*.yaml")):
+        lines.append(f"| `{path.stem}` | {_question(path)} |")
+    return "\n".join([*lines, ""])
+
+
+def _question(path: Path) -> str:
+    """The first sentence of a file, which is its question."""
+    first = path.read_text("utf-8").splitlines()[0].lstrip("# ")
+    return first.partition("?")[0] + "?"
+
+
+def _name(part: dict[str, Any]) -> str:
+    return str(part["class_path"]).rpartition(".")[2]
 
 
 def _command_pages() -> Iterator[tuple[str, str]]:
