@@ -10,17 +10,29 @@ MATHS = re.compile(r"^\.\. math::(.*\n(?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 
 
 class MarkdownDocstrings(griffe.Extension):
-    """Rewrites every docstring when Griffe has read it."""
+    """Rewrites every docstring when Griffe has read the package."""
 
-    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Rewrite the docstring of a module, class, function or attribute.
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Rewrite the docstrings of a package.
 
         Args:
-            obj: What was read.
+            pkg: What was read.
         """
-        if obj.docstring:
-            text = ROLE.sub(r"`\1`", obj.docstring.value)
-            obj.docstring.value = fence_doctests(MATHS.sub(_fence, text))
+        rewrite(pkg)
+
+
+def rewrite(thing: griffe.Object) -> None:
+    """Rewrite the docstring of a thing, and those of all that is defined in it.
+
+    Args:
+        thing: A module, a class, a function or an attribute.
+    """
+    if thing.docstring:
+        text = ROLE.sub(r"`\1`", thing.docstring.value)
+        thing.docstring.value = fence_doctests(MATHS.sub(_fence, text))
+    for member in thing.members.values():
+        if not member.is_alias:
+            rewrite(member)
 
 
 def _fence(found: re.Match[str]) -> str:
@@ -43,5 +55,5 @@ def fence_doctests(text: str) -> str:
         if is_open and not line.strip():
             lines.append("```")
             is_open = False
-        lines.append(line)
+        lines.append(re.sub(r" *# doctest: .*", "", line))
     return "\n".join(lines + ["```"] * is_open)

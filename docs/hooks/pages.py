@@ -14,6 +14,8 @@ import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+import tt_actions
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tt_actions"
 ROOMS = (
@@ -131,7 +133,7 @@ def _help(command: str) -> str:
     from tt_actions.main import main
 
     argv, columns, out = sys.argv, os.environ.get("COLUMNS"), io.StringIO()
-    sys.argv, os.environ["COLUMNS"] = ["tt-actions"], "96"
+    sys.argv, os.environ["COLUMNS"] = ["tt-actions"], "84"
     try:
         with redirect_stdout(out), suppress(SystemExit):
             main([command, "--help"])
@@ -160,7 +162,7 @@ def _python_pages() -> Iterator[tuple[str, str]]:
         "The public face of the package: `import tt_actions` is all that a user needs.",
         "",
     ]
-    lines += _directive("tt_actions", "members: true", "show_root_heading: false")
+    lines += _directive("tt_actions", f"members: {sorted(tt_actions.__all__)}", "show_root_heading: false")
     lines += ["## Rooms", "", *links, "", "## Top-level modules", ""]
     for path in top:
         lines += _directive(f"tt_actions.{path.stem}", "heading_level: 3")
