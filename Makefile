@@ -59,11 +59,11 @@ lint: setup  ## Check style and types
 	@$(BIN)/mypy
 
 bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
-	@$(BIN)/python tests/bench.py
+	@$(BIN)/python benchmarks/bench.py
 
 bench-realtime: setup  ## Measure a whole match against decoding alone, and the delay: CKPT=checkpoint [ARGS=--quick]
 	@$(if $(CKPT),,$(error Expected a checkpoint: make bench-realtime CKPT=runs/.../best.ckpt))
-	@$(BIN)/python tests/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
+	@$(BIN)/python benchmarks/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
 
 constraints:  ## Make constraints.txt anew: the newest set within the bounds of pyproject.toml
 	$(PYTHON) -m venv --clear .venv-constraints
