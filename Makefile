@@ -53,10 +53,11 @@ analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest C
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-lint: setup  ## Check style and types
+lint: setup  ## Check style, types and the order of the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
 	@$(BIN)/python benchmarks/bench.py
