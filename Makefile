@@ -53,20 +53,21 @@ analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest C
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-lint: setup  ## Check style and types
+lint: setup  ## Check style, types and the order of the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 docs: setup  ## Build the documentation into build/docs, and fail on any warning
 	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
 bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
-	@$(BIN)/python tests/bench.py
+	@$(BIN)/python benchmarks/bench.py
 
 bench-realtime: setup  ## Measure a whole match against decoding alone, and the delay: CKPT=checkpoint [ARGS=--quick]
 	@$(if $(CKPT),,$(error Expected a checkpoint: make bench-realtime CKPT=runs/.../best.ckpt))
-	@$(BIN)/python tests/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
+	@$(BIN)/python benchmarks/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
 
 constraints:  ## Make constraints.txt anew: the newest set within the bounds of pyproject.toml
 	$(PYTHON) -m venv --clear .venv-constraints

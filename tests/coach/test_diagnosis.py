@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import draw, write
+from drawn_motions import draw, write
 from sklearn.covariance import ledoit_wolf
 
 from tt_actions.coach.closeness import Closeness

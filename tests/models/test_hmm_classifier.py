@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from hmmlearn.hmm import GMMHMM, GaussianHMM
-from test_fisher import strokes
+from moving_arms import strokes
 from torch.nn.utils.rnn import pad_sequence
 
 from tt_actions.models.hmm import HMM, align, expect, fit_hmm, maximise

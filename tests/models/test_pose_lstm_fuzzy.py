@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from test_fisher import strokes
+from moving_arms import strokes
 
 from tt_actions.models import PoseLSTMFuzzy
 from tt_actions.models.base import mean_log_probability

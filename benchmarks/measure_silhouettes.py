@@ -1,6 +1,6 @@
 """How well silhouettes are cut out: intersection over union with those that are known of drawn strokes.
 
-    python tests/measure_silhouettes.py [--clips 24] [--seed 7] [--pictures silhouettes.png]
+    python benchmarks/measure_silhouettes.py [--clips 24] [--seed 7] [--pictures silhouettes.png]
 
 A frame's intersection over union is averaged over its clip; the mean and the median are those of the clips.
 """

@@ -15,7 +15,7 @@ from tt_actions.sources.openttgames import read_events
 from tt_actions.sources.ttstroke import read_moves
 from tt_actions.video.encoder import write_video
 
-EVENTS = Path(__file__).parents[1] / "../shared/real/openttgames_ext/events"
+EVENTS = Path(__file__).parents[2] / "../shared/real/openttgames_ext/events"
 FILES = [pytest.param(EVENTS / f"events_markup{n}.json", id=f"match {n}") for n in (1, 7, 8, 9)]
 here = pytest.mark.skipif(not EVENTS.is_dir(), reason="the real recordings are not here")
 

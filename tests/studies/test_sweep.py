@@ -17,9 +17,9 @@ from tt_actions.studies.sweep import sweep, wandb_definition
 from tt_actions.studies.sweep_file import ARGS, check_options, find_sweep, read_sweep
 from tt_actions.studies.trainings import read_settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
-COMMAND = ["tt-actions", "train", "--config", str(Path(__file__).with_name("tiny.yaml")), ARGS]
+COMMAND = ["tt-actions", "train", "--config", str(ROOT / "tests" / "tiny.yaml"), ARGS]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import iter_frames, read_frames
 from tt_actions.video.info import probe
 
-REAL = Path(__file__).parents[1] / "../shared/real"
+REAL = Path(__file__).parents[2] / "../shared/real"
 REAL_FILES = sorted(
     path
     for folder in ("decode_edge", "ucf101", "weizmann", "ntu", "thetis_rgb", "tt_broadcast")

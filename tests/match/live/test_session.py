@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from tt_actions.match.live.session import choose_lag, run_live
 from tt_actions.match.live.source import FrameGrid, LiveSource
 from tt_actions.recognition.pipeline import analyze_video
 from tt_actions.video.decoder import VideoError, open_decoder
+
+PARTS = Path(__file__).parents[2] / "parts"
+"""Where the network is, for processes of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +165,7 @@ def test_ctrl_c_ends_it_and_writes_the_files(tmp_path, checkpoint, start):
     long = draw(tmp_path / "long.mp4", [(0.4, 1.0, 0)], [], duration_s=15.0)
     words = ["--checkpoint", checkpoint, "--source", long, "--out", tmp_path / "out", "--port", 0]
     words += ["--players", "left,right"]
-    process = start("live", *words, PYTHONPATH=__file__.rpartition("/")[0], **{TRUST_VARIABLE: "glow"})
+    process = start("live", *words, PYTHONPATH=str(PARTS), **{TRUST_VARIABLE: "glow"})
     line = process.stdout.readline()
     assert line.startswith("Watch at http://127.0.0.1:"), process.communicate()
     line = process.stdout.readline()
@@ -191,7 +195,7 @@ def test_sigterm_ends_it_too(tmp_path, checkpoint, video):
 def test_a_session_is_kept_on_disk_as_it_goes_on_and_never_written_over(tmp_path, checkpoint, video, start):
     out = tmp_path / "out"
     words = ["live", "--checkpoint", str(checkpoint), "--source", str(video), "--out", str(out), "--no-page"]
-    process = start(*words, PYTHONPATH=__file__.rpartition("/")[0], **{TRUST_VARIABLE: "glow"})
+    process = start(*words, PYTHONPATH=str(PARTS), **{TRUST_VARIABLE: "glow"})
     journal = out / "strokes_so_far.csv"
     wait_for(lambda: journal.is_file() and journal.read_text().count("\n") > 1, process)
     process.kill()

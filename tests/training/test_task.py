@@ -283,7 +283,7 @@ def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
 
 
 def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(strokes, cache_dir, tmp_path):
-    experiment = Path(__file__).parents[1] / "experiments" / "clips.yaml"
+    experiment = Path(__file__).parents[2] / "experiments" / "clips.yaml"
     options = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
     main(
         ["train", "--config", str(experiment), *options, "--runs", str(tmp_path), "--wandb.mode", "disabled"]

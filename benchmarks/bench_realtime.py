@@ -1,10 +1,11 @@
 """How fast a match is analysed against decoding alone, and how soon each stroke is told: figure 4.
 
-Run as ``python tests/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``: draws a
-rally at 720p30 in the hall of ``rally_cnn_lstm``, loops its packets to videos of 30 to 600 s, and measures
-each of them several times, decoding alone and the analysis of one player by turns within one process, so
-that other work on the machine slows both. Peak memory is that of a process that does nothing else. Feedback
-delay is measured on the file paced at real time. Writes runs/bench/realtime.json and figure_4.png.
+Run as ``python benchmarks/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``:
+draws a rally at 720p30 in the hall of ``rally_cnn_lstm``, loops its packets to videos of 30 to 600 s, and
+measures each of them several times, decoding alone and the analysis of one player by turns within one
+process, so that other work on the machine slows both. Peak memory is that of a process that does nothing
+else. Feedback delay is measured on the file paced at real time. Writes runs/bench/realtime.json and
+figure_4.png.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How well real strokes are told apart by their joints: every model beside a plain SVM, on the same folds.
 
-Run as ``python tests/measure_skeletons.py SET --data DIR --out DIR [VARIANT...]``, where ``--data`` is the
-folder of the recordings, which are read in place, and SET one of
+Run as ``python benchmarks/measure_skeletons.py SET --data DIR --out DIR [VARIANT...]``, where ``--data`` is
+the folder of the recordings, which are read in place, and SET one of
 
 - thetis, thetis_coarse: ``DIR/<stroke>/pN.txt``; four folds of three players each; 12 strokes, or 5.
 - msr: ``DIR/aAA_sSS_eEE_skeleton3D.txt``; a fold is a subject; 20 actions.
@@ -17,6 +17,7 @@ as they are. What is done is not trained again.
 """
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -27,7 +28,6 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 from rich.console import Console
-from run_files import rows
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -183,9 +183,8 @@ def done(training: Training, console: Console) -> Path:
 
 def right_of(run_dir: Path) -> dict[str, bool]:
     """Return which clips of a test are named right, by name."""
-    return {
-        row["name"]: row["label"] == row["predicted"] for row in rows(run_dir / "report" / "predictions.csv")
-    }
+    with (run_dir / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return {row["name"]: row["label"] == row["predicted"] for row in csv.DictReader(file)}
 
 
 def untuned(run_dir: Path, records: list[ClipRecord]) -> np.ndarray:
@@ -274,7 +273,7 @@ def main() -> None:
             f"{chosen.num_folds} folds, groups apart; {len(class_names(records))} classes. Intervals: "
             "bootstrap over clips."
         ],
-        ["tests/measure_skeletons.py"],
+        ["benchmarks/measure_skeletons.py"],
     )
     table.show(console)
     table.write(out / "table")

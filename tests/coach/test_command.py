@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import draw, write
+from drawn_motions import draw, write
 
 from tt_actions.files import write_rows
 from tt_actions.main import main

@@ -1,6 +1,6 @@
 """How close players are to experts: real experts to each other, and synthetic strokes with known faults.
 
-    python tests/measure_closeness.py [--experts DIR] [--seed 7]
+    python benchmarks/measure_closeness.py [--experts DIR] [--seed 7]
 
 ``DIR/<stroke>/pN.txt`` are THETIS skeletons of experts, read in place: each player is judged by the others'
 strokes of the class. Of synthetic strokes, those of forty players are judged by eighty others, faultless and

@@ -1,9 +1,9 @@
 """How well the coach finds known faults: precision and recall by fault and size, and false findings.
 
-Run as ``python tests/measure_diagnosis.py --out DIR``. Reference strokes are faultless ones of some players;
-the judged strokes are of others, whom neither the references nor any limit has seen. A hit is the kind of
-finding that tells the fault, :data:`HITS`, fixed before anything was measured. Every other finding in a
-faulty stroke is false, its true consequences included. The sizes of the faults were set on other seeds.
+Run as ``python benchmarks/measure_diagnosis.py --out DIR``. Reference strokes are faultless ones of some
+players; the judged strokes are of others, whom neither the references nor any limit has seen. A hit is the
+kind of finding that tells the fault, :data:`HITS`, fixed before anything was measured. Every other finding
+in a faulty stroke is false, its true consequences included. The sizes of the faults were set on other seeds.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from tt_actions.sources import SyntheticSkeletons, UserJoints
 from tt_actions.training.checkpoints import load_network_weights
 from tt_actions.video.info import probe
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SHORT = ["--data.preprocessing.num_frames", "8", "--trainer.max_epochs", "1", "--wandb.mode", "disabled"]
 
 

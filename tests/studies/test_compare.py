@@ -30,7 +30,7 @@ from tt_actions.studies.finished_run import read_finished_run
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 from tt_actions.studies.trainings import Training, find_earlier, read_settings, train
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
 FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg")}
 FILES |= {f"table_{n}.{s}" for n in (1, 2, 3) for s in ("md", "csv", "tex")}

@@ -342,7 +342,7 @@ def run(request, drawn, tmp_path_factory):
         "trainer.max_epochs": 1,
         "trainer.accelerator": "cpu",
     }
-    config = Path(__file__).parents[1] / "experiments" / "depth_cnn_lstm.yaml"
+    config = Path(__file__).parents[2] / "experiments" / "depth_cnn_lstm.yaml"
     main(["train", "--config", str(config), *(f"--{k}={v}" for k, v in options.items()), "--runs", str(runs)])
     return runs / "depth_cnn_lstm" / "version_0"
 

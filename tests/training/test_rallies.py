@@ -18,7 +18,7 @@ from tt_actions.recognition.loading import load
 from tt_actions.sources.synthetic.generate import synthesize
 
 NAMES = [*STROKES, IDLE]
-RALLY_EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("rally_*.yaml"))
+RALLY_EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("rally_*.yaml"))
 
 
 def test_every_player_who_is_seen_is_a_recording_with_their_own_strokes(rallies):

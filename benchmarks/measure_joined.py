@@ -1,8 +1,8 @@
 """How many strokes a model of clips finds in a long video: a fold's clips joined, in random order.
 
-Run as ``python tests/measure_joined.py --runs DIR --out DIR`` on what ``measure_real.py tennis clips`` has
-left in DIR: each model analyses the clips that it was not trained on. A clip counts as found if the middle
-of a stroke lies in it, and as right if that of a stroke of its class does.
+Run as ``python benchmarks/measure_joined.py --runs DIR --out DIR`` on what ``measure_real.py tennis clips``
+has left in DIR: each model analyses the clips that it was not trained on. A clip counts as found if the
+middle of a stroke lies in it, and as right if that of a stroke of its class does.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def main() -> None:
             f"Recall {totals[3] / totals[0]:.2f} and precision {totals[4] / max(1, totals[1]):.2f} with the "
             f"class; recall {totals[2] / totals[0]:.2f} without."
         ],
-        ["tests/measure_joined.py"],
+        ["benchmarks/measure_joined.py"],
     )
     table.show(Console())
     table.write(options.out / "joined")

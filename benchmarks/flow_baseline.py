@@ -1,7 +1,7 @@
 """The floor: linear and kernel classifiers on coarse optical-flow statistics.
 
-Run as ``python tests/flow_baseline.py MANIFEST`` to see the test accuracy on the split that the data module
-makes by default.
+Run as ``python benchmarks/flow_baseline.py MANIFEST`` to see the test accuracy on the split that the data
+module makes by default.
 """
 
 import argparse

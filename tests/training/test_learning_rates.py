@@ -127,7 +127,7 @@ def test_what_learns_by_gradient_is_free_to_be_cut_short_and_shared_out():
     ],
 )
 def test_an_exact_fit_is_to_each_clip_once(options, cure, strokes, cache_dir, tmp_path):
-    experiment = Path(__file__).parents[1] / "experiments" / "clips.yaml"
+    experiment = Path(__file__).parents[2] / "experiments" / "clips.yaml"
     source = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
     with pytest.raises(ValueError, match=cure):
         main(["train", "--config", str(experiment), *source, "--runs", str(tmp_path), *options])
@@ -135,7 +135,7 @@ def test_an_exact_fit_is_to_each_clip_once(options, cure, strokes, cache_dir, tm
 
 
 def test_an_exact_fit_is_of_one_process(strokes, cache_dir, tmp_path):
-    experiment = Path(__file__).parents[1] / "experiments" / "clips.yaml"
+    experiment = Path(__file__).parents[2] / "experiments" / "clips.yaml"
     source = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
     devices = ["--trainer.devices", "2", "--trainer.accelerator", "cpu"]
     with pytest.raises(ValueError, match=r"--trainer\.devices 1"):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import HOSTILE, wait_for
 
 from tt_actions.clips.strokes import Stroke
 from tt_actions.match.report_page import MOST_FRAME_BYTES, render_report_page, write_report_page
@@ -18,12 +19,6 @@ from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 from tt_actions.video.encoder import write_video
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
-HOSTILE = (
-    "</script><script>document.title='taken'</script>",
-    '"><img src=x onerror="document.title=1">',
-    "发球 {{ 7*7 }}",
-    "a'b&amp;\u2028,\n",
-)
 
 
 def play(duration_s=40.0, players=("left", "right"), names=CLASSES, fps=25, name="match.mp4"):
@@ -54,15 +49,6 @@ def play(duration_s=40.0, players=("left", "right"), names=CLASSES, fps=25, name
         times_s,
         probabilities,
     )
-
-
-def wait_for(page, condition):
-    """Wait till JavaScript says yes; the page's own policy forbids playwright's ``wait_for_function``."""
-    for _ in range(160):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"{condition} stayed false")
 
 
 def embedded(page):

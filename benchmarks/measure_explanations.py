@@ -1,9 +1,9 @@
 """Does a model go by what its explanation shows? Hot pixels are greyed, and as many others, on test clips.
 
-Run as ``python tests/measure_explanations.py RUN MANIFEST``: a run directory, and the manifest that it was
-trained on. For each method it prints in how many clips nothing speaks for the predicted class, and by how
-much its mean log-odds falls when the hottest fifth of the pixels gets its frame's mean colour, beside heat
-whose values are shuffled over the clip.
+Run as ``python benchmarks/measure_explanations.py RUN MANIFEST``: a run directory, and the manifest that it
+was trained on. For each method it prints in how many clips nothing speaks for the predicted class, and by
+how much its mean log-odds falls when the hottest fifth of the pixels gets its frame's mean colour, beside
+heat whose values are shuffled over the clip.
 """
 
 import argparse

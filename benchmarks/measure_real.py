@@ -1,11 +1,12 @@
 """How well real clips are told apart: variants of a training beside flow classifiers, on the same folds.
 
-Run as ``python tests/measure_real.py tennis|weizmann --data DIR --out DIR [VARIANT...]``, where ``--data``
-is the folder with a folder of clips for each class; the videos are read in place. A training is one fold with
-one seed: all other groups are trained on, for a fixed number of epochs and without validation, and the last
-weights are tested on the fold. What is done is not trained again, so that a stopped measurement goes on and
-variants can be added; ``--out`` gets, for each set, the runs, and the table as Markdown, CSV and LaTeX. The
-pre-trained variants begin with the weights of a training on drawn strokes, which is done once for all sets.
+Run as ``python benchmarks/measure_real.py tennis|weizmann --data DIR --out DIR [VARIANT...]``, where
+``--data`` is the folder with a folder of clips for each class; the videos are read in place. A training is
+one fold with one seed: all other groups are trained on, for a fixed number of epochs and without validation,
+and the last weights are tested on the fold. What is done is not trained again, so that a stopped measurement
+goes on and variants can be added; ``--out`` gets, for each set, the runs, and the table as Markdown, CSV and
+LaTeX. The pre-trained variants begin with the weights of a training on drawn strokes, which is done once for
+all sets.
 """
 
 import argparse
@@ -214,7 +215,7 @@ def tabulate(name: str, records: list[ClipRecord], by_fold: dict[str, list[list[
             f"{PROTOCOLS[name].capitalize()}; chance is {1 / len(class_names(records)):.2f}. Accuracy: mean "
             "and standard deviation over folds; seeds: standard deviation of the mean over seeds."
         ],
-        ["tests/measure_real.py"],
+        ["benchmarks/measure_real.py"],
     )
 
 

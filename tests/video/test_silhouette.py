@@ -146,7 +146,7 @@ def test_the_experiment_runs_and_reports(strokes, tmp_path):
         "trainer.max_epochs": 1,
         "trainer.accelerator": "cpu",
     }
-    config = Path(__file__).parents[1] / "experiments" / "silhouette_lstm.yaml"
+    config = Path(__file__).parents[2] / "experiments" / "silhouette_lstm.yaml"
     words = (f"--{key}={value}" for key, value in options.items())
     main(["train", "--config", str(config), *words, "--runs", str(tmp_path)])
     run = tmp_path / "silhouette_lstm" / "version_0"

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from glow import CLASSES, LEFT, PLAYERS, RIGHT, draw, recognizer
-from test_report_page import HOSTILE, wait_for
+from pages import HOSTILE, wait_for
 
 from tt_actions.match.live.page import LivePage, Scene
 from tt_actions.match.live.session import LiveAnalysis, LiveStatus, run_live

@@ -1,6 +1,6 @@
 """How fast the hot paths are, and whether they keep their limits.
 
-Run as ``python tests/bench.py [--quick]``, or ``make bench``: measures on clips that it draws into a
+Run as ``python benchmarks/bench.py [--quick]``, or ``make bench``: measures on clips that it draws into a
 temporary folder, prints a table and writes runs/bench/bench.json. Every figure is the median of several
 repeats, its spread their smallest and largest. What is compared takes turns within one process, so that
 other work on the machine slows both.
