@@ -1,13 +1,10 @@
 """The coach's page: one HTML file that needs nothing else."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tt_actions.coach.alignment import STEPS
 from tt_actions.coach.curves import Curve, draw_curves
@@ -16,11 +13,12 @@ from tt_actions.coach.measures import TITLES
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.review import Review
 from tt_actions.coach.stroke import RATE_HZ, Stroke
+from tt_actions.evaluation.html_page import build_page
 from tt_actions.files import write_atomically
 
 ADVICE = "and run `tt-actions coach` again"
 
-_HERE = Path(__file__).parent
+_TEMPLATE = Path(__file__).with_name("coach.html.j2")
 _SIZE = 220.0
 _MARGIN = 20.0
 _HEAD = 0.2  # radius of a head in lengths of the trunk
@@ -106,19 +104,10 @@ def render_coach_page(review: Review) -> str:
     Args:
         review: What was found.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    css = (_HERE / "coach.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template("coach.html.j2").render(
+    page = build_page(
+        _TEMPLATE,
+        "img-src data:",
         review=review,
-        policy=policy,
-        css=css,
         titles=TITLES,
         write_number=write_number,
         views=draw_views(review),
@@ -132,6 +121,7 @@ def render_coach_page(review: Review) -> str:
             (_x(k * STEPS, 3 * STEPS + 1), name) for k, name in enumerate(("", "backswing", "contact", ""))
         ],
     )
+    return page.html
 
 
 def draw_views(review: Review) -> list[View]:

@@ -1,7 +1,5 @@
 """The page of a live analysis: a small web server, for browsers on this machine unless told otherwise."""
 
-import base64
-import hashlib
 import ipaddress
 import json
 import socket
@@ -17,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import av
 import cv2
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tt_actions.clips.strokes import IDLE
+from tt_actions.evaluation.html_page import build_page
 from tt_actions.match.live.session import LiveStatus, LiveStroke
 from tt_actions.match.report_drawings import ClassStyle, class_styles
 from tt_actions.recognition.players import PlayerTrack
@@ -35,7 +33,7 @@ SHOWN_S = 60.0
 
 PICTURE_WIDTH = 640
 
-_HERE = Path(__file__).parent
+_TEMPLATE = Path(__file__).with_name("live.html.j2")
 _PAUSE_S = 0.2  # between two pieces of news
 _PICTURE_S = 0.08  # between two pictures of one browser
 _PATIENCE_S = 10.0  # for a browser that takes nothing
@@ -334,27 +332,14 @@ def render_live_page(scene: Scene) -> tuple[str, bytes]:
     Args:
         scene: What it shows.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     styles = class_styles(scene.class_names)
-    css = (_HERE / "live.css").read_text(encoding="utf-8") + "".join(
+    colours = "".join(
         f".k{style.number}{{fill:{style.colour}}}.i{style.number}{{fill:{style.ink}}}\n" for style in styles
     )
-    script = (_HERE / "live.js").read_text(encoding="utf-8")
-    html = environment.get_template("live.html.j2").render(
-        scene=scene, styles=styles, css=css, script=script, data=_embed(scene, styles)
-    )
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, css))
-    policy = (
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src blob: data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return policy.format(*hashes), html.encode("utf-8", "replace")
+    allowed = "img-src blob: data:; connect-src 'self'"
+    page = build_page(_TEMPLATE, allowed, colours, scene=scene, styles=styles, data=_embed(scene, styles))
+    # only a header may say who shows the page in a frame, so that it is no part of every page's policy
+    return f"{page.policy}; frame-ancestors 'none'", page.html.encode("utf-8", "replace")
 
 
 def _embed(scene: Scene, styles: Sequence[ClassStyle]) -> dict[str, Any]:
