@@ -15,14 +15,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from tt_actions.clips.manifest import read_manifest
-from tt_actions.files import explain_failure, write_json
+from tt_actions.files import explain_failure, lock_folder, write_json
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import describe_match
@@ -192,7 +191,11 @@ def _analyze(
     job: Job, model: Recognizer, digest: str, options: Options, console: Console, *, is_alone: bool
 ) -> None:
     made_of = _made_of(job, digest, options)
-    with _folder_lock(job.folder):
+    with explain_failure(job.folder, "or choose another `--out`"):
+        job.folder.parent.mkdir(parents=True, exist_ok=True)
+        in_use = f"Waiting for another process that analyses into '{job.folder}'."
+        lock = lock_folder(job.folder, in_use, wait=True, beside=True)
+    with lock:
         if _is_done(job.folder, made_of):
             console.print(f"{job.video}: done before, in {job.folder}", markup=False)
             return
@@ -290,23 +293,6 @@ def _read_done(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-@contextmanager
-def _folder_lock(folder: Path) -> Iterator[None]:
-    """Let one process at a time write a folder; the others wait."""
-    with explain_failure(folder, "or choose another `--out`"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.parent / f".{folder.name}.lock")
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            sys.stderr.write(f"Waiting for another process that analyses into '{folder}'.\n")
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -75,15 +75,14 @@ def compare(
     trainings = _trainings(models, num_seeds, out, data, quick, options)
     _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
-    lock = lock_folder(out, f"a folder in which nothing is compared, but another process does so in '{out}'")
-    try:
-        with stopping_by_sigterm():
-            return _compare(trainings, out, quick, console)
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on from here.")
-        raise
-    finally:
-        lock.release()
+    in_use = f"Expected a folder in which nothing is compared, but another process does so in '{out}'."
+    with lock_folder(out, in_use):
+        try:
+            with stopping_by_sigterm():
+                return _compare(trainings, out, quick, console)
+        except KeyboardInterrupt:
+            console.print("Stopped. The same command goes on from here.")
+            raise
 
 
 def _trainings(

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from tt_actions.files import lock_folder
 from tt_actions.studies.sweep_file import SweepFile
 
 HEARTBEAT_S = 10
@@ -47,7 +47,7 @@ class SweepStudy:
         url: Database: an Optuna storage URL.
         settings: Whole configuration of its first training.
         clips: Reads its clips, once the database is open.
-        lock: File that is locked while the study is made.
+        folder: Folder that is locked while the study is made.
         grace_s: Seconds after which a worker that is not heard of counts as dead.
 
     Raises:
@@ -63,13 +63,15 @@ class SweepStudy:
         url: str,
         settings: Mapping[str, Any],
         clips: Callable[[], Sequence[Sequence[str]]],
-        lock: Path,
+        folder: Path,
         grace_s: int = GRACE_S,
     ) -> None:
         self.file = file
         storage, pruner = _open_storage(url, grace_s), _pruner(file, settings["trainer"]["max_epochs"])
         settings = {**settings, "clips": clips()}
-        with FileLock(lock):
+        with lock_folder(
+            folder, f"Waiting for another worker that opens the sweep in '{folder}'.", wait=True
+        ):
             self.study = optuna.create_study(
                 study_name=file.name,
                 storage=storage,

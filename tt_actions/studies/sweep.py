@@ -87,7 +87,7 @@ def sweep(
         url=storage or f"sqlite:///{out / file.name}.db",
         settings=settings,
         clips=lambda: read_clips(settings),
-        lock=folder / ".lock",
+        folder=folder,
         grace_s=grace_s or GRACE_S,
     )
     return _sweep_offline(study, folder, options, console)

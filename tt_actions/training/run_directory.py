@@ -83,7 +83,8 @@ def lock_run_dir(run_dir: Path) -> FileLock:
     Raises:
         ValueError: If another process holds it.
     """
-    return lock_folder(run_dir, f"a run that has stopped, but another process is training in '{run_dir}'")
+    in_use = f"Expected a run that has stopped, but another process is training in '{run_dir}'."
+    return lock_folder(run_dir, in_use).lock
 
 
 def resumable_checkpoint(run_dir: Path) -> Path:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tt_actions.clips.manifest import write_manifest
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import STROKES
-from tt_actions.files import one_at_a_time, write_atomically
+from tt_actions.files import lock_folder, write_atomically
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
@@ -179,7 +179,7 @@ def synthesize(
     _claim(out, settings)
     manifest = out / "manifest.csv"
     if _missing(settings, out) or (num_clips and not manifest.exists()):
-        with one_at_a_time(out):
+        with lock_folder(out, f"Waiting for another process that writes to '{out}'.", wait=True):
             if tasks := _missing(settings, out):  # unless another process has drawn them meanwhile
                 _run(tasks, num_workers or os.cpu_count() or 1)
             if num_clips:
