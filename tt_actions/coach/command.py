@@ -17,7 +17,7 @@ from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.review import Review, review_stroke
-from tt_actions.coach.stroke import RATE_HZ, Stroke, read_readings
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion, read_readings
 from tt_actions.files import file_digest, write_json, write_rows
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
@@ -163,7 +163,9 @@ def _teach(
     return Coach(make_references(label, readings, [record.group or record.name for record in own]))
 
 
-def _choose_stroke(coach: Coach, readings: list[Stroke], hand: str | None) -> tuple[Stroke, list[str]]:
+def _choose_stroke(
+    coach: Coach, readings: list[StrokeMotion], hand: str | None
+) -> tuple[StrokeMotion, list[str]]:
     """The reading that looks most like the references, and what to know of the others."""
     of_hand = [one for one in readings if hand in (None, "left" if one.left_handed else "right")]
     if not of_hand:
@@ -218,7 +220,7 @@ def _list_references(reference: Path) -> list[ClipRecord]:
     return records
 
 
-def _pictures(info: VideoInfo, joints: np.ndarray, stroke: Stroke) -> dict[str, str]:
+def _pictures(info: VideoInfo, joints: np.ndarray, stroke: StrokeMotion) -> dict[str, str]:
     """The video's frames at the phases with the joints in them, as data URLs."""
     points = place_unseen(fill_gaps(joints, 10), stroke.layout) * np.array([1, -1])
     arm = [f"{'left' if stroke.left_handed else 'right'}_{part}" for part in ("elbow", "wrist", "hand")]

@@ -9,7 +9,7 @@ import numpy as np
 from tt_actions.coach.alignment import aligned, phase_moments, pose_path, sample
 from tt_actions.coach.measures import MEASURES_OVER_TIME
 from tt_actions.coach.phases import Phases, hand_speed
-from tt_actions.coach.stroke import BODY_HEIGHTS, RATE_HZ, Stroke
+from tt_actions.coach.stroke import BODY_HEIGHTS, RATE_HZ, StrokeMotion
 
 
 class Curve(NamedTuple):
@@ -35,7 +35,7 @@ class Curve(NamedTuple):
     high: np.ndarray
 
 
-def draw_curves(stroke: Stroke, others: Sequence[Stroke]) -> list[Curve]:
+def draw_curves(stroke: StrokeMotion, others: Sequence[StrokeMotion]) -> list[Curve]:
     """Bring curves of references to the moments of a stroke, each by its own alignment.
 
     Args:
@@ -61,11 +61,11 @@ def draw_curves(stroke: Stroke, others: Sequence[Stroke]) -> list[Curve]:
     return curves
 
 
-def _over_time(stroke: Stroke, read: Callable[[Stroke], float | None]) -> np.ndarray:
+def _over_time(stroke: StrokeMotion, read: Callable[[StrokeMotion], float | None]) -> np.ndarray:
     moments = phase_moments(stroke, RATE_HZ).round().astype(int).tolist()
     return np.array([read(replace(stroke, phases=Phases(t, t, t))) for t in moments], np.float64)
 
 
-def _speeds(stroke: Stroke) -> np.ndarray:
+def _speeds(stroke: StrokeMotion) -> np.ndarray:
     speed = hand_speed(stroke.joints, stroke.layout, "right", RATE_HZ)
     return sample(speed, phase_moments(stroke, RATE_HZ))

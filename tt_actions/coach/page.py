@@ -12,7 +12,7 @@ from tt_actions.coach.diagnosis import Finding, scale_of
 from tt_actions.coach.measures import TITLES
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.review import Review
-from tt_actions.coach.stroke import RATE_HZ, Stroke
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 from tt_actions.evaluation.html_page import build_page
 from tt_actions.files import write_atomically
 
@@ -162,7 +162,7 @@ def draw_views(review: Review) -> list[View]:
     return views
 
 
-def _flat(stroke: Stroke, moment: int, axes: Sequence[tuple[int, float]]) -> np.ndarray:
+def _flat(stroke: StrokeMotion, moment: int, axes: Sequence[tuple[int, float]]) -> np.ndarray:
     """Joints of a moment seen from one side, the feet at 0 and the hips' middle over it: ``(V, 2)``."""
     joints = stroke.joints[moment]
     hips = np.mean([joints[stroke.layout.index(name)] for name in stroke.layout.hips], axis=0)
@@ -177,13 +177,13 @@ def _frame(points: np.ndarray) -> tuple[float, np.ndarray]:
     return float((_SIZE - 2 * _MARGIN) / max(high - low)), (low + high) / 2
 
 
-def _head(points: np.ndarray, stroke: Stroke, scale: float, middle: np.ndarray, style: str) -> Head:
+def _head(points: np.ndarray, stroke: StrokeMotion, scale: float, middle: np.ndarray, style: str) -> Head:
     name = "head" if "head" in stroke.layout.joints else "nose"
     x, y = np.round((points[stroke.layout.index(name)] - middle) * [scale, -scale] + _SIZE / 2, 1).tolist()
     return Head(x, y, round(_HEAD * scale, 1), style)
 
 
-def _bones(points: np.ndarray, stroke: Stroke, scale: float, middle: np.ndarray) -> list[Bone]:
+def _bones(points: np.ndarray, stroke: StrokeMotion, scale: float, middle: np.ndarray) -> list[Bone]:
     placed = np.round((points - middle) * [scale, -scale] + _SIZE / 2, 1)
     bones = []
     for joint, parent in stroke.layout.bones:

@@ -25,7 +25,7 @@ FPS = 30.0
 
 
 @dataclass(frozen=True)
-class Stroke:
+class PlayedStroke:
     """One performed stroke; times in seconds from the start.
 
     Args:
@@ -81,7 +81,7 @@ class Motion:
 
     tracks: tuple[Track, ...]
     ball: np.ndarray
-    strokes: tuple[Stroke, ...]
+    strokes: tuple[PlayedStroke, ...]
 
     def frame_labels(self, player: int = 0) -> np.ndarray:
         """Give the class of every frame.
@@ -281,14 +281,14 @@ def _relaxed(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
     return np.asarray(np.clip(relaxed, 0, 1))
 
 
-def _strokes(hits: Sequence[Hit], duration_s: float) -> tuple[Stroke, ...]:
-    strokes: list[Stroke] = []
+def _strokes(hits: Sequence[Hit], duration_s: float) -> tuple[PlayedStroke, ...]:
+    strokes: list[PlayedStroke] = []
     ended_s = [0.0, 0.0]
     for hit in hits:
         if hit.swing is None or not 0 <= hit.time_s < duration_s:
             continue
         start_s = max(hit.time_s + hit.swing.start_s, ended_s[hit.side])
         end_s = min(hit.time_s + hit.swing.end_s, duration_s)
-        strokes.append(Stroke(hit.label, float(start_s), float(hit.time_s), float(end_s), hit.side))
+        strokes.append(PlayedStroke(hit.label, float(start_s), float(hit.time_s), float(end_s), hit.side))
         ended_s[hit.side] = end_s
     return tuple(strokes)
