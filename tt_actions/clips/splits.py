@@ -236,6 +236,23 @@ def read_splits(path: Path) -> list[list[str]]:
     return []
 
 
+def read_split_clips(path: Path) -> list[ClipRecord]:
+    """Read the clips that :func:`write_splits` wrote, with their groups and splits.
+
+    Args:
+        path: The file, which exists.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            replace(
+                ClipRecord.from_name(row["name"], row["label"]),
+                group=row["group"],
+                split=cast(Split, row["split"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
 def split_rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> list[list[str]]:
     """Return the rows that :func:`write_splits` writes.
 

@@ -1,7 +1,6 @@
 """The command: a stroke's file, reference strokes and a trained model make a page."""
 
 import base64
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.splits import read_split_clips
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
@@ -192,9 +192,7 @@ def _training_clips(checkpoint: Path) -> list[ClipRecord]:
             f"Expected '{table}', which names the clips that the model was trained on, but there is no such "
             "file. Give `--reference`."
         )
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
-    return [replace(ClipRecord.from_name(row["name"], row["label"]), group=row["group"]) for row in rows]
+    return [record for record in read_split_clips(table) if record.split == "train"]
 
 
 def _list_references(reference: Path) -> list[ClipRecord]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
@@ -16,6 +17,7 @@ from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.sources.user_rallies import UserRallies
 from tt_actions.training.checkpoints import lineage
+from tt_actions.training.parser import make_data
 
 NUM_CALIBRATED = 32
 """Most clips to calibrate on: more change the ranges of values little."""
@@ -109,22 +111,13 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
             f"Expected clips to calibrate and to measure int8 on, but there is no '{config}' that names "
             "those of the training. Give a folder or a manifest of labelled clips: `--data my_clips`."
         )
-    import yaml
-
-    from tt_actions.clips.datamodule import ClipDataModule
-    from tt_actions.training.parser import QuietParser
-
-    parser = QuietParser()
-    parser.add_lightning_class_args(ClipDataModule, "data")
     try:
-        settings = yaml.safe_load(config.read_text("utf-8"))["data"]
-        data = parser.instantiate_classes(parser.parse_object({"data": settings})).data
+        data = make_data(yaml.safe_load(config.read_text("utf-8")))
     except (yaml.YAMLError, KeyError, TypeError, SystemExit) as error:
         raise ValueError(
             f"Expected '{config}' to be the configuration of a run, but it can't be read. Give clips with "
             "`--data`."
         ) from error
-    assert isinstance(data, ClipDataModule)
     return data.records, data.cache
 
 

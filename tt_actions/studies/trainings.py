@@ -18,10 +18,9 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from tt_actions.class_paths import with_current_paths
-from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import read_splits, split_rows
 from tt_actions.training.cli import ActionCLI
-from tt_actions.training.parser import QuietParser
+from tt_actions.training.parser import make_data
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
@@ -132,10 +131,7 @@ def read_clips(settings: dict[str, Any]) -> list[list[str]]:
         OSError: If they are not there.
         ValueError: If they can't be read or split.
     """
-    parser = QuietParser()
-    parser.add_lightning_class_args(ClipDataModule, "data")
-    data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
-    assert isinstance(data, ClipDataModule)
+    data = make_data(settings)
     return split_rows(data.records, data.cache.digest)
 
 
