@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from tt_actions.evaluation.clip_metrics import frame_agreement, temporal_consistency
 from tt_actions.evaluation.pr_roc import AXES, Curve, CurveKind, class_curves
 from tt_actions.files import finite_or_none, write_rows
 
@@ -72,14 +76,19 @@ class Predictions:
     @cached_property
     def temporal_consistency(self) -> NDArray[np.float64]:
         """Share of each clip's adjacent frame pairs of one predicted class, ``(N,)``; nan for one frame."""
-        return np.array([mean_or_nan(frames[1:] == frames[:-1]) for frames in self.frame_classes])
+        return temporal_consistency(*self._padded).numpy()
 
     @cached_property
     def frame_agreement(self) -> NDArray[np.float64]:
         """Share of each clip's frames whose predicted class is the clip's, ``(N,)``."""
-        return np.array(
-            [mean_or_nan(f == clip) for f, clip in zip(self.frame_classes, self.predicted, strict=True)]
-        )
+        return frame_agreement(*self._padded, torch.from_numpy(self.predicted)).numpy()
+
+    @cached_property
+    def _padded(self) -> tuple[Tensor, Tensor]:
+        """The classes of all clips' frames ``(N, T)`` and the clips' lengths ``(N,)``, float64."""
+        clips = [torch.from_numpy(frames) for frames in self.frame_classes]
+        lengths = torch.tensor([len(frames) for frames in clips], dtype=torch.float64)
+        return pad_sequence(clips, batch_first=True), lengths
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
