@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 from lightning_utilities.core.rank_zero import rank_zero_only
 from rich.console import Console
 
+from tt_actions.errors import UserError
+
 
 @contextmanager
 def write_atomically(path: Path, advice: str = "and run it again") -> Iterator[Path]:
@@ -150,7 +152,7 @@ def lock_folder(folder: Path, expected: str) -> FileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise ValueError(f"Expected {expected}. Wait for its end, or stop it first.") from error
+        raise UserError(f"Expected {expected}. Wait for its end, or stop it first.") from error
     return lock
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.pr_roc import AXES, Curve, CurveKind, class_curves
 from tt_actions.files import finite_or_none, write_rows
 
@@ -46,7 +47,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise ValueError(
+            raise UserError(
                 "Expected predictions of at least one clip, but got none. Use a split that holds test clips."
             )
         num_clips = len(self.names)
