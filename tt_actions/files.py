@@ -16,6 +16,8 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from lightning_utilities.core.rank_zero import rank_zero_only
 from rich.console import Console
 
+from tt_actions.errors import UserError
+
 
 @contextmanager
 def write_atomically(path: Path, advice: str = "and run it again") -> Iterator[Path]:
@@ -159,7 +161,7 @@ def lock_folder(
         return lock.acquire(blocking=False)
     except Timeout as error:
         if not wait:
-            raise ValueError(f"{in_use} Wait for its end, or stop it first.") from error
+            raise UserError(f"{in_use} Wait for its end, or stop it first.") from error
     if is_first_process():
         Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(in_use)
     return lock.acquire()

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tt_actions.errors import UserError
 from tt_actions.video.depth import check_beside, find_depth, open_depth, read_depth
 from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
 from tt_actions.video.info import probe
@@ -110,17 +111,15 @@ class FrameSpec(InputSpec):
 
     def _check_picture(self) -> None:
         if self.picture not in get_args(Picture):
-            raise ValueError(
-                f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'."
-            )
+            raise UserError(f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'.")
         if self.picture != "rgb" and (self.flow or self.crop != "none"):
-            raise ValueError(
+            raise UserError(
                 f"Expected no `flow` and no `crop` with `picture: {self.picture}`, but got {self.flow} and "
                 f"'{self.crop}': both are of colours alone. Set them false and none."
             )
         near, far = self.depth_range_m
         if not 0 <= near < far < math.inf:
-            raise ValueError(
+            raise UserError(
                 f"Expected `depth_range_m` to be 0 <= nearest < farthest, but got {self.depth_range_m}."
             )
 

@@ -9,6 +9,7 @@ import numpy as np
 from tt_actions.coach.measures import Measure, measures_of
 from tt_actions.coach.phases import hand_of, hand_speed
 from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
+from tt_actions.errors import UserError
 
 FEWEST = 6
 """Reference strokes with fewer of which nothing is known of what is usual."""
@@ -115,7 +116,7 @@ def make_references(
         ValueError: If there are fewer than :data:`FEWEST` files.
     """
     if len(readings) < FEWEST:
-        raise ValueError(
+        raise UserError(
             f"Expected at least {FEWEST} reference strokes of '{label}', but got {len(readings)}. Add others."
         )
     chosen = [own[0] for own in readings]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 
 Recordings = Mapping[str, Sequence[Stroke]]
 """The strokes of each recording by its name; two players in one video are two recordings."""
@@ -85,7 +86,7 @@ def pair_recordings(predicted: Recordings, true: Recordings) -> list[tuple[list[
     """
     different = sorted(predicted.keys() ^ true.keys())
     if different:
-        raise ValueError(
+        raise UserError(
             "Expected `predicted` and `true` to have the same recordings, but got "
             f"{', '.join(different)} in one alone. Give an empty list where nothing was found."
         )
@@ -276,7 +277,7 @@ def spotting_map(
     {'1': 0.0, '2': 1.0, '4': 1.0}
     """
     if not 0 < fps < math.inf:
-        raise ValueError(f"Expected `fps` to be positive, but got {fps}.")
+        raise UserError(f"Expected `fps` to be positive, but got {fps}.")
 
     def closeness(found: Sequence[Stroke], there: Sequence[Stroke]) -> NDArray[np.float64]:
         first, second = (np.array([s.contact_s for s in strokes], float) for strokes in (found, there))

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tt_actions.clips.records import ClipRecord, Split, class_names
+from tt_actions.errors import UserError
 from tt_actions.evaluation.history import read_history
 from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
 
@@ -117,7 +118,7 @@ def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
         if (drawn := {label: series[name] for label, name in lines.items() if name in series})
     ]
     if not panels:
-        raise ValueError(
+        raise UserError(
             f"Expected '{history}' to hold losses, accuracies or learning rates by epoch, but it holds "
             f"{', '.join(series) or 'no values'}. Use the metrics.csv of a training run."
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import frame_agreement, temporal_consistency
 from tt_actions.evaluation.pr_roc import AXES, Curve, CurveKind, class_curves
 from tt_actions.files import finite_or_none, write_rows
@@ -50,7 +51,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise ValueError(
+            raise UserError(
                 "Expected predictions of at least one clip, but got none. Use a split that holds test clips."
             )
         num_clips = len(self.names)

@@ -13,6 +13,7 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import check_unseen
+from tt_actions.errors import UserError
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.sources.user_rallies import UserRallies
@@ -62,12 +63,12 @@ def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> Hel
             records, cache = source.records(), FrameCache(Path(folder))
         calibration, measured = divide(records)
         if not calibration or not measured:
-            raise ValueError(
+            raise UserError(
                 f"Expected clips to calibrate on and others to measure on, but got {len(calibration)} and "
                 f"{len(measured)} of {len(records)}. Give more with `--data`."
             )
         if bare := [record.name for record in measured if not record.labels]:
-            raise ValueError(
+            raise UserError(
                 f"Expected labelled clips to measure on, but '{bare[0]}' has no label. "
                 "Give others with `--data`."
             )
@@ -114,7 +115,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
     try:
         data = make_data(yaml.safe_load(config.read_text("utf-8")))
     except (yaml.YAMLError, KeyError, TypeError, SystemExit) as error:
-        raise ValueError(
+        raise UserError(
             f"Expected '{config}' to be the configuration of a run, but it can't be read. Give clips with "
             "`--data`."
         ) from error

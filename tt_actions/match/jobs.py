@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from tt_actions.clips.manifest import read_manifest
+from tt_actions.errors import UserError, VideoError
 from tt_actions.files import explain_failure, lock_folder, write_json
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
@@ -30,7 +31,7 @@ from tt_actions.recognition.loading import load
 from tt_actions.recognition.pipeline import analyze_video, find_tracks
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.folders import SUFFIXES
-from tt_actions.video.decoder import VideoError, VideoWarning
+from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
@@ -79,10 +80,11 @@ class Job:
 
 
 def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
-    """Analyse a video, or each of a folder or a manifest, and say what came of it.
+    """Analyse a video, or each of a folder or a manifest, and print a summary of each.
 
-    A video whose results are there, by the same checkpoint and options, is skipped; one that can't be read,
-    or that the options don't suit, is told and passed over.
+    A video whose results are there, by the same checkpoint and options, is skipped. Of several videos, one
+    that can't be read, that the options don't suit or whose results can't be written is reported and skipped.
+    Any other error is a bug: it ends the batch.
 
     Args:
         source: A video, a folder that is searched for videos, or a manifest CSV.
@@ -92,11 +94,11 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
         options: How.
 
     Returns:
-        The process's exit code: 1 where a video was passed over.
+        The process's exit code: 1 where a video failed.
 
     Raises:
-        ValueError: If the source, the checkpoint or an option can't be used.
-        OSError: If results can't be written; those that are whole stay.
+        UserError: If the source, the checkpoint or an option can't be used.
+        OSError: If the results of a single video can't be written.
     """
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
     model = _open(checkpoint, options.engine)
@@ -105,7 +107,7 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     for job in jobs:
         try:
             _analyze(job, model, digest, options, console, is_alone=len(jobs) == 1)
-        except ValueError as error:  # its video can't be read, is too small for the players, ...
+        except (UserError, OSError) as error:  # its video can't be read, is too small for the players, ...
             if len(jobs) == 1:
                 raise
             failed.append(job.video)
@@ -147,12 +149,12 @@ def list_jobs(source: Path, out: Path) -> list[Job]:
             and not inside.intersection(path.parents)
         ]
         if not videos:
-            raise ValueError(f"Expected videos ({', '.join(SUFFIXES)}) in '{source}', but got none.")
+            raise UserError(f"Expected videos ({', '.join(SUFFIXES)}) in '{source}', but got none.")
         return _name([(path, path.relative_to(source), ()) for path in videos], out)
     if source.suffix.lower() == ".csv":
         records = read_manifest(source)
         if any(record.start_s or record.end_s is not None for record in records):
-            raise ValueError(
+            raise UserError(
                 f"Expected whole videos in '{source}', but got stretches. Leave `start_s` and `end_s` empty."
             )
         rois: dict[Path, list[Roi]] = {record.path: [] for record in records}
@@ -160,7 +162,7 @@ def list_jobs(source: Path, out: Path) -> list[Job]:
             rois[record.path] += [record.roi] if record.roi else []
         for path, found in rois.items():
             if found and len(found) < sum(record.path == path for record in records):
-                raise ValueError(
+                raise UserError(
                     f"Expected a region for each player of '{path}' or none in '{source}', but got some rows "
                     "with and some without. Fill `x0,y0,x1,y1`, or leave the others out."
                 )
@@ -280,7 +282,7 @@ def _check_same_video(folder: Path, made_of: dict[str, Any]) -> None:
     """Refuse to put a video's results in the place of those of another."""
     found = _read_done(folder)
     if found and found.get("video") != made_of["video"] and found.get("bytes") != made_of["bytes"]:
-        raise ValueError(
+        raise UserError(
             f"Expected '{folder}' to be free for the results of '{made_of['video']}', but it holds those of "
             f"'{found.get('video')}'. Choose another `--out`."
         )
@@ -302,10 +304,10 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
     Results that were there before make way then. What a process that was killed has left is removed.
     """
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"Expected a folder to write to, but '{folder}' is a file. Choose another `--out`.")
+        raise UserError(f"Expected a folder to write to, but '{folder}' is a file. Choose another `--out`.")
     others = [path.name for path in folder.iterdir() if path.name not in RESULTS] if folder.exists() else []
     if others:
-        raise ValueError(
+        raise UserError(
             f"Expected '{folder}' to be new or to hold the results of an analysis, but it holds other files, "
             f"such as '{min(others)}'. Move them, or choose another `--out`."
         )

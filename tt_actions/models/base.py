@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor, arange, cat, float32, nn, no_grad, promote_types
 
+from tt_actions.errors import UserError
 from tt_actions.skeleton.layouts import Layout
 
 Average = Literal["mean", "learned"]
@@ -72,7 +73,7 @@ def check_positive(**sizes: int) -> None:
     """
     for name, size in sizes.items():
         if size < 1:
-            raise ValueError(f"Expected `{name}` to be at least 1, but got {size}.")
+            raise UserError(f"Expected `{name}` to be at least 1, but got {size}.")
 
 
 def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
@@ -91,12 +92,12 @@ def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
     """
     shape = tuple(frames.shape)
     if len(shape) != 5 or shape[2] != in_channels:
-        raise ValueError(
+        raise UserError(
             f"Expected `frames` to be (B, T, {in_channels}, H, W), but got {shape}. "
             "Add the missing dimension, or set `in_channels` of the model."
         )
     if shape[1] < 1 or min(shape[3:]) < min_size:
-        raise ValueError(
+        raise UserError(
             f"Expected `frames` to hold at least one frame of {min_size} x {min_size} pixels, "
             f"but got {shape}. Use longer clips or larger frames."
         )
@@ -114,7 +115,7 @@ def check_reads(network: nn.Module, num_channels: int) -> None:
     """
     in_channels = getattr(network, "in_channels", num_channels)
     if in_channels != num_channels:
-        raise ValueError(
+        raise UserError(
             f"Expected frames of {in_channels} channels for {type(network).__name__}, but got {num_channels} "
             "(3 of colour, 2 of flow, 1 of depth or of a silhouette). Set `data.preprocessing.flow` or "
             "`picture`, or `in_channels` of a network that takes it."
@@ -202,9 +203,9 @@ class ActionModel(nn.Module, ABC):
     def __init__(self, num_classes: int, average: Average = "mean") -> None:
         super().__init__()
         if average not in get_args(Average):
-            raise ValueError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
+            raise UserError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
         if num_classes < 2:
-            raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
+            raise UserError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
         self.num_classes = num_classes
         self.delay = 0
         self.average = LearnedAverage(num_classes) if average == "learned" else None
@@ -389,7 +390,7 @@ class CausalModel(ActionModel):
     def __init__(self, num_classes: int, average: Average = "mean", delay: int = 0) -> None:
         super().__init__(num_classes, average)
         if delay < 0:
-            raise ValueError(f"Expected `delay` to be at least 0, but got {delay}.")
+            raise UserError(f"Expected `delay` to be at least 0, but got {delay}.")
         self.delay = delay
 
     @property

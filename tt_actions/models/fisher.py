@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import ClosedFormModel, check_positive, valid_frames
 from tt_actions.models.components import PrincipalComponents
 from tt_actions.models.gaussians import log_density, standardise
@@ -154,7 +155,7 @@ class Fisher(ClosedFormModel):
 
         num_gaussians = len(self.weights)
         if len(frames) < num_gaussians:
-            raise ValueError(
+            raise UserError(
                 f"Expected at least as many training frames as `num_gaussians`, {num_gaussians}, but got "
                 f"{len(frames)}. Lower it or add clips."
             )

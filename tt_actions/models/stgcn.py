@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import CausalModel, check_positive, frame_log_probabilities, valid_frames
 from tt_actions.models.frame_cnn import normalise_valid
 from tt_actions.skeleton.layouts import Layout, find_layout
@@ -308,9 +309,9 @@ class STGCN(CausalModel):
         check_streams(streams)
         check_positive(channels=min(channels, default=0), blocks=blocks, stride=stride)
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"Expected `kernel_size` to be odd, but got {kernel_size}.")
+            raise UserError(f"Expected `kernel_size` to be odd, but got {kernel_size}.")
         if (causal and stride > 1) or (delay and not causal):
-            raise ValueError(
+            raise UserError(
                 f"Expected `stride` 1 with `causal`, and `delay` 0 without it, but got {stride} and {delay}."
             )
         self.layout, self.streams, self.causal = find_layout(layout), tuple(streams), causal
@@ -347,7 +348,7 @@ class STGCN(CausalModel):
             ValueError: If there is a state, but the model is not causal.
         """
         if state is not None and not self.causal:
-            raise ValueError("Expected `causal: true` to read on from frame to frame, but it is false.")
+            raise UserError("Expected `causal: true` to read on from frame to frame, but it is false.")
         logits, state = self._streams(inputs, state, lengths)
         return fuse(logits), state
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import UserError
 from tt_actions.recognition.segmenter import Segmenter, check_track, make_stroke
 
 
@@ -42,7 +43,7 @@ class FixedLagSegmenter:
 
     def __init__(self, segmenter: Segmenter, lag: int) -> None:
         if segmenter.chain is None or lag < 0:
-            raise ValueError(
+            raise UserError(
                 "Expected a `segmenter` of method 'hmm' or 'chain' and `lag` of at least 0, but got "
                 f"'{segmenter.method}' and {lag}."
             )

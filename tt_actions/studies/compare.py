@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tt_actions.errors import UserError
 from tt_actions.files import lock_folder
 from tt_actions.sources.user_clips import user_source
 from tt_actions.studies.comparison import check_same_clips, compare_runs
@@ -96,7 +97,7 @@ def _trainings(
     """Each model's and seed's training."""
     configs = {Path(model).stem: _config(model) for model in models}
     if num_seeds < 1 or not configs or len(configs) < len(models):
-        raise ValueError(
+        raise UserError(
             "Expected at least one seed and models of different names, but got "
             f"{num_seeds} and: {' '.join(models) or 'none'}. Name each experiment once."
         )
@@ -121,14 +122,14 @@ def _check_options(trainings: Sequence[Training]) -> None:
     for training in trainings:
         try:
             accepted.append((training.name, read_settings(training.words)))
-        except ValueError as error:
+        except UserError as error:
             refused = error
     if not accepted:
-        raise ValueError(f"Expected options that `train` takes, but got: {refused}")
+        raise UserError(f"Expected options that `train` takes, but got: {refused}")
     for name, settings in accepted:
         module, _, source = settings["data"]["source"]["class_path"].rpartition(".")
         if getattr(import_module(module), source).is_untrimmed:
-            raise ValueError(
+            raise UserError(
                 f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
                 "recordings hold many. Train it, and compare the `segmentation.csv` of the reports."
             )

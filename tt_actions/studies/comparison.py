@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
 from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
 from tt_actions.recognition.loading import load
@@ -45,12 +46,12 @@ def check_same_clips(runs: Sequence[FinishedRun]) -> None:
         other = set(zip(run.names, run.labels.tolist(), strict=True))
         if other != clips or list(run.metrics["per_class"]) != list(first.metrics["per_class"]):
             example = min(other ^ clips)[0] if other ^ clips else "their classes"
-            raise ValueError(
+            raise UserError(
                 f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
                 f"differ in {len(other ^ clips)}, such as {example}. {_ADVICE}"
             )
         if changed := run.clips ^ first.clips:
-            raise ValueError(
+            raise UserError(
                 f"Expected all runs to have the same clips, but between '{first.folder}' and '{run.folder}' "
                 f"{len({name for name, *_ in changed})} have come, gone or changed, such as "
                 f"{min(changed)[0]}. {_ADVICE}"

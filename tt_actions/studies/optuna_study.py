@@ -18,6 +18,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from tt_actions.errors import UserError
 from tt_actions.files import lock_folder
 from tt_actions.studies.sweep_file import SweepFile
 
@@ -87,7 +88,7 @@ class SweepStudy:
         definition = _definition(self.file, options, settings)
         before = self.study.user_attrs.get("definition", definition)
         if before != definition:
-            raise ValueError(
+            raise UserError(
                 f"Expected the sweep '{self.file.name}' as its database knows it, but its file, options, "
                 "experiment or clips have changed since. Give the new file another name, or delete the "
                 "database to begin anew."
@@ -174,7 +175,7 @@ def _open_storage(url: str, grace_s: int) -> optuna.storages.RDBStorage:
             )
         except Exception as error:  # of whatever driver
             said = str(error).splitlines()[0]
-            raise ValueError(
+            raise UserError(
                 f"Expected a database at '{url}', but got {type(error).__name__}: {said} Use a URL such as "
                 "sqlite:///sweep.db or postgresql+psycopg2://user@host/name, and install the driver."
             ) from error
@@ -234,7 +235,7 @@ def _pruner(file: SweepFile, max_epochs: int) -> BasePruner:
     longest = given.get("max_iter", max_epochs)
     shortest = given["min_iter"] if "min_iter" in given else max(1, longest // eta ** given["s"])
     if not shortest < longest <= max_epochs:
-        raise ValueError(
+        raise UserError(
             "Expected `early_terminate` to begin before and to end by the last epoch, `trainer.max_epochs` "
             f"{max_epochs}, but it goes from {shortest} to {longest}."
         )

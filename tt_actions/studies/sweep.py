@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.history import read_history
 from tt_actions.sources.user_clips import user_source
 from tt_actions.studies.finished_run import read_finished_run
@@ -76,7 +77,7 @@ def sweep(
     try:
         from tt_actions.studies.optuna_study import GRACE_S, SweepStudy
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f"Expected Optuna, by which sweeps run without W&B, but there is no {error.name}. "
             "Install it: pip install 'tt-actions[sweep]', or log in to W&B: wandb login."
         ) from error

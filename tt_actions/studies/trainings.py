@@ -19,6 +19,7 @@ from rich.console import Console
 
 from tt_actions.class_paths import with_current_paths
 from tt_actions.clips.splits import read_splits, split_rows
+from tt_actions.errors import UserError
 from tt_actions.training.cli import ActionCLI
 from tt_actions.training.parser import make_data
 
@@ -83,13 +84,13 @@ def find_earlier(training: Training) -> Earlier:
     """
     try:
         settings = read_settings(training.words)
-    except ValueError:  # the training tells
+    except UserError:  # the training reports it
         return Earlier(None, None)
     found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
     if found:
         try:
             clips = read_clips(settings)
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             raise subprocess.SubprocessError(str(error)) from error
         found = [path for path in found if read_splits(path / "splits.csv") == clips]
     done = stopped = None
@@ -117,7 +118,7 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
         except SystemExit as end:
             if end.code:
                 said = told.getvalue().split("error: ", 1)[-1]  # a hint at the help stands before
-                raise ValueError(said.strip()) from None
+                raise UserError(said.strip()) from None
     return _plain(OmegaConf.create(printed.getvalue()))
 
 

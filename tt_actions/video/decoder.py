@@ -11,7 +11,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from tt_actions.errors import UnreadableError
+from tt_actions.errors import VideoError
 
 _SAME_TIME_S = 1e-3  # Matroska rounds to the millisecond
 _LONGEST_FRAME_S = 60.0  # a longer gap is a splice, not a still picture
@@ -22,10 +22,6 @@ _TS_PACKETS = (188, 192)  # bytes; a transport stream has no header that tells i
 _PICTURE_FORMATS = ("image2", "tty", "_pipe")
 
 TimedFrames = Iterator[tuple[float, av.VideoFrame]]
-
-
-class VideoError(UnreadableError):
-    """A video file, or the part of it that is asked for, can't be used."""
 
 
 class VideoWarning(UserWarning):

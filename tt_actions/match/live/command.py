@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
 from tt_actions.match.jobs import ANNOTATED
 from tt_actions.match.live.page import HOST, PORT, LivePage, Scene, is_local
@@ -24,7 +25,6 @@ from tt_actions.match.report_page import write_report_page
 from tt_actions.match.summary import write_clock
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
 from tt_actions.recognition.loading import load
-from tt_actions.video.decoder import VideoError
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
 

@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import VideoError
 from tt_actions.match.live.part import LivePart
 from tt_actions.match.live.source import LiveFrame, LiveSource, State
 from tt_actions.recognition.analysis import MatchAnalysis
@@ -20,7 +21,6 @@ from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.segmenter import stroke_timing
 from tt_actions.recognition.stream import append_block
-from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import check_roi
 from tt_actions.video.regions import Crop
 from tt_actions.video.scaling import Scaler

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tt_actions.clips.manifest import write_manifest
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import STROKES
+from tt_actions.errors import UserError
 from tt_actions.files import lock_folder, write_atomically
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
@@ -76,17 +77,17 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
             if getattr(self, name) < least:
-                raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
+                raise UserError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
         if self.world.halls < 1:
-            raise ValueError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
+            raise UserError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
         if not SHORTEST_CLIP_S + 1 <= self.rally_s < math.inf:
-            raise ValueError(
+            raise UserError(
                 f"Expected `--rally-seconds` (`rally_s`) to be at least {SHORTEST_CLIP_S + 1:g} seconds, "
                 f"but got {self.rally_s}."
             )
         width, height = self.size
         if not (160 <= width <= 1280 and 120 <= height <= 720) or width % 2 or height % 2:
-            raise ValueError(
+            raise UserError(
                 f"Expected `size` to be even numbers from 160x120 to 1280x720, but got {width}x{height}."
             )
 
@@ -207,7 +208,7 @@ def _claim(out: Path, settings: Settings) -> None:
     if wanted != found:
         names = [name for name in wanted if found.get(name) != wanted[name]]
         told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
-        raise ValueError(
+        raise UserError(
             f"Expected '{out}' to be made with the same settings, but it was made with {told}. "
             "Remove the folder or choose another."
         )
@@ -226,7 +227,7 @@ def _read_settings(path: Path) -> dict[str, object]:
         if not isinstance(found, dict):
             raise ValueError("they are no mapping")
     except (OSError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"Expected '{path}' to hold the settings that the folder was made with, but got: {error}. "
             "Remove the folder or choose another."
         ) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tt_actions.clips.strokes import STROKES
+from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.ball import Arc, places
 from tt_actions.sources.synthetic.exchange import (
     BALL_ON_PALM_M,
@@ -142,9 +143,9 @@ def clip_motion(
         ValueError: If ``label`` is no stroke or ``duration_s`` is too short for one.
     """
     if label not in STROKES:
-        raise ValueError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
+        raise UserError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
     if duration_s < SHORTEST_CLIP_S:
-        raise ValueError(
+        raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S:g}, long enough for any stroke, "
             f"but got {duration_s}."
         )
@@ -184,9 +185,9 @@ def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s
         ValueError: If there are not one or two players, or the time is too short for a serve.
     """
     if len(players) not in (1, 2):
-        raise ValueError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
+        raise UserError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
     if duration_s < SHORTEST_CLIP_S + 1:
-        raise ValueError(
+        raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}."
         )
     exchanges: list[_Exchange] = []
