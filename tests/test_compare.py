@@ -24,9 +24,10 @@ from tt_actions.models import HistogramKernel
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import user_source
 from tt_actions.studies.compare import QUICK_SOURCES, compare
-from tt_actions.studies.comparison import check_same_clips, compare_runs, macro_scores
+from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import write_comparison
-from tt_actions.studies.finished_run import read_finished_run
+from tt_actions.studies.finished_run import check_same_clips, read_finished_run
+from tt_actions.studies.resampled_scores import macro_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 from tt_actions.studies.trainings import Training, find_earlier, read_settings, train
 

@@ -12,9 +12,9 @@ from rich.console import Console
 from tt_actions.errors import UserError
 from tt_actions.files import lock_folder
 from tt_actions.sources.user_clips import user_source
-from tt_actions.studies.comparison import check_same_clips, compare_runs
+from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import QUICK_NOTE, write_comparison
-from tt_actions.studies.finished_run import FinishedRun, read_finished_run
+from tt_actions.studies.finished_run import FinishedRun, check_same_clips, read_finished_run
 from tt_actions.studies.trainings import (
     Training,
     find_earlier,
