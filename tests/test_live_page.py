@@ -10,9 +10,11 @@ import pytest
 from glow import CLASSES, LEFT, PLAYERS, RIGHT, draw, recognizer
 from test_report_page import HOSTILE, wait_for
 
-from tt_actions.match.live.page import LivePage, Scene
-from tt_actions.match.live.session import LiveAnalysis, LiveStatus, run_live
+from tt_actions.match.live.page import LivePage
+from tt_actions.match.live.results import LiveStatus
+from tt_actions.match.live.session import LiveAnalysis, run_live
 from tt_actions.match.live.source import LiveSource
+from tt_actions.match.live.view import Scene
 from tt_actions.recognition.players import PlayerTrack
 
 

@@ -16,12 +16,14 @@ from rich.text import Text
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
-from tt_actions.match.jobs import ANNOTATED
-from tt_actions.match.live.page import HOST, PORT, LivePage, Scene, is_local
-from tt_actions.match.live.session import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.page import HOST, PORT, LivePage, is_local
+from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.session import LiveAnalysis
 from tt_actions.match.live.source import RETRY_S, LiveSource
+from tt_actions.match.live.view import Scene
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
+from tt_actions.match.results_folder import ANNOTATED
 from tt_actions.match.summary import write_clock
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
 from tt_actions.recognition.loading import load

@@ -6,21 +6,17 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import BoundedSemaphore, Condition, Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import av
 import cv2
 
-from tt_actions.clips.strokes import IDLE
-from tt_actions.evaluation.html_page import build_page
-from tt_actions.match.live.session import LiveStatus, LiveStroke
-from tt_actions.match.report_drawings import ClassStyle, class_styles
-from tt_actions.recognition.players import PlayerTrack
+from tt_actions.match.live.results import LiveStatus, LiveStroke
+from tt_actions.match.live.view import SHOWN_S, Scene, render_live_page
 from tt_actions.video.scaling import Scaler
 
 HOST = "127.0.0.1"
@@ -28,35 +24,13 @@ HOST = "127.0.0.1"
 
 PORT = 8000
 
-SHOWN_S = 60.0
-"""Seconds of strokes that the timeline shows."""
-
 PICTURE_WIDTH = 640
 
-_TEMPLATE = Path(__file__).with_name("live.html.j2")
 _PAUSE_S = 0.2  # between two pieces of news
 _PICTURE_S = 0.08  # between two pictures of one browser
 _PATIENCE_S = 10.0  # for a browser that takes nothing
 _MOST_REQUESTS = 64  # at once
 _JPEG_QUALITY = 80
-
-
-class Scene(NamedTuple):
-    """What a page shows.
-
-    Args:
-        title: Name of the source.
-        tracks: Where the players are.
-        class_names: Names of the strokes' classes.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
-    """
-
-    title: str
-    tracks: tuple[PlayerTrack, ...]
-    class_names: tuple[str, ...]
-    width: int
-    height: int
 
 
 class LivePage:
@@ -322,37 +296,3 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def render_live_page(scene: Scene) -> tuple[str, bytes]:
-    """Return the page, and the policy that lets nothing but its own script and style run.
-
-    Names are escaped wherever they stand.
-
-    Args:
-        scene: What it shows.
-    """
-    styles = class_styles(scene.class_names)
-    colours = "".join(
-        f".k{style.number}{{fill:{style.colour}}}.i{style.number}{{fill:{style.ink}}}\n" for style in styles
-    )
-    allowed = "img-src blob: data:; connect-src 'self'"
-    page = build_page(_TEMPLATE, allowed, colours, scene=scene, styles=styles, data=_embed(scene, styles))
-    # only a header may say who shows the page in a frame, so that it is no part of every page's policy
-    return f"{page.policy}; frame-ancestors 'none'", page.html.encode("utf-8", "replace")
-
-
-def _embed(scene: Scene, styles: Sequence[ClassStyle]) -> dict[str, Any]:
-    """Return what the page's script works on."""
-    return {
-        "players": [track.name for track in scene.tracks],
-        "regions": [
-            None
-            if track.roi is None
-            else [100 * edge / (scene.height if i % 2 else scene.width) for i, edge in enumerate(track.roi)]
-            for track in scene.tracks
-        ],
-        "classes": [style._asdict() for style in styles],
-        "idle": IDLE,
-        "seconds": SHOWN_S,
-    }
