@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tt_actions.coach.alignment import STEPS
-from tt_actions.coach.curves import Curve, draw_curves
+from tt_actions.coach.curves import StrokeCurve, draw_curves
 from tt_actions.coach.diagnosis import Finding, scale_of
 from tt_actions.coach.measures import TITLES
 from tt_actions.coach.phases import Phases
@@ -199,7 +199,7 @@ def _x(number: float, num: int) -> float:
     return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * number / (num - 1), 1)
 
 
-def draw_plot(curve: Curve) -> Plot:
+def draw_plot(curve: StrokeCurve) -> Plot:
     """Draw a curve over the band of the references.
 
     Args:

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import frame_agreement, temporal_consistency
-from tt_actions.evaluation.pr_roc import AXES, Curve, CurveKind, class_curves
+from tt_actions.evaluation.pr_roc import AXES, ClassCurve, CurveKind, class_curves
 from tt_actions.files import finite_or_none, write_rows
 
 ADVICE = "and test the checkpoint again, or resume the training"
@@ -97,7 +97,7 @@ class Predictions:
         return count_confusions(self.labels, self.predicted, len(self.class_names))
 
     @cached_property
-    def curves(self) -> dict[CurveKind, list[Curve | None]]:
+    def curves(self) -> dict[CurveKind, list[ClassCurve | None]]:
         """The precision-recall and the ROC curve of each class; None where a class has none."""
         return {kind: class_curves(kind, self.probabilities, self.labels) for kind in AXES}
 

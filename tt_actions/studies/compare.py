@@ -20,10 +20,10 @@ from tt_actions.studies.trainings import (
     find_earlier,
     format_duration,
     read_settings,
-    say,
     stopping_by_sigterm,
     train,
 )
+from tt_actions.training.console import say
 
 EXPERIMENTS = Path("experiments")
 _FEW = {"clips": 60, "players": 15, "seed": 0}
@@ -167,14 +167,14 @@ def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bo
             run_dir = _done_run(training, label, console)
         except subprocess.SubprocessError as error:
             failed.append({"model": model, "seed": seed, "error": str(error)})
-            say(console, f"{label} failed: {error}  (its log: {training.log})")
+            say(f"{label} failed: {error}  (its log: {training.log})", console)
             continue
         runs[model][seed] = read_finished_run(run_dir)
         check_same_clips([run for by_seed in runs.values() for run in by_seed.values()])
     tested = {model: by_seed for model, by_seed in runs.items() if by_seed}
     if tested:
         write_comparison(out, {**compare_runs(tested), "quick": quick, "failed": failed}, console)
-        say(console, f"comparison: {out}")
+        say(f"comparison: {out}", console)
     if failed:
         console.print(
             f"{len(failed)} of {len(trainings)} trainings failed; the same command tries them again.",
@@ -191,10 +191,10 @@ def _done_run(training: Training, label: str, console: Console) -> Path:
     if run_dir is None:
         doing = "going on" if earlier.stopped else "training"
         if not console.is_terminal:
-            say(console, f"{label} {doing}")
+            say(f"{label} {doing}", console)
         with console.status(f"{label} {doing}") as status:
             run_dir = train(training, earlier.stopped, lambda line: status.update(f"{label} {doing}  {line}"))
     metrics = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))
     took = "done before" if earlier.done else f"done in {format_duration(time.perf_counter() - started_s)}"
-    say(console, f"{label} {took}, accuracy {metrics['accuracy']:.3f}")
+    say(f"{label} {took}, accuracy {metrics['accuracy']:.3f}", console)
     return run_dir

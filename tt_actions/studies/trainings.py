@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import yaml
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from tt_actions.class_paths import with_current_paths
 from tt_actions.clips.splits import read_splits, split_rows
@@ -208,16 +207,6 @@ def _last_line(log: Path) -> str:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = file.read().decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def say(console: Console, line: str) -> None:
-    """Print a line as it is, however long.
-
-    Args:
-        console: Where to print.
-        line: The line.
-    """
-    console.print(line, markup=False, soft_wrap=True)
 
 
 def format_duration(seconds: float) -> str:

@@ -22,7 +22,7 @@ from tt_actions.evaluation.rally_report import Recording, print_rally_report, wr
 from tt_actions.evaluation.worst_clips import write_worst_clips
 from tt_actions.models.base import frame_log_probabilities
 from tt_actions.recognition.segmenter import make_segmenters
-from tt_actions.training.callbacks import say
+from tt_actions.training.console import say
 from tt_actions.training.task import StrokeTask
 from tt_actions.training.wandb_logger import Tracker, log_rally_report, log_report
 

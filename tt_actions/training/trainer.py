@@ -17,8 +17,8 @@ from tt_actions.training.callbacks import (
     RunCheckpoint,
     SeedEpoch,
     StopNotice,
-    say,
 )
+from tt_actions.training.console import say
 from tt_actions.training.processes import launched_processes, launcher
 from tt_actions.training.reports import ClipReport, RallyReport
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE

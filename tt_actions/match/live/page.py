@@ -16,7 +16,7 @@ import av
 import cv2
 
 from tt_actions.match.live.results import LiveStatus, LiveStroke
-from tt_actions.match.live.view import SHOWN_S, Scene, render_live_page
+from tt_actions.match.live.view import SHOWN_S, LiveView, render_live_page
 from tt_actions.video.scaling import Scaler
 
 HOST = "127.0.0.1"
@@ -41,7 +41,7 @@ class LivePage:
     refused, or else a page of the internet could read along by giving its own name this machine's address.
 
     Args:
-        scene: What to show.
+        view: What to show.
         host: Address to serve at.
         port: Port to serve at; 0 takes one that is free.
 
@@ -49,12 +49,12 @@ class LivePage:
         OSError: If the address can't be had.
     """
 
-    def __init__(self, scene: Scene, host: str = HOST, port: int = PORT) -> None:
-        self.scene, self.host = scene, host
+    def __init__(self, view: LiveView, host: str = HOST, port: int = PORT) -> None:
+        self.view, self.host = view, host
         self.is_closed = False
         self.version = 0  # one more with each change
         self.changed = Condition()
-        self.policy, self.html = render_live_page(scene)
+        self.policy, self.html = render_live_page(view)
         self._run = f"{time.time_ns():x}"
         self._status: LiveStatus | None = None
         self._strokes: list[dict[str, Any]] = []
@@ -63,9 +63,9 @@ class LivePage:
         self._number = -1  # of the picture
         self._encoding = Lock()
         self._encoded = (-1, b"")
-        scale = min(1.0, PICTURE_WIDTH / scene.width)
-        size = max(1, round(scene.height * scale)), max(1, round(scene.width * scale))
-        self._scaler = Scaler(Path(scene.title), size)
+        scale = min(1.0, PICTURE_WIDTH / view.width)
+        size = max(1, round(view.height * scale)), max(1, round(view.width * scale))
+        self._scaler = Scaler(Path(view.title), size)
         try:
             self.server = _Server((host, port), self)
         except (OSError, OverflowError) as error:
@@ -89,8 +89,8 @@ class LivePage:
             told: The stroke.
         """
         stroke = told.stroke
-        player = next(number for number, track in enumerate(self.scene.tracks) if track.name == stroke.player)
-        label = self.scene.class_names.index(stroke.label)
+        player = next(number for number, track in enumerate(self.view.tracks) if track.name == stroke.player)
+        label = self.view.class_names.index(stroke.label)
         with self.changed:
             self.version += 1
             cells = (stroke.start_s, stroke.end_s, stroke.confidence or 0.0, told.delay_s)
@@ -132,7 +132,7 @@ class LivePage:
         """
         with self.changed:
             status = self._status
-            players, classes = range(len(self.scene.tracks)), range(len(self.scene.class_names))
+            players, classes = range(len(self.view.tracks)), range(len(self.view.class_names))
             news: dict[str, Any] = {
                 "run": self._run,
                 "strokes": [stroke for stroke in self._strokes if stroke["number"] >= since],
@@ -142,7 +142,7 @@ class LivePage:
         if status is not None:
             news |= status._asdict()
             del news["frame"]
-            labels = {name: number for number, name in enumerate(self.scene.class_names)}
+            labels = {name: number for number, name in enumerate(self.view.class_names)}
             news["now"] = [(labels.get(name, -1), round(share, 3)) for name, share in status.now]
         return json.dumps(news), num_strokes, version
 

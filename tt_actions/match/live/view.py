@@ -15,7 +15,7 @@ SHOWN_S = 60.0
 _TEMPLATE = Path(__file__).with_name("live.html.j2")
 
 
-class Scene(NamedTuple):
+class LiveView(NamedTuple):
     """What a page shows.
 
     Args:
@@ -33,33 +33,33 @@ class Scene(NamedTuple):
     height: int
 
 
-def render_live_page(scene: Scene) -> tuple[str, bytes]:
+def render_live_page(view: LiveView) -> tuple[str, bytes]:
     """Return the page, and the policy that lets nothing but its own script and style run.
 
     Names are escaped wherever they stand.
 
     Args:
-        scene: What it shows.
+        view: What it shows.
     """
-    styles = class_styles(scene.class_names)
+    styles = class_styles(view.class_names)
     colours = "".join(
         f".k{style.number}{{fill:{style.colour}}}.i{style.number}{{fill:{style.ink}}}\n" for style in styles
     )
     allowed = "img-src blob: data:; connect-src 'self'"
-    page = build_page(_TEMPLATE, allowed, colours, scene=scene, styles=styles, data=_embed(scene, styles))
+    page = build_page(_TEMPLATE, allowed, colours, view=view, styles=styles, data=_embed(view, styles))
     # only a header may say who shows the page in a frame, so that it is no part of every page's policy
     return f"{page.policy}; frame-ancestors 'none'", page.html.encode("utf-8", "replace")
 
 
-def _embed(scene: Scene, styles: Sequence[ClassStyle]) -> dict[str, Any]:
+def _embed(view: LiveView, styles: Sequence[ClassStyle]) -> dict[str, Any]:
     """Return what the page's script works on."""
     return {
-        "players": [track.name for track in scene.tracks],
+        "players": [track.name for track in view.tracks],
         "regions": [
             None
             if track.roi is None
-            else [100 * edge / (scene.height if i % 2 else scene.width) for i, edge in enumerate(track.roi)]
-            for track in scene.tracks
+            else [100 * edge / (view.height if i % 2 else view.width) for i, edge in enumerate(track.roi)]
+            for track in view.tracks
         ],
         "classes": [style._asdict() for style in styles],
         "idle": IDLE,
