@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tt_actions.errors import UserError
-from tt_actions.video.depth import check_beside, find_depth, open_depth, read_depth
+from tt_actions.video.depth import check_beside, read_depth
+from tt_actions.video.depth_files import find_depth, open_depth
 from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop, read_tracks
@@ -83,8 +84,8 @@ class FrameSpec(InputSpec):
         flow: Whether each frame comes with its optical flow since the frame before
             (:mod:`tt_actions.video.flow`).
         picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
-            as a fourth channel (``rgbd``). :func:`tt_actions.video.depth.find_depth` finds the depth. It has
-            the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut
+            as a fourth channel (``rgbd``). :func:`tt_actions.video.depth_files.find_depth` finds the depth.
+            It has the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut
             out of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
         depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
             :func:`tt_actions.video.depth.quantise`.

@@ -19,16 +19,15 @@ from torchmetrics.utilities import dim_zero_cat
 from tt_actions.clips.dataset import NO_NAME
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import UserError
-from tt_actions.evaluation.detection_metrics import (
+from tt_actions.evaluation.detection_metrics import detection_map, spotting_map
+from tt_actions.evaluation.stroke_matching import (
     MatchCounts,
     Recordings,
-    detection_map,
     matched_figures,
     mean_of_known,
     overlaps,
     pair_recordings,
     share,
-    spotting_map,
     time_order,
 )
 

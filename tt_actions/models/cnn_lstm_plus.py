@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import Average, CausalModel, FeatureMaps, check_frames, check_positive
+from tt_actions.models.base import Average, FeatureMaps
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import initialise_for_relu
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 

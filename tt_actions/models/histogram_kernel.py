@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ClosedFormModel, check_frames, check_positive
+from tt_actions.models.checks import check_frames, check_positive
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.models.ridge import fit_ridge
 
 Descriptor = Literal["hog", "hof", "mbh"]

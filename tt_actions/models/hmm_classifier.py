@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ClosedFormModel, check_positive
+from tt_actions.models.checks import check_positive
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.models.components import PrincipalComponents
 from tt_actions.models.hmm import HMM, fit_hmm
 from tt_actions.models.ridge import best_temperature

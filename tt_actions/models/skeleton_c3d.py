@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ActionModel, FeatureMaps, check_positive
+from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.models.c3d import C3D
+from tt_actions.models.checks import check_positive
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import check_joints
 

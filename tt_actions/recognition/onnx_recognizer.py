@@ -12,7 +12,8 @@ from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
 from tt_actions.errors import UserError
 from tt_actions.files import file_digest
-from tt_actions.models.base import ActionModel, Average, CausalModel
+from tt_actions.models.base import ActionModel, Average
+from tt_actions.models.causal import CausalModel
 from tt_actions.models.crf import CRF
 from tt_actions.recognition.onnx_description import FILE, Format, ModelDescription, broken, read_description
 from tt_actions.recognition.recognizer import Normalisation, Recognizer

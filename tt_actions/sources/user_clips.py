@@ -11,7 +11,7 @@ from tt_actions.clips.source import ClipSource
 from tt_actions.errors import UserError
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.folders import SUFFIXES, FolderSource
-from tt_actions.video.depth import SUFFIX as DEPTH_SUFFIX
+from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
 
 
 def user_source(config: Path) -> str:
@@ -105,7 +105,8 @@ class UserJoints(UserClips):
 class UserDepth(UserClips):
     """Depth: a folder with a folder of clips for each class, or a manifest CSV that lists them.
 
-    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see :func:`tt_actions.video.depth.find_depth`.
+    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see
+    :func:`tt_actions.video.depth_files.find_depth`.
 
     Args:
         path: The folder or the CSV file.
