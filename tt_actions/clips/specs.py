@@ -85,8 +85,8 @@ class FrameSpec(InputSpec):
             (:mod:`tt_actions.video.flow`).
         picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
             as a fourth channel (``rgbd``). :func:`tt_actions.video.depth_files.find_depth` finds the depth.
-            It has the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut
-            out of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
+            It has the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one
+            channel, cut out of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
         depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
             :func:`tt_actions.video.depth.quantise`.
 
