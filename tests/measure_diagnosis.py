@@ -69,7 +69,7 @@ def draw(label: str, number: int, take: int, seed: int, fault: str | None = None
 def read(motion: Motion, folder: Path) -> list[StrokeMotion]:
     """The readings of a stroke, by way of a file as the synthetic source writes it."""
     path = folder / "stroke.npz"
-    np.savez(path, joints_3d=motion.tracks[0].joints, fps=FPS)
+    np.savez(path, joints_3d=motion.players[0].joints, fps=FPS)
     return read_readings(path, NTU25, FPS)
 
 

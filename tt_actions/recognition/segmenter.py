@@ -190,7 +190,7 @@ class Segmenter:
         Raises:
             ValueError: If the shapes don't fit.
         """
-        check_track(log_probs, times_s, self.timing)
+        check_log_probs(log_probs, times_s, self.timing)
         if not len(times_s):
             return []
         path, likely = self.paths(log_probs[None])[0], self.frame_probabilities(log_probs[None])[0]
@@ -224,7 +224,7 @@ class Segmenter:
             )
 
 
-def check_track(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
+def check_log_probs(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
     """Refuse frames without times, or of other classes.
 
     Args:

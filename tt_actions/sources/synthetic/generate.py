@@ -241,7 +241,7 @@ def _write(
 
 def _truth(scene: Scene, motion: Motion) -> dict[str, np.ndarray]:
     camera, strokes = scene.camera, motion.strokes
-    player = motion.tracks[0].player
+    player = motion.players[0].player
     known = {
         "player": np.array(player.name),
         "left_handed": np.array(player.left_handed),
@@ -254,13 +254,13 @@ def _truth(scene: Scene, motion: Motion) -> dict[str, np.ndarray]:
         "stroke_contact_s": np.array([stroke.contact_s for stroke in strokes]),
         "stroke_end_s": np.array([stroke.end_s for stroke in strokes]),
     }
-    for index, track in enumerate(motion.tracks):
+    for index, player_motion in enumerate(motion.players):
         before = "opponent_" if index else ""
         known |= {
             f"{before}frame_labels": motion.frame_labels(index),
-            f"{before}joints_3d": track.joints,
-            f"{before}joints_2d": project(camera, track.joints)[0].astype(np.float32),
-            f"{before}racket_position": track.racket_position,
-            f"{before}racket_rotation": track.racket_rotation,
+            f"{before}joints_3d": player_motion.joints,
+            f"{before}joints_2d": project(camera, player_motion.joints)[0].astype(np.float32),
+            f"{before}racket_position": player_motion.racket_position,
+            f"{before}racket_rotation": player_motion.racket_rotation,
         }
     return known

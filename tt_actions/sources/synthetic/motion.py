@@ -34,7 +34,7 @@ class PlayedStroke:
         start_s: When the backswing begins; of a serve, the preparation of the toss.
         contact_s: When racket and ball meet.
         end_s: When the follow-through is over.
-        player: Index of the track that plays it.
+        player: Index of the player who plays it.
     """
 
     label: str
@@ -45,7 +45,7 @@ class PlayedStroke:
 
 
 @dataclass(frozen=True)
-class Track:
+class PlayerMotion:
     """One player's motion in metres.
 
     Args:
@@ -72,7 +72,7 @@ class Motion:
     The world is in metres, z up, the floor at z = 0, the table's centre at x = y = 0 and its length along x.
 
     Args:
-        tracks: The near player at x < -1.37 facing +x, and the opponent if there is one.
+        players: The near player at x < -1.37 facing +x, and the opponent if there is one.
         ball: Centre of the ball, NaN while none is in play.
         strokes: What is played, in order of contact.
 
@@ -80,7 +80,7 @@ class Motion:
         ball ``(T, 3)``, float32.
     """
 
-    tracks: tuple[Track, ...]
+    players: tuple[PlayerMotion, ...]
     ball: np.ndarray
     strokes: tuple[PlayedStroke, ...]
 
@@ -88,7 +88,7 @@ class Motion:
         """Give the class of every frame.
 
         Args:
-            player: Index of the track that counts.
+            player: Index of the player who counts.
 
         Returns:
             Indices in (serve, forehand, backhand, smash, idle).
@@ -236,18 +236,20 @@ def _move(
     hits = [hit for exchange in exchanges for hit in exchange.hits]
     ball = _fly(times_s, exchanges)
     relaxed = _relaxed(times_s, exchanges)
-    tracks = []
+    player_motions = []
     for side, player in enumerate(players):
         swings = [(hit.time_s, hit.swing) for hit in hits if hit.side == side and hit.swing]
         joints, blade, rotation = perform(rng, player, side, times_s, swings, relaxed, ball)
-        tracks.append(Track(player, *(part.astype(np.float32) for part in (joints, blade, rotation))))
+        player_motions.append(
+            PlayerMotion(player, *(part.astype(np.float32) for part in (joints, blade, rotation)))
+        )
     for hit in hits:
         if hit.swing and hit.swing.release_s is not None:
             held = _held(times_s, hit)
             player = players[hit.side]
-            palm = tracks[hit.side].joints[held, 11 if player.left_handed else 7]
+            palm = player_motions[hit.side].joints[held, 11 if player.left_handed else 7]
             ball[held] = palm + BALL_ON_PALM_M
-    return Motion(tuple(tracks), ball.astype(np.float32), _strokes(hits, duration_s))
+    return Motion(tuple(player_motions), ball.astype(np.float32), _strokes(hits, duration_s))
 
 
 def _fly(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
