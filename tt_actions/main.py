@@ -6,6 +6,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from tt_actions.errors import UserError
+
 COMMANDS = {
     "train": "fit, test the best checkpoint and write the report: what `make train` calls",
     "fit": "train and validate only",
@@ -113,7 +115,7 @@ def _lightning(command: str, rest: list[str]) -> None:
     from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 
     if known.resume and command not in ("train", "fit"):
-        raise ValueError(
+        raise UserError(
             f"Expected `--resume` with train or fit, but got it with {command}. "
             f"Name a checkpoint: `tt-actions {command} --config {known.resume}/config.yaml "
             f"--ckpt_path {known.resume}/checkpoints/best.ckpt`."

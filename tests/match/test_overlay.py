@@ -11,11 +11,12 @@ import pytest
 from drawn_video import encode
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import VideoError
 from tt_actions.match.overlay import Overlay, write_annotated
 from tt_actions.match.probability_band import BAND_SHARE
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
-from tt_actions.video.decoder import VideoError, VideoWarning, open_decoder
+from tt_actions.video.decoder import VideoWarning, open_decoder
 from tt_actions.video.encoder import write_video, write_with_sound
 from tt_actions.video.frames import iter_frames, read_frames
 from tt_actions.video.info import probe

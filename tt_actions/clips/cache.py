@@ -20,7 +20,7 @@ from rich.progress import track
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.specs import InputSpec
 from tt_actions.errors import UnreadableError
-from tt_actions.files import explain_failure, one_at_a_time, write_atomically
+from tt_actions.files import explain_failure, lock_folder, write_atomically
 from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.types import Roi
 
@@ -160,7 +160,8 @@ class FrameCache:
         if missing:
             with explain_failure(self.folder, _ADVICE):
                 self.folder.mkdir(parents=True, exist_ok=True)
-            with one_at_a_time(self.folder):
+            in_use = f"Waiting for another process that writes to '{self.folder}'."
+            with lock_folder(self.folder, in_use, wait=True):
                 errors |= self._decode_all(missing, spec, num_workers)
         return errors
 

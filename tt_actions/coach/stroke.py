@@ -24,7 +24,7 @@ _MOST_READINGS = 6
 
 
 @dataclass(frozen=True)
-class Stroke:
+class StrokeMotion:
     """A stroke of one player; lengths are in lengths of the trunk.
 
     Joints are those of a right-hander: of who plays with the left hand they are mirrored. In space the player
@@ -68,7 +68,7 @@ class Stroke:
 
 def read_readings(
     path: Path, layout: Layout, fps: float, start_s: float = 0.0, end_s: float | None = None
-) -> list[Stroke]:
+) -> list[StrokeMotion]:
     """Read the strokes that a file of joints may show: of either hand, at each moment that a hand is fast.
 
     Args:
@@ -99,7 +99,7 @@ def read_readings(
     return make_readings(path, joints.astype(np.float64), times_s[part], layout)
 
 
-def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[Stroke]:
+def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[StrokeMotion]:
     """Bring joints into a coach's measures, once for each stroke that they may show.
 
     Args:
@@ -142,7 +142,7 @@ def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: L
         elif _swings_left(own, layout, phases):
             own, mirrored = own * flip, not mirrored
         name, start_s, metres = path.name, float(fine_s[0]), _metres(trunk, layout)
-        readings.append(Stroke(name, own, layout, start_s, phases, left_handed, mirrored, metres))
+        readings.append(StrokeMotion(name, own, layout, start_s, phases, left_handed, mirrored, metres))
     return readings
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.style import COLOURS, GREY, tidy
 
 
@@ -44,7 +45,7 @@ def calibration_bins(
     shape = probabilities.shape
     is_table = len(shape) == 2 and labels.shape == shape[:1] and len(labels) > 0
     if not is_table or labels.min() < 0 or labels.max() >= shape[1] or num_bins < 1:
-        raise ValueError(
+        raise UserError(
             "Expected `probabilities` (N, K) of at least one clip, `labels` (N,) from 0 to K - 1 and "
             f"`num_bins` of at least 1, but got {shape}, {labels.shape} and {num_bins}. Leave out clips "
             "without a label."

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from tt_actions.clips.preprocessing import as_colours
 from tt_actions.clips.records import ClipRecord
+from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_figures import clip_figure
 from tt_actions.evaluation.style import write_figure
 from tt_actions.files import write_atomically
@@ -101,11 +102,11 @@ def explain(
         VideoError: If the clip can't be read.
     """
     if class_name is not None and class_name not in model.class_names:
-        raise ValueError(
+        raise UserError(
             f"Expected the class to be one of {', '.join(model.class_names)}, but got '{class_name}'."
         )
     if method not in get_args(Method):
-        raise ValueError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
+        raise UserError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
     folder = Path(path).absolute().parent.name
     label = folder if folder in model.class_names else None
     clip = ClipRecord(Path(path), label, start_s, end_s, roi)

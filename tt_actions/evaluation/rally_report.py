@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.evaluation.figures import confusion_figure, curves_figure
+from tt_actions.evaluation.confusion_matrix import confusion_figure
+from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.segment_metrics import frame_confusion, frame_figures, measure_strokes
 from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
 from tt_actions.evaluation.tables import screen_table

@@ -18,16 +18,16 @@ from torchmetrics.utilities import dim_zero_cat
 
 from tt_actions.clips.dataset import NO_NAME
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.evaluation.detection_metrics import (
+from tt_actions.errors import UserError
+from tt_actions.evaluation.detection_metrics import detection_map, spotting_map
+from tt_actions.evaluation.stroke_matching import (
     MatchCounts,
     Recordings,
-    detection_map,
     matched_figures,
     mean_of_known,
     overlaps,
     pair_recordings,
     share,
-    spotting_map,
     time_order,
 )
 
@@ -53,13 +53,13 @@ def frame_confusion(predicted: NDArray[Any], true: NDArray[Any], num_classes: in
     [[1, 1], [0, 0]]
     """
     if predicted.shape != true.shape:
-        raise ValueError(
+        raise UserError(
             "Expected `predicted` and `true` to be of the same frames, but got shapes "
             f"{predicted.shape} and {true.shape}."
         )
     pairs = np.stack([true[true >= 0], predicted[true >= 0]]).astype(np.int64)
     if pairs.size and not 0 <= pairs.min() <= pairs.max() < num_classes:
-        raise ValueError(
+        raise UserError(
             f"Expected class indices from 0 to {num_classes - 1}, but got {pairs.min()} to {pairs.max()}."
         )
     counts = np.bincount(pairs[0] * num_classes + pairs[1], minlength=num_classes**2)
@@ -234,7 +234,7 @@ def measure_strokes(
     pairs = pair_recordings(predicted, true)
     for stroke in (stroke for pair in pairs for strokes in pair for stroke in strokes):
         if stroke.label not in classes:
-            raise ValueError(f"Expected strokes of {', '.join(classes)}, but got one of {stroke.label}.")
+            raise UserError(f"Expected strokes of {', '.join(classes)}, but got one of {stroke.label}.")
     return {
         "num_recordings": len(pairs),
         "num_predicted": sum(len(found) for found, _ in pairs),
@@ -325,7 +325,7 @@ class SegmentMetrics(Metric):
                 strokes != true[name] or (confusion.sum(1) != confusions[name].sum(1)).any()
             )
             if is_other:
-                raise ValueError(f"Expected one recording called '{name}', but got several. Rename them.")
+                raise UserError(f"Expected one recording called '{name}', but got several. Rename them.")
             predicted[name], true[name] = [Stroke(*row) for row in found], strokes
             confusions[name] = confusion
         k = len(self.class_names)

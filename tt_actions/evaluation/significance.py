@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tt_actions.errors import UserError
+
 
 def bootstrap_interval(
     statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]],
@@ -78,7 +80,7 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
     McNemar(only_first=5, only_second=0, p_value=0.0625)
     """
     if first_right.shape != second_right.shape or first_right.ndim != 1:
-        raise ValueError(
+        raise UserError(
             "Expected both models' answers on the same clips, but got shapes "
             f"{first_right.shape} and {second_right.shape}. Test both on one split."
         )

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.export import onnx_graphs, torchscript_graphs
 from tt_actions.export.description import describe_model
 from tt_actions.export.graphs import check_exportable
@@ -65,7 +66,7 @@ def export_model(
         OSError: If there is no checkpoint, there are no data, or a file can't be written.
     """
     if format not in WRITERS or (int8 and format != "onnx"):
-        raise ValueError(f"Expected `format` to be onnx, or torchscript without int8, but got '{format}'.")
+        raise UserError(f"Expected `format` to be onnx, or torchscript without int8, but got '{format}'.")
     if out is not None and out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
     if format == "onnx":
@@ -108,7 +109,7 @@ def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
         return {name: write(model) for name, write in writes.items()}
     except Exception as error:  # of torch.export, of its ONNX exporter or of TorchScript: each has its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
+        raise UserError(
             f"Expected a network that {format} can hold, but of {type(network).__name__} it can't: {reason}"
         ) from error
 

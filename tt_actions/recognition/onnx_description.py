@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.errors import UserError
 
 Format = Literal["onnx", "torchscript"]
 
@@ -87,7 +88,7 @@ def read_description(folder: Path) -> ModelDescription:
         raise broken(path, error) from error
 
 
-def broken(path: Path, error: Exception) -> ValueError:
+def broken(path: Path, error: Exception) -> UserError:
     """Return what to raise for a file of an exported model that can't be used.
 
     Args:
@@ -95,4 +96,4 @@ def broken(path: Path, error: Exception) -> ValueError:
         error: What using it raised.
     """
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return ValueError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")
+    return UserError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")

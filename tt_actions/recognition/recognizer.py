@@ -13,6 +13,7 @@ from tt_actions.clips.preprocessing import Preprocessing, require_frames, requir
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.pipeline import analyze_video
@@ -75,7 +76,7 @@ class Recognizer:
         preprocessing: Preprocessing | JointPreprocessing,
     ) -> None:
         if len(class_names) != network.num_classes:
-            raise ValueError(
+            raise UserError(
                 f"Expected `class_names` for the network's {network.num_classes} classes, "
                 f"but got {list(class_names)}."
             )

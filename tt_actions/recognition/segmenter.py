@@ -13,6 +13,7 @@ import torch
 
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import Segment, StrokeTiming, default_timing, find_segments
+from tt_actions.errors import UserError
 from tt_actions.models.chain import forward_backward, viterbi
 from tt_actions.recognition.state_chain import StateChain, duration_chain, frame_chain
 
@@ -59,15 +60,15 @@ class Segmenter:
         transitions: np.ndarray | None = None,
     ) -> None:
         if method not in get_args(Method):
-            raise ValueError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
+            raise UserError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
         if not (0 < scale < math.inf and 0 <= prior_weight < math.inf and 0 <= median_s < math.inf):
-            raise ValueError(
+            raise UserError(
                 "Expected `scale` above 0, and `prior_weight` and `median_s` of at least 0, but got "
                 f"{scale}, {prior_weight} and {median_s}."
             )
         has_potentials = initial is not None and transitions is not None
         if has_potentials != (method == "chain"):
-            raise ValueError(
+            raise UserError(
                 "Expected `initial` and `transitions` with `method` 'chain' and no other, but got "
                 f"'{method}' and {'both' if has_potentials else 'not both'}."
             )
@@ -189,7 +190,7 @@ class Segmenter:
         Raises:
             ValueError: If the shapes don't fit.
         """
-        check_track(log_probs, times_s, self.timing)
+        check_log_probs(log_probs, times_s, self.timing)
         if not len(times_s):
             return []
         path, likely = self.paths(log_probs[None])[0], self.frame_probabilities(log_probs[None])[0]
@@ -217,13 +218,13 @@ class Segmenter:
 
     def _check(self, log_probs: np.ndarray) -> None:
         if log_probs.ndim != 3 or log_probs.shape[1] < 1 or log_probs.shape[2] != len(self._offsets):
-            raise ValueError(
+            raise UserError(
                 f"Expected `log_probs` (B, T, {len(self._offsets)}) of at least one frame, "
                 f"but got {log_probs.shape}."
             )
 
 
-def check_track(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
+def check_log_probs(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
     """Refuse frames without times, or of other classes.
 
     Args:
@@ -239,7 +240,7 @@ def check_track(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming
     """
     k = len(timing.class_names)
     if times_s.ndim != 1 or log_probs.shape != (len(times_s), k):
-        raise ValueError(
+        raise UserError(
             f"Expected `log_probs` (T, {k}) and `times_s` (T,), but got {log_probs.shape} and "
             f"{times_s.shape}."
         )

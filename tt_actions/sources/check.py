@@ -17,7 +17,8 @@ from tt_actions.clips.records import ClipRecord, class_names
 from tt_actions.errors import UnreadableError
 from tt_actions.sources.user_clips import UserClips, UserJoints
 from tt_actions.sources.user_rallies import UserRallies, is_annotation
-from tt_actions.video.depth import is_depth, probe_depth
+from tt_actions.video.depth import probe_depth
+from tt_actions.video.depth_files import is_depth
 from tt_actions.video.info import VideoInfo, probe
 
 

@@ -21,6 +21,7 @@ from tt_actions.class_paths import allow_in_experiments, trust_installed
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.splits import check_unseen
+from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.files import is_first_process
@@ -203,7 +204,7 @@ class ActionCLI(LightningCLI):
         if path:
             self.checkpoint = read_checkpoint(path)
         elif command in MEASURING:
-            raise ValueError(
+            raise UserError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
                 "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
             )
@@ -217,7 +218,7 @@ class ActionCLI(LightningCLI):
             return
         check_validation_metric(config.monitor, "monitor")
         if config.data.val_share == 0:
-            raise ValueError(
+            raise UserError(
                 f"Expected clips for validation with `monitor` {config.monitor}, but got `data.val_share` 0. "
                 "Raise it, or set `--monitor null`: then the last checkpoint counts as best."
             )
@@ -226,7 +227,7 @@ class ActionCLI(LightningCLI):
         """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""
         for name in KEPT:
             if now[name] != before[name]:
-                raise ValueError(
+                raise UserError(
                     f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds what came "
                     "of it, but got another. Leave it out, or start a new run with it."
                 )
@@ -317,7 +318,7 @@ class ActionCLI(LightningCLI):
         elif not config.ckpt_path:
             self.model.take_initial_weights()
         if self.subcommand == "predict" and self.datamodule.is_untrimmed:
-            raise ValueError(
+            raise UserError(
                 "Expected a model of clips with predict, but got one of untrimmed recordings. "
                 "Use `tt-actions analyze VIDEO --checkpoint ...`."
             )
@@ -360,7 +361,7 @@ def check_validation_metric(metric: str, argument: str) -> None:
     names = ["val/loss", *(f"val/{name}" for name in dict.fromkeys(figures))]
     whole = [name for name in names if name != "val/class_accuracy"]
     if metric not in whole and metric.rpartition("/")[0] not in names:
-        raise ValueError(
+        raise UserError(
             f"Expected `{argument}` to be one of {', '.join(whole)}, or that of one class, such as "
             f"val/class_accuracy/serve, but got '{metric}'."
         )

@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from tt_actions.errors import UserError
+
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
     """Group a network's parameters by the factor on their learning rate, and freeze those whose factor is 0.
@@ -32,7 +34,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
     for part, scale in lr_scales.items():
         if not 0 <= scale < math.inf or not any(name.startswith(part) for name in names):
             parts = ", ".join(dict(network.named_children()))
-            raise ValueError(
+            raise UserError(
                 f"Expected `lr_scales` to give parts of the network ({parts}) factors of at least 0, "
                 f"but got {part}: {scale}."
             )
@@ -44,7 +46,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
         if scale > 0:
             groups[scale].append(parameter)
     if not groups:
-        raise ValueError(
+        raise UserError(
             f"Expected `lr_scales` to leave a part of the network to learn, but got {dict(lr_scales)}. "
             "Give one a factor above 0."
         )
@@ -107,7 +109,7 @@ def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -
     """
     rates = [group["lr"] / scale for group, scale in zip(optimizer.param_groups, scales, strict=True)]
     if not all(math.isclose(rate, rates[0]) for rate in rates):
-        raise ValueError(
+        raise UserError(
             f"Expected a `scheduler` that scales the rates of `lr_scales`, but {scheduler} sets rates of its "
             "own. Use another, such as CosineAnnealingLR, or leave `lr_scales` out."
         )

@@ -1,12 +1,14 @@
 """The parser of an experiment's options, and what it says of a wrong one."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from jsonargparse import Namespace
 from pytorch_lightning.cli import LightningArgumentParser
 
 from tt_actions.class_paths import refused_import, with_current_paths
+from tt_actions.clips.datamodule import ClipDataModule
 
 
 class QuietParser(LightningArgumentParser):
@@ -52,6 +54,23 @@ class QuietParser(LightningArgumentParser):
             ex: What was raised.
         """
         super().error(meant(message), ex)
+
+
+def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
+    """Make the data of a training, which know its clips and their splits.
+
+    Args:
+        settings: The configuration of the training, as plain types.
+
+    Raises:
+        KeyError: If it has no ``data``.
+        SystemExit: If an option of the data is refused.
+    """
+    parser = QuietParser()
+    parser.add_lightning_class_args(ClipDataModule, "data")
+    data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
+    assert isinstance(data, ClipDataModule)
+    return data
 
 
 def meant(message: str) -> str:

@@ -14,17 +14,19 @@ from rich.live import Live
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
-from tt_actions.match.jobs import ANNOTATED
-from tt_actions.match.live.page import HOST, PORT, LivePage, Scene, is_local
-from tt_actions.match.live.session import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.page import HOST, PORT, LivePage, is_local
+from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.session import LiveAnalysis
 from tt_actions.match.live.source import RETRY_S, LiveSource
+from tt_actions.match.live.view import LiveView
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
+from tt_actions.match.results_folder import ANNOTATED
 from tt_actions.match.summary import write_clock
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
 from tt_actions.recognition.loading import load
-from tt_actions.video.decoder import VideoError
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
 
@@ -195,8 +197,8 @@ def _follow(
 ) -> LiveResult:
     width, height = analysis.start()
     names = tuple(name for name in analysis.frame_classes if name != IDLE)
-    scene = Scene(analysis.source.title, analysis.tracks, names, width, height)
-    page = None if address is None else LivePage(scene, *address)
+    view = LiveView(analysis.source.title, analysis.tracks, names, width, height)
+    page = None if address is None else LivePage(view, *address)
     if page is not None:
         terminal.say(f"Watch at {page.url}; Ctrl-C stops and writes the files.")
         if not is_local(page.host):

@@ -3,16 +3,17 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import VideoError
 from tt_actions.match.live.part import LivePart
+from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live.source import LiveFrame, LiveSource, State
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.pipeline import open_stream
@@ -20,7 +21,6 @@ from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.segmenter import stroke_timing
 from tt_actions.recognition.stream import append_block
-from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import check_roi
 from tt_actions.video.regions import Crop
 from tt_actions.video.scaling import Scaler
@@ -38,70 +38,6 @@ MOST_BUSY_S = 0.5
 _RECENT = 20  # strokes that the delay is told of
 _RATE_S = 5.0  # over which the frame rate is told
 _REMEMBERED_S = 120.0  # how long it is known when a frame came
-
-
-class LiveStroke(NamedTuple):
-    """A stroke, and how late it was told.
-
-    Args:
-        stroke: The stroke, with its player.
-        delay_s: Seconds from when its last frame was there till it was told.
-    """
-
-    stroke: Stroke
-    delay_s: float
-
-
-class LiveStatus(NamedTuple):
-    """How a live analysis stands.
-
-    Args:
-        state: Of the source.
-        message: What is the matter with it.
-        time_s: Time of the newest frame, in seconds from the first.
-        fps: Frames a second that went through the network in the last seconds.
-        num_frames: Frames that have gone through the network.
-        num_dropped: Frames that were dropped because it was too slow.
-        delay_s: Median delay of the last strokes; None before the first.
-        slow_delay_s: Their 95th percentile.
-        now: Likeliest class of each player's newest frame that is known, and its probability.
-        frame: The newest frame.
-    """
-
-    state: State
-    message: str
-    time_s: float
-    fps: float
-    num_frames: int
-    num_dropped: int
-    delay_s: float | None
-    slow_delay_s: float | None
-    now: tuple[tuple[str, float], ...]
-    frame: av.VideoFrame
-
-
-@dataclass(frozen=True)
-class LiveResult:
-    """What came of a live analysis.
-
-    Args:
-        analysis: What was found. Where frames were dropped the probabilities are those of the frame before.
-        strokes: The strokes with their delays, in the order in which they were told.
-        latencies_s: Of each frame, seconds from when it was there till the network was through with it.
-        num_dropped: Frames that were dropped because the network was too slow.
-        state: How it ended: ``ended`` with the file, ``stopped``, or ``failed``.
-        message: Why it failed.
-
-    Shape:
-        latencies_s ``(T,)``, float32.
-    """
-
-    analysis: MatchAnalysis
-    strokes: tuple[LiveStroke, ...]
-    latencies_s: np.ndarray
-    num_dropped: int
-    state: State
-    message: str
 
 
 class LiveAnalysis:
