@@ -12,7 +12,7 @@ from tt_actions.coach.diagnosis import MOST_FINDINGS, Coach
 from tt_actions.coach.measures import measures_of
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.stroke import RATE_HZ, make_readings, read_readings
-from tt_actions.coach.yardstick import Yardstick, shrunk_covariance
+from tt_actions.coach.yardstick import Yardstick, shrink_covariance
 from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
 from tt_actions.sources.synthetic.body import MIRRORED
@@ -174,7 +174,12 @@ def test_faulty_strokes_are_less_close_to_the_experts(coach, read):
 
 def test_shrinking_is_that_of_ledoit_and_wolf():
     z = np.random.default_rng(0).normal(size=(25, 8)) @ np.random.default_rng(1).normal(size=(8, 8))
-    np.testing.assert_allclose(shrunk_covariance(z), ledoit_wolf(z)[0], rtol=1e-9)
+    np.testing.assert_allclose(shrink_covariance(z), ledoit_wolf(z)[0], rtol=1e-9)
+
+
+def test_few_cases_are_shrunk_by_their_number_at_least():
+    z = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])  # of which Ledoit and Wolf's share is 0
+    np.testing.assert_allclose(shrink_covariance(z), [[0.875, 0], [0, 0.125]])
 
 
 def test_what_is_unexpected_is_the_residual_of_a_regression():

@@ -14,7 +14,7 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample, collate
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import ClipRecord, Split, class_names
+from tt_actions.clips.records import ClipRecord, Split, class_names, have_regions
 from tt_actions.clips.samplers import EpochSampler, PartSampler, default_num_workers
 from tt_actions.clips.source import ClipSource
 from tt_actions.clips.splits import check_copies, split_clips
@@ -212,6 +212,11 @@ class ClipDataModule(pl.LightningDataModule):
         dataset = self.dataset("train")
         clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
         return find_typical(clips, dataset.spec.fps)
+
+    def has_regions(self) -> bool:
+        """Whether most training clips have a region of their own; joints have none."""
+        training = [record for record in self.records if record.split == "train"]
+        return not isinstance(self.preprocessing, JointPreprocessing) and have_regions(training)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return shuffled batches of the training clips.

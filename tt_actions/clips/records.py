@@ -125,6 +125,21 @@ def class_names(records: Iterable[ClipRecord]) -> list[str]:
     return sorted(names, key=order.index if names <= set(order) else lambda name: (name == IDLE, name))
 
 
+def have_regions(records: Iterable[ClipRecord]) -> bool:
+    """Whether most clips have a region of their own.
+
+    Args:
+        records: The clips.
+
+    >>> have_regions([ClipRecord(Path("a.mp4"), roi=(0, 0, 90, 120))])
+    True
+    >>> have_regions([ClipRecord(Path("a.mp4"), roi=(0, 0, 90, 120)), ClipRecord(Path("b.mp4"))])
+    False
+    """
+    given = [record.roi is not None for record in records]
+    return 2 * sum(given) > len(given)
+
+
 def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
     """Refuse clips that can't be learnt from.
 

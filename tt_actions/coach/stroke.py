@@ -198,16 +198,8 @@ def interpolate(values: np.ndarray, times_s: np.ndarray, rate_hz: float) -> tupl
     Shape:
         values ``(T, ...)``, times_s ``(T,)`` -> ``(S, ...)``, ``(S,)``.
     """
+    from scipy.interpolate import CubicHermiteSpline  # slow to load
+
     wanted_s = times_s[0] + np.arange(int((times_s[-1] - times_s[0]) * rate_hz + 1e-6) + 1) / rate_hz
     slopes = np.gradient(values, times_s, axis=0)
-    i = np.clip(np.searchsorted(times_s, wanted_s, side="right") - 1, 0, len(times_s) - 2)
-    extra = (1,) * (values.ndim - 1)
-    step = (times_s[i + 1] - times_s[i]).reshape(-1, *extra)
-    s = (wanted_s - times_s[i]).reshape(-1, *extra) / step
-    moved = (
-        (1 + 2 * s) * (1 - s) ** 2 * values[i]
-        + s * (1 - s) ** 2 * step * slopes[i]
-        + s**2 * (3 - 2 * s) * values[i + 1]
-        + s**2 * (s - 1) * step * slopes[i + 1]
-    )
-    return moved, wanted_s
+    return CubicHermiteSpline(times_s, values, slopes)(wanted_s), wanted_s

@@ -99,8 +99,10 @@ def explain(
 
     Raises:
         ValueError: If the class or the method is unknown, or the region or the times are none.
+        UserError: If the model was trained on regions and there is none.
         VideoError: If the clip can't be read.
     """
+    model.check_region(roi)
     if class_name is not None and class_name not in model.class_names:
         raise UserError(
             f"Expected the class to be one of {', '.join(model.class_names)}, but got '{class_name}'."

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import frame_agreement, temporal_consistency
@@ -120,19 +121,22 @@ def probability_of_truth(
 def count_confusions(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
 ) -> NDArray[np.int64]:
-    """Return the number of clips by true class (row) and predicted class (column).
+    """Return the number of clips, or of frames, by true class (row) and predicted class (column).
 
     Args:
-        labels: True class of each clip.
-        predicted: Predicted class of each clip.
+        labels: True class of each; those of a negative one, as an unknown label is, don't count.
+        predicted: Predicted class of each.
         num_classes: Number of classes *K*.
 
     Shape:
         labels and predicted ``(N,)`` -> ``(K, K)``.
+
+    >>> count_confusions(np.array([0, 0, -100]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 0]]
     """
-    matrix = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(matrix, (labels, predicted), 1)
-    return matrix
+    known = labels >= 0
+    said, true = (torch.from_numpy(array[known].astype(np.int64)) for array in (predicted, labels))
+    return np.asarray(multiclass_confusion_matrix(said, true, num_classes))
 
 
 def mean_or_nan(values: NDArray[Any]) -> float:

@@ -35,6 +35,7 @@ class ModelDescription:
         versions: Of the packages that wrote it.
         max_difference: The largest difference of a logit from the checkpoint's that was found.
         int8: What was measured of the int8 graphs; None where there are none.
+        has_regions: Whether most training clips had a region of their own; absent in older files.
         version: Of this description.
     """
 
@@ -52,6 +53,7 @@ class ModelDescription:
     versions: dict[str, str]
     max_difference: float | None = None
     int8: dict[str, Any] | None = None
+    has_regions: bool = False
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -78,7 +80,7 @@ def read_description(folder: Path) -> ModelDescription:
     try:
         plain = json.loads(path.read_text("utf-8"))
         names = {field.name for field in fields(ModelDescription)}
-        if not isinstance(plain, dict) or set(plain) != names:
+        if not isinstance(plain, dict) or {*plain, "has_regions"} != names:
             raise ValueError(f"it needs {', '.join(sorted(names))}")
         if plain["version"] != VERSION or plain["format"] not in get_args(Format):
             raise ValueError(f"it is of version {plain['version']} and format '{plain['format']}'")

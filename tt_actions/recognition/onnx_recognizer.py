@@ -239,6 +239,7 @@ class OnnxRecognizer(Recognizer):
         timing, typical = description.timing, description.typical_clip
         self.timing = None if timing is None else StrokeTiming.from_plain(timing)
         self.typical_clip = None if typical is None else TypicalClip(**typical)
+        self.has_regions = description.has_regions
         self.eval()
 
 

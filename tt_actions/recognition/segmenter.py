@@ -152,10 +152,12 @@ class Segmenter:
         if self.chain is not None:
             states, _ = viterbi(*self._potentials(log_probs, lengths))
             return np.asarray(states)
+        from scipy.ndimage import median_filter  # slow to load
+
         paths = np.zeros(log_probs.shape[:2], np.int64)
         ends = [len(log_probs[0])] * len(log_probs) if lengths is None else lengths.tolist()
         for path, track, length in zip(paths, log_probs, ends, strict=True):
-            path[:length] = median_filter(np.exp(track[None, :length]), self._width)[0].argmax(-1)
+            path[:length] = median_filter(np.exp(track[:length]), (self._width, 1), mode="nearest").argmax(-1)
         return paths
 
     def classes(self, log_probs: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
@@ -269,24 +271,6 @@ def make_stroke(
     fraction = float(timing.contact[label])
     contact_s = None if math.isnan(fraction) else min(start_s + fraction * (end_s - start_s), end_s)
     return Stroke(name, start_s, end_s, contact_s, min(confidence, 1.0))
-
-
-def median_filter(values: np.ndarray, width: int) -> np.ndarray:
-    """Return the median over an odd number of frames round each, the ends repeated.
-
-    Args:
-        values: Of each frame.
-        width: Number of frames.
-
-    Shape:
-        values ``(B, T, K)`` -> the same.
-
-    >>> median_filter(np.array([0.0, 1.0, 0.0, 1.0, 1.0])[None, :, None], 3).ravel()
-    array([0., 0., 1., 1., 1.])
-    """
-    padded = np.pad(values, ((0, 0), (width // 2, width // 2), (0, 0)), mode="edge")
-    filtered: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, width, axis=1), -1)
-    return filtered
 
 
 def _mean(probabilities: np.ndarray, segment: Segment) -> float:

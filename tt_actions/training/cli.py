@@ -20,12 +20,14 @@ import tt_actions.training.joint_augmentation
 from tt_actions.class_paths import allow_in_experiments, trust_installed
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
+from tt_actions.clips.records import have_regions
 from tt_actions.clips.splits import check_unseen
 from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.files import is_first_process
 from tt_actions.recognition.checkpoint import read_checkpoint
+from tt_actions.recognition.loading import restore_training_facts
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.links import LINKS, TakenLinks
@@ -326,6 +328,10 @@ class ActionCLI(LightningCLI):
         if self._is_fit:
             self.model.recognizer.timing = self.datamodule.timing()
             self.model.recognizer.typical_clip = self.datamodule.typical_clip()
+            self.model.recognizer.has_regions = self.datamodule.has_regions()
+        if self.subcommand == "predict" and not have_regions(self.datamodule.records):
+            restore_training_facts(self.model.recognizer, self.checkpoint)
+            self.model.recognizer.check_region(None)
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
         measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):

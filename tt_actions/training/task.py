@@ -157,6 +157,7 @@ class StrokeTask(pl.LightningModule):
         timing, typical = self.recognizer.timing, self.recognizer.typical_clip
         checkpoint["timing"] = None if timing is None else timing.to_plain()
         checkpoint["typical_clip"] = None if typical is None else typical.to_plain()
+        checkpoint["has_regions"] = self.recognizer.has_regions
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of other classes, and take what the training set tells of strokes.

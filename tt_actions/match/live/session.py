@@ -52,6 +52,7 @@ class LiveAnalysis:
         lag: Frames after which a frame is decided at the latest; None for :func:`choose_lag`.
 
     Raises:
+        UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
         ValueError: If the lag is negative, or a region holds no pixel.
     """
 
@@ -67,6 +68,8 @@ class LiveAnalysis:
         for roi in rois:
             check_roi(roi)
         how = model.video_preprocessing
+        if not players:  # which share the picture out
+            model.check_region(next(iter(rois), None), crop)
         self.model, self.source = model, source
         self.players, self.rois = players, rois or ([how.roi] if how.roi else [])
         self.spec = replace(how.spec, crop=crop or how.crop)
