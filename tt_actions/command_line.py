@@ -308,7 +308,8 @@ def _plain(kind: str) -> str:
     ('a number', 'left or right')
     """
     if kind.startswith("typing.Literal"):
-        return " or ".join(re.findall(r"'(.*?)'", kind))
+        *others, last = re.findall(r"'(.*?)'", kind)
+        return f"{', '.join(others)} or {last}"
     names = {"float": "a number", "int": "a whole number"}
     return names.get(kind.removeprefix("<class '").removesuffix("'>"), f"a {kind}")
 
