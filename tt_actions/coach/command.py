@@ -1,9 +1,11 @@
 """The command: a stroke's file, reference strokes and a trained model make a page."""
 
 import base64
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -35,33 +37,33 @@ _OWN, _PLAYING = (0, 114, 178), (213, 94, 0)  # as on the page
 
 
 def coach_file(
+    *,
     checkpoint: Path,
     input: Path,  # noqa: A002 - the option's name
     out: Path,
     reference: Path | None = None,
     joints: Path | None = None,
     pose: str | None = None,
-    class_name: str | None = None,
-    hand: str | None = None,
+    class_: str | None = None,
+    hand: Literal["left", "right"] | None = None,
     fps: float | None = None,
-) -> str:
-    """Judge a stroke, and write ``coach.html``, ``findings.json`` and ``findings.csv``.
+) -> None:
+    """Find what is wrong in a stroke by comparison with reference strokes, and how to correct it.
+
+    The findings are printed, and written to ``coach.html``, ``findings.json`` and ``findings.csv``.
 
     Args:
-        checkpoint: Of a model of joints, which names the stroke's class.
-        input: A file of joints, or a video.
-        out: Where to write.
-        reference: Reference strokes: files of joints in a folder a class, or a manifest; None for the clips
-            that the model was trained on, as the run's ``splits.csv`` lists them.
-        joints: The joints in the video, a row a frame.
-        pose: ``onnx:MODEL``, which finds the joints in the video.
-        class_name: Which stroke it is; None for what the model says.
-        hand: ``left`` or ``right``, which plays; None for the one that fits the references.
-        fps: Frames a second of files of joints that don't tell; None for those of the model's training, and
-            of the video for ``joints``.
-
-    Returns:
-        What was found, in lines.
+        checkpoint: Checkpoint of a model of joints.
+        input: A file of joints, or a video together with --joints or --pose.
+        out: Folder to write to; it is created if needed.
+        reference: Reference strokes: a folder with a folder of files of joints for each class, or a manifest
+            CSV (default: the training clips).
+        joints: Joints in the video, a row for each frame.
+        pose: Model that finds the joints in the video, as onnx:MODEL.
+        class_: Class of the stroke (default: the most likely).
+        hand: Playing hand (default: inferred from the references).
+        fps: Frames per second of files of joints that don't say it (default: that of the training, or of the
+            video for --joints).
 
     Raises:
         ValueError: If the model is not one of joints, or the input or the references can't be used.
@@ -78,7 +80,7 @@ def coach_file(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
-    _check_options(model, class_name, fps)
+    _check_options(model, class_, fps)
     records = _training_clips(checkpoint) if reference is None else _list_references(reference)
     if pose is not None:
         from tt_actions.coach.pose import find_joints
@@ -88,7 +90,7 @@ def coach_file(
     path, layout = joints or input, find_layout(preprocessing.layout)
     seen = _read_beside(info, path, layout) if info else None
     prediction = model.predict(path)
-    label = class_name or prediction.label
+    label = class_ or prediction.label
     where = f"'{reference}'" if reference else "its training clips"
     fps = fps or preprocessing.fps
     coach = _teach(where, records, label, path, layout, fps)
@@ -99,7 +101,7 @@ def coach_file(
     pictures = {} if info is None or seen is None else _pictures(info, seen, stroke)
     review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
-    return _tell(out, review)
+    sys.stdout.write(_tell(out, review))
 
 
 def _check_options(model: Recognizer, class_name: str | None, fps: float | None) -> None:

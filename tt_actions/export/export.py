@@ -41,21 +41,22 @@ Graphs = dict[str, bytes]
 
 
 def export_model(
+    *,
     checkpoint: Path,
     out: Path | None = None,
     format: Format = "onnx",  # noqa: A002 - the option's name
     int8: bool = False,
     data: Path | None = None,
 ) -> Path:
-    """Write a model's graphs, once they are known to give the model's logits, and say what was found.
+    """Write a model as ONNX or TorchScript graphs, checked against the model.
 
     Args:
-        checkpoint: Of the model.
-        out: Folder to write to, made if absent; None for one beside the checkpoint.
-        format: What to write the graphs in.
-        int8: Whether to write graphs in eight bits too, and to measure what they bring.
-        data: A folder or a manifest of labelled clips to calibrate and measure int8 on; None for those of the
-            checkpoint's run.
+        checkpoint: Checkpoint of a trained model.
+        out: Folder to write to; it is created if needed (default: such as best_onnx beside best.ckpt).
+        format: Format of the graphs (default: onnx).
+        int8: Write int8 graphs too, and measure their speed and accuracy.
+        data: Labelled clips to calibrate and measure int8 on, as a folder or a manifest (default: those of
+            the training).
 
     Returns:
         The folder: ``model`` and, of a causal network, ``step``, also with ``_int8``, and ``model.json``.

@@ -79,7 +79,7 @@ def find_tracks(
 
 def analyze_video(
     model: "Recognizer",
-    video: Path,
+    video: Path | str,
     players: Sequence[str] = (),
     rois: Sequence[Roi] = (),
     crop: Crop | None = None,

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import ClassVar
 
-import yaml
-
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.records import ClipRecord, check_labels
 from tt_actions.clips.source import ClipSource
@@ -12,23 +10,6 @@ from tt_actions.errors import UserError
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.folders import SUFFIXES, FolderSource
 from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
-
-
-def user_source(config: Path) -> str:
-    """Name the source that reads a user's own clips for an experiment.
-
-    Args:
-        config: The experiment's YAML.
-
-    >>> [user_source(Path(f"experiments/{name}.yaml")) for name in ("cnn_lstm", "stgcn", "depth_cnn_lstm")]
-    ['UserClips', 'UserJoints', 'UserDepth']
-    """
-    data = yaml.safe_load(config.read_text(encoding="utf-8")).get("data") or {}
-    how = data.get("preprocessing") or {}
-    how = how.get("init_args", how)  # as a run saves it, or plain
-    if "layout" in how:
-        return "UserJoints"
-    return "UserDepth" if how.get("picture") == "depth" else "UserClips"
 
 
 class UserClips(ClipSource):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tt_actions.errors import UserError
 from tt_actions.files import lock_folder
-from tt_actions.sources.user_clips import user_source
+from tt_actions.sources.user_source import data_words, user_source
 from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import QUICK_NOTE, write_comparison
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips, read_finished_run
@@ -48,6 +48,7 @@ def compare(
     quick: bool = False,
     options: Sequence[str] = (),
     console: Console | None = None,
+    layout: str | None = None,
 ) -> int:
     """Train what is not done yet, one process after the other, and write the comparison.
 
@@ -62,6 +63,7 @@ def compare(
         quick: Whether to train on a few clips for a few epochs, only to see that all works.
         options: Options of every training.
         console: Where to print; standard output if None.
+        layout: Layout of the joints in ``data``, for the experiments on joints.
 
     Returns:
         The exit code: 1 if a training failed.
@@ -73,7 +75,7 @@ def compare(
             clips.
     """
     console = console or Console(highlight=False, emoji=False)
-    trainings = _trainings(models, num_seeds, out, data, quick, options)
+    trainings = _trainings(models, num_seeds, out, data, layout, quick, options)
     _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
     in_use = f"Expected a folder in which nothing is compared, but another process does so in '{out}'."
@@ -91,6 +93,7 @@ def _trainings(
     num_seeds: int,
     out: Path,
     data: Path | None,
+    layout: str | None,
     quick: bool,
     options: Sequence[str],
 ) -> dict[tuple[str, int], Training]:
@@ -107,7 +110,7 @@ def _trainings(
             name=f"{model}/seed_{seed}",
             runs=out / "runs",
             options=(
-                *("--config", str(config), *_data_options(config, data, quick), *options),
+                *("--config", str(config), *_data_options(config, data, layout, quick), *options),
                 *("--seed_everything", str(seed), "--wandb.group", model),
             ),
         )
@@ -145,14 +148,12 @@ def _config(model: str) -> Path:
     return path
 
 
-def _data_options(config: Path, data: Path | None, quick: bool) -> list[str]:
-    words = []
+def _data_options(config: Path, data: Path | None, layout: str | None, quick: bool) -> list[str]:
     source = user_source(config)
-    if data is not None:
-        words = ["--data.source", source, "--data.source.path", str(data)]
-    elif quick:
+    words = data_words([config], data, layout if source == "UserJoints" else None)
+    if data is None and quick and source in QUICK_SOURCES:  # recordings are refused later
         drawn, few = QUICK_SOURCES[source]
-        words = ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
+        words += ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
     return words + [f"--trainer.{key}={value}" for key, value in QUICK_TRAINER.items()] * quick
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tt_actions.errors import UserError
 from tt_actions.evaluation.history import read_history
-from tt_actions.sources.user_clips import user_source
+from tt_actions.sources.user_source import data_words
 from tt_actions.studies.finished_run import read_finished_run
 from tt_actions.studies.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.studies.sweep_report import MEASURED, factor_name, write_sweep
@@ -43,6 +43,7 @@ def sweep(
     options: Sequence[str] = (),
     console: Console | None = None,
     grace_s: int | None = None,
+    layout: str | None = None,
 ) -> int:
     """Run a sweep, or take part in one that is running or was stopped.
 
@@ -54,6 +55,7 @@ def sweep(
         options: Options of every training.
         console: Where to print; standard output if None.
         grace_s: Seconds after which a worker that is not heard of counts as dead; a minute if None.
+        layout: Layout of the joints in ``data``, or None for that of the experiment.
 
     Returns:
         The exit code: 1 if a trial failed.
@@ -66,9 +68,8 @@ def sweep(
     """
     console = console or Console(highlight=False, emoji=False)
     file = read_sweep(find_sweep(name))
-    if data is not None:
-        config = Path(file.words[file.words.index("--config") + 1])
-        options = ["--data.source", user_source(config), "--data.source.path", str(data), *options]
+    config = Path(file.words[file.words.index("--config") + 1])
+    options = [*data_words([config], data, layout), *options]
     settings = check_options(file, options)
     folder = out / file.name
     tracking = WandbOptions(**settings["wandb"])

@@ -31,7 +31,8 @@ from tt_actions.recognition.loading import restore_training_facts
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.links import LINKS, TakenLinks
-from tt_actions.training.parser import QuietParser
+from tt_actions.training.parser import QuietParser, refused_by_library
+from tt_actions.training.resuming import check_changes
 from tt_actions.training.run_directory import (
     RUN_DIR_VARIABLE,
     ChangedConfig,
@@ -87,9 +88,6 @@ MEASURED = {
 }
 """The splits whose figures a command gives."""
 
-KEPT = ("model.network", "model.init_from", "model.lr_scales", "model.optimizer", "model.scheduler")
-"""What a resumed run keeps, since its checkpoint holds what came of it."""
-
 
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next step instead of giving it back to the system.
@@ -108,7 +106,7 @@ class ActionCLI(LightningCLI):
 
     Args:
         args: The command line's words.
-        resume: Directory of the run to go on with, by its config and last checkpoint; None for a new run.
+        resume: Directory of the run to resume, by its configuration and last checkpoint; None for a new run.
     """
 
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
@@ -213,7 +211,8 @@ class ActionCLI(LightningCLI):
 
         self.is_changed = args != self.unchanged
         if self.is_changed:
-            self._check_changes(parser.parse_args(self.unchanged)[command], self.config[command])
+            before = parser.parse_args(self.unchanged)[command]
+            check_changes(before, self.config[command], self.checkpoint)
 
     def _check_monitor(self, config: Namespace) -> None:
         if config.monitor is None:
@@ -223,23 +222,6 @@ class ActionCLI(LightningCLI):
             raise UserError(
                 f"Expected clips for validation with `monitor` {config.monitor}, but got `data.val_share` 0. "
                 "Raise it, or set `--monitor null`: then the last checkpoint counts as best."
-            )
-
-    def _check_changes(self, before: Namespace, now: Namespace) -> None:
-        """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""
-        for name in KEPT:
-            if now[name] != before[name]:
-                raise UserError(
-                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds what came "
-                    "of it, but got another. Leave it out, or start a new run with it."
-                )
-        epochs = now.trainer.max_epochs
-        planned = {state.get("T_max", epochs) for state in self.checkpoint["lr_schedulers"]} - {epochs}
-        if planned and epochs != before.trainer.max_epochs and is_first_process():
-            warnings.warn(
-                f"The schedule of the learning rate goes on as it began, for {max(planned)} epochs, not for "
-                f"the {epochs} of `trainer.max_epochs`. Start a new run for a schedule of another length.",
-                stacklevel=2,
             )
 
     def _parse_ckpt_path(self) -> None:
@@ -258,6 +240,10 @@ class ActionCLI(LightningCLI):
                 "classes": list(trained["class_names"]),
             }
             self.config = self.parser.parse_object({command: {"data": data}}, self.config)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[pl.Callback]) -> pl.Trainer:
+        with refused_by_library("trainer"):
+            return super()._instantiate_trainer(config, callbacks)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Decode the clips, and make the trainer with the run's directory, loggers and callbacks.

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from tt_actions.errors import UserError
+from tt_actions.training.parser import refused_by_library
 
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
@@ -82,15 +83,17 @@ def make_optimizer(
         What Lightning's ``configure_optimizers`` returns.
 
     Raises:
-        ValueError: If the schedule does not keep to the factors.
+        UserError: If an argument is refused, or the schedule does not keep to the factors.
     """
     groups = group_parameters(network, lr_scales)
-    optimizer = make([{"params": group} for group in groups.values()])
+    with refused_by_library("optimizer"):
+        optimizer = make([{"params": group} for group in groups.values()])
     for group, scale in zip(optimizer.param_groups, groups, strict=True):
         group["lr"] *= scale
     if schedule is None:
         return optimizer
-    scheduler = schedule(optimizer)
+    with refused_by_library("scheduler"):
+        scheduler = schedule(optimizer)
     check_rates(optimizer, list(groups), type(scheduler).__name__)
     monitor = getattr(scheduler, "monitor", "val/loss")  # what ReduceLROnPlateau looks at
     return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}
