@@ -22,7 +22,7 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train compare sweep analyze test lint bench bench-realtime constraints
+.PHONY: help setup train compare sweep analyze test lint docs bench bench-realtime constraints
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -58,6 +58,9 @@ lint: setup  ## Check style, types and the order of the rooms
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: setup  ## Build the documentation into build/docs, and fail on any warning
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
 bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
 	@$(BIN)/python benchmarks/bench.py

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import tt_actions.models
+from tt_actions.models import STGCN
 from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel
 from tt_actions.skeleton.layouts import find_layout
 
@@ -264,3 +265,27 @@ def step_through(model, inputs):
         logits_t, state = model.step(inputs_t, state)
         steps.append(logits_t)
     return steps
+
+
+@by_name
+def test_says_what_sets_it_apart(model_class):
+    """What only some kinds of models do, the others refuse by name, and a property says so beforehand."""
+    model, name = build(model_class), model_class.__name__
+    inputs, lengths = draw(model_class, 2, 4), torch.full((2,), 4)
+    assert model.input_kind == ("joints" if reads_joints(model_class) else "frames")
+    assert (model.chain is not None) == (model.frame_network is not model)
+    if model.is_causal:
+        assert model.advance(inputs)[0].shape == (2, 4, 4)
+    else:
+        with pytest.raises(TypeError, match=f"{name} is not causal"):
+            model.advance(inputs)
+    if model.learns_by_gradient:
+        with pytest.raises(TypeError, match=f"{name} learns by gradient"):
+            model.collect(inputs, lengths, torch.tensor([0, 1]))
+        with pytest.raises(TypeError, match=f"{name} learns by gradient"):
+            model.solve()
+
+
+def test_a_graph_network_that_sees_what_follows_is_not_causal():
+    assert not STGCN(4, layout=LAYOUT.name).is_causal
+    assert STGCN(4, layout=LAYOUT.name, causal=True, stride=1).is_causal

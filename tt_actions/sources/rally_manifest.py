@@ -27,7 +27,8 @@ def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -
 
     The columns are those of :func:`tt_actions.clips.manifest.read_manifest` and ``contact_s``. A row is a
     stroke with ``label`` and ``start_s``, ``end_s``, ``contact_s`` or all three; all rows of one path and
-    region are one recording, whole files, in which nothing is played in between. A row labelled ``idle`` adds no stroke. A
+    region are one recording, whole files, in which nothing is played in between. A row labelled ``idle``
+    adds no stroke. A
     row without label and times tells that nothing is played at all. Where no group is given it is the path.
 
     Args:
