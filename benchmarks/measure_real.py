@@ -242,13 +242,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each fold")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, a core each")
-    parser.add_argument("--quick", action="store_true", help="two folds of one variant: whether it runs")
+    parser.add_argument("--quick", action="store_true", help="one variant on three folds: whether it runs")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // options.jobs)))
     console = Console()
     if options.quick:  # on clips of any size
         options.seeds, options.variants = 1, options.variants or list(FITTED)[:1]
-        records = [replace(record, roi=None) for record in tennis(options.data, num_blocks=2)]
+        records = [replace(record, roi=None) for record in tennis(options.data, num_blocks=3)]
     else:
         records = {"tennis": tennis, "weizmann": weizmann}[options.set](options.data)
     by_fold = folds(records)

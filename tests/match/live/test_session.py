@@ -178,17 +178,35 @@ def test_ctrl_c_ends_it_and_writes_the_files(tmp_path, checkpoint, start):
     assert "<video" in (tmp_path / "out" / "report.html").read_text()
 
 
+class Terminate(threading.Thread):
+    """Sends SIGTERM to this process half a second after somebody else than us handles it, and only then."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.over = threading.Event()
+
+    def __enter__(self):
+        self.handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()  # a late signal is ignored; under the usual handler it would end all tests
+        signal.signal(signal.SIGTERM, self.handler)
+
+    def run(self):
+        while signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
+            if self.over.wait(0.01):
+                return
+        if not self.over.wait(0.5):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_sigterm_ends_it_too(tmp_path, checkpoint, video):
     words = ["live", "--checkpoint", checkpoint, "--source", video, "--out", tmp_path / "out", "--no-page"]
-    handler = signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # before the model is loaded it would end the tests
-    threading.Timer(1.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
-    try:
+    with Terminate():
         main([str(word) for word in words])
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN  # as it was
-    finally:
-        signal.signal(signal.SIGTERM, handler)
     assert json.loads((tmp_path / "out" / "strokes.json").read_text())["duration_s"] < 3
 
 
