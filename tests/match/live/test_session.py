@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from glow import CLASSES, FILES, LEFT, PLAYERS, PREPROCESSING, RIGHT, draw, recognizer
-from run_files import rows, wait_for
+from run_files import PATIENCE_S, rows, wait_for
 
 from tt_actions.class_paths import TRUST_VARIABLE, trust
 from tt_actions.main import main
@@ -171,7 +171,7 @@ def test_ctrl_c_ends_it_and_writes_the_files(tmp_path, checkpoint, start):
     line = process.stdout.readline()
     assert line.split()[:3] == ["0:00.3", "left", "serve"]
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=30)[0]
+    rest = process.communicate(timeout=PATIENCE_S)[0]
     assert process.returncode == 0, rest
     assert rest.splitlines()[-1].startswith("1 stroke in 0:0")
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES | {"annotated.mp4"}
