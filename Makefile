@@ -47,7 +47,7 @@ analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest C
 	@$(BIN)/tt-actions analyze "$(VIDEO)" --checkpoint "$(CKPT)" $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: setup  ## Check style, types and the order of the rooms
 	@$(BIN)/ruff check .

@@ -1,30 +1,29 @@
 """How fast the hot paths are, and whether they keep their limits.
 
 Run as ``python benchmarks/bench.py [--quick]``, or ``make bench``: measures on clips that it draws into a
-temporary folder, prints a table and writes runs/bench/bench.json. Every figure is the median of several
-repeats, its spread their smallest and largest. What is compared takes turns within one process, so that
-other work on the machine slows both.
+temporary folder, prints a table and writes runs/bench/bench.json, anew after each measurement, so that an
+error loses only its own. Every figure is the median of several repeats, its spread their smallest and
+largest. What is compared takes turns within one process, so that other work on the machine slows both.
 """
 # ruff: noqa: ARG002 - Lightning's signatures
 
 import argparse
 import copy
-import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from bench_inference import MODELS, measure_inference
-from bench_skeleton import measure_stgcn
-from bench_timing import Repeats, TimedCLI, now_s
+from bench_skeleton import SHAPE, measure_stgcn
+from bench_timing import QUICK, Plan, Repeats, TimedCLI, now_s
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +34,7 @@ from tt_actions.clips.dataset import Batch, collate
 from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.clips.records import ClipRecord, Split
 from tt_actions.evaluation.provenance import provenance
-from tt_actions.files import write_atomically
+from tt_actions.files import write_json
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.training.task import StrokeTask
@@ -45,7 +44,6 @@ from tt_actions.video.info import probe
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = ROOT / "experiments" / "cnn_lstm.yaml"
 NUM_PLAYERS = 16
-NUM_DRAWN = 64
 BLOCK = 6  # steps of one side before it is the other's turn
 
 RATIOS = [f"inference_ratio_{model}" for model in MODELS]
@@ -62,14 +60,6 @@ MEANINGS = {
     "stgcn_ratio_batch_16": "inference over the same layers in plain PyTorch, sequences/s",
     **dict.fromkeys(RATIOS, "predict over the bare network, clips/s, one thread"),
 }
-
-
-class Plan(NamedTuple):
-    """How much is measured: stretches of each drawn clip, epochs beside the first, repeats of the rest."""
-
-    stretches: int = 16  # an epoch of nearly as many steps as the experiment's
-    epochs: int = 4
-    repeats: int = 7
 
 
 class BareLoop:
@@ -196,14 +186,14 @@ def train_batches(data: ClipDataModule, num_batches: int, device: torch.device) 
     return [Batch(*(x.to(device) if isinstance(x, torch.Tensor) else x for x in b)) for b in batches]
 
 
-def draw_clips(folder: Path, stretches: int) -> tuple[Path, float]:
+def draw_clips(folder: Path, plan: Plan) -> tuple[Path, float]:
     """Draw clips and list stretches of each, so that few videos make an epoch of usual length.
 
     Returns:
         The manifest, and the seconds that drawing took with all cores.
     """
     started_s = time.perf_counter()
-    synthesize(folder, NUM_DRAWN, NUM_PLAYERS)
+    synthesize(folder, plan.drawn, NUM_PLAYERS, size=plan.size)
     drawing_s = time.perf_counter() - started_s
     drawn = read_manifest(folder / "manifest.csv")
     players = sorted({str(record.group) for record in drawn})
@@ -214,23 +204,25 @@ def draw_clips(folder: Path, stretches: int) -> tuple[Path, float]:
         return replace(record, start_s=0.05 * i, split=held_out.get(record.group, "train"))
 
     manifest = folder / "stretches.csv"
-    write_manifest(manifest, [stretch(record, i) for record in drawn for i in range(stretches)])
+    write_manifest(manifest, [stretch(record, i) for record in drawn for i in range(plan.stretches)])
     return manifest, drawing_s
 
 
-def measure_training(folder: Path, manifest: Path, epochs: int) -> tuple[TimedCLI, Repeats]:
+def measure_training(folder: Path, manifest: Path, plan: Plan) -> tuple[TimedCLI, Repeats]:
     """Train as the command does beside the bare loop; the first epoch does not count."""
     turns = TakingTurns()
     options = {
         "data.source.path": manifest,
         "data.cache_dir": folder / "cache",
         "runs": folder / "runs",
-        "trainer.max_epochs": epochs + 1,
+        "trainer.max_epochs": plan.epochs + 1,
         "trainer.devices": 1,
         "trainer.enable_model_summary": False,
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    cli = TimedCLI(["fit", "--config", str(EXPERIMENT), "--data.source", "UserClips", *words], turns)
+    cli = TimedCLI(
+        ["fit", "--config", str(EXPERIMENT), "--data.source", "UserClips", *words, *plan.options], turns
+    )
     size, done = cli.datamodule.batch_size, turns.epochs[1:]
     found = {
         "train_clips_per_s": [e.train_clips / e.train_s for e in done],
@@ -292,54 +284,75 @@ def measure_peephole(cli: TimedCLI, device: torch.device, repeats: int, num_step
     return {"peephole_ratio": [a / b for a, b in zip(ours, torchs, strict=True)], **found}
 
 
-def measure_video(folder: Path, data: ClipDataModule, repeats: int) -> Repeats:
+def measure_video(folder: Path, data: ClipDataModule, plan: Plan) -> Repeats:
     """Time drawing clips in one process, and reading files of two sizes at 10 fps as the experiment does."""
     started_s = time.perf_counter()
-    synthesize(folder / "few", 4, 2, num_workers=1)
+    synthesize(folder / "few", 4, 2, size=plan.size, num_workers=1)
     found = {"synthesize_clips_per_s": [4 / (time.perf_counter() - started_s)]}
-    synthesize(folder / "large", 1, 2, size=(1280, 720), num_workers=1)
+    synthesize(folder / "large", 1, 2, size=(4 * plan.size[0], 3 * plan.size[1]), num_workers=1)
     for name in ("few", "large"):
         path = read_manifest(folder / name / "manifest.csv")[0].path
         video, size = probe(path), data.preprocessing.size
-        read_s = seconds(lambda path=path, size=size: read_frames(path, fps=10.0, size=size), repeats)
+        read_s = seconds(lambda path=path, size=size: read_frames(path, fps=10.0, size=size), plan.repeats)
         found[f"decode_fps_{video.width}x{video.height}"] = [video.num_frames / s for s in read_s]
     return found
 
 
-def measure(folder: Path, plan: Plan) -> dict[str, Any]:
-    """Measure everything in an empty folder and return the contents of bench.json."""
+def measure(folder: Path, plan: Plan) -> Iterator[dict[str, Any]]:
+    """Measure everything in an empty folder; yield the contents of bench.json after each measurement."""
     started_s = time.perf_counter()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    manifest, drawing_s = draw_clips(folder / "drawn", plan.stretches)
-    cli, found = measure_training(folder, manifest, plan.epochs)
-    task, data = cli.model, cli.datamodule
-    device = cli.trainer.strategy.root_device
+    manifest, drawing_s = draw_clips(folder / "drawn", plan)
+    cli, found = measure_training(folder, manifest, plan)
+    data, device = cli.datamodule, cli.trainer.strategy.root_device
+    found["synthesize_all_cores_clips_per_s"] = [plan.drawn / drawing_s]
+    settings = settings_of(cli) | {"load_before": load, **plan._asdict()}
+
+    def so_far() -> dict[str, Any]:
+        made_by = provenance(EXPERIMENT.read_text("utf-8"), 0, time.perf_counter() - started_s, device)
+        return summarize(found) | {"settings": settings, "provenance": made_by}
+
+    yield so_far()
     found |= measure_parts(cli, device, plan.repeats)
-    found |= measure_peephole(cli, device, 2 * plan.repeats)
-    found |= measure_video(folder, data, plan.repeats)
-    found |= measure_inference(folder, manifest, plan.repeats)
-    found |= measure_stgcn(plan.repeats)
-    found["synthesize_all_cores_clips_per_s"] = [NUM_DRAWN / drawing_s]
     train_rate = median(found["train_clips_per_s"])
     found["loader_ratio"] = [rate / train_rate for rate in found["loader_clips_per_s"]]
-    names = [*MEANINGS, *(name for name in found if name not in MEANINGS)]
-    spec = data.preprocessing
-    settings = {
+    yield so_far()
+    found |= measure_peephole(cli, device, 2 * plan.repeats)
+    yield so_far()
+    found |= measure_video(folder, data, plan)
+    yield so_far()
+    found |= measure_stgcn(plan.repeats, 10 if plan is QUICK else SHAPE[0])
+    yield so_far()
+    for ratios in measure_inference(folder, manifest, plan):
+        found |= ratios
+        yield so_far()
+
+
+def settings_of(cli: TimedCLI) -> dict[str, Any]:
+    """Say what was trained, on how much and how."""
+    data, spec = cli.datamodule, cli.datamodule.preprocessing
+    return {
         "experiment": EXPERIMENT.stem,
         "batch_shape": [data.batch_size, spec.num_frames, len(spec.channel_means), *spec.size],
-        "parameters": sum(p.numel() for p in task.network.parameters()),
+        "parameters": sum(p.numel() for p in cli.model.network.parameters()),
         "train_clips": len(data.dataset("train")),
         "threads": torch.get_num_threads(),
-        "load_before": load,
-        **plan._asdict(),
     }
+
+
+def summarize(found: Repeats) -> dict[str, Any]:
+    """Return the medians of all repeats, with their spread, what has a target first."""
+    names = [name for name in MEANINGS if name in found] + [name for name in found if name not in MEANINGS]
     return {
-        **{name: float(f"{median(found[name]):.4g}") for name in names},
-        "targets": TARGETS,
-        "spread": {n: [float(f"{f(found[n]):.4g}") for f in (min, max)] for n in names},
-        "settings": settings,
-        "provenance": provenance(EXPERIMENT.read_text(), 0, time.perf_counter() - started_s, device),
+        **{name: rounded(median(found[name])) for name in names},
+        "targets": {name: target for name, target in TARGETS.items() if name in found},
+        "spread": {name: [rounded(min(found[name])), rounded(max(found[name]))] for name in names},
     }
+
+
+def rounded(value: float) -> float:
+    """Round to four digits."""
+    return float(f"{value:.4g}")
 
 
 def show(result: dict[str, Any]) -> None:
@@ -367,16 +380,14 @@ def show(result: dict[str, Any]) -> None:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer repeats: whether it runs, not how fast")
+    parser.add_argument("--quick", action="store_true", help="seconds: whether it runs, not how fast")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench" / "bench.json")
     options = parser.parse_args()
     os.environ.setdefault("WANDB_MODE", "offline")  # as by default, but never uploaded
     print("Training on drawn clips for its time: the accuracies below mean nothing.")
     with TemporaryDirectory(prefix="tt_actions_bench_") as folder:
-        result = measure(Path(folder), Plan(2, 2, 3) if options.quick else Plan())
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(options.out) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        for result in measure(Path(folder), QUICK if options.quick else Plan()):
+            write_json(options.out, result)
     show(result)
     print(f"wrote {options.out}")
 

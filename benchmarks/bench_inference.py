@@ -1,13 +1,15 @@
-"""How fast the prediction of each experiment is beside its network alone."""
+"""How fast the prediction of each experiment on clips is beside its network alone."""
 # ruff: noqa: ARG002 - Lightning's signatures
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from bench_timing import Repeats, TimedCLI, now_s
+import yaml
+from bench_timing import Plan, Repeats, TimedCLI, now_s
 from pytorch_lightning.callbacks import Callback
 
 from tt_actions.clips.dataset import Batch, collate
@@ -16,8 +18,20 @@ from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 from tt_actions.training.task import StrokeTask
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-MODELS = [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if path.stem != "clips"]
-"""All experiments but that of own clips, whose network is one of theirs."""
+APART = {"clips"}
+"""Its network is fitted at once, and one of the others' reads the same clips."""
+
+
+def reads_clips(experiment: Path) -> bool:
+    """Whether an experiment's model reads the colours of clips: no joints, rallies, depth or silhouettes."""
+    data = yaml.safe_load(experiment.read_text("utf-8"))["data"]
+    picture = data["preprocessing"].get("picture", "rgb")
+    return data["source"]["class_path"] in {"SyntheticStrokes", "UserClips"} and picture == "rgb"
+
+
+MODELS = [
+    path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if reads_clips(path) and path.stem not in APART
+]
 
 BLOCK = 6  # batches of one side before it is the other's turn
 
@@ -61,7 +75,7 @@ class PredictionTurns(Callback):
         self.bare_s.append(self.then_s - started_s)
 
 
-def measure_inference(folder: Path, manifest: Path, repeats: int) -> Repeats:
+def measure_inference(folder: Path, manifest: Path, plan: Plan) -> Iterator[Repeats]:
     """Predict with each experiment and its own preprocessing and batch size, the cached clips opened before.
 
     One thread: threads that wait for each other on busy cores measure those. The first pass does not count.
@@ -72,7 +86,6 @@ def measure_inference(folder: Path, manifest: Path, repeats: int) -> Repeats:
     moved = [r if r.group in seen | learnt else replace(r, split="test") for r in records]
     tested = folder / "tested.csv"
     write_manifest(tested, moved)
-    found: Repeats = {}
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for model in MODELS:
@@ -90,15 +103,14 @@ def measure_inference(folder: Path, manifest: Path, repeats: int) -> Repeats:
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         config = ["--config", str(EXPERIMENTS / f"{model}.yaml"), "--data.source", "UserClips"]
-        cli = TimedCLI(["fit", *config, *words], turns)
+        cli = TimedCLI(["fit", *config, *words, *plan.options], turns)
         ratios: list[float] = []
         rates: list[float] = []
-        for turn in range(1 + max(1, repeats // 3)):
+        for turn in range(1 + max(1, plan.repeats // 3)):
             cli.trainer.predict(cli.model, datamodule=cli.datamodule)
             if turn:
                 pairs = zip(turns.bare_s, turns.framework_s, strict=False)
                 ratios += [bare / framework for bare, framework in pairs]
                 rates += [BLOCK * cli.datamodule.batch_size / s for s in turns.framework_s]
-        found |= {f"inference_ratio_{model}": ratios, f"predict_clips_per_s_{model}": rates}
+        yield {f"inference_ratio_{model}": ratios, f"predict_clips_per_s_{model}": rates}
     torch.set_num_threads(num_threads)
-    return found

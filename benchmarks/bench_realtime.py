@@ -14,10 +14,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -28,7 +29,7 @@ from rich.table import Table
 from tt_actions.evaluation.provenance import provenance
 from tt_actions.evaluation.published import PUBLISHED_TIMES
 from tt_actions.evaluation.style import COLOURS, tidy, write_figure
-from tt_actions.files import write_json
+from tt_actions.files import finite_or_none, write_json
 from tt_actions.match.live.session import run_live
 from tt_actions.match.live.source import LiveSource
 from tt_actions.recognition.loading import load
@@ -36,9 +37,19 @@ from tt_actions.sources import SyntheticRallies
 from tt_actions.video.decoder import open_decoder
 from tt_actions.video.types import Roi
 
-LENGTHS_S = (30, 60, 120, 180, 600)
-DELAY_LENGTHS_S = (30, 600)
-SIZE = (1280, 720)
+
+class Plan(NamedTuple):
+    """What is measured: lengths of videos, which of them paced at real time, and the rally that is looped."""
+
+    lengths_s: tuple[int, ...] = (30, 60, 120, 180, 600)
+    paced_s: tuple[int, ...] = (30, 600)
+    drawn_s: float = 30.0
+    size: tuple[int, int] = (1280, 720)
+
+
+QUICK = Plan((3, 6), (3,), 3.0, (320, 180))
+"""Seconds: whether it runs, not how fast."""
+
 CUT_S = 1.0
 """Strokes that end so near to the video's end are told when it is over."""
 
@@ -104,18 +115,16 @@ def measure_delays(model: Any, path: Path, roi: Roi) -> dict[str, float]:
     }
 
 
-def measure(
-    checkpoint: Path, lengths: tuple[int, ...], repeats: int, paced: tuple[int, ...]
-) -> list[dict[str, Any]]:
-    """Measure videos of the given lengths."""
-    model, rows = load(checkpoint), []
+def measure(checkpoint: Path, plan: Plan, repeats: int) -> Iterator[dict[str, Any]]:
+    """Measure videos of the given lengths, a row each."""
+    model = load(checkpoint)
     with TemporaryDirectory() as folder:
         drawn = Path(folder)
-        source = SyntheticRallies(drawn, rallies=1, seconds=30.0, seed=1, size=SIZE)
+        source = SyntheticRallies(drawn, rallies=1, seconds=plan.drawn_s, seed=1, size=plan.size)
         source.prepare()
         record = source.records()[0]
         assert record.roi is not None
-        for seconds in lengths:
+        for seconds in plan.lengths_s:
             path = drawn / f"match_{seconds}.mp4"
             loop_video(record.path, path, seconds)
             decoding, analysing = [], []
@@ -131,9 +140,7 @@ def measure(
                 "ratio_spread": [min(ratios), max(ratios)],
                 "peak_memory_mb": peak_memory_mb(checkpoint, path, record.roi),
             }
-            rows.append(row | (measure_delays(model, path, record.roi) if seconds in paced else {}))
-            print(json.dumps(rows[-1]), flush=True)
-    return rows
+            yield row | (measure_delays(model, path, record.roi) if seconds in plan.paced_s else {})
 
 
 def figure_4(rows: list[dict[str, Any]]) -> Figure:
@@ -168,10 +175,18 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="short videos, once")
     options = parser.parse_args()
-    lengths, paced = ((10, 20), (10,)) if options.quick else (LENGTHS_S, DELAY_LENGTHS_S)
-    rows = measure(options.checkpoint, lengths, 1 if options.quick else options.repeats, paced)
+    plan, repeats = (QUICK, 1) if options.quick else (Plan(), options.repeats)
     made_by = provenance(str(options.checkpoint), None, 0.0)
-    write_json(options.out / "realtime.json", {"rows": rows, "cores": os.cpu_count(), "provenance": made_by})
+    rows = []
+    for row in measure(options.checkpoint, plan, repeats):
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+        found = {
+            "rows": [finite_or_none(row) for row in rows],
+            "cores": os.cpu_count(),
+            "provenance": made_by,
+        }
+        write_json(options.out / "realtime.json", found)
     write_figure(options.out / "figure_4.png", figure_4(rows))
     columns = {
         "seconds": "video s",

@@ -1,5 +1,6 @@
 """How many sequences of joints STGCN names in a second, beside the same layers written the plain way."""
 
+import argparse
 from collections.abc import Callable
 from statistics import median
 
@@ -14,11 +15,12 @@ SHAPE = (100, 3, 25)
 """Frames, coordinates and joints of a sequence: one person of NTU RGB+D."""
 
 
-def measure_stgcn(repeats: int) -> Repeats:
+def measure_stgcn(repeats: int, num_frames: int = SHAPE[0]) -> Repeats:
     """Measure sequences a second on all threads, in turns, and their ratio.
 
     Args:
         repeats: Number of turns.
+        num_frames: Length of the sequences.
     """
     torch.manual_seed(0)
     found: Repeats = {}
@@ -26,7 +28,8 @@ def measure_stgcn(repeats: int) -> Repeats:
         model = STGCN(4, "ntu25", streams=streams).eval()
         plain = PlainSTGCN(model).eval()
         for batch_size in (16, 1):
-            joints, lengths = torch.randn(batch_size, *SHAPE), torch.full((batch_size,), SHAPE[0])
+            joints = torch.randn(batch_size, num_frames, *SHAPE[1:])
+            lengths = torch.full((batch_size,), num_frames)
             ours, theirs = [], []
             for _ in range(repeats + 1):
                 ours.append(batch_size / _seconds(lambda: model(joints, lengths)))  # noqa: B023
@@ -43,6 +46,14 @@ def _seconds(work: Callable[[], torch.Tensor]) -> float:
     return now_s(CPU) - started_s
 
 
-if __name__ == "__main__":
-    for what, values in measure_stgcn(15).items():
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short sequences, once: whether it runs")
+    options = parser.parse_args()
+    for what, values in (measure_stgcn(1, 10) if options.quick else measure_stgcn(15)).items():
         print(f"{what}: {median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+
+
+if __name__ == "__main__":
+    main()

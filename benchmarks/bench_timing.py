@@ -1,7 +1,7 @@
-"""What the benchmarks share: a training of the command line's own with one more callback, and the clock."""
+"""What the benchmarks share: how much they measure, a training with one more callback, and the clock."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -11,6 +11,27 @@ from tt_actions.training.cli import ActionCLI
 
 Repeats = dict[str, list[float]]
 """What was measured, by name, each repeat a number."""
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    drawn: int = 64  # four a player
+    """Number of drawn clips."""
+    size: tuple[int, int] = (320, 240)
+    """Width and height of them."""
+    stretches: int = 16
+    """Stretches of each clip, so that an epoch has nearly as many steps as the experiment's."""
+    epochs: int = 4
+    """Epochs beside the first, which does not count."""
+    repeats: int = 7
+    """Repeats of everything else."""
+    options: tuple[str, ...] = ()
+    """Further options of each training."""
+
+
+QUICK = Plan(24, (160, 120), 2, 1, 1, ("--data.batch_size", "3", "--data.preprocessing.size", "[32, 32]"))
+"""Seconds: whether everything runs, not how fast."""
 
 
 class TimedCLI(ActionCLI):

@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from measure_diagnosis import LABELS, draw, read, teach
@@ -24,7 +25,19 @@ from tt_actions.skeleton.layouts import THETIS15
 from tt_actions.sources.synthetic.faults import FAULTS, SIZES
 
 FPS = 30.0
-NUM_REFERENCES, NUM_JUDGED = 80, 40
+
+
+class Plan(NamedTuple):
+    """How many synthetic players are measured, and of which classes and sizes of faults."""
+
+    references: int = 80
+    judged: int = 40
+    labels: tuple[str, ...] = LABELS
+    sizes: tuple[str, ...] = tuple(SIZES)
+
+
+QUICK = Plan(10, 2, ("smash",), ("large",))
+"""Seconds: whether it runs, not how close anybody is."""
 
 
 def measure_experts(folder: Path) -> None:
@@ -50,11 +63,11 @@ def measure_experts(folder: Path) -> None:
     print(f"all: {every.mean():.0f} +- {every.std():.0f}; with a finding {found} of {len(every)}")
 
 
-def measure_faults(seed: int, folder: Path) -> None:
+def measure_faults(seed: int, folder: Path, plan: Plan) -> None:
     """Print the mean score of synthetic strokes and how well it tells faulty from faultless."""
-    others = range(NUM_REFERENCES, NUM_REFERENCES + NUM_JUDGED)
-    for label in LABELS:
-        coach = teach(label, NUM_REFERENCES, 1, seed, folder)
+    others = range(plan.references, plan.references + plan.judged)
+    for label in plan.labels:
+        coach = teach(label, plan.references, 1, seed, folder)
         closeness = Closeness(coach.references)
 
         def score(number: int, fault: str | None = None, size: str = "") -> float:
@@ -63,7 +76,7 @@ def measure_faults(seed: int, folder: Path) -> None:
 
         sound = [score(number) for number in others]
         told = [f"faultless {np.mean(sound):.0f}"]
-        for size in SIZES:
+        for size in plan.sizes:
             faulty = [
                 score(number, fault.name, size)
                 for fault in FAULTS.values()
@@ -80,11 +93,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--experts", type=Path, help="folder of THETIS skeletons of experts")
     parser.add_argument("--seed", type=int, default=7, help="of the synthetic strokes")
+    parser.add_argument("--quick", action="store_true", help="seconds: whether it runs")
     options = parser.parse_args()
     if options.experts:
         measure_experts(options.experts)
     with tempfile.TemporaryDirectory() as folder:
-        measure_faults(options.seed, Path(folder))
+        measure_faults(options.seed, Path(folder), QUICK if options.quick else Plan())
 
 
 if __name__ == "__main__":

@@ -43,11 +43,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", type=Path, help="run directory")
     parser.add_argument("manifest", type=Path, help="manifest of its clips")
+    parser.add_argument("--quick", action="store_true", help="two clips: whether it runs")
     options = parser.parse_args()
     model, rng = load(options.run / "checkpoints" / "best.ckpt"), np.random.default_rng(0)
     with (options.run / "splits.csv").open(newline="", encoding="utf-8") as file:
         test = {Path(row["name"]).name for row in csv.DictReader(file) if row["split"] == "test"}
     records = [record for record in read_manifest(options.manifest) if Path(record.name).name in test]
+    records = records[:2] if options.quick else records
     for method in get_args(Method):
         falls, shuffled = [], []
         for record in records:

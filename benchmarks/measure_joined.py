@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from measure_real import ABOVE_THE_WATERMARK
 from rich.console import Console
 
 from tt_actions.clips.manifest import read_manifest
@@ -53,7 +52,8 @@ def measure(fold: int, checkpoint: Path, records: list[ClipRecord], out: Path) -
     order = np.random.default_rng(fold).permutation(len(records))
     video = out / f"fold_{fold}.mp4"
     clips = join(video, [records[i] for i in order])
-    strokes = load(checkpoint).analyze(video, rois=[ABOVE_THE_WATERMARK]).strokes
+    regions = [] if records[0].roi is None else [records[0].roi]
+    strokes = load(checkpoint).analyze(video, rois=regions).strokes
     found = [[stroke for stroke in strokes if is_middle_in(clip, stroke)] for clip in clips]
     right = [[s for s in inside if s.label == clip.label] for clip, inside in zip(clips, found, strict=True)]
     return [
@@ -70,12 +70,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, help="what measure_real.py tennis clips has left")
     parser.add_argument("--out", type=Path, required=True, help="folder of the joined videos and the table")
+    parser.add_argument("--quick", action="store_true", help="two clips a fold: whether it runs")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     rows = []
     for manifest in sorted((options.runs / "tennis").glob("fold_*.csv")):
         fold = int(manifest.stem.removeprefix("fold_"))
         records = [record for record in read_manifest(manifest) if record.split == "test"]
+        records = records[:2] if options.quick else records
         run = options.runs / "tennis" / "runs" / f"clips_fold_{fold}_seed_0" / "version_0"
         rows.append(measure(fold, run / "checkpoints" / "best.ckpt", records, options.out))
     totals = [sum(column) for column in zip(*rows, strict=True)]

@@ -94,13 +94,19 @@ ON_DRAWN_STROKES = [
 ]
 """The network and frames of experiments/clips_network.yaml, trained like experiments/cnn_lstm_plus.yaml."""
 
+QUICK = [
+    *("--data.preprocessing.num_frames", "8", "--data.preprocessing.size", "[32, 32]"),
+    *("--trainer.max_epochs", "1"),
+]
+"""Further options of every training, where all that matters is whether it runs."""
+
 PROTOCOLS = {
     "tennis": "a fold is a block of neighbouring file numbers of each class",
     "weizmann": "a fold is a person",
 }
 
 
-def tennis(folder: Path) -> list[ClipRecord]:
+def tennis(folder: Path, num_blocks: int = NUM_BLOCKS) -> list[ClipRecord]:
     """List the tennis clips; the group is the block of neighbouring file numbers within the class."""
     by_class = defaultdict(list)
     for record in FolderSource(folder).records():
@@ -109,7 +115,7 @@ def tennis(folder: Path) -> list[ClipRecord]:
     for records in by_class.values():
         records.sort(key=lambda record: int(re.findall(r"\d+", record.path.stem)[0]))
         for i, record in enumerate(records):
-            block = f"block {i * NUM_BLOCKS // len(records) + 1}"
+            block = f"block {i * num_blocks // len(records) + 1}"
             grouped.append(replace(record, roi=ABOVE_THE_WATERMARK, group=block))
     return grouped
 
@@ -148,7 +154,12 @@ def train_on_drawn_strokes(out: Path, console: Console) -> Path:
 
 
 def trainings(
-    variants: Iterable[str], num_folds: int, num_seeds: int, out: Path, drawn: Path | None
+    variants: Iterable[str],
+    num_folds: int,
+    num_seeds: int,
+    out: Path,
+    drawn: Path | None,
+    further: Iterable[str] = (),
 ) -> dict[tuple[str, int, int], Training]:
     """One training for each variant, seed and fold; the manifests are in ``out``."""
     begin = [] if drawn is None else ["--model.init_from", str(drawn)]
@@ -162,6 +173,7 @@ def trainings(
                 *("--data.cache_dir", str(out / "cache"), "--seed_everything", str(seed)),
                 *("--wandb.mode", "disabled", *VARIANTS[variant]),
                 *(begin if variant in PRETRAINED else []),
+                *further,
             ),
         )
         for seed in range(num_seeds)
@@ -231,10 +243,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each fold")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, a core each")
+    parser.add_argument("--quick", action="store_true", help="one variant on three folds: whether it runs")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // options.jobs)))
     console = Console()
-    records = {"tennis": tennis, "weizmann": weizmann}[options.set](options.data)
+    if options.quick:  # on clips of any size
+        options.seeds, options.variants = 1, options.variants or list(FITTED)[:1]
+        records = [replace(record, roi=None) for record in tennis(options.data, num_blocks=3)]
+    else:
+        records = {"tennis": tennis, "weizmann": weizmann}[options.set](options.data)
     by_fold = folds(records)
     out = options.out / options.set
     out.mkdir(parents=True, exist_ok=True)
@@ -242,12 +259,12 @@ def main() -> None:
         write_manifest(out / f"fold_{fold}.csv", fold_records)
     variants = options.variants or list(VARIANTS)
     drawn = train_on_drawn_strokes(options.out, console) if PRETRAINED.keys() & set(variants) else None
-    planned = trainings(variants, len(by_fold), options.seeds, out, drawn)
+    planned = trainings(variants, len(by_fold), options.seeds, out, drawn, QUICK if options.quick else ())
     with ThreadPoolExecutor(options.jobs) as pool:
         accuracies = dict(
             zip(planned, pool.map(lambda t: accuracy_of(t, console), planned.values()), strict=True)
         )
-    features = features_of(records)
+    features = features_of(records, 1 if options.quick else 2)
     scores = [score_records(fold, features) for fold in by_fold]
     results = {f"{m} on flow": [[score[m]] for score in scores] for m in scores[0]}
     for v in variants:

@@ -1,6 +1,6 @@
 """How well silhouettes are cut out: intersection over union with those that are known of drawn strokes.
 
-    python benchmarks/measure_silhouettes.py [--clips 24] [--seed 7] [--pictures silhouettes.png]
+    python benchmarks/measure_silhouettes.py [--clips 24] [--seed 7] [--pictures silhouettes.png] [--quick]
 
 A frame's intersection over union is averaged over its clip; the mean and the median are those of the clips.
 """
@@ -83,13 +83,15 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one clip, few frames: whether it runs")
     options = parser.parse_args()
+    num_clips, fps = (1, 2) if options.quick else (options.clips, FPS)
     rows, overlaps, seconds, num_frames = [], [], 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        synthesize(out, options.clips, max(2, options.clips // 2), options.seed, silhouettes=True)
+        synthesize(out, num_clips, max(2, num_clips // 2), options.seed, silhouettes=True)
         for record in read_manifest(out / "manifest.csv"):
-            measured = measure(record)
+            measured = measure(record, fps)
             overlaps.append(measured.overlap)
             seconds, num_frames = seconds + measured.seconds, num_frames + len(measured.frames)
             print(f"{record.path.stem}: {measured.overlap:.3f}")

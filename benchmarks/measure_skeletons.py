@@ -109,6 +109,10 @@ LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60")
 FITTED = ("fisher", "hmm_classifier")
 PRETRAINED = tuple(f"{name}, pre-trained" for name in LEARNT[:4])
 UNTUNED = tuple(f"{name}, without fine-tuning" for name in LEARNT[:4])
+QUICK = ("--data.preprocessing.num_frames", "8", "--trainer.max_epochs", "1")
+QUICK_DRAWN = ("--data.source.clips", "24", "--data.source.players", "6")
+"""Further options of the trainings, where all that matters is whether they run."""
+
 VARIANTS = (*LEARNT, *FITTED, *PRETRAINED, *UNTUNED)
 
 
@@ -137,7 +141,7 @@ def floor(records: list[ClipRecord], folds: np.ndarray, spec: JointSpec) -> np.n
     return right
 
 
-def synthetic_training(model: str, chosen: RecordedSet, out: Path) -> Training:
+def synthetic_training(model: str, chosen: RecordedSet, out: Path, further: tuple[str, ...] = ()) -> Training:
     """The training on synthetic skeletons in a set's layout that fine-tuning begins with."""
     return Training(
         name=re.sub(r"\W+", "_", f"synthetic_{model}_{chosen.layout}"),
@@ -149,12 +153,19 @@ def synthetic_training(model: str, chosen: RecordedSet, out: Path) -> Training:
             *("--data.source.halls", "40", "--data.cache_dir", str(out.parent / "cache")),
             *("--data.preprocessing.layout", chosen.layout, *chosen.options, *chosen.of_model.get(model, ())),
             *("--trainer.max_epochs", "15"),
+            *further,
         ),
     )
 
 
 def fold_training(
-    variant: str, fold: int, seed: int, chosen: RecordedSet, out: Path, weights: Path | None
+    variant: str,
+    fold: int,
+    seed: int,
+    chosen: RecordedSet,
+    out: Path,
+    weights: Path | None,
+    further: tuple[str, ...] = (),
 ) -> Training:
     """The training of a variant on all folds but one."""
     model = variant.partition(",")[0]
@@ -169,6 +180,7 @@ def fold_training(
             *("--data.cache_dir", str(out.parent / "cache"), "--seed_everything", str(seed)),
             *("--wandb.mode", "disabled", "--data.val_share", "0", *learning),
             *(() if weights is None else ("--model.init_from", str(weights))),
+            *further,
         ),
     )
 
@@ -212,11 +224,18 @@ def interval(right: np.ndarray) -> str:
 
 
 def measure(
-    variant: str, records: list[ClipRecord], chosen: RecordedSet, out: Path, seeds: int, console: Console
+    variant: str,
+    records: list[ClipRecord],
+    chosen: RecordedSet,
+    out: Path,
+    seeds: int,
+    console: Console,
+    quick: bool,
 ) -> list[np.ndarray]:
     """Return which recordings a variant names right, of every seed."""
     model, _, how = variant.partition(", ")
-    begun = done(synthetic_training(model, chosen, out), console) if how else None
+    drawn, learning = (QUICK_DRAWN, QUICK) if quick else ((), ())
+    begun = done(synthetic_training(model, chosen, out, (*drawn, *learning)), console) if how else None
     if begun and how == "without fine-tuning":
         return [untuned(begun, records)]
     weights = begun and begun / "checkpoints" / "best.ckpt"
@@ -224,7 +243,9 @@ def measure(
     for seed in range(1 if model in FITTED else seeds):
         right: dict[str, bool] = {}
         for fold in range(chosen.num_folds):
-            right |= right_of(done(fold_training(variant, fold, seed, chosen, out, weights), console))
+            right |= right_of(
+                done(fold_training(variant, fold, seed, chosen, out, weights, learning), console)
+            )
         found.append(np.array([right.get(record.name, False) for record in records]))
     return found
 
@@ -239,10 +260,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
     parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each fold")
+    parser.add_argument("--quick", action="store_true", help="two folds of one model: whether it runs")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     console = Console()
     chosen, out = SETS[options.set], options.out.absolute() / options.set
+    if options.quick:
+        chosen = chosen._replace(num_folds=2)
+        options.variants = options.variants or [PRETRAINED[1], UNTUNED[1]]
     records = chosen.records(options.data.absolute())
     folds = fold_of(records, chosen.num_folds)
     for fold in range(chosen.num_folds):
@@ -258,7 +283,7 @@ def main() -> None:
         for centre in get_args(Centre)
     }
     for variant in options.variants or VARIANTS:
-        found[variant] = measure(variant, records, chosen, out, options.seeds, console)
+        found[variant] = measure(variant, records, chosen, out, options.seeds, console, options.quick)
     lines, numbers = [], []
     for name, by_seed in found.items():
         accuracies = [float(right.mean()) for right in by_seed]

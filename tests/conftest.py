@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tt_actions.main import main
 from tt_actions.sources import SyntheticRallies
@@ -45,17 +46,35 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def strokes(tmp_path_factory):
-    """The manifest of 24 drawn clips: six players by four strokes."""
-    out = tmp_path_factory.mktemp("strokes")
-    synthesize(out, 24, 6, size=(160, 120), num_workers=2)
-    return out / "manifest.csv"
+def make_once(tmp_path_factory):
+    """Make a folder that all workers of the session use: the first that needs it fills it."""
+
+    def make(name, fill):
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+        made = folder.with_suffix(".made")
+        with FileLock(folder.with_suffix(".lock")):
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+                folder.mkdir()
+                fill(folder)
+                made.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory):
+def strokes(make_once):
+    """The manifest of 24 drawn clips: six players by four strokes."""
+    folder = make_once("strokes", lambda out: synthesize(out, 24, 6, size=(160, 120), num_workers=1))
+    return folder / "manifest.csv"
+
+
+@pytest.fixture(scope="session")
+def cache_dir(make_once):
     """One folder of decoded frames for all tests."""
-    return tmp_path_factory.mktemp("cache")
+    return make_once("cache", lambda _: None)
 
 
 @pytest.fixture(scope="session")
@@ -81,20 +100,20 @@ def tiny(strokes, cache_dir):
 
 
 @pytest.fixture(scope="session")
-def trained(tiny, tmp_path_factory):
+def trained(tiny, make_once):
     """The run directory of a training that nothing disturbed."""
-    runs = tmp_path_factory.mktemp("runs")
-    main(["train", *tiny, "--runs", str(runs)])
+    runs = make_once("runs", lambda runs: main(["train", *tiny, "--runs", str(runs)]))
     return runs / "tiny" / "version_0"
 
 
 @pytest.fixture(scope="session")
-def rallies(tmp_path_factory):
+def rallies(make_once):
     """Five drawn rallies of eight seconds as a source of recordings, some of two players."""
-    folder = tmp_path_factory.mktemp("rallies")
-    source = SyntheticRallies(folder, rallies=5, seconds=8.0, players=40, halls=1, seed=9, size=(160, 120))
-    source.prepare()
-    return source
+
+    def source(folder):
+        return SyntheticRallies(folder, rallies=5, seconds=8.0, players=40, halls=1, seed=9, size=(160, 120))
+
+    return source(make_once("rallies", lambda folder: source(folder).prepare()))
 
 
 @pytest.fixture(scope="session")
@@ -117,11 +136,11 @@ def tiny_rally(rallies, cache_dir):
 
 
 @pytest.fixture(scope="session")
-def rally_run(tiny_rally, tmp_path_factory):
+def rally_run(tiny_rally, make_once):
     """The run directory of such a training."""
-    runs = tmp_path_factory.mktemp("rally_runs")
     config = Path(__file__).parents[1] / "experiments" / "rally_cnn_lstm.yaml"
-    main(["train", "--config", str(config), *tiny_rally, "--runs", str(runs)])
+    words = ["train", "--config", str(config), *tiny_rally]
+    runs = make_once("rally_runs", lambda runs: main([*words, "--runs", str(runs)]))
     return runs / "rally_cnn_lstm" / "version_0"
 
 

@@ -7,6 +7,9 @@ import torch
 
 from tt_actions.main import main
 
+PATIENCE_S = 600
+"""How long tests wait for a process: a busy machine takes long, and only what hangs takes longer."""
+
 
 def train(tiny, runs, *args, command="train"):
     """Train with further options; return the run directory."""
@@ -14,7 +17,7 @@ def train(tiny, runs, *args, command="train"):
     return max((runs / "tiny").iterdir(), key=lambda path: path.stat().st_mtime_ns)
 
 
-def wait_for(condition, process, seconds=180):
+def wait_for(condition, process, seconds=PATIENCE_S):
     """Wait for what a process does meanwhile."""
     end = time.monotonic() + seconds
     while not condition():

@@ -9,6 +9,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
+from run_files import PATIENCE_S
 from wandb.proto.wandb_internal_pb2 import Record
 
 BLOCK = 32 * 1024
@@ -58,7 +59,7 @@ class WrittenRun:
 def read_run(run_dir):
     """Read the one offline run of a run directory once it has ended: W&B's own process writes it."""
     [path] = (run_dir / "wandb").glob("offline-run-*/run-*.wandb")
-    latest = time.monotonic() + 30
+    latest = time.monotonic() + PATIENCE_S
     while (written := read_file(path)).exit_code is None:
         assert time.monotonic() < latest, "the run does not end"
         time.sleep(0.05)

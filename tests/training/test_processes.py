@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from run_files import rows
+from run_files import PATIENCE_S, rows
 from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
@@ -41,7 +41,7 @@ NOTHING_RANDOM = [
 ]
 
 
-def wait(process, seconds=60):
+def wait(process, seconds=PATIENCE_S):
     output, _ = process.communicate(timeout=seconds)
     assert process.returncode == 0, output
     return output
@@ -241,7 +241,7 @@ def test_a_step_of_two_processes_has_the_gradients_of_one_with_their_clips(tmp_p
         step = Step(network)
         step(batch).backward()
         expected.append({name: p.grad for name, p in step.task.network.named_parameters()})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not context.join(timeout=1):
         assert time.monotonic() < deadline
     for i, gradients in enumerate(expected):
@@ -316,7 +316,7 @@ def test_processes_that_want_the_same_frames_at_once_decode_each_clip_once(strok
         subprocess.Popen([*words, f"ready{i}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for i in range(2)
     ]
-    said = [process.communicate(timeout=60) for process in processes]
+    said = [process.communicate(timeout=PATIENCE_S) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sum(out.count("decoded") for out, _ in said) == 24
     assert sum(err.count("Waiting for another process") for _, err in said) == 1
@@ -337,7 +337,7 @@ def test_a_training_ends_when_one_of_its_processes_is_killed(start, tiny, tmp_pa
             break
     [other] = psutil.Process(process.pid).children()
     other.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode != 0
 
 
@@ -347,7 +347,7 @@ def test_ctrl_c_stops_two_processes_with_one_notice(start, tiny, tmp_path):
         if line.startswith("epoch    2/"):
             break
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert output.count("Stopped in epoch") == 1
 
@@ -378,7 +378,7 @@ def test_a_compiled_training_leaves_a_plain_checkpoint(start, tiny, tmp_path, ne
     options = ["--compile=true", "--trainer.max_epochs=1", "--data.batch_size=4"]
     options += [f"--model.network={network}", "--model.network.channels=[4,4,4]"]
     options += ["--data.preprocessing.sampling=all", "--data.preprocessing.num_frames=40"]
-    wait(start("train", *tiny, *options, "--runs", tmp_path), seconds=300)
+    wait(start("train", *tiny, *options, "--runs", tmp_path))
     checkpoint = only_run(tmp_path) / "checkpoints" / "best.ckpt"
     keys = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert not any("_orig_mod" in key for key in keys)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from run_files import rows
+from run_files import PATIENCE_S, rows
 
 from tt_actions.training.run_directory import (
     RunCSVLogger,
@@ -35,7 +35,7 @@ def test_processes_that_start_at_once_get_different_directories(tmp_path):
         )
         for i in range(2)
     ]
-    made = [process.communicate(timeout=60)[0].split() for process in processes]
+    made = [process.communicate(timeout=PATIENCE_S)[0].split() for process in processes]
     assert all(len(names) == 100 for names in made)
     assert len({name for names in made for name in names}) == 200
     assert {path.name for path in (tmp_path / "race").iterdir()} == {f"version_{i}" for i in range(200)}

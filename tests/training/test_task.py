@@ -285,6 +285,7 @@ def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
 def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(strokes, cache_dir, tmp_path):
     experiment = Path(__file__).parents[2] / "experiments" / "clips.yaml"
     options = ["--data.source.path", str(strokes), "--data.cache_dir", str(cache_dir)]
+    options += ["--data.preprocessing.fps", "10", "--data.preprocessing.num_frames", "16"]
     main(
         ["train", "--config", str(experiment), *options, "--runs", str(tmp_path), "--wandb.mode", "disabled"]
     )

@@ -82,7 +82,7 @@ def test_frames_with_flow_have_the_colours_of_those_without(moving_disc):
     plain = read_frames(moving_disc, fps=15, size=(60, 120))
     frames, times_s = read_frames(moving_disc, fps=15, size=(60, 120), flow=True)
     np.testing.assert_array_equal(times_s, plain.times_s)
-    difference = np.abs(frames[..., :3].astype(int) - plain.frames)
+    difference = np.abs(frames[..., :3].astype(int) - plain.values)
     assert difference.mean() < 1
     assert difference.max() < 20  # where noise is cut at 0 or 255, in two steps or in one
     assert (frames[0, ..., 3:] == STILL).all()

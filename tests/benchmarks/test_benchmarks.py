@@ -1,0 +1,158 @@
+"""Every benchmark and measurement runs, in its quick form, on what is drawn here."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import bench_inference
+import measure_real
+import measure_skeletons
+import pytest
+from drawn_motions import draw
+from joint_files import thetis_text, write
+from run_files import rows, wait_for
+
+from tt_actions.skeleton.layouts import NTU25, THETIS15, convert
+from tt_actions.studies.trainings import find_earlier
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+PARTS = {"bench_inference", "bench_timing", "plain_stgcn"}
+"""What the benchmarks import, and no commands themselves."""
+
+STROKES = {"forehand_flat": "forehand", "smash": "smash"}
+"""Classes of THETIS, and which stroke is drawn for each."""
+
+
+@pytest.fixture
+def measure(monkeypatch, capsys):
+    """Run a command of benchmarks/ in its quick form, in this process; return what it prints."""
+
+    def run(name, *words):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words), "--quick"])
+        import_module(name).main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory):
+    """A folder of skeletons as THETIS has them: two strokes of eight players."""
+    folder = tmp_path_factory.mktemp("thetis")
+    for kind, stroke in STROKES.items():
+        for player in range(8):
+            joints = convert(draw(stroke, player).tracks[0].joints, NTU25, THETIS15)
+            write(folder / kind / f"p{player + 1}.txt", thetis_text(joints))
+    return folder
+
+
+def test_every_command_is_run_here():
+    commands = {path.stem for path in FOLDER.glob("*.py")} - PARTS
+    here = Path(__file__).read_text("utf-8")
+    run = set(re.findall(r'"(\w+)(?:\.py)?"', here))
+    assert commands - run == set()
+
+
+def test_the_benchmark_measures_each_model_of_clips_and_writes_as_it_goes(tmp_path):
+    out = tmp_path / "bench.json"
+    command = [sys.executable, FOLDER / "bench.py", "--quick", "--out", out]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        wait_for(out.is_file, process)
+        begun = json.loads(out.read_text("utf-8"))
+        assert begun["train_ratio"] > 0
+        assert not any(name.startswith("inference_ratio") for name in begun)
+        assert process.wait() == 0
+    found = json.loads(out.read_text("utf-8"))
+    assert {"cnn_lstm", "c3d", "clips_network"} <= set(bench_inference.MODELS)
+    for name in [*found["targets"], *(f"predict_clips_per_s_{model}" for model in bench_inference.MODELS)]:
+        assert found[name] > 0
+        assert found["spread"][name][0] <= found[name] <= found["spread"][name][1]
+    assert found["settings"]["experiment"] == "cnn_lstm"
+    assert found["provenance"]["device"]
+
+
+def test_skeletons_are_measured(measure):
+    printed = measure("bench_skeleton")
+    assert "stgcn_ratio_batch_16: " in printed
+    assert len(printed.splitlines()) == 8
+
+
+def test_a_match_is_measured(measure, rally_run, tmp_path):
+    measure("bench_realtime", "--checkpoint", rally_run / "checkpoints" / "best.ckpt", "--out", tmp_path)
+    found = json.loads((tmp_path / "realtime.json").read_text("utf-8"))["rows"]
+    assert [row["seconds"] for row in found] == [3, 6]
+    assert all(row["ratio"] > 0 and row["peak_memory_mb"] > 0 for row in found)
+    assert found[0]["num_dropped"] >= 0
+    assert (tmp_path / "figure_4.png").is_file()
+
+
+def test_real_clips_are_measured_alone_and_joined(measure, strokes, tmp_path):
+    data, runs, joined = strokes.parent / "clips", tmp_path / "runs", tmp_path / "joined"
+    printed = measure("measure_real", "tennis", "--data", data, "--out", runs)
+    assert "accuracy on 24 real clips" in printed
+    methods = [row["method"] for row in rows(runs / "tennis" / "table.csv")]
+    assert methods == ["logistic regression on flow", "SVM on flow", "clips"]
+    measure("measure_joined", "--runs", runs, "--out", joined)
+    assert [row["clips"] for row in rows(joined / "joined.csv")] == ["2", "2", "2", "6"]
+
+
+def test_every_variant_on_real_clips_has_options_that_are_there(tmp_path, strokes):
+    (tmp_path / "fold_0.csv").write_bytes(strokes.read_bytes())
+    planned = measure_real.trainings(measure_real.VARIANTS, 1, 1, tmp_path, None)
+    for training in planned.values():
+        assert find_earlier(training).done is None
+
+
+def test_real_joints_are_measured(measure, experts, tmp_path):
+    printed = measure("measure_skeletons", "thetis", "--data", experts, "--out", tmp_path)
+    assert "accuracy on 16 real recordings" in printed
+    found = rows(tmp_path / "thetis" / "table.csv")
+    assert [row["model"] for row in found][-2:] == [
+        "skeleton_lstm, pre-trained",
+        "skeleton_lstm, without fine-tuning",
+    ]
+    assert all(0 <= float(row["accuracy"]) <= 1 for row in found)
+
+
+@pytest.mark.parametrize("model", measure_skeletons.LEARNT + measure_skeletons.FITTED)
+def test_every_model_of_joints_has_options_that_are_there(tmp_path, model):
+    chosen = measure_skeletons.SETS["msr"]
+    assert find_earlier(measure_skeletons.fold_training(model, 0, 0, chosen, tmp_path, None)).done is None
+    assert find_earlier(measure_skeletons.synthetic_training(model, chosen, tmp_path)).done is None
+
+
+def test_the_flow_baseline_is_measured(measure, strokes):
+    assert {line.split(":")[0] for line in measure("flow_baseline", strokes).splitlines()} == {
+        "logistic regression",
+        "SVM",
+    }
+
+
+def test_closeness_is_measured(measure, experts):
+    lines = measure("measure_closeness", "--experts", experts).splitlines()
+    assert [line.split(":")[0] for line in lines] == [*(f"p{n}" for n in range(1, 9)), "all", "smash"]
+
+
+def test_diagnoses_are_measured(measure, tmp_path):
+    assert "all faultless strokes with a finding" in measure("measure_diagnosis", "--out", tmp_path)
+    found = rows(tmp_path / "diagnosis.csv")
+    assert {row["class"] for row in found} == {"smash"}
+    assert {row["size"] for row in found} == {"small", "medium", "large"}
+
+
+def test_explanations_are_measured(measure, trained, strokes):
+    for line in measure("measure_explanations", trained, strokes).splitlines():
+        assert "of 2 clips; log-odds fall by" in line
+
+
+def test_silhouettes_are_measured(measure, tmp_path):
+    picture = tmp_path / "silhouettes.png"
+    printed = measure("measure_silhouettes", "--pictures", picture)
+    overlap = float(printed.splitlines()[0].split(": ")[1])
+    assert 0 < overlap < 1
+    assert math.isclose(overlap, float(printed.split("mean IoU ")[1].split(",")[0]))
+    assert picture.is_file()
