@@ -214,7 +214,7 @@ def test_sound_of_an_unusual_rate_becomes_aac(tmp_path, codec, rate):
     with av.open(str(out)) as container:
         assert container.streams.audio[0].codec_context.name == "aac"
     samples, starts_s = hear(out)
-    assert starts_s + len(samples) / RATE == pytest.approx(1.8, abs=0.15)
+    assert starts_s + len(samples) / RATE == pytest.approx(1.8, abs=0.2)  # MP3 is padded
 
 
 def test_sound_in_no_known_codec_is_left_out(tmp_path):
