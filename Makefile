@@ -4,11 +4,7 @@ EXP ?= cnn_lstm
 SWEEP ?= ablation
 BIN := .venv/bin
 
-JOINTS = $(shell grep -ls '^ *layout:' experiments/$(EXP).yaml)
-DEPTH = $(shell grep -ls '^ *picture: depth' experiments/$(EXP).yaml)
-SOURCE = $(if $(filter rally_%,$(EXP)),UserRallies,$(if $(JOINTS),UserJoints,$(if $(DEPTH),UserDepth,UserClips)))
-LAYOUT_ARGS = $(if $(LAYOUT),--data.preprocessing.layout $(LAYOUT))
-DATA_ARGS = $(if $(DATA),$(if $(RESUME),,--data.source $(SOURCE)) --data.source.path "$(DATA)") $(LAYOUT_ARGS)
+DATA_ARGS = $(if $(DATA),--data "$(DATA)") $(if $(LAYOUT),--layout $(LAYOUT))
 START = $(if $(RESUME),--resume "$(RESUME)",--config experiments/$(EXP).yaml) $(DATA_ARGS)
 
 ifneq ($(filter train,$(MAKECMDGOALS)),)
@@ -41,10 +37,10 @@ train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] 
 	@$(BIN)/tt-actions train $(START) $(ARGS)
 
 compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3] [DATA=...] [LAYOUT=...] [QUICK=1] [ARGS="--key value"]
-	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data "$(DATA)") $(if $(QUICK),--quick) $(LAYOUT_ARGS) $(ARGS)
+	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(QUICK),--quick) $(DATA_ARGS) $(ARGS)
 
 sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
-	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(if $(DATA),--data "$(DATA)") $(LAYOUT_ARGS) $(ARGS)
+	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(DATA_ARGS) $(ARGS)
 
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest CKPT=checkpoint [ARGS="--players left,right"]
 	@$(if $(and $(VIDEO),$(CKPT)),,$(error Expected a video and a checkpoint: make analyze VIDEO=match.mp4 CKPT=runs/.../best.ckpt))

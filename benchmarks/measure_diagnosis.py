@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tt_actions.coach.diagnosis import Coach, Finding
 from tt_actions.coach.references import make_references
-from tt_actions.coach.stroke import Stroke, read_readings
+from tt_actions.coach.stroke import StrokeMotion, read_readings
 from tt_actions.errors import UnreadableError
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import write_rows
@@ -66,10 +66,10 @@ def draw(label: str, number: int, take: int, seed: int, fault: str | None = None
     return faulty_motion(rng, who, label, duration_s, fault, size)
 
 
-def read(motion: Motion, folder: Path) -> list[Stroke]:
+def read(motion: Motion, folder: Path) -> list[StrokeMotion]:
     """The readings of a stroke, by way of a file as the synthetic source writes it."""
     path = folder / "stroke.npz"
-    np.savez(path, joints_3d=motion.tracks[0].joints, fps=FPS)
+    np.savez(path, joints_3d=motion.players[0].joints, fps=FPS)
     return read_readings(path, NTU25, FPS)
 
 

@@ -29,7 +29,8 @@ from tt_actions.clips.manifest import write_manifest
 from tt_actions.clips.records import ClipRecord, class_names
 from tt_actions.evaluation.tables import Table
 from tt_actions.sources.folders import FolderSource
-from tt_actions.studies.trainings import Training, find_earlier, say, train
+from tt_actions.studies.trainings import Training, find_earlier, train
+from tt_actions.training.console import say
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 NUM_BLOCKS = 4
@@ -147,7 +148,7 @@ def train_on_drawn_strokes(out: Path, console: Console) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".lock"):  # another set may be measured at the same time
         earlier = find_earlier(training)
-        say(console, f"{training.name}: {'done before' if earlier.done else f'training, see {training.log}'}")
+        say(f"{training.name}: {'done before' if earlier.done else f'training, see {training.log}'}", console)
         run_dir = earlier.done or train(training, earlier.stopped, str)
     return run_dir / "checkpoints" / "best.ckpt"
 
@@ -194,7 +195,7 @@ def accuracy_of(training: Training, console: Console) -> float:
     run_dir = earlier.done or train(training, earlier.stopped, str)
     accuracy = float(json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"])
     with READING:
-        say(console, f"{training.name}: {accuracy:.3f}")
+        say(f"{training.name}: {accuracy:.3f}", console)
     return accuracy
 
 

@@ -39,7 +39,8 @@ from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
 from tt_actions.recognition.loading import load
 from tt_actions.sources.folders import FolderSource
-from tt_actions.studies.trainings import Training, find_earlier, say, train
+from tt_actions.studies.trainings import Training, find_earlier, train
+from tt_actions.training.console import say
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
@@ -189,7 +190,7 @@ def done(training: Training, console: Console) -> Path:
     earlier = find_earlier(training)
     run_dir = earlier.done or train(training, earlier.stopped, str)
     accuracy = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"]
-    say(console, f"{training.name}: {accuracy:.3f}")
+    say(f"{training.name}: {accuracy:.3f}", console)
     return run_dir
 
 

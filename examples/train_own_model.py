@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from tt_actions.main import main
-from tt_actions.models.base import CausalModel, check_frames
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.checks import check_frames
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from run_files import rows
 
 from tt_actions.clips.manifest import read_manifest
-from tt_actions.evaluation.clip_report import BY_CLASS
+from tt_actions.evaluation.clip_scores import BY_CLASS
 from tt_actions.evaluation.pr_roc import AREAS
 from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import synthesize

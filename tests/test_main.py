@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tt_actions.main import COMMANDS, main
+from tt_actions.main import COMMANDS, ISSUES, main, summaries
 
 EXPERIMENTS = ["train", "fit", "validate", "test", "predict"]
 
@@ -37,7 +38,8 @@ def entries(text):
 def test_the_installed_command_lists_its_commands():
     command = Path(sysconfig.get_path("scripts")) / "tt-actions"
     end = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
-    for name, what in COMMANDS.items():
+    assert set(summaries()) == set(COMMANDS)
+    for name, what in summaries().items():
         assert re.search(rf"^  {name} +{re.escape(what)}$", end.stdout, re.MULTILINE)
     assert not end.stderr
 
@@ -109,6 +111,7 @@ REFUSED = {
     "a missing config": (["--config", "nowhere.yaml"], "File does not exist: "),
     "missing data": (["--data.source.path", "nowhere"], "no folder 'nowhere'"),
     "a missing manifest": (["--data.source.path", "nowhere.csv"], "no file 'nowhere.csv'"),
+    "an absent strategy": (["--trainer.strategy", "none"], "invalid strategy name"),
     "an absent device": (["--trainer.accelerator", "mps"], "`MPSAccelerator` can not run on your system"),
 }
 
@@ -151,6 +154,66 @@ def test_a_model_that_cannot_be_trained_is_refused_before_clips_are_decoded(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            ["--model.optimizer.lr", "-1"],
+            "Expected arguments that `optimizer` takes, but got: Invalid learning rate",
+        ),
+        (
+            ["--model.scheduler", "torch.optim.lr_scheduler.StepLR", "--model.scheduler.step_size", "a"],
+            "step_size",
+        ),
+    ],
+)
+def test_what_a_library_refuses_is_told_in_a_line(monkeypatch, capsys, tiny, tmp_path, option, message):
+    code, said = ended(monkeypatch, capsys, "fit", *tiny, "--runs", tmp_path, *option)
+    assert message in said
+    assert code == 2 or len(said.splitlines()) == 1
+
+
+def configured(capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        main(["train", *map(str, words), "--print_config"])
+    assert not end.value.code
+    return yaml.safe_load(capsys.readouterr().out)["data"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "source"),
+    [
+        ("clips", "UserClips"),
+        ("cnn_lstm", "UserClips"),
+        ("stgcn", "UserJoints"),
+        ("depth_cnn_lstm", "UserDepth"),
+        ("rally_cnn_lstm", "UserRallies"),
+    ],
+)
+def test_the_experiment_decides_what_reads_a_users_data(capsys, experiment, source):
+    config = ["--config", Path(__file__).parents[1] / "experiments" / f"{experiment}.yaml"]
+    data = configured(capsys, "--data", "mine", *config, "--data.batch_size", 2)
+    assert data["source"] == {
+        "class_path": f"tt_actions.sources.{source}",
+        "init_args": data["source"]["init_args"] | {"path": "mine"},
+    }
+    assert data["batch_size"] == 2
+    given = configured(capsys, *config, "--data=mine", "--data.source.path", "other")
+    assert given["source"]["init_args"]["path"] == "other"
+
+
+def test_the_layout_of_a_users_joints_is_an_option_of_its_own(capsys):
+    config = Path(__file__).parents[1] / "experiments" / "stgcn.yaml"
+    data = configured(capsys, "--config", config, "--data", "m.csv", "--layout", "kinect20")
+    assert data["preprocessing"]["init_args"]["layout"] == "kinect20"
+
+
+def test_a_resumed_run_keeps_its_source_with_other_data(capsys, trained, tmp_path):
+    data = configured(capsys, "--resume", trained, "--data", tmp_path / "moved.csv")
+    assert data["source"]["class_path"] == "tt_actions.sources.UserClips"
+    assert data["source"]["init_args"]["path"] == str(tmp_path / "moved.csv")
+
+
 @pytest.mark.parametrize("where", ["model", "data", "trainer", "data.preprocessing", None])
 def test_a_misspelt_key_of_a_file_is_refused(monkeypatch, capsys, tiny, tmp_path, where):
     config = yaml.safe_load(Path(tiny[1]).read_text())
@@ -171,7 +234,24 @@ def test_a_misspelt_key_of_a_file_is_refused(monkeypatch, capsys, tiny, tmp_path
         (["train", "--resume", "nowhere"], 1, "no 'nowhere/config.yaml'"),
         (["train", "--resume"], 2, "expected one argument"),
         (["check", "nowhere"], 1, "no folder 'nowhere'"),
-        (["synth"], 2, "--out"),
+        (
+            ["synth"],
+            2,
+            "error: Expected `--out`, but got none. `tt-actions synth --help` explains the options.",
+        ),
+        (
+            ["synth", "--out", "x", "--seed", "one"],
+            2,
+            "Expected `--seed` to be a whole number, but got 'one'.",
+        ),
+        (
+            ["analyze", "v.mp4", "--checkpoint", "c", "--engine", "jax"],
+            2,
+            "to be torch or onnx, but got 'jax'.",
+        ),
+        (["check", "a", "b"], 2, "unrecognized arguments: b"),
+        (["completion", "cmd"], 2, "Expected `shell` to be bash, zsh, fish or tcsh, but got 'cmd'."),
+        (["validate", "--resume", "runs/x"], 1, "Expected `--resume` with train or fit"),
         (["synth", "--out", "x", "--size", "big"], 2, "WxH such as 320x240, but got 'big'"),
         (["synth", "--out", "x", "--players", "0"], 1, "`num_players` to be at least 2, but got 0"),
         (["synth", "--out", "x", "--clip", "4"], 2, "--clip"),
@@ -179,7 +259,9 @@ def test_a_misspelt_key_of_a_file_is_refused(monkeypatch, capsys, tiny, tmp_path
 )
 def test_every_command_ends_with_a_line_and_a_code(monkeypatch, capsys, args, code, message):
     assert ended(monkeypatch, capsys, *args)[0] == code
-    assert message in ended(monkeypatch, capsys, *args)[1]
+    said = ended(monkeypatch, capsys, *args)[1]
+    assert message in said
+    assert len(said.splitlines()) == 1 or args[0] in ("trian", "train")
     assert not Path("x").exists()
 
 
@@ -242,3 +324,79 @@ def test_synth_draws_what_is_asked(tmp_path):
 def test_the_variable_of_the_run_directory_is_cleared_after_a_run(trained):
     assert trained.is_dir()
     assert "TT_ACTIONS_RUN_DIR" not in os.environ
+
+
+PACKAGE = """
+import os
+from tt_actions.models import CNNLSTM
+
+class Broken(CNNLSTM):
+    "A network with a bug, once that is wanted."
+
+    def forward(self, frames, lengths):
+        for _ in zip([1], [] if os.environ.get("WITH_BUG") else [2], strict=True):
+            pass
+        return super().forward(frames, lengths)
+"""
+
+
+def test_a_bug_shows_its_traceback_and_where_to_report_it(start, tiny, strokes, tmp_path):
+    (tmp_path / "broken_package.py").write_text(PACKAGE)
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    network = ["--model.network.class_path", "broken_package.Broken", "--trust", "broken_package"]
+    words = ["fit", *tiny, *network, "--runs", tmp_path, "--trainer.max_epochs", 1]
+    output, _ = (process := start(*words, PYTHONPATH=paths, WITH_BUG="1")).communicate()
+    assert process.returncode == 1
+    assert "Traceback (most recent call last):" in output
+    assert "broken_package.py" in output
+    last = output.splitlines()[-1]
+    assert last.startswith("error: This is a bug: ValueError: zip() argument 2 is shorter than argument 1.")
+    assert last.endswith(ISSUES)
+
+    assert (process := start(*words, PYTHONPATH=paths)).wait() == 0
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(next(strokes.parent.rglob("*.mp4")), videos / name)
+    (videos / "c.mp4").write_bytes(b"no video")
+    (checkpoint,) = (tmp_path / "tiny").glob("*/checkpoints/last.ckpt")
+    batch = ["analyze", videos, "--checkpoint", checkpoint, "--out", tmp_path / "out", "--no-video"]
+    batch += ["--trust", "broken_package"]
+    output, _ = (process := start(*batch, PYTHONPATH=paths, WITH_BUG="1")).communicate()
+    assert process.returncode == 1
+    assert "failed:" not in output
+    assert "error: This is a bug: ValueError: zip()" in output.splitlines()[-1]
+    output, _ = (process := start(*batch, PYTHONPATH=paths)).communicate()
+    assert process.returncode == 1
+    assert "c.mp4 failed: Expected" in output
+    assert "2 of 3 videos" in output
+
+
+def completed(script, *words):
+    """What bash offers for the last of some words."""
+    line = f"source '{script}'; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; COMPREPLY=(); "
+    line += f"_shtab_tt_actions tt-actions '{words[-1]}' '{words[-2]}'; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    end = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert not end.stderr
+    return set(end.stdout.split())
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_commands_and_options(capsys, tmp_path):
+    main(["completion", "bash"])
+    script = tmp_path / "tt-actions.bash"
+    script.write_text(capsys.readouterr().out)
+    subprocess.run(["bash", "-n", script], check=True)
+    assert completed(script, "tt-actions", "co") == {"compare", "coach", "completion"}
+    assert completed(script, "tt-actions", "explain", "--st") == {"--start-s"}
+    assert completed(script, "tt-actions", "analyze", "--engine", "o") == {"onnx"}
+    offered = completed(script, "tt-actions", "train", "--")
+    assert offered >= {"--resume", "--data", "--layout", "--trust", "--config", "--trainer.max_epochs"}
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish", "tcsh"])
+def test_other_shells_have_a_script_too(capsys, shell):
+    main(["completion", shell])
+    said = capsys.readouterr().out
+    assert "coach" in said
+    assert "start-s" in said or shell == "tcsh"  # whose completion knows no options of commands

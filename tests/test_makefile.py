@@ -20,25 +20,20 @@ def make(*words):
         ([], "--config experiments/cnn_lstm.yaml"),
         (
             ["EXP=clips", "DATA=my clips"],
-            "--config experiments/clips.yaml --data.source UserClips --data.source.path 'my clips'",
+            "--config experiments/clips.yaml --data 'my clips'",
         ),
         (
             ["EXP=rally_cnn_lstm", "DATA=markup"],
-            "--config experiments/rally_cnn_lstm.yaml --data.source UserRallies --data.source.path markup",
+            "--config experiments/rally_cnn_lstm.yaml --data markup",
         ),
         (
             ["EXP=stgcn", "DATA=m.csv", "LAYOUT=kinect20"],
-            "--config experiments/stgcn.yaml --data.source UserJoints --data.source.path m.csv "
-            "--data.preprocessing.layout kinect20",
-        ),
-        (
-            ["EXP=depth_cnn_lstm", "DATA=kinect"],
-            "--config experiments/depth_cnn_lstm.yaml --data.source UserDepth --data.source.path kinect",
+            "--config experiments/stgcn.yaml --data m.csv --layout kinect20",
         ),
         (["RESUME=runs/x/version_0"], "--resume runs/x/version_0"),
         (
             ["RESUME=runs/x/version_0", "DATA=moved", "ARGS=--trainer.max_epochs 9"],
-            "--resume runs/x/version_0 --data.source.path moved --trainer.max_epochs 9",
+            "--resume runs/x/version_0 --data moved --trainer.max_epochs 9",
         ),
     ],
 )

@@ -10,6 +10,8 @@ from typing import Any
 
 from jsonargparse import set_parsing_settings
 
+from tt_actions.errors import UserError
+
 IN_CHECKPOINTS = (
     "tt_actions.models",
     "tt_actions.training.augmentation.Augmentation",
@@ -72,7 +74,7 @@ def trust(packages: Iterable[str]) -> None:
     """
     for package in packages:
         if not all(part.isidentifier() for part in package.split(".")) or package.startswith("jsonargparse"):
-            raise ValueError(
+            raise UserError(
                 f"Expected `--trust` to be the import name of a package, such as my_package, but got "
                 f"'{package}'."
             )
@@ -149,7 +151,7 @@ def check_class_paths(hyper_parameters: Mapping[str, Any], path: Path | str) -> 
         if isinstance(value, Mapping):
             check_class_paths(value, path)
         elif key in NAMING and isinstance(value, str) and not _is_allowed(value):
-            raise ValueError(
+            raise UserError(
                 f"Expected '{path}' to name only parts of models that tt_actions knows, but got `{value}`, "
                 f"which was not imported. {ADVICE}"
             )

@@ -7,3 +7,7 @@ class UserError(ValueError):
 
 class UnreadableError(UserError):
     """A clip's file, or the part of it that was asked for, can't be used."""
+
+
+class VideoError(UnreadableError):
+    """A video file, or the part of it that was asked for, can't be used."""

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from lightning_utilities.core.rank_zero import rank_zero_only
 from rich.console import Console
+
+from tt_actions.errors import UserError
 
 
 @contextmanager
@@ -133,51 +135,38 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def lock_folder(folder: Path, expected: str) -> FileLock:
-    """Keep other processes from working in a folder.
+def lock_folder(
+    folder: Path, in_use: str, *, wait: bool = False, beside: bool = False
+) -> AcquireReturnProxy[FileLock]:
+    """Let one process at a time work in a folder: others wait for it, or are refused.
+
+    The end of the process, which may be by a kill, releases the lock too.
 
     Args:
-        folder: The folder.
-        expected: What to say was expected, and what came, where another process works there.
+        folder: The folder, which exists; of ``beside`` the one that it lies in does.
+        in_use: What to say where another process holds the lock: a line to print before waiting, or the
+            error's first sentence.
+        wait: Whether to wait for the lock.
+        beside: Whether the lock lies beside the folder, which can then be replaced while it is held.
 
     Returns:
-        The lock, to be released when the work is over; the end of the process releases it too.
+        The lock: use it as a context, or keep it and release its ``lock`` when the work is over.
 
     Raises:
-        ValueError: If another process holds it.
+        ValueError: If another process holds the lock, and ``wait`` is False.
+        OSError: If the lock can't be written.
     """
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder.parent / f".{folder.name}.lock" if beside else folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(blocking=False)
     except Timeout as error:
-        raise ValueError(f"Expected {expected}. Wait for its end, or stop it first.") from error
-    return lock
+        if not wait:
+            raise UserError(f"{in_use} Wait for its end, or stop it first.") from error
+    if is_first_process():
+        Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(in_use)
+    return lock.acquire()
 
 
 def is_first_process() -> bool:
     """Return whether this is the only process of its run or the first of several."""
     return bool(getattr(rank_zero_only, "rank", 0) == 0)  # Lightning sets it where it is loaded
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time work in a folder; the others wait for its end, which may be by a kill.
-
-    Args:
-        folder: The folder, which exists.
-
-    Raises:
-        OSError: If the lock can't be written.
-    """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        if is_first_process():
-            line = f"Waiting for another process that writes to '{folder}'."
-            Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(line)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

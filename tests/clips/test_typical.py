@@ -1,5 +1,6 @@
 """The median clip of a training set, and how it gets into a checkpoint."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,9 @@ from run_files import rows
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.typical import TypicalClip, motion_of
+from tt_actions.errors import UserError
+from tt_actions.evaluation.explanation import explain
+from tt_actions.main import main
 from tt_actions.recognition.loading import load
 
 
@@ -30,6 +34,30 @@ def test_a_checkpoint_brings_the_median_of_its_training_clips(trained, strokes, 
     clips = [cache.frames(record, model.preprocessing.spec) for record in records]
     assert model.typical_clip.seconds == np.median([len(clip) for clip in clips]) / model.preprocessing.fps
     assert model.typical_clip.motion == np.median([motion_of(clip) for clip in clips]) > 0
+
+
+def test_a_model_of_regions_refuses_a_video_without_one(trained, strokes):
+    model, record = load(trained / "checkpoints" / "best.ckpt"), read_manifest(strokes)[0]
+    assert model.has_regions
+    for ask in (model.predict, model.analyze, partial(explain, model)):
+        with pytest.raises(UserError, match="Expected `roi`, the player's region in pixels"):
+            ask(record.path)
+    assert model.predict(record.path, roi=record.roi).label in model.class_names
+    given = ({"rois": [record.roi]}, {"players": ["left", "right"]}, {"crop": "motion"}, {"crop": "none"})
+    for options in given:
+        assert model.analyze(record.path, **options).duration_s > 0
+    model.has_regions = False  # as an older checkpoint has it
+    assert model.predict(record.path).label in model.class_names
+
+
+def test_clips_without_regions_are_not_predicted_by_a_model_of_regions(trained, strokes, tmp_path):
+    records = read_manifest(strokes)[:4]
+    lines = ["path,split", *(f"{record.path},test" for record in records)]
+    (tmp_path / "clips.csv").write_text("\n".join(lines) + "\n")
+    words = ["predict", "--config", str(trained / "config.yaml"), "--data.source", "UserClips"]
+    words += ["--data.source.path", str(tmp_path / "clips.csv"), "--data.cache_dir", str(tmp_path / "cache")]
+    with pytest.raises(ValueError, match="Expected `roi`, the player's region in pixels"):
+        main([*words, "--ckpt_path", str(trained / "checkpoints" / "best.ckpt"), "--runs", str(tmp_path)])
 
 
 @pytest.mark.parametrize(

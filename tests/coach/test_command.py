@@ -40,7 +40,7 @@ def train(folder, layout, data):
 
 def write_keypoints(path, motion):
     """The joints as a camera at the side sees them, in pixels of 320x240, as MoveNet's in a CSV."""
-    joints = motion.tracks[0].joints
+    joints = motion.players[0].joints
     seen = np.stack([160 + 100 * (joints[..., 0] - joints[0, 0, 0]), 220 - 100 * joints[..., 2]], -1)
     points = convert(seen, NTU25, MOVENET13)
     header = [f"{name}_{axis}" for name in MOVENET13.joints for axis in "xy"]

@@ -12,7 +12,7 @@ from tt_actions.coach.diagnosis import MOST_FINDINGS, Coach
 from tt_actions.coach.measures import measures_of
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.stroke import RATE_HZ, make_readings, read_readings
-from tt_actions.coach.yardstick import Yardstick, shrunk_covariance
+from tt_actions.coach.yardstick import Yardstick, shrink_covariance
 from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
 from tt_actions.sources.synthetic.body import MIRRORED
@@ -31,7 +31,7 @@ def read(tmp_path_factory):
 def coach(read):
     motions = [draw("forehand", number) for number in range(NUM_REFERENCES)]
     references = make_references(
-        "forehand", [read(m) for m in motions], [m.tracks[0].player.name for m in motions]
+        "forehand", [read(m) for m in motions], [m.players[0].player.name for m in motions]
     )
     return Coach(references)
 
@@ -44,7 +44,7 @@ def test_hand_and_moment_of_contact_are_found(coach, read):
     for number in range(100, 120):
         motion = draw("forehand", number)
         stroke = coach.references.choose(read(motion))
-        assert stroke.left_handed == motion.tracks[0].player.left_handed
+        assert stroke.left_handed == motion.players[0].player.left_handed
         contact_s = stroke.start_s + stroke.phases.contact / RATE_HZ
         assert contact_s == pytest.approx(motion.strokes[0].contact_s, abs=0.09)
 
@@ -81,7 +81,7 @@ def test_a_reference_stroke_among_the_middle_gets_none(coach):
 
 def test_a_left_hander_is_judged_as_the_mirrored_right_hander(coach, read):
     motion = draw("forehand", 201, "narrow_stance", "large")
-    mirrored = motion.tracks[0].joints[:, MIRRORED] * np.float32([1, -1, 1])
+    mirrored = motion.players[0].joints[:, MIRRORED] * np.float32([1, -1, 1])
     one, other = judge(coach, read(motion)), judge(coach, read(motion, mirrored))
     assert [(f.kind, round(f.value, 3)) for f in one] == [(f.kind, round(f.value, 3)) for f in other] != []
 
@@ -110,7 +110,7 @@ def test_words_of_the_sides_are_the_players_own(coach, read):
 @pytest.mark.parametrize("mirror", [1, -1])
 def test_in_a_picture_the_front_is_where_the_hand_swings(tmp_path, mirror):
     def readings(motion):
-        joints = motion.tracks[0].joints
+        joints = motion.players[0].joints
         seen = np.stack([mirror * joints[..., 0], joints[..., 2]], -1)
         times_s = np.arange(len(seen)) / FPS
         return make_readings(tmp_path / "seen.csv", convert(seen, NTU25, MOVENET13), times_s, MOVENET13)
@@ -131,7 +131,7 @@ def test_a_stroke_that_the_recording_cuts_off_is_none(read, is_end):
     assert any(abs(at_s - contact / FPS) < 0.1 for at_s in contacts_s)
     part = slice(contact, None) if is_end else slice(0, contact + 1)
     with pytest.raises(UnreadableError, match="between two moments of rest"):
-        read(motion, motion.tracks[0].joints[part])
+        read(motion, motion.players[0].joints[part])
 
 
 def test_six_references_are_enough_and_find_little(read):
@@ -146,10 +146,10 @@ def test_sizes_are_told_in_the_bodys_own_measure(coach, read, unit):
     motion = draw("forehand", 203, "narrow_stance", "large")
     finding = next(
         f
-        for f in judge(coach, read(motion, motion.tracks[0].joints * np.float32(unit)))
+        for f in judge(coach, read(motion, motion.players[0].joints * np.float32(unit)))
         if f.cause == "stance"
     )
-    feet = motion.tracks[0].joints[round(motion.strokes[0].contact_s * 30), [14, 18], :2]
+    feet = motion.players[0].joints[round(motion.strokes[0].contact_s * 30), [14, 18], :2]
     apart_cm = 100 * np.linalg.norm(feet[0] - feet[1])
     if unit == 40.0:  # no unit of length makes a body of this
         assert finding.unit == "% of body height"
@@ -174,7 +174,12 @@ def test_faulty_strokes_are_less_close_to_the_experts(coach, read):
 
 def test_shrinking_is_that_of_ledoit_and_wolf():
     z = np.random.default_rng(0).normal(size=(25, 8)) @ np.random.default_rng(1).normal(size=(8, 8))
-    np.testing.assert_allclose(shrunk_covariance(z), ledoit_wolf(z)[0], rtol=1e-9)
+    np.testing.assert_allclose(shrink_covariance(z), ledoit_wolf(z)[0], rtol=1e-9)
+
+
+def test_few_cases_are_shrunk_by_their_number_at_least():
+    z = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])  # of which Ledoit and Wolf's share is 0
+    np.testing.assert_allclose(shrink_covariance(z), [[0.875, 0], [0, 0.125]])
 
 
 def test_what_is_unexpected_is_the_residual_of_a_regression():
@@ -195,8 +200,8 @@ def test_what_is_unexpected_is_the_residual_of_a_regression():
 
 def test_a_file_without_a_whole_stroke_is_refused(read):
     motion = draw("forehand", 1)
-    still = np.repeat(motion.tracks[0].joints[:1], 30, axis=0)
-    for joints, what in ((still, "no hand is fast"), (motion.tracks[0].joints[:6], "less than 0.4 s")):
+    still = np.repeat(motion.players[0].joints[:1], 30, axis=0)
+    for joints, what in ((still, "no hand is fast"), (motion.players[0].joints[:6], "less than 0.4 s")):
         with pytest.raises(UnreadableError, match=what):
             read(motion, joints)
 

@@ -16,10 +16,11 @@ def test_the_error_of_five_clips_counted_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.35, 0.65], [0.25, 0.75], [0.55, 0.45]])
     labels = np.array([0, 1, 1, 0, 0])
     bins = calibration_bins(probabilities, labels, num_bins=5)
-    assert bins.num_clips.tolist() == [0, 0, 1, 3, 1]
+    np.testing.assert_allclose(bins.edges, [0.4, 0.6, 0.8])
+    assert bins.num_clips.tolist() == [1, 3, 1]
     # (0.4, 0.6]: 0.55, right; (0.6, 0.8]: 0.7 wrong, 0.65 right, 0.75 wrong; (0.8, 1]: 0.9, right
-    np.testing.assert_allclose(bins.confidence, [np.nan, np.nan, 0.55, 0.7, 0.9])
-    np.testing.assert_allclose(bins.accuracy, [np.nan, np.nan, 1, 1 / 3, 1])
+    np.testing.assert_allclose(bins.confidence, [0.55, 0.7, 0.9])
+    np.testing.assert_allclose(bins.accuracy, [1, 1 / 3, 1])
     assert expected_calibration_error(bins) == pytest.approx((0.45 + 3 * (0.7 - 1 / 3) + 0.1) / 5)
 
 
@@ -44,8 +45,8 @@ def test_the_diagram_shows_accuracy_and_number_of_clips_by_confidence():
     figure = reliability_diagram(probabilities, np.array([0, 1, 1]), num_bins=5)
     figure.canvas.draw()
     above, below = figure.axes
-    assert [bar.get_height() for bar in above.patches] == [0, 0, 0, 0.5, 1]
-    assert [bar.get_height() for bar in below.patches] == [0, 0, 0, 2, 1]
+    assert [bar.get_height() for bar in above.patches] == [0.5, 1]
+    assert [bar.get_height() for bar in below.patches] == [2, 1]
     error = expected_calibration_error(calibration_bins(probabilities, np.array([0, 1, 1]), 5))
     assert figure.get_suptitle() == f"expected calibration error {error:.3f}, 3 clips"
 

@@ -5,6 +5,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from tt_actions.evaluation.bars import class_bars
 from tt_actions.evaluation.clip_figures import (
     clip_figure,
     flow_colours,
@@ -13,7 +14,6 @@ from tt_actions.evaluation.clip_figures import (
     overlay_heat,
     probability_strip,
 )
-from tt_actions.evaluation.figures import class_bars
 from tt_actions.evaluation.style import write_figure
 
 NAMES = ["serve", "_other $x", "发球"]

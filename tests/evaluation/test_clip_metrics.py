@@ -59,8 +59,8 @@ def test_one_case_counted_by_hand():
     classes = torch.tensor([[0, 0, 1, 1, 1, 2], [2, 2, 2, 0, 1, 0], [1, 0, 0, 0, 0, 0]])
     logits, lengths = F.one_hot(classes, 3), torch.tensor([6, 3, 1])
     expected = torch.tensor([3 / 5, 1.0, float("nan")])
-    torch.testing.assert_close(temporal_consistency(logits, lengths), expected, equal_nan=True)
-    agreement = frame_agreement(logits, lengths, torch.tensor([1, 0, 1]))
+    torch.testing.assert_close(temporal_consistency(logits.argmax(-1), lengths), expected, equal_nan=True)
+    agreement = frame_agreement(logits.argmax(-1), lengths, torch.tensor([1, 0, 1]))
     torch.testing.assert_close(agreement, torch.tensor([0.5, 0.0, 1.0]))
 
 

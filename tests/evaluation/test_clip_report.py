@@ -21,7 +21,8 @@ from rich.console import Console
 import tt_actions.evaluation.clip_report
 from tt_actions.clips.strokes import STROKES
 from tt_actions.evaluation.clip_metrics import FrameAgreement, TemporalConsistency
-from tt_actions.evaluation.clip_report import measure, print_report, write_report
+from tt_actions.evaluation.clip_report import print_report, write_report
+from tt_actions.evaluation.clip_scores import measure
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.provenance import provenance
 from tt_actions.evaluation.published import PUBLISHED

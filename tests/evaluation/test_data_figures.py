@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 
 from tt_actions.clips.records import ClipRecord
-from tt_actions.evaluation.figures import counts_figure
+from tt_actions.evaluation.bars import counts_figure
 
 CLIPS = [
     ClipRecord(Path("1.mp4"), "serve", group="a", split="train"),

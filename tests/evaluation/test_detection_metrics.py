@@ -20,14 +20,8 @@ from drawn_strokes import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tt_actions.evaluation.detection_metrics import (
-    average_precision,
-    detection_map,
-    match_strokes,
-    matched_figures,
-    overlaps,
-    spotting_map,
-)
+from tt_actions.evaluation.detection_metrics import average_precision, detection_map, spotting_map
+from tt_actions.evaluation.stroke_matching import match_strokes, matched_figures, overlaps
 
 
 def enumerated_precision(predicted, true, is_close):

@@ -18,7 +18,8 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.evaluation.explanation import Explanation, explain, grad_cam, mean_log_odds, write_explanation
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, HistogramKernel, R3DTransformer
-from tt_actions.models.base import ActionModel, ClosedFormModel
+from tt_actions.models.base import ActionModel
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.encoder import write_video

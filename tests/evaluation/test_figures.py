@@ -13,8 +13,10 @@ from matplotlib.font_manager import get_font_names
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger
 
-from tt_actions.evaluation.figures import Bars, bars_figure, confusion_figure, curves_figure
+from tt_actions.evaluation.bars import Bars, bars_figure
+from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.history import read_history
+from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.style import FONTS, write_figure
 
 

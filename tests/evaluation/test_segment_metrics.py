@@ -22,7 +22,6 @@ from tt_actions.evaluation.segment_metrics import (
     count_right_segments,
     edit_distance,
     edit_score,
-    frame_confusion,
     frame_figures,
     measure_strokes,
     segment_f1,
@@ -61,13 +60,6 @@ def test_frames_counted_by_hand():
     assert figures["accuracy"] == 3 / 5
     assert figures["class_accuracy"]["serve"] == 0.5
     assert figures["mean_class_accuracy"] == 0.75
-
-
-def test_frames_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="of the same frames"):
-        frame_confusion(np.zeros(3), np.zeros(4), 2)
-    with pytest.raises(ValueError, match="from 0 to 1, but got 0 to 2"):
-        frame_confusion(np.array([0, 2]), np.array([0, 1]), 2)
 
 
 # Order

@@ -69,7 +69,7 @@ def test_the_pictures_are_what_the_network_is_shown_only_larger(records, tmp_pat
     picture = shown[:, :height, left : left + round(width)]
     expected = read_frames(
         record.path, fps=10, size=picture.shape[1:3], roi=record.roi, crop=crop, aspect="stretch"
-    ).frames
+    ).values
     assert np.abs(picture.astype(int) - expected).mean() < 6
     assert shown[:, : height - 2, : left - 2].max() < 20  # nothing beside it
     assert 30 < shown[:, height:].mean() < 60  # the caption below it

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -119,15 +120,12 @@ def test_torchscript_runs_without_the_package(name, tmp_path):
 def test_the_engine_gives_what_the_model_gives(exported, checkpoint, strokes):
     model, engine = load(checkpoint), open_engine(exported)
     assert isinstance(engine, OnnxRecognizer)
-    assert (engine.class_names, engine.typical_clip, engine.preprocessing) == (
-        model.class_names,
-        model.typical_clip,
-        model.preprocessing,
-    )
+    facts = attrgetter("class_names", "typical_clip", "has_regions", "preprocessing")
+    assert facts(engine) == facts(model)
     for record in read_manifest(strokes)[::8]:
-        ours, theirs = engine.predict(record.path), model.predict(record.path)
+        ours, theirs = (one.predict(record.path, roi=record.roi) for one in (engine, model))
         assert ours.probabilities == pytest.approx(theirs.probabilities, abs=1e-5)
-    found, expected = (analyze_video(one, record.path) for one in (engine, model))
+    found, expected = (analyze_video(one, record.path, rois=[record.roi]) for one in (engine, model))
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
     assert [s.label for s in found.strokes] == [s.label for s in expected.strokes]
 

@@ -11,11 +11,12 @@ import pytest
 from drawn_video import encode
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import VideoError
 from tt_actions.match.overlay import Overlay, write_annotated
 from tt_actions.match.probability_band import BAND_SHARE
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
-from tt_actions.video.decoder import VideoError, VideoWarning, open_decoder
+from tt_actions.video.decoder import VideoWarning, open_decoder
 from tt_actions.video.encoder import write_video, write_with_sound
 from tt_actions.video.frames import iter_frames, read_frames
 from tt_actions.video.info import probe
@@ -181,6 +182,49 @@ def test_sound_that_starts_at_another_time_stays_in_place(tmp_path, codec, video
     out = tmp_path / "out.mp4"
     np.testing.assert_allclose(times(out), times(source), atol=1e-3)
     assert click_s(out) - times(out)[0] == pytest.approx(CLICK_S + sound_from_s - video_from_s, abs=3e-3)
+
+
+def test_sound_stays_in_place_after_a_gap(tmp_path):
+    whole, source = shoot(tmp_path / "whole.mkv", "pcm_s16le"), tmp_path / "a.mkv"
+    with av.open(str(whole)) as given, av.open(str(source), "w") as made:
+        streams = {stream.index: made.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            is_lost = packet.stream_index == 1 and packet.pts and 0.4 < packet.pts * packet.time_base < 0.9
+            if packet.size and not is_lost:
+                packet.stream = streams[packet.stream_index]
+                made.mux(packet)
+    write_annotated(tmp_path / "out.mp4", analyse(source), halves())
+    with open_decoder(tmp_path / "out.mp4") as decoder:
+        loud_s = [f.time for f in decoder.container.decode(audio=0) if np.abs(f.to_ndarray()).max() > 0.5]
+    assert loud_s[0] == pytest.approx(CLICK_S, abs=1024 / RATE)
+
+
+@pytest.mark.filterwarnings("ignore:.*breaks off")  # of slow MP3 libav promises more than there is
+@pytest.mark.parametrize(("codec", "rate"), [("libmp3lame", 8000), ("pcm_s16le", 96000), ("pcm_s16le", 5512)])
+def test_sound_of_an_unusual_rate_becomes_aac(tmp_path, codec, rate):
+    source, out = tmp_path / "a.avi", tmp_path / "out.mp4"
+    with av.open(str(source), "w") as container:
+        pictures, heard = container.add_stream("libx264", rate=25), container.add_stream(codec, rate=rate)
+        pictures.height, pictures.width = SIZE
+        for _ in range(50):
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(np.full((*SIZE, 3), 90, np.uint8))))
+        frame = av.AudioFrame.from_ndarray(np.full((1, 18 * rate // 10), 999, np.int16), "s16", "mono")
+        frame.sample_rate = rate
+        container.mux([*pictures.encode(), *heard.encode(frame), *heard.encode()])
+    write_annotated(out, analyse(source), halves())
+    with av.open(str(out)) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+    samples, starts_s = hear(out)
+    assert starts_s + len(samples) / RATE == pytest.approx(1.8, abs=0.2)  # MP3 is padded
+
+
+def test_sound_in_no_known_codec_is_left_out(tmp_path):
+    source = shoot(tmp_path / "a.mkv", "ac3")
+    source.write_bytes(source.read_bytes().replace(b"A_AC3", b"A_XY3"))
+    with pytest.warns(VideoWarning, match=r"The sound of '.*a\.mkv' is in no known codec"):
+        write_annotated(tmp_path / "out.mp4", analyse(source), halves())
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
 
 
 def test_a_file_without_sound_has_none_then_either(tmp_path):

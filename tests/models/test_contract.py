@@ -15,7 +15,9 @@ import torch
 
 import tt_actions.models
 from tt_actions.models import STGCN
-from tt_actions.models.base import ActionModel, CausalModel, ClosedFormModel
+from tt_actions.models.base import ActionModel
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.skeleton.layouts import find_layout
 
 INPUT_SHAPES = {"HistogramKernel": (5, 32, 48), "SilhouetteLSTM": (1, 32, 48)}

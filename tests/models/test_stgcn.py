@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from plain_stgcn import PlainSTGCN
 
 from tt_actions.models import STGCN, TrajectoryCNN
-from tt_actions.models.stgcn import partitions
+from tt_actions.models.graph_convolution import partitions
 from tt_actions.skeleton.layouts import MOVENET13, NTU25
 
 

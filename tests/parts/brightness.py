@@ -6,7 +6,7 @@ from torch import nn
 
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.strokes import IDLE, STROKES
-from tt_actions.models.base import CausalModel
+from tt_actions.models.causal import CausalModel
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.encoder import write_video
 

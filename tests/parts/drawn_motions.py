@@ -19,6 +19,6 @@ def draw(label, number, fault=None, size="medium"):
 
 
 def write(path, motion, joints=None):
-    joints = motion.tracks[0].joints if joints is None else joints
+    joints = motion.players[0].joints if joints is None else joints
     np.savez(path, joints_3d=joints, fps=FPS)
     return path

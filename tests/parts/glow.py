@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.models.base import CausalModel
+from tt_actions.models.causal import CausalModel
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.encoder import write_video
 

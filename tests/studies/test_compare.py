@@ -22,11 +22,12 @@ from tt_actions.files import lock_folder
 from tt_actions.main import main
 from tt_actions.models import HistogramKernel
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.sources.user_clips import user_source
+from tt_actions.sources.user_source import user_source
 from tt_actions.studies.compare import QUICK_SOURCES, compare
-from tt_actions.studies.comparison import check_same_clips, compare_runs, macro_scores
+from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import write_comparison
-from tt_actions.studies.finished_run import read_finished_run
+from tt_actions.studies.finished_run import check_same_clips, read_finished_run
+from tt_actions.studies.resampled_scores import macro_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 from tt_actions.studies.trainings import Training, find_earlier, read_settings, train
 
@@ -355,10 +356,9 @@ def test_what_can_not_be_compared_is_refused(tmp_path):
         compare(["cnn"], 0, tmp_path)
     with pytest.raises(ValueError, match="Name each experiment once"):
         compare(["cnn", "cnn"], 1, tmp_path)
-    lock = lock_folder(tmp_path, "nobody else")
-    with pytest.raises(ValueError, match=r"another process does so in .*Wait for its end"):
+    refused = pytest.raises(ValueError, match=r"another process does so in .*Wait for its end")
+    with lock_folder(tmp_path, "It is held."), refused:
         compare(["cnn"], 1, tmp_path)
-    lock.release()
 
 
 def test_the_costs_of_a_model_of_flow_are_measured():
@@ -369,7 +369,7 @@ def test_the_costs_of_a_model_of_flow_are_measured():
 
 
 def test_every_experiment_has_few_clips_for_a_quick_comparison():
-    assert {user_source(config) for config in EXPERIMENTS.glob("*.yaml")} <= set(QUICK_SOURCES)
+    assert {user_source(config) for config in EXPERIMENTS.glob("*.yaml")} <= {*QUICK_SOURCES, "UserRallies"}
     drawn, few = QUICK_SOURCES["UserDepth"]
     words = [f"--data.source.{key}={value}" for key, value in few.items()]
     config = str(EXPERIMENTS / "depth_cnn_lstm.yaml")

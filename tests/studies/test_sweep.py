@@ -119,11 +119,9 @@ def test_a_sweep_whose_experiment_has_changed_is_refused(write, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     settings = {"trainer": {"max_epochs": 5}, "model": {"frame_loss": 0.5}}
     for _ in range(2):
-        SweepStudy(read_sweep(path), [], url, settings, list, tmp_path / ".lock")
+        SweepStudy(read_sweep(path), [], url, settings, list, tmp_path)
     with pytest.raises(ValueError, match="experiment or clips have changed"):
-        SweepStudy(
-            read_sweep(path), [], url, settings | {"model": {"frame_loss": 1.0}}, list, tmp_path / ".lock"
-        )
+        SweepStudy(read_sweep(path), [], url, settings | {"model": {"frame_loss": 1.0}}, list, tmp_path)
 
 
 def test_a_sweep_whose_clips_have_changed_is_refused(write, options, strokes, tmp_path):
@@ -255,7 +253,7 @@ def test_a_shipped_sweep_is_understood_by_us_and_by_wandb(path, tmp_path, monkey
     monkeypatch.chdir(ROOT)  # its command names the experiment from here
     file = read_sweep(path)
     settings = check_options(file, [])
-    SweepStudy(file, [], f"sqlite:///{tmp_path}/s.db", settings, list, tmp_path / ".lock")
+    SweepStudy(file, [], f"sqlite:///{tmp_path}/s.db", settings, list, tmp_path)
     definition = wandb_definition(file, tmp_path, ["--trainer.max_epochs", "3"])
     filled = _validate_config_and_fill_distribution(definition)
     assert set(filled["parameters"]) == {parameter.name for parameter in file.parameters}
@@ -319,7 +317,7 @@ def test_a_random_sweep_draws_the_same_different_points_everywhere(write, tmp_pa
     points = []
     for name in ("one", "two"):
         url, settings = f"sqlite:///{tmp_path}/{name}.db", {"trainer": {"max_epochs": 5}}
-        study = SweepStudy(read_sweep(path), [], url, settings, list, tmp_path / ".lock")
+        study = SweepStudy(read_sweep(path), [], url, settings, list, tmp_path)
         points.append([trial.system_attrs["fixed_params"]["seed_everything"] for trial in study.trials])
     assert points[0] == points[1]
     assert sorted(points[0]) == sorted(map(str, range(6)))  # there are no more

@@ -11,7 +11,8 @@ from drawn_video import SUFFIXES, decode_plainly, draw_all, encode, number, numb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tt_actions.video.decoder import VideoError, VideoWarning, open_decoder
+from tt_actions.errors import VideoError
+from tt_actions.video.decoder import VideoWarning, open_decoder
 from tt_actions.video.frames import read_frames
 from tt_actions.video.info import probe
 

@@ -21,7 +21,8 @@ from tt_actions.recognition.loading import load
 from tt_actions.sources import SyntheticStrokes, UserDepth
 from tt_actions.sources.check import check
 from tt_actions.training.augmentation import Augmentation, check_channels
-from tt_actions.video.depth import open_depth, quantise, read_depth, scale_depth
+from tt_actions.video.depth import quantise, read_depth, scale_depth
+from tt_actions.video.depth_files import open_depth
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import read_frames
 

@@ -5,7 +5,7 @@ import pytest
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.video.following import (
     INTERVAL_S,
-    PlayerTracker,
+    PlayerFollower,
     Window,
     camera_motion,
     cut_out,
@@ -44,7 +44,7 @@ def panning_shot(num_frames, pan_px=4, flat=False):
 
 
 def track(frames, every_s=INTERVAL_S):
-    tracker = PlayerTracker()
+    tracker = PlayerFollower()
     return [tracker.update(frame, i * every_s) for i, frame in enumerate(frames)]
 
 
@@ -75,7 +75,7 @@ def test_a_faster_video_is_followed_alike(times):
 @pytest.mark.parametrize(("fps", "num_looks"), [(10, 10), (17.5, 17), (20, 20), (24, 12), (25, 13), (60, 20)])
 def test_about_fifteen_pictures_a_second_are_looked_at(fps, num_looks, monkeypatch):
     looks = []
-    monkeypatch.setattr(PlayerTracker, "_look", lambda *given: looks.append(given))
+    monkeypatch.setattr(PlayerFollower, "_look", lambda *given: looks.append(given))
     track([np.zeros((8, 8, 3), np.uint8)] * int(fps), 1 / fps)
     assert len(looks) == num_looks
 
@@ -134,7 +134,7 @@ def test_the_player_of_a_drawn_clip_is_in_the_window(strokes):
     inside = []
     for record in read_manifest(strokes)[:8]:
         joints = np.load(record.path.with_suffix(".npz"))["joints_2d"]  # 30 a second
-        tracker = PlayerTracker()
+        tracker = PlayerFollower()
         for i, (time_s, frame) in enumerate(iter_frames(record.path, fps=15)):
             window = tracker.update(frame, time_s)
             if window is not None and i >= 8:

@@ -10,7 +10,7 @@ import pytest
 from drawn_video import SUFFIXES, decode_plainly, draw_all, numbers, picture
 
 from tt_actions.clips.specs import FrameSpec, iter_tracks
-from tt_actions.video.decoder import VideoError
+from tt_actions.errors import VideoError
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import iter_frames, read_frames
 from tt_actions.video.info import probe

@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -20,17 +22,16 @@ from rich.progress import track
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.specs import InputSpec
 from tt_actions.errors import UnreadableError
-from tt_actions.files import explain_failure, one_at_a_time, write_atomically
+from tt_actions.files import explain_failure, lock_folder, write_atomically
 from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.types import Roi
 
 _VERSION = 3  # raise it when the same clip and spec would give other pixels
-_HEADER_BYTES = 128  # what `numpy.save` writes before the data of a few dimensions
-_HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00v\x00\{'descr': '(\|u1|<f4)', 'fortran_order': False, "
-    rb"'shape': \((\d+(?:, \d+){2,3})\), \} *\n"
+_DTYPES = ("|u1", "<f4")  # of pixels and of joints
+_BROKEN = (
+    *(ValueError, TypeError, SyntaxError, TokenError),  # NumPy's of a header that is none
+    *(FileNotFoundError, RuntimeError),  # of a file that is gone, before and while torch opens it
 )
-_DTYPES: dict[bytes, np.dtype[Any]] = {b"|u1": np.dtype(np.uint8), b"<f4": np.dtype(np.float32)}
 
 _ADVICE = "or choose another `cache_dir`"
 
@@ -160,7 +161,8 @@ class FrameCache:
         if missing:
             with explain_failure(self.folder, _ADVICE):
                 self.folder.mkdir(parents=True, exist_ok=True)
-            with one_at_a_time(self.folder):
+            in_use = f"Waiting for another process that writes to '{self.folder}'."
+            with lock_folder(self.folder, in_use, wait=True):
                 errors |= self._decode_all(missing, spec, num_workers)
         return errors
 
@@ -254,17 +256,15 @@ def _map(file: Path) -> np.ndarray | None:
     Torch's maps, unlike numpy's, hold no file descriptor, of which a process has few.
     """
     try:
-        with file.open("rb", buffering=0) as opened:
-            header = _HEADER.fullmatch(opened.read(_HEADER_BYTES))
-            num_bytes = os.fstat(opened.fileno()).st_size
-        if header is None:
-            return None
-        dtype, shape = _DTYPES[header[1]], tuple(map(int, header[2].split(b",")))
-        if num_bytes != _HEADER_BYTES + math.prod(shape) * dtype.itemsize:
+        with file.open("rb") as opened:
+            npy.read_magic(opened)
+            shape, _, dtype = npy.read_array_header_1_0(opened)
+            start, num_bytes = opened.tell(), os.fstat(opened.fileno()).st_size
+        if dtype.str not in _DTYPES or num_bytes != start + math.prod(shape) * dtype.itemsize:
             return None
         data = torch.from_file(str(file), shared=False, size=num_bytes, dtype=torch.uint8)
-    except (FileNotFoundError, RuntimeError):  # torch's word for a file that is gone meanwhile
+        frames: np.ndarray = data.numpy()[start:].view(dtype).reshape(shape)
+    except _BROKEN:
         return None
-    frames: np.ndarray = data.numpy()[_HEADER_BYTES:].view(dtype).reshape(shape)
     frames.flags.writeable = False
     return frames

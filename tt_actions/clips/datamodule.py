@@ -14,13 +14,14 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample, collate
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.clips.records import ClipRecord, Split, class_names
+from tt_actions.clips.records import ClipRecord, Split, class_names, have_regions
 from tt_actions.clips.samplers import EpochSampler, PartSampler, default_num_workers
 from tt_actions.clips.source import ClipSource
 from tt_actions.clips.splits import check_copies, split_clips
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming, count_timing
 from tt_actions.clips.typical import TypicalClip, find_typical
+from tt_actions.errors import UserError
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -64,7 +65,7 @@ class ClipDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         if batch_size < 1:
-            raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
+            raise UserError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
         self.source = source
         self.preprocessing = preprocessing
         self.batch_size = batch_size
@@ -110,7 +111,7 @@ class ClipDataModule(pl.LightningDataModule):
         there = class_names(records)
         lost = [name for name in class_names(self.listed) if name not in there]
         if lost and self.classes is None:
-            raise ValueError(
+            raise UserError(
                 f"Expected a clip of {', '.join(lost)} that can be read, but got none. "
                 "Mend these files, or leave the class out."
             )
@@ -128,7 +129,7 @@ class ClipDataModule(pl.LightningDataModule):
             end_s = record.start_s + len(self.cache.frames(record, spec)) / spec.fps
             if record.strokes[-1].start_s >= end_s:
                 last = record.strokes[-1]
-                raise ValueError(
+                raise UserError(
                     f"Expected the strokes of '{record.name}' within its {end_s:.3f} s, but got a "
                     f"{last.label} at {last.start_s:.3f} s. Correct the times, or give the whole video."
                 )
@@ -142,12 +143,12 @@ class ClipDataModule(pl.LightningDataModule):
         """
         names = class_names(self.listed)
         if not (names or self.classes):
-            raise ValueError(
+            raise UserError(
                 "Expected labelled clips, but none has a label. Fill the manifest's `label` column; clips "
                 "without one can only be predicted: `tt-actions predict`."
             )
         if self.classes is not None and (unknown := [name for name in names if name not in self.classes]):
-            raise ValueError(
+            raise UserError(
                 f"Expected clips of {', '.join(self.classes)}, but got some of {', '.join(unknown)}. "
                 "Leave these out, or train anew with their classes."
             )
@@ -178,7 +179,7 @@ class ClipDataModule(pl.LightningDataModule):
         """
         records = [record for record in self.records if record.split == split]
         if not records:
-            raise ValueError(
+            raise UserError(
                 f"Expected clips for {split}, but all {len(self.records)} are for test. "
                 "Correct the manifest's split column."
             )
@@ -212,6 +213,11 @@ class ClipDataModule(pl.LightningDataModule):
         clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
         return find_typical(clips, dataset.spec.fps)
 
+    def has_regions(self) -> bool:
+        """Whether most training clips have a region of their own; joints have none."""
+        training = [record for record in self.records if record.split == "train"]
+        return not isinstance(self.preprocessing, JointPreprocessing) and have_regions(training)
+
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return shuffled batches of the training clips.
 
@@ -220,7 +226,7 @@ class ClipDataModule(pl.LightningDataModule):
         """
         dataset = self.dataset("train")
         if self.balanced and self.is_untrimmed:
-            raise ValueError(
+            raise UserError(
                 "Expected clips of one stroke with `balanced`, but got untrimmed recordings, which hold all "
                 "classes. Set `model.class_weights` instead."
             )
@@ -242,7 +248,7 @@ class ClipDataModule(pl.LightningDataModule):
         """
         dataset = self.dataset("test")
         if any(not record.labels for record in dataset.records):
-            raise ValueError(
+            raise UserError(
                 "Expected labelled clips to test on, but they have no labels. "
                 "Fill the manifest's `label` column, or use `tt-actions predict`."
             )

@@ -15,6 +15,7 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.specs import InputSpec
 from tt_actions.clips.strokes import IDLE, Stroke, frame_labels, shift
+from tt_actions.errors import UserError
 
 NO_LABEL = -1
 """The clip label of a clip whose class is not known."""
@@ -100,7 +101,7 @@ class ClipDataset(Dataset[Sample]):
     ) -> None:
         unknown = sorted(set().union(*(record.labels for record in records)) - set(class_names))
         if unknown:
-            raise ValueError(f"Expected labels out of {list(class_names)}, but got {unknown}.")
+            raise UserError(f"Expected labels out of {list(class_names)}, but got {unknown}.")
         self.records, self.class_names = list(records), list(class_names)
         self.cache, self.spec = cache, spec
         self.num_frames, self.sampling, self.training = num_frames, sampling, training

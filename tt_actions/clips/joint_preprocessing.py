@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.specs import InputSpec
-from tt_actions.errors import UnreadableError
+from tt_actions.errors import UnreadableError, UserError
 from tt_actions.skeleton.files import read_joints
 from tt_actions.skeleton.layouts import PATHS, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
@@ -53,14 +53,14 @@ class JointSpec(InputSpec):
     def __post_init__(self) -> None:
         find_layout(self.layout)
         if not 0 < self.fps < float("inf"):
-            raise ValueError(f"Expected `fps` to be positive, but got {self.fps}.")
+            raise UserError(f"Expected `fps` to be positive, but got {self.fps}.")
         if self.centre not in get_args(Centre) or self.empty_frames not in get_args(EmptyFrames):
-            raise ValueError(
+            raise UserError(
                 f"Expected `centre` out of {get_args(Centre)} and `empty_frames` out of "
                 f"{get_args(EmptyFrames)}, but got '{self.centre}' and '{self.empty_frames}'."
             )
         if self.longest_gap < 0:
-            raise ValueError(f"Expected `longest_gap` to be at least 0, but got {self.longest_gap}.")
+            raise UserError(f"Expected `longest_gap` to be at least 0, but got {self.longest_gap}.")
 
     def cache_key(self, roi: Roi | None) -> list[Any]:
         """Return what decides on the joints beside the file's content and the times.
@@ -216,7 +216,7 @@ class JointPreprocessing(JointSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.num_frames < 1:
-            raise ValueError(f"Expected `num_frames` to be at least 1, but got {self.num_frames}.")
+            raise UserError(f"Expected `num_frames` to be at least 1, but got {self.num_frames}.")
 
     @property
     def num_channels(self) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.video.types import Roi
 
@@ -61,13 +62,13 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, d
             _check_columns(path, reader.fieldnames or (), columns)
             rows = [(reader.line_num, _strip(path, reader.line_num, row)) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
+        raise UserError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
     except PermissionError as error:
         raise OSError(
             f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
         ) from error
     if not rows:
-        raise ValueError(f"Expected at least one clip in '{path}', but it has no rows.")
+        raise UserError(f"Expected at least one clip in '{path}', but it has no rows.")
     return rows
 
 
@@ -84,14 +85,14 @@ def name_line(path: Path, line: int) -> Iterator[None]:
     """
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"'{path}', line {line}: {error}") from error
+    except UserError as error:
+        raise UserError(f"'{path}', line {line}: {error}") from error
 
 
 def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     unknown = [name for name in names if name not in columns]
     if "path" not in names or unknown or len(set(names)) < len(names):
-        raise ValueError(
+        raise UserError(
             f"Expected the first line of '{path}' to name columns out of {','.join(columns)}, each once and "
             f"`path` among them, but got {','.join(names) or 'nothing'}."
         )
@@ -100,7 +101,7 @@ def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> 
 def _strip(path: Path, line: int, row: dict[str | None, str]) -> dict[str, str]:
     with name_line(path, line):
         if None in row or None in row.values():
-            raise ValueError("Expected as many cells as the first line has columns.")
+            raise UserError("Expected as many cells as the first line has columns.")
     return {str(name): value.strip() for name, value in row.items()}
 
 
@@ -115,10 +116,10 @@ def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
         ValueError: If a cell can't be read.
     """
     if not cells["path"]:
-        raise ValueError("Expected `path` to name a video file, but it is empty.")
+        raise UserError("Expected `path` to name a video file, but it is empty.")
     corners = [_read_pixel(name, cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
     if len(corners) not in (0, 4):
-        raise ValueError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
+        raise UserError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
     return ClipRecord(
         path=folder / cells["path"],
         label=cells.get("label") or None,
@@ -143,7 +144,7 @@ def read_number(column: str, cell: str) -> float:
     try:
         return float(cell)
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             f"Expected `{column}` to be a number with a decimal point, but got '{cell}'."
         ) from error
 
@@ -151,7 +152,7 @@ def read_number(column: str, cell: str) -> float:
 def _read_pixel(column: str, cell: str) -> int:
     number = read_number(column, cell)
     if not number.is_integer():  # 12.0 is what pandas makes of 12 in a column with empty cells
-        raise ValueError(f"Expected `{column}` to be a whole number of pixels, but got '{cell}'.")
+        raise UserError(f"Expected `{column}` to be a whole number of pixels, but got '{cell}'.")
     return int(number)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.specs import FrameSpec
+from tt_actions.errors import UserError
 from tt_actions.video import depth, flow, silhouette
 from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi, Timed
@@ -37,11 +38,9 @@ class Preprocessing(FrameSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.num_frames < 1:
-            raise ValueError(f"Expected `num_frames` to be at least 1, but got {self.num_frames}.")
+            raise UserError(f"Expected `num_frames` to be at least 1, but got {self.num_frames}.")
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
-            raise ValueError(
-                f"Expected as many positive `std` as `mean`, but got {self.std} and {self.mean}."
-            )
+            raise UserError(f"Expected as many positive `std` as `mean`, but got {self.std} and {self.mean}.")
 
     @property
     def num_channels(self) -> int:
@@ -129,7 +128,7 @@ def require_frames(how: Preprocessing | JointPreprocessing) -> Preprocessing:
         ValueError: If it is of joints.
     """
     if not isinstance(how, Preprocessing):
-        raise ValueError(
+        raise UserError(
             f"Expected a model of video frames, but got one of joints ({how.layout}). Joints are tested and "
             "predicted: `tt-actions predict`."
         )
@@ -147,7 +146,7 @@ def require_video(how: Preprocessing | JointPreprocessing) -> Preprocessing:
     """
     how = require_frames(how)
     if how.picture != "rgb":
-        raise ValueError(
+        raise UserError(
             f"Expected a model of a video's own frames, but this one reads `picture: {how.picture}`, "
             "clip by clip. Use one that was trained with `picture: rgb`, or `tt-actions predict`."
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from tt_actions.clips.strokes import IDLE, STROKES, Stroke
+from tt_actions.errors import UserError
 from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi
 
@@ -50,13 +51,13 @@ class ClipRecord:
     def __post_init__(self) -> None:
         end = math.inf if self.end_s is None else self.end_s
         if not 0 <= self.start_s < end or math.inf in (self.start_s, self.end_s):
-            raise ValueError(
+            raise UserError(
                 f"Expected `start_s` and `end_s` of '{self.path}' to be 0 <= start < end, "
                 f"but got {self.start_s} and {self.end_s}."
             )
         check_roi(self.roi)
         if self.split is not None and self.split not in get_args(Split):
-            raise ValueError(
+            raise UserError(
                 f"Expected `split` of '{self.path}' to be train, val, test or empty, but got '{self.split}'."
             )
         if self.strokes is not None:
@@ -66,7 +67,7 @@ class ClipRecord:
         starts = [stroke.start_s for stroke in strokes]
         is_inside = all(self.start_s <= stroke.start_s and stroke.end_s <= end_s for stroke in strokes)
         if self.label is not None or starts != sorted(starts) or not is_inside:
-            raise ValueError(
+            raise UserError(
                 f"Expected the strokes of '{self.path}' in order, from {self.start_s} to {end_s} s, and no "
                 f"label beside them, but got '{self.label}' and {strokes}."
             )
@@ -124,6 +125,21 @@ def class_names(records: Iterable[ClipRecord]) -> list[str]:
     return sorted(names, key=order.index if names <= set(order) else lambda name: (name == IDLE, name))
 
 
+def have_regions(records: Iterable[ClipRecord]) -> bool:
+    """Whether most clips have a region of their own.
+
+    Args:
+        records: The clips.
+
+    >>> have_regions([ClipRecord(Path("a.mp4"), roi=(0, 0, 90, 120))])
+    True
+    >>> have_regions([ClipRecord(Path("a.mp4"), roi=(0, 0, 90, 120)), ClipRecord(Path("b.mp4"))])
+    False
+    """
+    given = [record.roi is not None for record in records]
+    return 2 * sum(given) > len(given)
+
+
 def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
     """Refuse clips that can't be learnt from.
 
@@ -142,24 +158,24 @@ def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
         try:
             record.name.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(
+            raise UserError(
                 f"Expected file names in UTF-8, as the CSV files of a run are, but got {record.name!a}. "
                 "Rename the file or its folder."
             ) from error
     _check_recordings(where, records)
     labelled = any(record.labels for record in records)
     if labelled and (bare := [record.name for record in records if not record.labels]):
-        raise ValueError(
+        raise UserError(
             f"Expected a label for every clip of '{where}', but {len(bare)} of {len(records)} have none, "
             f"the first of them '{bare[0]}'. Fill the `label` column."
         )
     to_learn_from = labelled and any(record.split != "test" for record in records)
     if to_learn_from and len(names := class_names(records)) < 2:
-        raise ValueError(
+        raise UserError(
             f"Expected clips of at least two classes in '{where}', but got only {names}. Add another."
         )
     if double := [name for name, count in Counter(r.name for r in records).items() if count > 1]:
-        raise ValueError(
+        raise UserError(
             f"Expected every clip once in '{where}', but '{double[0]}' is there twice. Remove one."
         )
 
@@ -168,13 +184,13 @@ def _check_recordings(where: Path, records: Sequence[ClipRecord]) -> None:
     recordings = [record for record in records if record.strokes is not None]
     clips = [record for record in records if record.strokes is None]
     if recordings and clips:
-        raise ValueError(
+        raise UserError(
             f"Expected either clips of one stroke or untrimmed recordings in '{where}', but got "
             f"{len(clips)} clips, such as '{clips[0].name}', and {len(recordings)} recordings, such as "
             f"'{recordings[0].name}'. Learn from one kind at a time."
         )
     if idle := [r.name for r in recordings if any(stroke.label == IDLE for stroke in r.strokes or ())]:
-        raise ValueError(
+        raise UserError(
             f"Expected strokes in '{idle[0]}' with names of their own, but got one called '{IDLE}', which is "
             "what lies between strokes. Leave it out."
         )

@@ -5,6 +5,8 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
+from tt_actions.errors import UserError
+
 Sampling = Literal["uniform", "dense", "all"]
 
 
@@ -46,7 +48,7 @@ def sample_indices(
     array([0, 1, 2])
     """
     if min(num_available, num_frames) < 1 or sampling not in get_args(Sampling):
-        raise ValueError(
+        raise UserError(
             f"Expected `num_available` and `num_frames` to be at least 1 and `sampling` to be one of "
             f"{get_args(Sampling)}, but got {num_available}, {num_frames} and '{sampling}'."
         )

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tt_actions.video.depth import check_beside, find_depth, open_depth, read_depth
+from tt_actions.errors import UserError
+from tt_actions.video.depth import check_beside, read_depth
+from tt_actions.video.depth_files import find_depth, open_depth
 from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop, read_tracks
@@ -82,9 +84,9 @@ class FrameSpec(InputSpec):
         flow: Whether each frame comes with its optical flow since the frame before
             (:mod:`tt_actions.video.flow`).
         picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
-            as a fourth channel (``rgbd``). :func:`tt_actions.video.depth.find_depth` finds the depth. It has
-            the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one channel, cut
-            out of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
+            as a fourth channel (``rgbd``). :func:`tt_actions.video.depth_files.find_depth` finds the depth.
+            It has the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one
+            channel, cut out of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
         depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
             :func:`tt_actions.video.depth.quantise`.
 
@@ -110,17 +112,15 @@ class FrameSpec(InputSpec):
 
     def _check_picture(self) -> None:
         if self.picture not in get_args(Picture):
-            raise ValueError(
-                f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'."
-            )
+            raise UserError(f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'.")
         if self.picture != "rgb" and (self.flow or self.crop != "none"):
-            raise ValueError(
+            raise UserError(
                 f"Expected no `flow` and no `crop` with `picture: {self.picture}`, but got {self.flow} and "
                 f"'{self.crop}': both are of colours alone. Set them false and none."
             )
         near, far = self.depth_range_m
         if not 0 <= near < far < math.inf:
-            raise ValueError(
+            raise UserError(
                 f"Expected `depth_range_m` to be 0 <= nearest < farthest, but got {self.depth_range_m}."
             )
 

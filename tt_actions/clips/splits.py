@@ -11,6 +11,7 @@ from typing import cast, get_args
 import numpy as np
 
 from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 
 
@@ -117,21 +118,21 @@ def _check_options(
     fold: int | None,
 ) -> None:
     if not (0 <= val_share < 1 and 0 < test_share < 1 and val_share + test_share < 1):
-        raise ValueError(
+        raise UserError(
             "Expected `val_share` of at least 0 and `test_share` above 0 to leave something for training, "
             f"but got {val_share} and {test_share}."
         )
     if (num_folds is None) != (fold is None):
-        raise ValueError("Expected `num_folds` and `fold` together or neither. Give the missing one.")
+        raise UserError("Expected `num_folds` and `fold` together or neither. Give the missing one.")
     if num_folds is not None and fold is not None:
         num_groups = len({record.group or record.path.as_posix() for record in records})
         if not (2 <= num_folds <= num_groups and 0 <= fold < num_folds):
-            raise ValueError(
+            raise UserError(
                 f"Expected 2 <= `num_folds` <= {num_groups} (the number of groups) and "
                 f"0 <= `fold` < `num_folds`, but got {num_folds} and {fold}."
             )
         if any(record.split for record in records):
-            raise ValueError(
+            raise UserError(
                 "Expected no prescribed splits with `num_folds`. Empty the split column or drop folds."
             )
 
@@ -146,7 +147,7 @@ def _prescribed_splits(records: Sequence[ClipRecord], groups: Sequence[str]) -> 
         shown = ", ".join(
             f"'{group}' in {' and '.join(splits)}" for group, splits in list(leaking.items())[:5]
         )
-        raise ValueError(
+        raise UserError(
             f"Expected every group in one split, but {len(leaking)} stand in several: {shown}. "
             "Clips of one player or match on both sides flatter the result: mend the split column."
         )
@@ -171,7 +172,7 @@ def check_splits(records: Sequence[ClipRecord], needed: Sequence[Split] = get_ar
                 places[key].add(record.split)
         leaking = [str(key) for key, splits in places.items() if len(splits) > 1]
         if leaking:
-            raise ValueError(
+            raise UserError(
                 f"Expected every {what} in one split, but got in several: {', '.join(leaking[:5])}. "
                 "Give all clips of one video the same group."
             )
@@ -180,12 +181,12 @@ def check_splits(records: Sequence[ClipRecord], needed: Sequence[Split] = get_ar
         for split in get_args(Split)
     }
     if missing := (classes["val"] | classes["test"]) - classes["train"]:
-        raise ValueError(
+        raise UserError(
             f"Expected every class in the training set, but {sorted(missing)} have no group left "
             "for it. Add clips of more groups, or lower `val_share` and `test_share`."
         )
     if empty := [split for split in needed if not classes[split]]:
-        raise ValueError(
+        raise UserError(
             f"Expected clips for {', '.join(needed)}, but none is left for {' and '.join(empty)}. "
             "Add clips of more groups, raise their shares, or fill the manifest's split column."
         )
@@ -206,7 +207,7 @@ def check_copies(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -
         places[digest(record.path)][record.path] = record.split
     leaking = [" = ".join(map(str, copies)) for copies in places.values() if len(set(copies.values())) > 1]
     if leaking:
-        raise ValueError(
+        raise UserError(
             f"Expected every video in one split, but {len(leaking)} stand in several as copies of other "
             f"names: {', '.join(leaking[:5])}. Remove the copies, or give them the same group."
         )
@@ -234,6 +235,23 @@ def read_splits(path: Path) -> list[list[str]]:
         with path.open(newline="", encoding="utf-8", errors="replace") as file, suppress(csv.Error):
             return list(csv.reader(file))
     return []
+
+
+def read_split_clips(path: Path) -> list[ClipRecord]:
+    """Read the clips that :func:`write_splits` wrote, with their groups and splits.
+
+    Args:
+        path: The file, which exists.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            replace(
+                ClipRecord.from_name(row["name"], row["label"]),
+                group=row["group"],
+                split=cast(Split, row["split"]),
+            )
+            for row in csv.DictReader(file)
+        ]
 
 
 def split_rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> list[list[str]]:
@@ -270,7 +288,7 @@ def check_unseen(run_dir: Path, records: Sequence[ClipRecord], digest: Callable[
     seen = [(r, before[d]) for r in records if (d := digest(r.path)) in before]
     if used := [(r, split) for r, split in seen if split not in ("test", r.split)]:
         record, split = used[0]
-        raise ValueError(
+        raise UserError(
             f"Expected clips to measure on that the run '{run_dir}' has not learnt from, but {len(used)} of "
             f"{len(records)} were used there, the first of them '{record.name}', now for {record.split}, in "
             f"{split}. Give the same clips and split options as in its config.yaml, or clips that are new."
@@ -294,7 +312,7 @@ def check_same_splits(path: Path, records: Sequence[ClipRecord]) -> None:
     now = Counter((Path(r.name).name, r.label or "", cast(str, r.split)) for r in records)
     if changed := (before - now) + (now - before):
         name, _, split = min(changed)
-        raise ValueError(
+        raise UserError(
             f"Expected the clips and splits of '{path}', with which this run began, but {changed.total()} "
             f"entries differ, such as '{name}' in {split}. Bring clips and options back, or start a new run."
         )

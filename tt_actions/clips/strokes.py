@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from tt_actions.errors import UserError
+
 
 @dataclass(frozen=True)
 class Stroke:
@@ -34,7 +36,7 @@ class Stroke:
     def __post_init__(self) -> None:
         contact_s = self.start_s if self.contact_s is None else self.contact_s
         if not (0 <= self.start_s < self.end_s < math.inf and self.start_s <= contact_s <= self.end_s):
-            raise ValueError(
+            raise UserError(
                 f"Expected a stroke's times to be 0 <= start <= contact <= end and start < end, but got "
                 f"{self.start_s}, {self.contact_s} and {self.end_s} s of a {self.label}."
             )

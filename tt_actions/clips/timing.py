@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import UserError
 
 STROKE_MIN_S, STROKE_MEAN_S = 0.3, 0.9
 IDLE_MIN_S, IDLE_MEAN_S = 0.1, 1.2
@@ -67,7 +68,7 @@ class StrokeTiming:
         is_sound = is_sound and bool((self.mean_frames >= self.min_frames).all())
         known = self.contact[~np.isnan(self.contact)]
         if not (is_sound and self.contact.shape == (k,) and ((known >= 0) & (known <= 1)).all()):
-            raise ValueError(
+            raise UserError(
                 "Expected the timing of 2 or more classes, counts of at least 0, a frame rate above 0, "
                 f"1 <= `min_frames` <= `mean_frames` and `contact` in [0, 1], but got {self.to_plain()}."
             )
@@ -91,7 +92,7 @@ class StrokeTiming:
         """
         names = {field.name for field in fields(cls)}
         if set(plain) != names:
-            raise ValueError(
+            raise UserError(
                 f"Expected a timing of {', '.join(sorted(names))}, but got {', '.join(sorted(plain))}."
             )
         arrays = {name: np.array(plain[name], float) for name in names - {"class_names", "fps", "min_frames"}}
@@ -244,7 +245,7 @@ def default_timing(class_names: Sequence[str], fps: float) -> StrokeTiming:
     """
     k = len(class_names)
     if k < 2 or not 0 < fps < math.inf:
-        raise ValueError(f"Expected 2 or more classes and `fps` above 0, but got {class_names} and {fps}.")
+        raise UserError(f"Expected 2 or more classes and `fps` above 0, but got {class_names} and {fps}.")
     is_idle = np.array([name == IDLE for name in class_names])
     follows = np.full((k, k), 1.0)
     if is_idle.any() and k > 2:

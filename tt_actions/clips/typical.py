@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tt_actions.errors import UserError
+
 
 @dataclass(frozen=True)
 class TypicalClip:
@@ -25,7 +27,7 @@ class TypicalClip:
 
     def __post_init__(self) -> None:
         if not (0 < self.seconds < math.inf and 0 <= self.motion <= 255):
-            raise ValueError(
+            raise UserError(
                 "Expected a typical clip of more than 0 seconds and a motion of 0 to 255 levels, but got "
                 f"{self.seconds} and {self.motion}."
             )

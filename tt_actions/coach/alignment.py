@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tt_actions.coach.stroke import Stroke
+from tt_actions.coach.stroke import StrokeMotion
 
 STEPS = 20
 """Moments from one phase to the next."""
@@ -11,7 +11,7 @@ _BEFORE_S = 0.25
 _BAND = 6  # moments by which two strokes may differ once their phases are brought together
 
 
-def phase_moments(stroke: Stroke, rate_hz: float) -> np.ndarray:
+def phase_moments(stroke: StrokeMotion, rate_hz: float) -> np.ndarray:
     """Divide a stroke evenly between its phases, and a little time before the backswing's end as well.
 
     Args:
@@ -45,7 +45,7 @@ def sample(values: np.ndarray, moments: np.ndarray) -> np.ndarray:
     return np.asarray((1 - share) * values[before] + share * values[after])
 
 
-def pose_path(stroke: Stroke, rate_hz: float) -> np.ndarray:
+def pose_path(stroke: StrokeMotion, rate_hz: float) -> np.ndarray:
     """Return the joints at the moments of the phases, seen from the hips, in lengths of the trunk.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tt_actions.coach.alignment import distances, pose_path
 from tt_actions.coach.references import References
-from tt_actions.coach.stroke import RATE_HZ, Stroke
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 
 _NEAREST = 3
 _LOOKED_AT = 10
@@ -41,7 +41,7 @@ class Closeness:
             own.append(_nearest(path, self._paths[others]))
         return np.array(own)
 
-    def distance(self, stroke: Stroke) -> float:
+    def distance(self, stroke: StrokeMotion) -> float:
         """Return a stroke's distance, in lengths of the trunk.
 
         Args:
@@ -49,7 +49,7 @@ class Closeness:
         """
         return _nearest(pose_path(stroke, RATE_HZ), self._paths)
 
-    def score(self, stroke: Stroke) -> float:
+    def score(self, stroke: StrokeMotion) -> float:
         """Return how close a stroke is, from 0 to 100.
 
         Args:

@@ -1,10 +1,11 @@
 """The command: a stroke's file, reference strokes and a trained model make a page."""
 
 import base64
-import csv
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,12 +13,14 @@ import numpy as np
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.splits import read_split_clips
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.references import FEWEST, make_references
 from tt_actions.coach.review import Review, review_stroke
-from tt_actions.coach.stroke import RATE_HZ, Stroke, read_readings
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion, read_readings
+from tt_actions.errors import UserError
 from tt_actions.files import file_digest, write_json, write_rows
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
@@ -34,33 +37,33 @@ _OWN, _PLAYING = (0, 114, 178), (213, 94, 0)  # as on the page
 
 
 def coach_file(
+    *,
     checkpoint: Path,
     input: Path,  # noqa: A002 - the option's name
     out: Path,
     reference: Path | None = None,
     joints: Path | None = None,
     pose: str | None = None,
-    class_name: str | None = None,
-    hand: str | None = None,
+    class_: str | None = None,
+    hand: Literal["left", "right"] | None = None,
     fps: float | None = None,
-) -> str:
-    """Judge a stroke, and write ``coach.html``, ``findings.json`` and ``findings.csv``.
+) -> None:
+    """Find what is wrong in a stroke by comparison with reference strokes, and how to correct it.
+
+    The findings are printed, and written to ``coach.html``, ``findings.json`` and ``findings.csv``.
 
     Args:
-        checkpoint: Of a model of joints, which names the stroke's class.
-        input: A file of joints, or a video.
-        out: Where to write.
-        reference: Reference strokes: files of joints in a folder a class, or a manifest; None for the clips
-            that the model was trained on, as the run's ``splits.csv`` lists them.
-        joints: The joints in the video, a row a frame.
-        pose: ``onnx:MODEL``, which finds the joints in the video.
-        class_name: Which stroke it is; None for what the model says.
-        hand: ``left`` or ``right``, which plays; None for the one that fits the references.
-        fps: Frames a second of files of joints that don't tell; None for those of the model's training, and
-            of the video for ``joints``.
-
-    Returns:
-        What was found, in lines.
+        checkpoint: Checkpoint of a model of joints.
+        input: A file of joints, or a video together with --joints or --pose.
+        out: Folder to write to; it is created if needed.
+        reference: Reference strokes: a folder with a folder of files of joints for each class, or a manifest
+            CSV (default: the training clips).
+        joints: Joints in the video, a row for each frame.
+        pose: Model that finds the joints in the video, as onnx:MODEL.
+        class_: Class of the stroke (default: the most likely).
+        hand: Playing hand (default: inferred from the references).
+        fps: Frames per second of files of joints that don't say it (default: that of the training, or of the
+            video for --joints).
 
     Raises:
         ValueError: If the model is not one of joints, or the input or the references can't be used.
@@ -73,11 +76,11 @@ def coach_file(
     preprocessing = _joint_preprocessing(model)
     is_video = input.suffix.lower() not in SUFFIXES
     if is_video != (joints is not None or pose is not None) or (joints and pose):
-        raise ValueError(
+        raise UserError(
             "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
             f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
         )
-    _check_options(model, class_name, fps)
+    _check_options(model, class_, fps)
     records = _training_clips(checkpoint) if reference is None else _list_references(reference)
     if pose is not None:
         from tt_actions.coach.pose import find_joints
@@ -87,7 +90,7 @@ def coach_file(
     path, layout = joints or input, find_layout(preprocessing.layout)
     seen = _read_beside(info, path, layout) if info else None
     prediction = model.predict(path)
-    label = class_name or prediction.label
+    label = class_ or prediction.label
     where = f"'{reference}'" if reference else "its training clips"
     fps = fps or preprocessing.fps
     coach = _teach(where, records, label, path, layout, fps)
@@ -98,14 +101,14 @@ def coach_file(
     pictures = {} if info is None or seen is None else _pictures(info, seen, stroke)
     review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
-    return _tell(out, review)
+    sys.stdout.write(_tell(out, review))
 
 
 def _check_options(model: Recognizer, class_name: str | None, fps: float | None) -> None:
     if fps is not None and not 0 < fps < np.inf:
-        raise ValueError(f"Expected `--fps` to be positive, but got {fps:g}.")
+        raise UserError(f"Expected `--fps` to be positive, but got {fps:g}.")
     if class_name is not None and class_name not in model.class_names:
-        raise ValueError(
+        raise UserError(
             f"Expected `--class` out of {', '.join(model.class_names)}, which the model knows, but got "
             f"'{class_name}'. Give one of these."
         )
@@ -114,7 +117,7 @@ def _check_options(model: Recognizer, class_name: str | None, fps: float | None)
 def _joint_preprocessing(model: Recognizer) -> JointPreprocessing:
     preprocessing = model.preprocessing
     if not isinstance(preprocessing, JointPreprocessing) or find_layout(preprocessing.layout) in PATHS:
-        raise ValueError(
+        raise UserError(
             "Expected the checkpoint of a model of a body's joints, but got one that reads "
             f"{preprocessing.layout if isinstance(preprocessing, JointPreprocessing) else 'frames'}. "
             "Train one, such as `make train EXP=stgcn`."
@@ -126,12 +129,12 @@ def _read_beside(info: VideoInfo, path: Path, layout: Layout) -> np.ndarray:
     """The joints in a video's picture, a row a frame."""
     joints = read_joints(path, layout).joints
     if joints.shape[-1] != 2:
-        raise ValueError(
+        raise UserError(
             f"Expected joints in the video's picture, but those of '{path}' are in space. Give the file of "
             "joints alone as `--input`, or a model of a layout in pictures (coco17 or movenet13)."
         )
     if info.num_frames and abs(info.num_frames - len(joints)) > 1:
-        raise ValueError(
+        raise UserError(
             f"Expected a row of joints for each of the {info.num_frames} frames of '{info.path}', but "
             f"'{path}' has {len(joints)}. Give the joints of this video."
         )
@@ -154,7 +157,7 @@ def _teach(
             own.append(record)
     if len(own) < FEWEST:
         held = ", ".join(sorted({str(record.label) for record in records})) or "none"
-        raise ValueError(
+        raise UserError(
             f"Expected at least {FEWEST} different reference strokes of '{label}' beside the input in "
             f"{where}, but got {len(own)} (its classes: {held}). Add reference strokes of this class, or "
             "give another `--class`."
@@ -163,11 +166,13 @@ def _teach(
     return Coach(make_references(label, readings, [record.group or record.name for record in own]))
 
 
-def _choose_stroke(coach: Coach, readings: list[Stroke], hand: str | None) -> tuple[Stroke, list[str]]:
+def _choose_stroke(
+    coach: Coach, readings: list[StrokeMotion], hand: str | None
+) -> tuple[StrokeMotion, list[str]]:
     """The reading that looks most like the references, and what to know of the others."""
     of_hand = [one for one in readings if hand in (None, "left" if one.left_handed else "right")]
     if not of_hand:
-        raise ValueError(f"Expected a stroke of the {hand} hand, but it plays none. Leave `--hand` out.")
+        raise UserError(f"Expected a stroke of the {hand} hand, but it plays none. Leave `--hand` out.")
     stroke = coach.references.choose(of_hand)
     contacts_s = {one.start_s + one.phases.contact / RATE_HZ for one in of_hand}
     at_s = stroke.start_s + stroke.phases.contact / RATE_HZ
@@ -186,19 +191,17 @@ def _content(record: ClipRecord) -> tuple[str, float, float | None]:
 def _training_clips(checkpoint: Path) -> list[ClipRecord]:
     table = checkpoint.absolute().parent.parent / "splits.csv"
     if not table.is_file():
-        raise ValueError(
+        raise UserError(
             f"Expected '{table}', which names the clips that the model was trained on, but there is no such "
             "file. Give `--reference`."
         )
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
-    return [replace(ClipRecord.from_name(row["name"], row["label"]), group=row["group"]) for row in rows]
+    return [record for record in read_split_clips(table) if record.split == "train"]
 
 
 def _list_references(reference: Path) -> list[ClipRecord]:
     if reference.is_file():
         if reference.suffix.lower() != ".csv":
-            raise ValueError(
+            raise UserError(
                 "Expected `--reference` to be a folder with a folder for each class, or a manifest, but "
                 f"got the file '{reference}'. Give the folder."
             )
@@ -211,14 +214,14 @@ def _list_references(reference: Path) -> list[ClipRecord]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
     if not records:
-        raise ValueError(
+        raise UserError(
             f"Expected '{reference}' to hold a folder of files of joints ({', '.join(SUFFIXES)}) for each "
             "class, but got none. Sort reference strokes into such folders."
         )
     return records
 
 
-def _pictures(info: VideoInfo, joints: np.ndarray, stroke: Stroke) -> dict[str, str]:
+def _pictures(info: VideoInfo, joints: np.ndarray, stroke: StrokeMotion) -> dict[str, str]:
     """The video's frames at the phases with the joints in them, as data URLs."""
     points = place_unseen(fill_gaps(joints, 10), stroke.layout) * np.array([1, -1])
     arm = [f"{'left' if stroke.left_handed else 'right'}_{part}" for part in ("elbow", "wrist", "hand")]

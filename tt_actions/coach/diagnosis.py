@@ -8,7 +8,7 @@ import numpy as np
 
 from tt_actions.coach.measures import ADVICE, SPANS, Measure, Phase
 from tt_actions.coach.references import References
-from tt_actions.coach.stroke import BODY_HEIGHTS, Stroke
+from tt_actions.coach.stroke import BODY_HEIGHTS, StrokeMotion
 from tt_actions.coach.yardstick import Yardstick
 
 FALSE_FINDINGS = 0.04
@@ -89,11 +89,11 @@ class Coach:
         few = 1.25 * max(1.0, _FEW / len(most)) ** 0.75 if rank >= len(most) else 1.0
         return np.asarray(scale * most[min(rank, len(most) - 1)] * few)
 
-    def _yardstick(self, stroke: Stroke, among: np.ndarray) -> Yardstick:
+    def _yardstick(self, stroke: StrokeMotion, among: np.ndarray) -> Yardstick:
         alike = self.references.alike(stroke, among)
         return Yardstick(self.references.values[alike], self.references.measures)
 
-    def yardstick(self, stroke: Stroke) -> Yardstick:
+    def yardstick(self, stroke: StrokeMotion) -> Yardstick:
         """Return what is usual in the references that play most like a stroke.
 
         Args:
@@ -101,7 +101,7 @@ class Coach:
         """
         return self._yardstick(stroke, np.arange(len(self.references.strokes)))
 
-    def judge(self, stroke: Stroke) -> list[Finding]:
+    def judge(self, stroke: StrokeMotion) -> list[Finding]:
         """Find what is wrong in a stroke.
 
         Args:
@@ -128,7 +128,7 @@ class Coach:
 
     def _tell(
         self,
-        stroke: Stroke,
+        stroke: StrokeMotion,
         yardstick: Yardstick,
         values: np.ndarray,
         cause: int,
@@ -157,7 +157,7 @@ class Coach:
         )
 
 
-def scale_of(measure: Measure, stroke: Stroke) -> tuple[float, str]:
+def scale_of(measure: Measure, stroke: StrokeMotion) -> tuple[float, str]:
     """Return what a measure is multiplied by to be told, and in which unit.
 
     Lengths are those of a body of this stroke's size.
@@ -183,7 +183,7 @@ _MOMENTS = {
 }
 
 
-def _sentence(measure: Measure, stroke: Stroke, more: float, unit: str, advice: str) -> str:
+def _sentence(measure: Measure, stroke: StrokeMotion, more: float, unit: str, advice: str) -> str:
     word = measure.more if more >= 0 else measure.less
     size = f"{abs(more):.1f}" if unit == "m/s" else f"{abs(more):.0f}"
     moment = "" if measure.name in SPANS else _MOMENTS[measure.phase]

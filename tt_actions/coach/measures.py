@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tt_actions.coach.phases import hand_of, hand_speed
-from tt_actions.coach.stroke import RATE_HZ, Stroke
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 
 Unit = Literal["degrees", "turn", "length", "ms", "speed"]
 """A turn is in degrees, and its size counts whichever way the references turn; a length is in lengths of the
@@ -36,7 +36,7 @@ class Measure(NamedTuple):
     cause: str
     phase: Phase
     unit: Unit
-    read: Callable[[Stroke], float | None]
+    read: Callable[[StrokeMotion], float | None]
     joint: str
     more: str
     less: str
@@ -95,7 +95,7 @@ def angle_deg(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(first @ second / length, -1, 1))))
 
 
-def at(stroke: Stroke, phase: Phase, joint: str) -> np.ndarray:
+def at(stroke: StrokeMotion, phase: Phase, joint: str) -> np.ndarray:
     """Return where a joint is at a phase.
 
     Args:
@@ -111,28 +111,28 @@ def at(stroke: Stroke, phase: Phase, joint: str) -> np.ndarray:
     return np.asarray(stroke.place(*names)[getattr(stroke.phases, phase)])
 
 
-def _behind(stroke: Stroke) -> float:
+def _behind(stroke: StrokeMotion) -> float:
     """How far the hand is behind the hips at the end of the backswing."""
     way = at(stroke, "backswing", "hand") - at(stroke, "backswing", "hips")
     return float(way[2] if len(way) == 3 else -way[0])
 
 
-def _elbow(stroke: Stroke, phase: Phase) -> float:
+def _elbow(stroke: StrokeMotion, phase: Phase) -> float:
     elbow = at(stroke, phase, "right_elbow")
     end = "right_wrist" if "right_wrist" in stroke.layout.joints else "right_hand"
     return angle_deg(at(stroke, phase, "right_shoulder") - elbow, at(stroke, phase, end) - elbow)
 
 
-def _upper_arm(stroke: Stroke, phase: Phase) -> float:
+def _upper_arm(stroke: StrokeMotion, phase: Phase) -> float:
     arm = at(stroke, phase, "right_elbow") - at(stroke, phase, "right_shoulder")
     return angle_deg(arm, at(stroke, phase, "hips") - at(stroke, phase, "shoulders"))
 
 
-def _elbow_height(stroke: Stroke, phase: Phase) -> float:
+def _elbow_height(stroke: StrokeMotion, phase: Phase) -> float:
     return float((at(stroke, phase, "right_elbow") - at(stroke, phase, "right_shoulder"))[1])
 
 
-def _ahead(stroke: Stroke) -> float:
+def _ahead(stroke: StrokeMotion) -> float:
     """Where the straight arm points at contact: 90 degrees are to the front, 0 to the side.
 
     In a picture, 0 is up.
@@ -142,30 +142,30 @@ def _ahead(stroke: Stroke) -> float:
     return float(np.degrees(np.arctan2(ahead, aside)))
 
 
-def _height(stroke: Stroke, phase: Phase) -> float:
+def _height(stroke: StrokeMotion, phase: Phase) -> float:
     return float((at(stroke, phase, "hand") - at(stroke, phase, "hips"))[1])
 
 
-def _yaw(stroke: Stroke, phase: Phase, pair: tuple[str, str]) -> float:
+def _yaw(stroke: StrokeMotion, phase: Phase, pair: tuple[str, str]) -> float:
     """Turn to the left, in degrees, of the line between two joints."""
     across = at(stroke, phase, pair[0]) - at(stroke, phase, pair[1])
     return float(np.degrees(np.arctan2(across[2], -across[0])))
 
 
-def _turn(stroke: Stroke, begin: Phase, end: Phase) -> float | None:
+def _turn(stroke: StrokeMotion, begin: Phase, end: Phase) -> float | None:
     if stroke.layout.num_coordinates == 2:
         return None
     turn = _yaw(stroke, end, stroke.layout.shoulders) - _yaw(stroke, begin, stroke.layout.shoulders)
     return (turn + 180) % 360 - 180
 
 
-def _lean(stroke: Stroke, phase: Phase) -> float:
+def _lean(stroke: StrokeMotion, phase: Phase) -> float:
     """Lean forward, in degrees."""
     trunk = at(stroke, phase, "shoulders") - at(stroke, phase, "hips")
     return float(np.degrees(np.arctan2(-trunk[2] if len(trunk) == 3 else trunk[0], trunk[1])))
 
 
-def _knees(stroke: Stroke, phase: Phase) -> float:
+def _knees(stroke: StrokeMotion, phase: Phase) -> float:
     ends = "ankle" if "left_ankle" in stroke.layout.joints else "foot"
     angles = []
     for side in ("left", "right"):
@@ -175,13 +175,13 @@ def _knees(stroke: Stroke, phase: Phase) -> float:
     return float(np.mean(angles))
 
 
-def _stance(stroke: Stroke) -> float:
+def _stance(stroke: StrokeMotion) -> float:
     ends = "ankle" if "left_ankle" in stroke.layout.joints else "foot"
     apart = at(stroke, "contact", f"left_{ends}") - at(stroke, "contact", f"right_{ends}")
     return float(np.hypot(apart[0], apart[2]) if len(apart) == 3 else abs(apart[0]))
 
 
-def _feet(stroke: Stroke) -> float | None:
+def _feet(stroke: StrokeMotion) -> float | None:
     """Turn of the feet to the left, in degrees: where they point."""
     joints = stroke.layout.joints
     if stroke.layout.num_coordinates == 2 or not {"left_ankle", "left_foot"} <= set(joints):
@@ -193,21 +193,21 @@ def _feet(stroke: Stroke) -> float | None:
     return float(np.degrees(np.arctan2(-along[0], -along[2])))
 
 
-def _sweep(stroke: Stroke, begin: Phase, end: Phase) -> float:
+def _sweep(stroke: StrokeMotion, begin: Phase, end: Phase) -> float:
     """The angle between where the playing hand is first and last, seen from the shoulder."""
     first, last = (at(stroke, phase, "hand") - at(stroke, phase, "right_shoulder") for phase in (begin, end))
     return angle_deg(first, last)
 
 
-def _lasts_ms(stroke: Stroke, begin: Phase, end: Phase) -> float:
+def _lasts_ms(stroke: StrokeMotion, begin: Phase, end: Phase) -> float:
     return 1000 * float(getattr(stroke.phases, end) - getattr(stroke.phases, begin)) / RATE_HZ
 
 
-def _speed(stroke: Stroke) -> float:
+def _speed(stroke: StrokeMotion) -> float:
     return float(hand_speed(stroke.joints, stroke.layout, "right", RATE_HZ)[stroke.phases.contact])
 
 
-def _toss(stroke: Stroke) -> tuple[float, float]:
+def _toss(stroke: StrokeMotion) -> tuple[float, float]:
     """How long before contact the free hand rises fastest, in ms, and how high it comes, over the hips."""
     first = max(0, stroke.phases.contact - round(1.2 * RATE_HZ))
     part = slice(first, stroke.phases.contact + 1)
@@ -229,7 +229,7 @@ def is_serve(label: str) -> bool:
     return "serv" in label.lower()
 
 
-def _distance(stroke: Stroke) -> float:
+def _distance(stroke: StrokeMotion) -> float:
     """How far the hand is in front of the shoulder at contact."""
     way = at(stroke, "contact", "hand") - at(stroke, "contact", "right_shoulder")
     return float(-way[2] if len(way) == 3 else way[0])

@@ -1,26 +1,24 @@
 """The coach's page: one HTML file that needs nothing else."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tt_actions.coach.alignment import STEPS
-from tt_actions.coach.curves import Curve, draw_curves
+from tt_actions.coach.curves import StrokeCurve, draw_curves
 from tt_actions.coach.diagnosis import Finding, scale_of
 from tt_actions.coach.measures import TITLES
 from tt_actions.coach.phases import Phases
 from tt_actions.coach.review import Review
-from tt_actions.coach.stroke import RATE_HZ, Stroke
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
+from tt_actions.evaluation.html_page import build_page
 from tt_actions.files import write_atomically
 
 ADVICE = "and run `tt-actions coach` again"
 
-_HERE = Path(__file__).parent
+_TEMPLATE = Path(__file__).with_name("coach.html.j2")
 _SIZE = 220.0
 _MARGIN = 20.0
 _HEAD = 0.2  # radius of a head in lengths of the trunk
@@ -106,19 +104,10 @@ def render_coach_page(review: Review) -> str:
     Args:
         review: What was found.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    css = (_HERE / "coach.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template("coach.html.j2").render(
+    page = build_page(
+        _TEMPLATE,
+        "img-src data:",
         review=review,
-        policy=policy,
-        css=css,
         titles=TITLES,
         write_number=write_number,
         views=draw_views(review),
@@ -132,6 +121,7 @@ def render_coach_page(review: Review) -> str:
             (_x(k * STEPS, 3 * STEPS + 1), name) for k, name in enumerate(("", "backswing", "contact", ""))
         ],
     )
+    return page.html
 
 
 def draw_views(review: Review) -> list[View]:
@@ -172,7 +162,7 @@ def draw_views(review: Review) -> list[View]:
     return views
 
 
-def _flat(stroke: Stroke, moment: int, axes: Sequence[tuple[int, float]]) -> np.ndarray:
+def _flat(stroke: StrokeMotion, moment: int, axes: Sequence[tuple[int, float]]) -> np.ndarray:
     """Joints of a moment seen from one side, the feet at 0 and the hips' middle over it: ``(V, 2)``."""
     joints = stroke.joints[moment]
     hips = np.mean([joints[stroke.layout.index(name)] for name in stroke.layout.hips], axis=0)
@@ -187,13 +177,13 @@ def _frame(points: np.ndarray) -> tuple[float, np.ndarray]:
     return float((_SIZE - 2 * _MARGIN) / max(high - low)), (low + high) / 2
 
 
-def _head(points: np.ndarray, stroke: Stroke, scale: float, middle: np.ndarray, style: str) -> Head:
+def _head(points: np.ndarray, stroke: StrokeMotion, scale: float, middle: np.ndarray, style: str) -> Head:
     name = "head" if "head" in stroke.layout.joints else "nose"
     x, y = np.round((points[stroke.layout.index(name)] - middle) * [scale, -scale] + _SIZE / 2, 1).tolist()
     return Head(x, y, round(_HEAD * scale, 1), style)
 
 
-def _bones(points: np.ndarray, stroke: Stroke, scale: float, middle: np.ndarray) -> list[Bone]:
+def _bones(points: np.ndarray, stroke: StrokeMotion, scale: float, middle: np.ndarray) -> list[Bone]:
     placed = np.round((points - middle) * [scale, -scale] + _SIZE / 2, 1)
     bones = []
     for joint, parent in stroke.layout.bones:
@@ -209,7 +199,7 @@ def _x(number: float, num: int) -> float:
     return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * number / (num - 1), 1)
 
 
-def draw_plot(curve: Curve) -> Plot:
+def draw_plot(curve: StrokeCurve) -> Plot:
     """Draw a curve over the band of the references.
 
     Args:

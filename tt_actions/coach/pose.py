@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tt_actions.errors import UserError
 from tt_actions.files import write_rows
 from tt_actions.recognition.onnx_recognizer import open_session
 from tt_actions.skeleton.layouts import COCO17
@@ -40,7 +41,7 @@ def find_joints(pose: str, video: Path, out: Path) -> Path:
     """
     kind, _, name = pose.partition(":")
     if kind != "onnx" or not Path(name).is_file():
-        raise ValueError(
+        raise UserError(
             f"Expected `--pose` to be onnx:MODEL with the path of a model, but got '{pose}'. Check the path."
         )
     model = _KeypointModel(Path(name))
@@ -102,8 +103,8 @@ class _KeypointModel:
                 return read_simcc(along_x, along_y, self.size)
         raise self._refuse(f"outputs {shapes}")
 
-    def _refuse(self, got: str) -> ValueError:
-        return ValueError(
+    def _refuse(self, got: str) -> UserError:
+        return UserError(
             f"Expected '{self.path}' to take (N, 3, H, W) in single or half precision and to give heat maps "
             f"(N, 17, h, w), or the two outputs of SimCC, (N, 17, W * k) and (N, 17, H * k), but got {got}. "
             "Export the model without what follows them."

@@ -8,7 +8,8 @@ import numpy as np
 
 from tt_actions.coach.measures import Measure, measures_of
 from tt_actions.coach.phases import hand_of, hand_speed
-from tt_actions.coach.stroke import RATE_HZ, Stroke
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
+from tt_actions.errors import UserError
 
 FEWEST = 6
 """Reference strokes with fewer of which nothing is known of what is usual."""
@@ -30,7 +31,7 @@ class References:
     """
 
     label: str
-    strokes: tuple[Stroke, ...]
+    strokes: tuple[StrokeMotion, ...]
     groups: tuple[str, ...]
 
     @cached_property
@@ -58,7 +59,7 @@ class References:
     def _looks(self) -> np.ndarray:
         return np.stack([_look(stroke) for stroke in self.strokes])
 
-    def read(self, stroke: Stroke) -> np.ndarray:
+    def read(self, stroke: StrokeMotion) -> np.ndarray:
         """Measure a stroke.
 
         Args:
@@ -69,10 +70,10 @@ class References:
         """
         return np.asarray(self._turns * self._read(stroke))
 
-    def _read(self, stroke: Stroke) -> np.ndarray:
+    def _read(self, stroke: StrokeMotion) -> np.ndarray:
         return np.array([measure.read(stroke) for measure in self.measures], np.float64)
 
-    def choose(self, readings: Sequence[Stroke]) -> Stroke:
+    def choose(self, readings: Sequence[StrokeMotion]) -> StrokeMotion:
         """Choose the reading that looks most like these strokes.
 
         Args:
@@ -80,7 +81,7 @@ class References:
         """
         return readings[_choose(readings, self._looks)]
 
-    def alike(self, stroke: Stroke, among: np.ndarray) -> np.ndarray:
+    def alike(self, stroke: StrokeMotion, among: np.ndarray) -> np.ndarray:
         """Find the references that play most like a stroke, of the same style.
 
         Args:
@@ -101,7 +102,7 @@ class References:
 
 
 def make_references(
-    label: str, readings: Sequence[Sequence[Stroke]], groups: Sequence[str], rounds: int = 4
+    label: str, readings: Sequence[Sequence[StrokeMotion]], groups: Sequence[str], rounds: int = 4
 ) -> References:
     """Choose each file's reading so that the references look alike, beginning with the fastest of each.
 
@@ -115,7 +116,7 @@ def make_references(
         ValueError: If there are fewer than :data:`FEWEST` files.
     """
     if len(readings) < FEWEST:
-        raise ValueError(
+        raise UserError(
             f"Expected at least {FEWEST} reference strokes of '{label}', but got {len(readings)}. Add others."
         )
     chosen = [own[0] for own in readings]
@@ -125,7 +126,7 @@ def make_references(
     return References(label, tuple(chosen), tuple(groups))
 
 
-def _choose(readings: Sequence[Stroke], looks: np.ndarray) -> int:
+def _choose(readings: Sequence[StrokeMotion], looks: np.ndarray) -> int:
     """The reading that is nearest to its nearest quarter, and fast: number of it."""
     quarter = max(3, len(looks) // 4)
     speeds = np.array([_speed(stroke) for stroke in readings])
@@ -136,17 +137,17 @@ def _choose(readings: Sequence[Stroke], looks: np.ndarray) -> int:
     return int((np.array(distances) / np.sqrt(speeds)).argmin())
 
 
-def _speed(stroke: Stroke) -> float:
+def _speed(stroke: StrokeMotion) -> float:
     return float(hand_speed(stroke.joints, stroke.layout, "right", RATE_HZ)[stroke.phases.contact])
 
 
-def _pose(stroke: Stroke) -> np.ndarray:
+def _pose(stroke: StrokeMotion) -> np.ndarray:
     """The joints at the phases, seen from the hips: ``(3, V, C)``."""
     hips = stroke.place(*stroke.layout.hips)[:, None]
     return np.asarray((stroke.joints - hips)[list(stroke.phases)])
 
 
-def _look(stroke: Stroke) -> np.ndarray:
+def _look(stroke: StrokeMotion) -> np.ndarray:
     """Both arms around contact, seen from the shoulders' middle: neither legs nor lean count."""
     moments = stroke.phases.contact + np.round(np.array(_LOOKS_S) * RATE_HZ).astype(int)
     moments = moments.clip(0, len(stroke.joints) - 1)

@@ -8,7 +8,7 @@ import numpy as np
 from tt_actions.coach.closeness import Closeness
 from tt_actions.coach.diagnosis import FALSE_FINDINGS, Coach, Finding
 from tt_actions.coach.measures import Measure
-from tt_actions.coach.stroke import Stroke
+from tt_actions.coach.stroke import StrokeMotion
 
 _FEW = 30
 _FAR = 0.6  # of the score that nine references in ten reach
@@ -43,13 +43,13 @@ class Review:
     name: str
     label: str
     confidence: float
-    stroke: Stroke
+    stroke: StrokeMotion
     findings: tuple[Finding, ...]
     score: float
     usual_scores: tuple[float, float]
     num_references: int
     remarks: tuple[str, ...]
-    alike: tuple[Stroke, ...]
+    alike: tuple[StrokeMotion, ...]
     measures: tuple[Measure, ...]
     values: np.ndarray
     usual: np.ndarray
@@ -60,7 +60,7 @@ class Review:
 
 def review_stroke(
     coach: Coach,
-    stroke: Stroke,
+    stroke: StrokeMotion,
     confidence: float,
     pictures: Mapping[str, str] | None = None,
     remarks: Sequence[str] = (),

@@ -24,7 +24,7 @@ _MOST_READINGS = 6
 
 
 @dataclass(frozen=True)
-class Stroke:
+class StrokeMotion:
     """A stroke of one player; lengths are in lengths of the trunk.
 
     Joints are those of a right-hander: of who plays with the left hand they are mirrored. In space the player
@@ -68,7 +68,7 @@ class Stroke:
 
 def read_readings(
     path: Path, layout: Layout, fps: float, start_s: float = 0.0, end_s: float | None = None
-) -> list[Stroke]:
+) -> list[StrokeMotion]:
     """Read the strokes that a file of joints may show: of either hand, at each moment that a hand is fast.
 
     Args:
@@ -99,7 +99,7 @@ def read_readings(
     return make_readings(path, joints.astype(np.float64), times_s[part], layout)
 
 
-def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[Stroke]:
+def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[StrokeMotion]:
     """Bring joints into a coach's measures, once for each stroke that they may show.
 
     Args:
@@ -142,7 +142,7 @@ def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: L
         elif _swings_left(own, layout, phases):
             own, mirrored = own * flip, not mirrored
         name, start_s, metres = path.name, float(fine_s[0]), _metres(trunk, layout)
-        readings.append(Stroke(name, own, layout, start_s, phases, left_handed, mirrored, metres))
+        readings.append(StrokeMotion(name, own, layout, start_s, phases, left_handed, mirrored, metres))
     return readings
 
 
@@ -198,16 +198,8 @@ def interpolate(values: np.ndarray, times_s: np.ndarray, rate_hz: float) -> tupl
     Shape:
         values ``(T, ...)``, times_s ``(T,)`` -> ``(S, ...)``, ``(S,)``.
     """
+    from scipy.interpolate import CubicHermiteSpline  # slow to load
+
     wanted_s = times_s[0] + np.arange(int((times_s[-1] - times_s[0]) * rate_hz + 1e-6) + 1) / rate_hz
     slopes = np.gradient(values, times_s, axis=0)
-    i = np.clip(np.searchsorted(times_s, wanted_s, side="right") - 1, 0, len(times_s) - 2)
-    extra = (1,) * (values.ndim - 1)
-    step = (times_s[i + 1] - times_s[i]).reshape(-1, *extra)
-    s = (wanted_s - times_s[i]).reshape(-1, *extra) / step
-    moved = (
-        (1 + 2 * s) * (1 - s) ** 2 * values[i]
-        + s * (1 - s) ** 2 * step * slopes[i]
-        + s**2 * (3 - 2 * s) * values[i + 1]
-        + s**2 * (s - 1) * step * slopes[i + 1]
-    )
-    return moved, wanted_s
+    return CubicHermiteSpline(times_s, values, slopes)(wanted_s), wanted_s

@@ -42,7 +42,7 @@ class Yardstick:
         self.score_middle = np.median(scores, axis=0)
         deviation = 1.48 * np.median(np.abs(scores - self.score_middle), axis=0)
         self.score_spread = np.maximum(np.maximum(deviation, 0.9 * scores.std(0)), 1e-6)
-        self.correlation = shrunk_covariance(np.clip(self.score(values), -_FAR, _FAR))
+        self.correlation = shrink_covariance(np.clip(self.score(values), -_FAR, _FAR))
 
     def score(self, values: np.ndarray) -> np.ndarray:
         """Return each cause's score, 0 in the middle and of unit spread.
@@ -76,10 +76,10 @@ class Yardstick:
         return deviations
 
 
-def shrunk_covariance(z: np.ndarray) -> np.ndarray:
+def shrink_covariance(z: np.ndarray) -> np.ndarray:
     """Estimate a covariance, shrunk towards equal variances without any covariance.
 
-    Ledoit & Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices", section 3.
+    The share of that target is Ledoit and Wolf's (2004), but at least 1 / N: few cases know a rank too small.
 
     Args:
         z: A row for each case.
@@ -87,12 +87,7 @@ def shrunk_covariance(z: np.ndarray) -> np.ndarray:
     Shape:
         ``(N, M)`` -> ``(M, M)``.
     """
-    centred = z - z.mean(0)
-    num, size = centred.shape
-    sample = centred.T @ centred / num
-    target = np.trace(sample) / size * np.eye(size)
-    distance = ((sample - target) ** 2).sum()
-    noise = ((centred**2).T @ (centred**2) / num - sample**2).sum() / num
-    least = 1 / num  # few cases tell a rank too small
-    share = min(1.0, max(noise / distance, least)) if distance > 0 else 1.0
-    return np.asarray(share * target + (1 - share) * sample)
+    from sklearn import covariance  # slow to load
+
+    share = max(covariance.ledoit_wolf_shrinkage(z), 1 / len(z))
+    return np.asarray(covariance.shrunk_covariance(covariance.empirical_covariance(z), share))

@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.style import COLOURS, GREY, tidy
 
 
 class CalibrationBins(NamedTuple):
-    """Clips by how sure the model is of its answer, in M bins of equal width.
+    """Clips by how sure the model is of its answer, in those of M bins of equal width that hold any.
 
     Shape:
-        edges ``(M + 1,)``; number of clips, mean confidence and accuracy of each bin ``(M,)``, nan where it
-        is empty.
+        lower edge, number of clips, mean confidence and accuracy of each bin ``(<= M,)``.
     """
 
     edges: NDArray[np.float64]
@@ -44,19 +44,18 @@ def calibration_bins(
     shape = probabilities.shape
     is_table = len(shape) == 2 and labels.shape == shape[:1] and len(labels) > 0
     if not is_table or labels.min() < 0 or labels.max() >= shape[1] or num_bins < 1:
-        raise ValueError(
+        raise UserError(
             "Expected `probabilities` (N, K) of at least one clip, `labels` (N,) from 0 to K - 1 and "
             f"`num_bins` of at least 1, but got {shape}, {labels.shape} and {num_bins}. Leave out clips "
             "without a label."
         )
+    from sklearn.calibration import calibration_curve  # slow to load
+
     confidences, is_right = probabilities.max(1), probabilities.argmax(1) == labels
+    accuracy, confidence = calibration_curve(is_right, confidences, pos_label=True, n_bins=num_bins)
     edges = np.linspace(0, 1, num_bins + 1)
-    places = np.searchsorted(edges, confidences, side="left").clip(1, num_bins) - 1
-    num_clips = np.bincount(places, minlength=num_bins)
-    with np.errstate(invalid="ignore"):
-        confidence = np.bincount(places, confidences, num_bins) / num_clips
-        accuracy = np.bincount(places, is_right, num_bins) / num_clips
-    return CalibrationBins(edges, num_clips, confidence, accuracy)
+    places, num_clips = np.unique(np.searchsorted(edges[1:-1], confidences), return_counts=True)
+    return CalibrationBins(edges[places], num_clips, confidence, accuracy)
 
 
 def expected_calibration_error(bins: CalibrationBins) -> float:
@@ -69,8 +68,7 @@ def expected_calibration_error(bins: CalibrationBins) -> float:
     >>> round(expected_calibration_error(calibration_bins(probabilities, np.array([0, 1, 1]))), 3)
     0.233
     """
-    gaps = np.abs(bins.confidence - bins.accuracy)
-    return float(np.nansum(gaps * bins.num_clips) / bins.num_clips.sum())
+    return float(np.average(np.abs(bins.confidence - bins.accuracy), weights=bins.num_clips))
 
 
 def reliability_diagram(
@@ -93,12 +91,11 @@ def reliability_diagram(
     figure = Figure(figsize=(4.6, 5.4), layout="constrained", dpi=150)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     edges = {"align": "edge", "width": 0.94 / num_bins}
-    above.bar(bins.edges[:-1] + 0.03 / num_bins, np.nan_to_num(bins.accuracy), color=COLOURS[0], **edges)
+    above.bar(bins.edges + 0.03 / num_bins, bins.accuracy, color=COLOURS[0], **edges)
     above.plot([0, 1], [0, 1], color=GREY, lw=1, ls=(0, (4, 3)), label="confidence = accuracy")
-    filled = bins.num_clips > 0
-    above.plot(bins.confidence[filled], bins.accuracy[filled], "o", ms=6, color=COLOURS[1], mec="white",
+    above.plot(bins.confidence, bins.accuracy, "o", ms=6, color=COLOURS[1], mec="white",
                label="mean confidence of a bin")  # fmt: skip
-    below.bar(bins.edges[:-1] + 0.03 / num_bins, bins.num_clips, color="#B0B0B0", **edges)
+    below.bar(bins.edges + 0.03 / num_bins, bins.num_clips, color="#B0B0B0", **edges)
     for axes in (above, below):
         tidy(axes)
     above.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))

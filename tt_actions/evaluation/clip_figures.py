@@ -16,6 +16,7 @@ from matplotlib.patheffects import Stroke
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
 from tt_actions.video.flow import optical_flow
 from tt_actions.video.following import camera_motion
@@ -250,7 +251,7 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
         ValueError: If there are fewer than two frames.
     """
     if len(frames) < 2:
-        raise ValueError(f"Expected at least two frames, but got {len(frames)}. Use a longer clip.")
+        raise UserError(f"Expected at least two frames, but got {len(frames)}. Use a longer clip.")
     flow = np.stack([_flow(before, after) for before, after in pairwise(frames)])  # (T - 1, H, W, 2)
     speed = np.linalg.norm(flow, axis=-1)
     fastest = max(float(np.quantile(speed, 0.995)), 0.5)  # less than half a pixel is no motion

@@ -21,45 +21,42 @@ from tt_actions.models.base import valid_frames
 from tt_actions.models.losses import class_distributions, sum_of_means
 
 
-def temporal_consistency(logits: Tensor, lengths: Tensor) -> Tensor:
+def temporal_consistency(frame_classes: Tensor, lengths: Tensor) -> Tensor:
     """Return each clip's share of adjacent valid frames that are predicted the same class.
 
     Args:
-        logits: Per-frame logits; frames past ``lengths`` are ignored.
-        lengths: Number of valid frames of each clip.
+        frame_classes: Predicted class of each frame; frames past ``lengths`` are ignored.
+        lengths: Number of valid frames of each clip; as float64 for shares of that precision.
 
     Returns:
         Shares in [0, 1]; nan for a clip of one frame, which has no pair.
 
     Shape:
-        logits ``(B, T, K)``, lengths ``(B,)`` -> shares ``(B,)``.
+        frame_classes ``(B, T)``, lengths ``(B,)`` -> shares ``(B,)``.
 
-    >>> logits = F.one_hot(torch.tensor([[0, 0, 2, 2, 2, 1]]), 3)
-    >>> temporal_consistency(logits, torch.tensor([5]))
+    >>> temporal_consistency(torch.tensor([[0, 0, 2, 2, 2, 1]]), torch.tensor([5]))
     tensor([0.7500])
     """
-    classes = logits.argmax(-1)
-    valid = valid_frames(lengths - 1, logits.shape[1] - 1)
-    same = (classes[:, 1:] == classes[:, :-1]) & valid
+    valid = valid_frames(lengths - 1, frame_classes.shape[1] - 1)
+    same = (frame_classes[:, 1:] == frame_classes[:, :-1]) & valid
     return same.sum(1) / (lengths - 1)
 
 
-def frame_agreement(logits: Tensor, lengths: Tensor, preds: Tensor) -> Tensor:
+def frame_agreement(frame_classes: Tensor, lengths: Tensor, preds: Tensor) -> Tensor:
     """Return each clip's share of valid frames that are predicted the clip's predicted class.
 
     Args:
-        logits: Per-frame logits; frames past ``lengths`` are ignored.
-        lengths: Number of valid frames of each clip.
+        frame_classes: Predicted class of each frame; frames past ``lengths`` are ignored.
+        lengths: Number of valid frames of each clip; as float64 for shares of that precision.
         preds: Predicted class of each clip.
 
     Shape:
-        logits ``(B, T, K)``, lengths ``(B,)``, preds ``(B,)`` -> shares in [0, 1] ``(B,)``.
+        frame_classes ``(B, T)``, lengths ``(B,)``, preds ``(B,)`` -> shares in [0, 1] ``(B,)``.
 
-    >>> logits = F.one_hot(torch.tensor([[0, 0, 2, 2, 2, 1]]), 3)
-    >>> frame_agreement(logits, torch.tensor([5]), torch.tensor([2]))
+    >>> frame_agreement(torch.tensor([[0, 0, 2, 2, 2, 1]]), torch.tensor([5]), torch.tensor([2]))
     tensor([0.6000])
     """
-    agree = (logits.argmax(-1) == preds[:, None]) & valid_frames(lengths, logits.shape[1])
+    agree = (frame_classes == preds[:, None]) & valid_frames(lengths, frame_classes.shape[1])
     return agree.sum(1) / lengths
 
 
@@ -119,7 +116,7 @@ class TemporalConsistency(_ClassMean):
         Shape:
             logits ``(B, T, K)``, lengths ``(B,)``, target ``(B,)``.
         """
-        self._add(temporal_consistency(logits, lengths), target)
+        self._add(temporal_consistency(logits.argmax(-1), lengths), target)
 
 
 class FrameAgreement(_ClassMean):
@@ -146,7 +143,7 @@ class FrameAgreement(_ClassMean):
         Shape:
             preds ``(B,)``, target ``(B,)``, logits ``(B, T, K)``, lengths ``(B,)``.
         """
-        self._add(frame_agreement(logits, lengths, preds), target)
+        self._add(frame_agreement(logits.argmax(-1), lengths, preds), target)
 
 
 class SumOfMeans(Metric):

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from tt_actions.clips.preprocessing import as_colours
 from tt_actions.clips.records import ClipRecord
+from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_figures import clip_figure
 from tt_actions.evaluation.style import write_figure
 from tt_actions.files import write_atomically
@@ -98,14 +99,16 @@ def explain(
 
     Raises:
         ValueError: If the class or the method is unknown, or the region or the times are none.
+        UserError: If the model was trained on regions and there is none.
         VideoError: If the clip can't be read.
     """
+    model.check_region(roi)
     if class_name is not None and class_name not in model.class_names:
-        raise ValueError(
+        raise UserError(
             f"Expected the class to be one of {', '.join(model.class_names)}, but got '{class_name}'."
         )
     if method not in get_args(Method):
-        raise ValueError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
+        raise UserError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
     folder = Path(path).absolute().parent.name
     label = folder if folder in model.class_names else None
     clip = ClipRecord(Path(path), label, start_s, end_s, roi)
@@ -312,26 +315,28 @@ def _note(explanation: Explanation, model: Recognizer) -> str:
 
 
 def explain_file(
+    *,
     checkpoint: Path,
     clip: Path,
     out: Path,
     start_s: float = 0.0,
     end_s: float | None = None,
     roi: Roi | None = None,
-    class_name: str | None = None,
+    class_: str | None = None,
     method: Method = "hirescam",
 ) -> None:
-    """Explain a clip by a checkpoint, write the explanation and say what was found.
+    """Show which pixels of a clip support a class, and the probabilities of all classes over time.
 
     Args:
-        checkpoint: Of the model.
+        checkpoint: Checkpoint of a trained model.
         clip: The video file.
-        out: Folder to write to; made if absent.
-        start_s: Start of the clip in seconds.
-        end_s: End of the clip in seconds, or None for the end of the file.
-        roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
-        class_name: The class to explain, or None for the likeliest.
-        method: How a feature map counts: see :func:`explain`.
+        out: Folder to write to; it is created if needed.
+        start_s: Start of the clip in seconds (default: 0).
+        end_s: End of the clip in seconds (default: the end of the file).
+        roi: Region of the picture in pixels (default: that of the training).
+        class_: Class to explain (default: the most likely).
+        method: How to weight a feature map: place by place (hirescam, the default), or by its mean gradient
+            (grad-cam).
 
     Raises:
         ValueError: If the checkpoint, the clip, the class or a number is not as expected.
@@ -340,6 +345,6 @@ def explain_file(
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
     model = load(checkpoint)
-    explanation = explain(model, clip, start_s, end_s, roi, class_name, method)
+    explanation = explain(model, clip, start_s, end_s, roi, class_, method)
     write_explanation(out, explanation, model, str(checkpoint))
     sys.stdout.write(f"{_title(explanation)}\n{_note(explanation, model)}\n{out / 'explanation.png'}\n")

@@ -27,7 +27,7 @@ AXES: dict[CurveKind, tuple[str, str]] = {
 AREAS: dict[CurveKind, str] = {"pr": "average_precision", "roc": "roc_auc"}
 
 
-class Curve(NamedTuple):
+class ClassCurve(NamedTuple):
     """A curve of one class against the rest, from the strictest threshold to the loosest.
 
     Args:
@@ -50,7 +50,7 @@ class Curve(NamedTuple):
 
 def class_curves(
     kind: CurveKind, probabilities: NDArray[np.floating], labels: NDArray[np.integer]
-) -> list[Curve | None]:
+) -> list[ClassCurve | None]:
     """Return the curve of each class; None where no clip is of the class, or for ROC where all are.
 
     Args:
@@ -70,7 +70,7 @@ def class_curves(
     ]
 
 
-def _curve(kind: CurveKind, scores: torch.Tensor, target: torch.Tensor) -> Curve | None:
+def _curve(kind: CurveKind, scores: torch.Tensor, target: torch.Tensor) -> ClassCurve | None:
     num_positive = int(target.sum())
     if num_positive == 0 or (kind == "roc" and num_positive == len(target)):
         return None
@@ -84,10 +84,10 @@ def _curve(kind: CurveKind, scores: torch.Tensor, target: torch.Tensor) -> Curve
     limits = thresholds.double().numpy().copy()
     limits[0] = np.inf  # torchmetrics says 1, where a clip's probability may be
     x, y = (values.double().round(decimals=6) for values in (x, y))  # torchmetrics divides in float32
-    return Curve(limits, x.numpy(), y.numpy(), round(float(area), 6), num_positive / len(target))
+    return ClassCurve(limits, x.numpy(), y.numpy(), round(float(area), 6), num_positive / len(target))
 
 
-def curve_rows(curves: Sequence[Curve | None], class_names: Sequence[str]) -> Iterator[list[Any]]:
+def curve_rows(curves: Sequence[ClassCurve | None], class_names: Sequence[str]) -> Iterator[list[Any]]:
     """Return the points of all curves as rows of a table.
 
     Args:
@@ -104,7 +104,7 @@ def curve_rows(curves: Sequence[Curve | None], class_names: Sequence[str]) -> It
 
 
 def class_curves_figure(
-    kind: CurveKind, curves: Sequence[Curve | None], class_names: Sequence[str]
+    kind: CurveKind, curves: Sequence[ClassCurve | None], class_names: Sequence[str]
 ) -> Figure:
     """Draw the curves of all classes, with the area under each.
 
@@ -135,13 +135,13 @@ def class_curves_figure(
     return figure
 
 
-def _said(kind: CurveKind, curve: Curve | None) -> str:
+def _said(kind: CurveKind, curve: ClassCurve | None) -> str:
     if curve is None:
         return "no curve:"
     return f"{curve.area:.3f}" + (f" ({curve.share:.2f})" if kind == "pr" else "")
 
 
-def _draw(axes: Axes, kind: CurveKind, curve: Curve | None, number: int) -> None:
+def _draw(axes: Axes, kind: CurveKind, curve: ClassCurve | None, number: int) -> None:
     end = 0 if curve is None else len(curve.x) if kind == "roc" else int(curve.x.searchsorted(1)) + 1
     axes.plot(
         [] if curve is None else curve.x[:end],

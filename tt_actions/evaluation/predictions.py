@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from tt_actions.evaluation.pr_roc import AXES, Curve, CurveKind, class_curves
+from tt_actions.errors import UserError
+from tt_actions.evaluation.clip_metrics import frame_agreement, temporal_consistency
+from tt_actions.evaluation.pr_roc import AXES, ClassCurve, CurveKind, class_curves
 from tt_actions.files import finite_or_none, write_rows
 
 ADVICE = "and test the checkpoint again, or resume the training"
@@ -46,7 +52,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise ValueError(
+            raise UserError(
                 "Expected predictions of at least one clip, but got none. Use a split that holds test clips."
             )
         num_clips = len(self.names)
@@ -72,14 +78,19 @@ class Predictions:
     @cached_property
     def temporal_consistency(self) -> NDArray[np.float64]:
         """Share of each clip's adjacent frame pairs of one predicted class, ``(N,)``; nan for one frame."""
-        return np.array([mean_or_nan(frames[1:] == frames[:-1]) for frames in self.frame_classes])
+        return temporal_consistency(*self._padded).numpy()
 
     @cached_property
     def frame_agreement(self) -> NDArray[np.float64]:
         """Share of each clip's frames whose predicted class is the clip's, ``(N,)``."""
-        return np.array(
-            [mean_or_nan(f == clip) for f, clip in zip(self.frame_classes, self.predicted, strict=True)]
-        )
+        return frame_agreement(*self._padded, torch.from_numpy(self.predicted)).numpy()
+
+    @cached_property
+    def _padded(self) -> tuple[Tensor, Tensor]:
+        """The classes of all clips' frames ``(N, T)`` and the clips' lengths ``(N,)``, float64."""
+        clips = [torch.from_numpy(frames) for frames in self.frame_classes]
+        lengths = torch.tensor([len(frames) for frames in clips], dtype=torch.float64)
+        return pad_sequence(clips, batch_first=True), lengths
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
@@ -87,7 +98,7 @@ class Predictions:
         return count_confusions(self.labels, self.predicted, len(self.class_names))
 
     @cached_property
-    def curves(self) -> dict[CurveKind, list[Curve | None]]:
+    def curves(self) -> dict[CurveKind, list[ClassCurve | None]]:
         """The precision-recall and the ROC curve of each class; None where a class has none."""
         return {kind: class_curves(kind, self.probabilities, self.labels) for kind in AXES}
 
@@ -110,23 +121,30 @@ def probability_of_truth(
 def count_confusions(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
 ) -> NDArray[np.int64]:
-    """Return the number of clips by true class (row) and predicted class (column).
+    """Return the number of clips, or of frames, by true class (row) and predicted class (column).
 
     Args:
-        labels: True class of each clip.
-        predicted: Predicted class of each clip.
+        labels: True class of each; those of a negative one, as an unknown label is, don't count.
+        predicted: Predicted class of each.
         num_classes: Number of classes *K*.
 
     Shape:
         labels and predicted ``(N,)`` -> ``(K, K)``.
+
+    >>> count_confusions(np.array([0, 0, -100]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 0]]
     """
-    matrix = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(matrix, (labels, predicted), 1)
-    return matrix
+    known = labels >= 0
+    said, true = (torch.from_numpy(array[known].astype(np.int64)) for array in (predicted, labels))
+    return np.asarray(multiclass_confusion_matrix(said, true, num_classes))
 
 
 def mean_or_nan(values: NDArray[Any]) -> float:
-    """The mean of what is not nan; nan where nothing is left."""
+    """Return the mean of what is not nan; nan where nothing is left.
+
+    Args:
+        values: Figures, some of which may be unknown.
+    """
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan
 

@@ -22,7 +22,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 """By experiment: the authors' figures on their 565 private clips; keyed like ``metrics.json``.
 
 The source doesn't define its "accuracy" by action or its "temporal consistency"; what is measured here
-is defined at :func:`tt_actions.evaluation.clip_report.measure`. Shown beside measured figures, never
+is defined at :func:`tt_actions.evaluation.clip_scores.measure`. Shown beside measured figures, never
 compared with them by a program.
 """
 

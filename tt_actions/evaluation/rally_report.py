@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.evaluation.figures import confusion_figure, curves_figure
-from tt_actions.evaluation.segment_metrics import frame_confusion, frame_figures, measure_strokes
+from tt_actions.evaluation.confusion_matrix import confusion_figure
+from tt_actions.evaluation.learning_curves import curves_figure
+from tt_actions.evaluation.predictions import count_confusions
+from tt_actions.evaluation.segment_metrics import frame_figures, measure_strokes
 from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
@@ -157,7 +159,7 @@ def write_rally_report(
     strokes, classes = find_strokes(recordings, segmenters[last])
     _write_strokes(folder / "strokes.csv", recordings, strokes)
     matrix = sum(
-        (frame_confusion(classes[name], r.labels, len(names)) for name, r in recordings.items()),
+        (count_confusions(r.labels, classes[name], len(names)) for name, r in recordings.items()),
         np.zeros((len(names), len(names)), np.int64),
     )
     counts = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))

@@ -18,52 +18,22 @@ from torchmetrics.utilities import dim_zero_cat
 
 from tt_actions.clips.dataset import NO_NAME
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.evaluation.detection_metrics import (
+from tt_actions.errors import UserError
+from tt_actions.evaluation.detection_metrics import detection_map, spotting_map
+from tt_actions.evaluation.predictions import count_confusions
+from tt_actions.evaluation.stroke_matching import (
     MatchCounts,
     Recordings,
-    detection_map,
     matched_figures,
     mean_of_known,
     overlaps,
     pair_recordings,
     share,
-    spotting_map,
     time_order,
 )
 
 F1_OVERLAPS = (0.10, 0.25, 0.50)
 """The overlaps at which the segmental F1 score is measured."""
-
-
-def frame_confusion(predicted: NDArray[Any], true: NDArray[Any], num_classes: int) -> NDArray[np.int64]:
-    """Count the frames of each true class (row) that are predicted each class (column).
-
-    Args:
-        predicted: Class index of each frame.
-        true: The same; frames of a negative one, as :data:`NO_FRAME_LABEL` is, don't count.
-        num_classes: Number of classes *K*.
-
-    Shape:
-        predicted and true ``(T,)`` or any other, but the same -> ``(K, K)``.
-
-    Raises:
-        ValueError: If the shapes differ or an index is not that of a class.
-
-    >>> frame_confusion(np.array([0, 1, 1]), np.array([0, 0, -100]), 2).tolist()
-    [[1, 1], [0, 0]]
-    """
-    if predicted.shape != true.shape:
-        raise ValueError(
-            "Expected `predicted` and `true` to be of the same frames, but got shapes "
-            f"{predicted.shape} and {true.shape}."
-        )
-    pairs = np.stack([true[true >= 0], predicted[true >= 0]]).astype(np.int64)
-    if pairs.size and not 0 <= pairs.min() <= pairs.max() < num_classes:
-        raise ValueError(
-            f"Expected class indices from 0 to {num_classes - 1}, but got {pairs.min()} to {pairs.max()}."
-        )
-    counts = np.bincount(pairs[0] * num_classes + pairs[1], minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
 
 
 def confusion_figures(confusion: NDArray[np.int64], class_names: Sequence[str]) -> dict[str, Any]:
@@ -108,14 +78,11 @@ def frame_figures(predicted: NDArray[Any], true: NDArray[Any], class_names: Sequ
     Shape:
         predicted and true ``(T,)``.
 
-    Raises:
-        ValueError: If the shapes differ or an index is not that of a class.
-
     >>> figures = frame_figures(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]), ["serve", "idle"])
     >>> figures["accuracy"], round(figures["mean_class_accuracy"], 3)
     (0.75, 0.833)
     """
-    return confusion_figures(frame_confusion(predicted, true, len(class_names)), class_names)
+    return confusion_figures(count_confusions(true, predicted, len(class_names)), class_names)
 
 
 def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
@@ -234,7 +201,7 @@ def measure_strokes(
     pairs = pair_recordings(predicted, true)
     for stroke in (stroke for pair in pairs for strokes in pair for stroke in strokes):
         if stroke.label not in classes:
-            raise ValueError(f"Expected strokes of {', '.join(classes)}, but got one of {stroke.label}.")
+            raise UserError(f"Expected strokes of {', '.join(classes)}, but got one of {stroke.label}.")
     return {
         "num_recordings": len(pairs),
         "num_predicted": sum(len(found) for found, _ in pairs),
@@ -296,13 +263,10 @@ class SegmentMetrics(Metric):
 
         Shape:
             preds and target ``(B, T)``.
-
-        Raises:
-            ValueError: If the shapes differ or an index is not that of a class.
         """
         frames = zip(preds.numpy(force=True), target.numpy(force=True), strict=True)
-        for name, found, there, labels in zip(names, predicted, true, frames, strict=True):
-            confusion = frame_confusion(*labels, len(self.class_names))
+        for name, found, there, (said, labels) in zip(names, predicted, true, frames, strict=True):
+            confusion = count_confusions(labels, said, len(self.class_names))
             strokes = [[astuple(stroke) for stroke in strokes] for strokes in (found, there)]
             if name != NO_NAME:
                 line = json.dumps([name, *strokes, confusion.tolist()]) + "\n"
@@ -325,7 +289,7 @@ class SegmentMetrics(Metric):
                 strokes != true[name] or (confusion.sum(1) != confusions[name].sum(1)).any()
             )
             if is_other:
-                raise ValueError(f"Expected one recording called '{name}', but got several. Rename them.")
+                raise UserError(f"Expected one recording called '{name}', but got several. Rename them.")
             predicted[name], true[name] = [Stroke(*row) for row in found], strokes
             confusions[name] = confusion
         k = len(self.class_names)

@@ -2,11 +2,12 @@
 
 import warnings
 from collections.abc import Callable
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tt_actions.errors import UserError
 
 
 def bootstrap_interval(
@@ -78,12 +79,14 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
     McNemar(only_first=5, only_second=0, p_value=0.0625)
     """
     if first_right.shape != second_right.shape or first_right.ndim != 1:
-        raise ValueError(
+        raise UserError(
             "Expected both models' answers on the same clips, but got shapes "
             f"{first_right.shape} and {second_right.shape}. Test both on one split."
         )
     first = int((first_right & ~second_right).sum())
     second = int((second_right & ~first_right).sum())
-    different = first + second
-    as_uneven = sum(comb(different, k) for k in range(min(first, second) + 1))
-    return McNemar(first, second, min(1.0, 2 * as_uneven / 2**different))
+    if first == second:  # also of no clip at all, of which SciPy knows no test
+        return McNemar(first, second, 1.0)
+    from scipy.stats import binomtest  # slow to load
+
+    return McNemar(first, second, float(binomtest(first, first + second).pvalue))

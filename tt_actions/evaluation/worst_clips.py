@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, as_colours
 from tt_actions.clips.records import ClipRecord
+from tt_actions.errors import UserError
 from tt_actions.evaluation.predictions import Predictions
 from tt_actions.evaluation.style import COLOURS, FONTS, shortened
 from tt_actions.skeleton.drawing import draw_joints
@@ -86,7 +87,7 @@ def write_worst_clips(
             caption = draw_caption([*lines, record.path.name], is_right=label == predicted)
             pictures = (_frame(picture, caption) for picture in pictures)
             write_video(path, pictures, preprocessing.fps)
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             warnings.warn(
                 f"Going on without a video of the test clip '{record.name}': {error}",
                 VideoWarning,

@@ -35,6 +35,7 @@ def describe_model(model: Recognizer, checkpoint: Path, format: Format) -> Model
         typical_clip=None if model.typical_clip is None else model.typical_clip.to_plain(),
         checkpoint={"name": checkpoint.name, "sha256": file_digest(checkpoint)},
         versions=_versions(),
+        has_regions=model.has_regions,
     )
 
 

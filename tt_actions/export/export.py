@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.export import onnx_graphs, torchscript_graphs
 from tt_actions.export.description import describe_model
 from tt_actions.export.graphs import check_exportable
@@ -40,21 +41,22 @@ Graphs = dict[str, bytes]
 
 
 def export_model(
+    *,
     checkpoint: Path,
     out: Path | None = None,
     format: Format = "onnx",  # noqa: A002 - the option's name
     int8: bool = False,
     data: Path | None = None,
 ) -> Path:
-    """Write a model's graphs, once they are known to give the model's logits, and say what was found.
+    """Write a model as ONNX or TorchScript graphs, checked against the model.
 
     Args:
-        checkpoint: Of the model.
-        out: Folder to write to, made if absent; None for one beside the checkpoint.
-        format: What to write the graphs in.
-        int8: Whether to write graphs in eight bits too, and to measure what they bring.
-        data: A folder or a manifest of labelled clips to calibrate and measure int8 on; None for those of the
-            checkpoint's run.
+        checkpoint: Checkpoint of a trained model.
+        out: Folder to write to; it is created if needed (default: such as best_onnx beside best.ckpt).
+        format: Format of the graphs (default: onnx).
+        int8: Write int8 graphs too, and measure their speed and accuracy.
+        data: Labelled clips to calibrate and measure int8 on, as a folder or a manifest (default: those of
+            the training).
 
     Returns:
         The folder: ``model`` and, of a causal network, ``step``, also with ``_int8``, and ``model.json``.
@@ -65,7 +67,7 @@ def export_model(
         OSError: If there is no checkpoint, there are no data, or a file can't be written.
     """
     if format not in WRITERS or (int8 and format != "onnx"):
-        raise ValueError(f"Expected `format` to be onnx, or torchscript without int8, but got '{format}'.")
+        raise UserError(f"Expected `format` to be onnx, or torchscript without int8, but got '{format}'.")
     if out is not None and out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
     if format == "onnx":
@@ -108,7 +110,7 @@ def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
         return {name: write(model) for name, write in writes.items()}
     except Exception as error:  # of torch.export, of its ONNX exporter or of TorchScript: each has its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
+        raise UserError(
             f"Expected a network that {format} can hold, but of {type(network).__name__} it can't: {reason}"
         ) from error
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel, hold_last_frame
 from tt_actions.models.cnn_lstm_plus import PlusState
 from tt_actions.models.peephole_lstm import PeepholeLSTM
@@ -26,7 +27,7 @@ def check_exportable(model: Recognizer) -> None:
         ValueError: If it is fitted in closed form.
     """
     if not model.network.learns_by_gradient:
-        raise ValueError(
+        raise UserError(
             f"Expected a network that is trained by gradient, but got {type(model.network).__name__}: it "
             "describes each clip by itself, over as many frames as that one has, and no graph of tensors "
             "does that for a batch. Use it from its checkpoint."

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import check_unseen
+from tt_actions.errors import UserError
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import UserClips
 from tt_actions.sources.user_rallies import UserRallies
 from tt_actions.training.checkpoints import lineage
+from tt_actions.training.parser import make_data
 
 NUM_CALIBRATED = 32
 """Most clips to calibrate on: more change the ranges of values little."""
@@ -60,12 +63,12 @@ def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> Hel
             records, cache = source.records(), FrameCache(Path(folder))
         calibration, measured = divide(records)
         if not calibration or not measured:
-            raise ValueError(
+            raise UserError(
                 f"Expected clips to calibrate on and others to measure on, but got {len(calibration)} and "
                 f"{len(measured)} of {len(records)}. Give more with `--data`."
             )
         if bare := [record.name for record in measured if not record.labels]:
-            raise ValueError(
+            raise UserError(
                 f"Expected labelled clips to measure on, but '{bare[0]}' has no label. "
                 "Give others with `--data`."
             )
@@ -109,22 +112,13 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
             f"Expected clips to calibrate and to measure int8 on, but there is no '{config}' that names "
             "those of the training. Give a folder or a manifest of labelled clips: `--data my_clips`."
         )
-    import yaml
-
-    from tt_actions.clips.datamodule import ClipDataModule
-    from tt_actions.training.parser import QuietParser
-
-    parser = QuietParser()
-    parser.add_lightning_class_args(ClipDataModule, "data")
     try:
-        settings = yaml.safe_load(config.read_text("utf-8"))["data"]
-        data = parser.instantiate_classes(parser.parse_object({"data": settings})).data
+        data = make_data(yaml.safe_load(config.read_text("utf-8")))
     except (yaml.YAMLError, KeyError, TypeError, SystemExit) as error:
-        raise ValueError(
+        raise UserError(
             f"Expected '{config}' to be the configuration of a run, but it can't be read. Give clips with "
             "`--data`."
         ) from error
-    assert isinstance(data, ClipDataModule)
     return data.records, data.cache
 
 

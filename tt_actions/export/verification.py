@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.export.graphs import example_state, flatten
 from tt_actions.recognition.recognizer import Recognizer
 
@@ -104,7 +105,7 @@ def _difference(found: Tensor, expected: Tensor) -> float:
 
 def _check(worst: float, where: str) -> None:
     if not worst <= TOLERANCE:
-        raise ValueError(
+        raise UserError(
             f"Expected the exported graph to give the model's logits to {TOLERANCE:g}, but {where} they "
             f"differ by {worst:.2g}. Nothing was written: export with the versions of constraints.txt, or "
             "use the checkpoint."

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 from tt_actions.match.probability_band import DARK, GREY, LIGHT, ProbabilityBand
 from tt_actions.match.report_drawings import class_styles
 from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb, tint
@@ -65,7 +66,7 @@ def write_annotated(
     """
     names = tuple(track.name for track in tracks)
     if names != analysis.players:
-        raise ValueError(
+        raise UserError(
             f"Expected `tracks` of {', '.join(analysis.players)}, but got {', '.join(names)}. Use those that "
             "the video was analysed with."
         )

@@ -1,7 +1,6 @@
 """The report page of a match: one HTML file that needs nothing but the video beside it."""
 
 import base64
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -10,8 +9,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tt_actions.evaluation.html_page import build_page
 from tt_actions.files import write_atomically
 from tt_actions.match.report_drawings import (
     NAME_LENGTH,
@@ -49,7 +48,7 @@ AROUND_S = 0.5
 MOST_FRAME_BYTES = 1_500_000
 """What the probabilities may take; of a longer match the page holds every second frame, or fewer."""
 
-_HERE = Path(__file__).parent
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
 _MOST_COLUMNS = 20
 
 
@@ -109,46 +108,31 @@ def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
         analysis: What was found.
         annotated: File name of the video beside the page. None shows none.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {
-        "duration": write_duration,
-        "least_minutes": LEAST_MINUTES,
-        "name_length": NAME_LENGTH,
-    }
     styles = class_styles(analysis.class_names)
-    css = (_HERE / "report.css").read_text(encoding="utf-8") + "".join(
+    colours = "".join(
         f".k{style.number}{{fill:{style.colour}}}"
         f".i{style.number}{{fill:{style.ink};stroke:{style.colour};stroke-width:3px;paint-order:stroke}}\n"
         for style in styles
     )
-    script = (_HERE / "report.js").read_text(encoding="utf-8")
     frames, stride = _embed_frames(analysis)
-    return environment.get_template("report.html.j2").render(
+    page = build_page(
+        _TEMPLATE,
+        "media-src 'self' file:; img-src data:",
+        colours,
         analysis=analysis,
         video=None if annotated is None else quote(annotated.encode("utf-8", "surrogateescape")),
-        policy=_policy(script, css),
-        css=css,
-        script=script,
         styles=styles,
         data=_embed(analysis, styles, frames),
         stride=stride,
         around_s=AROUND_S,
         unsure=UNSURE,
         rally_gap_s=RALLY_GAP_S,
+        duration=write_duration,
+        least_minutes=LEAST_MINUTES,
+        name_length=NAME_LENGTH,
         **_figures(analysis, styles),
     )
-
-
-def _policy(script: str, css: str) -> str:
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, css))
-    allowed = "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'".format(*hashes)
-    return f"{allowed}; media-src 'self' file:; img-src data:; base-uri 'none'; form-action 'none'"
+    return page.html
 
 
 def _figures(analysis: MatchAnalysis, styles: list[ClassStyle]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from torch import Tensor, arange, cat, float32, nn, no_grad, promote_types
 
+from tt_actions.errors import UserError
 from tt_actions.skeleton.layouts import Layout
 
 Average = Literal["mean", "learned"]
@@ -59,66 +60,6 @@ def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
     mask = valid_frames(lengths, logits.shape[1])
     log_probs = frame_log_probabilities(logits).masked_fill(~mask[..., None], float("-inf"))
     return log_probs.logsumexp(1) - lengths[:, None].log()
-
-
-def check_positive(**sizes: int) -> None:
-    """Refuse a size below 1.
-
-    Args:
-        **sizes: Sizes by the name of their argument.
-
-    Raises:
-        ValueError: If one is below 1.
-    """
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"Expected `{name}` to be at least 1, but got {size}.")
-
-
-def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
-    """Refuse clips that a network of frames can't read.
-
-    Args:
-        frames: Clips of one batch.
-        in_channels: Channels *C* that the network reads.
-        min_size: Smallest height and width, in pixels, that the network reads.
-
-    Shape:
-        frames ``(B, T, C, H, W)``.
-
-    Raises:
-        ValueError: If the rank or the channels differ, there is no frame, or a frame is too small.
-    """
-    shape = tuple(frames.shape)
-    if len(shape) != 5 or shape[2] != in_channels:
-        raise ValueError(
-            f"Expected `frames` to be (B, T, {in_channels}, H, W), but got {shape}. "
-            "Add the missing dimension, or set `in_channels` of the model."
-        )
-    if shape[1] < 1 or min(shape[3:]) < min_size:
-        raise ValueError(
-            f"Expected `frames` to hold at least one frame of {min_size} x {min_size} pixels, "
-            f"but got {shape}. Use longer clips or larger frames."
-        )
-
-
-def check_reads(network: nn.Module, num_channels: int) -> None:
-    """Refuse a network that reads frames of another number of channels.
-
-    Args:
-        network: The network; one without ``in_channels`` reads any.
-        num_channels: Channels *C* of the frames.
-
-    Raises:
-        ValueError: If the network's are others.
-    """
-    in_channels = getattr(network, "in_channels", num_channels)
-    if in_channels != num_channels:
-        raise ValueError(
-            f"Expected frames of {in_channels} channels for {type(network).__name__}, but got {num_channels} "
-            "(3 of colour, 2 of flow, 1 of depth or of a silhouette). Set `data.preprocessing.flow` or "
-            "`picture`, or `in_channels` of a network that takes it."
-        )
 
 
 class LearnedAverage(nn.Module):
@@ -202,9 +143,9 @@ class ActionModel(nn.Module, ABC):
     def __init__(self, num_classes: int, average: Average = "mean") -> None:
         super().__init__()
         if average not in get_args(Average):
-            raise ValueError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
+            raise UserError(f"Expected `average` to be 'mean' or 'learned', but got '{average}'.")
         if num_classes < 2:
-            raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
+            raise UserError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
         self.num_classes = num_classes
         self.delay = 0
         self.average = LearnedAverage(num_classes) if average == "learned" else None
@@ -369,84 +310,6 @@ class ActionModel(nn.Module, ABC):
         return None
 
 
-class CausalModel(ActionModel):
-    """A model that reads frame after frame and remembers what came before: it can follow a video that runs.
-
-    Subclasses implement :meth:`advance`, from which a whole clip, a stretch of a stream and one more frame
-    come alike. With a delay the logits of a frame are given that many frames later, so that the model has
-    seen what follows (a target delay: Graves & Schmidhuber 2005, section 3); after a clip's end its last
-    frame is held.
-
-    Args:
-        num_classes: Number of classes *K*.
-        average: How per-frame probabilities become a clip's.
-        delay: Number of frames by which a frame's logits come later.
-
-    Raises:
-        ValueError: If ``num_classes`` is below 2, ``average`` is unknown, or ``delay`` is negative.
-    """
-
-    def __init__(self, num_classes: int, average: Average = "mean", delay: int = 0) -> None:
-        super().__init__(num_classes, average)
-        if delay < 0:
-            raise ValueError(f"Expected `delay` to be at least 0, but got {delay}.")
-        self.delay = delay
-
-    @property
-    def is_causal(self) -> bool:
-        """Whether it reads frame after frame: true unless a subclass is built to see what follows."""
-        return True
-
-    @abstractmethod
-    def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
-
-        Args:
-            inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
-            lengths: Number of valid frames of each clip; all if None. After padding the state means nothing.
-
-        Returns:
-            The logits that come out at each frame, which with a delay are those of an earlier one, and the
-            state to hand to the next call.
-
-        Shape:
-            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
-        """
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
-
-        Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
-
-        Shape:
-            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
-        """
-        if self.delay:
-            inputs, lengths = hold_last_frame(inputs, lengths, self.delay), lengths + self.delay
-        logits: Tensor = self.advance(inputs, None, lengths)[0][:, self.delay :]
-        return logits
-
-    def step(self, inputs_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Read one more frame of each clip.
-
-        Args:
-            inputs_t: The frame.
-            state: What the step before returned; None at the start.
-
-        Returns:
-            Logits of the frame that came ``delay`` steps before, the first ``delay`` of which mean nothing,
-            and the state to hand to the next step.
-
-        Shape:
-            inputs_t ``(B, ...)`` -> logits_t ``(B, K)``.
-        """
-        logits, state = self.advance(inputs_t[:, None], state)
-        return logits[:, 0], state
-
-
 def hold_last_frame(inputs: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
     """Lengthen clips by holding the last valid frame of each.
 
@@ -466,51 +329,3 @@ def hold_last_frame(inputs: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
     frames = arange(inputs.shape[1] + num_frames, device=inputs.device)
     index = frames.clamp(max=lengths[:, None] - 1)  # (B, T + num_frames)
     return inputs[arange(inputs.shape[0], device=inputs.device)[:, None], index]
-
-
-class ClosedFormModel(ActionModel):
-    """A model that is fitted to all training clips at once, without gradient: one epoch is a training.
-
-    :meth:`collect` takes them into :attr:`collected`, batch by batch, and :meth:`solve` fits.
-
-    Args:
-        num_classes: Number of classes *K*.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__(num_classes)
-        self.collected: list[Any] = []
-
-    @property
-    def learns_by_gradient(self) -> bool:
-        """Whether an optimizer trains it: no, it is fitted."""
-        return False
-
-    def forget(self) -> None:
-        """Drop the clips that were taken in, such as those of a training that was interrupted."""
-        self.collected.clear()
-
-    @abstractmethod
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Take in a batch of training clips.
-
-        Args:
-            inputs: Clips of one batch, padded to the longest.
-            lengths: Number of valid frames of each clip.
-            labels: Their classes.
-
-        Shape:
-            inputs ``(B, T, ...)``, lengths and labels ``(B,)``.
-        """
-
-    @abstractmethod
-    def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
-
-        Returns:
-            The logits of each clip from a fit to all others, and the clips' classes: what the training can
-            say of clips that it hasn't seen.
-
-        Shape:
-            logits ``(N, K)``, labels ``(N,)``.
-        """

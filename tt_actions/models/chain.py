@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import valid_frames
 
 FORBIDDEN = -1e30
@@ -253,7 +254,7 @@ def _check(scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor
         b, _, s = scores.shape
         if given[1:] == [(b,), (s,), (s, s)]:
             return
-    raise ValueError(
+    raise UserError(
         "Expected `scores` (B, T, S) of at least one frame, `lengths` (B,), `initial` (S,) and `transitions` "
         f"(S, S), but got {', '.join(map(str, given))}."
     )

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from tt_actions.models.base import CausalModel, FeatureMaps, check_frames
+from tt_actions.models.base import FeatureMaps
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.checks import check_frames
 from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 
 

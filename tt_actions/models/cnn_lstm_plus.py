@@ -6,7 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import Average, CausalModel, FeatureMaps, check_frames, check_positive
+from tt_actions.errors import UserError
+from tt_actions.models.base import Average, FeatureMaps
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import initialise_for_relu
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
@@ -77,7 +80,7 @@ class CNNLSTMPlus(CausalModel):
             feature_size=feature_size,
         )
         if any(width % 8 for width in channels):
-            raise ValueError(f"Expected `channels` to be multiples of 8, but got {list(channels)}.")
+            raise UserError(f"Expected `channels` to be multiples of 8, but got {list(channels)}.")
         self.in_channels, self.motion, self.min_size = in_channels, motion, 2 ** len(channels)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels * (2 if motion else 1), channels[0], 5, stride=2, padding=2, bias=False),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import check_positive
+from tt_actions.models.checks import check_positive
 from tt_actions.skeleton.layouts import Layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn, promote_types
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel, Chain, FeatureMaps, valid_frames
 from tt_actions.models.chain import forward_backward, log_partition
 from tt_actions.models.cnn_lstm import CNNLSTM
@@ -37,7 +38,7 @@ class CRF(ActionModel):
         super().__init__(num_classes)
         below = network(num_classes)
         if not below.learns_by_gradient or below.average is not None:
-            raise ValueError(
+            raise UserError(
                 "Expected `network` of a CRF to be trained by gradient and to average by 'mean', but got "
                 f"{type(below).__name__}, which is not or does not. Use another, or set its `average`."
             )

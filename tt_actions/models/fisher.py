@@ -7,7 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tt_actions.models.base import ClosedFormModel, check_positive, valid_frames
+from tt_actions.errors import UserError
+from tt_actions.models.base import valid_frames
+from tt_actions.models.checks import check_positive
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.models.components import PrincipalComponents
 from tt_actions.models.gaussians import log_density, standardise
 from tt_actions.models.ridge import fit_ridge
@@ -154,7 +157,7 @@ class Fisher(ClosedFormModel):
 
         num_gaussians = len(self.weights)
         if len(frames) < num_gaussians:
-            raise ValueError(
+            raise UserError(
                 f"Expected at least as many training frames as `num_gaussians`, {num_gaussians}, but got "
                 f"{len(frames)}. Lower it or add clips."
             )

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import check_positive, valid_frames
+from tt_actions.models.base import valid_frames
+from tt_actions.models.checks import check_positive
 
 
 class FrameCNN(nn.Module):

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tt_actions.models.base import ClosedFormModel, check_frames, check_positive
+from tt_actions.errors import UserError
+from tt_actions.models.checks import check_frames, check_positive
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.models.ridge import fit_ridge
 
 Descriptor = Literal["hog", "hof", "mbh"]
@@ -68,11 +70,11 @@ class HistogramKernel(ClosedFormModel):
         check_positive(grid=min(grid), parts=parts)
         unknown = [name for name in descriptors if name not in get_args(Descriptor)]
         if unknown or not descriptors:
-            raise ValueError(
+            raise UserError(
                 f"Expected `descriptors` out of {get_args(Descriptor)}, but got {list(descriptors)}."
             )
         if num_directions < 3 or min_speed < 0 or gamma <= 0:
-            raise ValueError(
+            raise UserError(
                 "Expected `num_directions` >= 3, `min_speed` >= 0 and `gamma` > 0, but got "
                 f"{num_directions}, {min_speed} and {gamma}."
             )

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tt_actions.models.base import ClosedFormModel, check_positive
+from tt_actions.errors import UserError
+from tt_actions.models.checks import check_positive
+from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.models.components import PrincipalComponents
 from tt_actions.models.hmm import HMM, fit_hmm
 from tt_actions.models.ridge import best_temperature
@@ -73,7 +75,7 @@ class HMMClassifier(ClosedFormModel):
         super().__init__(num_classes)
         check_positive(num_states=num_states, num_gaussians=num_gaussians)
         if num_iterations < 0 or prior <= 0:
-            raise ValueError(
+            raise UserError(
                 f"Expected `num_iterations` >= 0 and `prior` > 0, but got {num_iterations} and {prior}."
             )
         self.layout = find_layout(layout)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed
 
+from tt_actions.errors import UserError
+
 
 def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequence[str]) -> Tensor:
     """Return the weight of each class in the loss.
@@ -23,7 +25,7 @@ def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequenc
     weights = torch.ones(len(class_names)) if class_weights is None else torch.tensor(class_weights)
     is_weight = weights.isfinite() & (weights >= 0)
     if len(weights) != len(class_names) or not is_weight.all() or not weights.any():
-        raise ValueError(
+        raise UserError(
             f"Expected `class_weights` for {', '.join(class_names)}, finite and from 0 but not all 0, "
             f"but got {class_weights}."
         )
@@ -41,7 +43,7 @@ def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
         ValueError: If one is out of its range.
     """
     if frame_loss < 0 or not 0 <= label_smoothing < 1:
-        raise ValueError(
+        raise UserError(
             "Expected `frame_loss` >= 0 and 0 <= `label_smoothing` < 1, but got "
             f"{frame_loss} and {label_smoothing}."
         )

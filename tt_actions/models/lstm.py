@@ -3,7 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from tt_actions.models.base import CausalModel, check_frames, check_positive
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import FrameHead
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 

@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from tt_actions.models.base import check_positive, valid_frames
+from tt_actions.errors import UserError
+from tt_actions.models.base import valid_frames
+from tt_actions.models.checks import check_positive
 
 State = tuple[Tensor, Tensor]
 
@@ -84,7 +86,7 @@ class PeepholeLSTM(nn.Module):
             ValueError: If ``x`` is not ``(B, T, D)`` with at least one step.
         """
         if x.ndim != 3 or x.shape[1] < 1 or x.shape[2] != self.input_size:
-            raise ValueError(
+            raise UserError(
                 f"Expected `x` to be (B, T, {self.input_size}) with T >= 1, but got {tuple(x.shape)}. "
                 "Set `input_size` to the last dimension."
             )

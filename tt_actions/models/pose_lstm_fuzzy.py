@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import CausalModel, check_positive
+from tt_actions.models.causal import CausalModel
+from tt_actions.models.checks import check_positive
 from tt_actions.models.frame_cnn import map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.skeleton.layouts import Layout, find_layout

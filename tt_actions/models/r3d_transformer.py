@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, FeatureMaps, check_frames, check_positive, valid_frames
+from tt_actions.errors import UserError
+from tt_actions.models.base import ActionModel, FeatureMaps, valid_frames
 from tt_actions.models.c3d import clear_padding
+from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
 
@@ -55,7 +57,7 @@ class R3DTransformer(ActionModel):
         )
         width = channels[-1]
         if width % num_heads or width % 2:
-            raise ValueError(
+            raise UserError(
                 f"Expected `num_heads` to divide the last of `channels`, an even number, but got {num_heads} "
                 f"and {width}."
             )

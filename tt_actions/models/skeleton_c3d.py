@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, FeatureMaps, check_positive
+from tt_actions.errors import UserError
+from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.models.c3d import C3D
+from tt_actions.models.checks import check_positive
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import check_joints
 
@@ -60,7 +62,7 @@ class SkeletonC3D(ActionModel):
         super().__init__(num_classes)
         check_positive(maps=maps)
         if min(reach, spread) <= 0 or size < 2 ** len(channels):
-            raise ValueError(
+            raise UserError(
                 "Expected `reach` and `spread` above 0 and `size` of at least 2 to the number of `channels`, "
                 f"but got {reach}, {spread}, {size} and {list(channels)}."
             )

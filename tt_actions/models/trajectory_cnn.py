@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tt_actions.models.base import ActionModel, check_positive, valid_frames
+from tt_actions.errors import UserError
+from tt_actions.models.base import ActionModel, valid_frames
+from tt_actions.models.checks import check_positive
 from tt_actions.models.frame_cnn import normalise_valid
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
@@ -50,7 +52,7 @@ class TrajectoryCNN(ActionModel):
         super().__init__(num_classes)
         check_positive(channels=min(channels, default=0), dilations=min(dilations, default=0))
         if kernel_size < 1 or kernel_size % 2 == 0 or len(dilations) != len(channels):
-            raise ValueError(
+            raise UserError(
                 "Expected an odd `kernel_size` and as many `dilations` as `channels`, but got "
                 f"{kernel_size}, {list(dilations)} and {list(channels)}."
             )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 from tt_actions.files import write_atomically, write_rows
 
 ADVICE = "and analyse the match again"
@@ -51,20 +52,20 @@ class MatchAnalysis:
     def __post_init__(self) -> None:
         shape = (len(self.players), len(self.times_s), len(self.frame_classes))
         if self.probabilities.shape != shape:
-            raise ValueError(
+            raise UserError(
                 f"Expected `probabilities` of {shape[0]} players, {shape[1]} frames and {shape[2]} classes, "
                 f"but got the shape {self.probabilities.shape}."
             )
         if self.duration_s <= 0:
-            raise ValueError(f"Expected `duration_s` to be positive, but got {self.duration_s}.")
+            raise UserError(f"Expected `duration_s` to be positive, but got {self.duration_s}.")
         for stroke in self.strokes:
             if stroke.label not in self.class_names or stroke.player not in self.players:
-                raise ValueError(
+                raise UserError(
                     f"Expected strokes of {', '.join(self.class_names)} by {', '.join(self.players)}, but "
                     f"got '{stroke.label}' by '{stroke.player}' at {stroke.start_s} s."
                 )
         if list(self.strokes) != sorted(self.strokes, key=lambda stroke: stroke.start_s):
-            raise ValueError("Expected `strokes` by their beginning, but got another order. Sort them.")
+            raise UserError("Expected `strokes` by their beginning, but got another order. Sort them.")
 
     @property
     def name(self) -> str:

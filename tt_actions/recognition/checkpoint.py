@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from tt_actions.class_paths import check_class_paths, with_current_paths
+from tt_actions.errors import UserError
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     return content
 
 
-def refusal(path: Path | str, error: Exception) -> ValueError:
+def refusal(path: Path | str, error: Exception) -> UserError:
     """Return what to raise for a file that is no checkpoint of ours.
 
     Args:
@@ -50,12 +51,12 @@ def refusal(path: Path | str, error: Exception) -> ValueError:
     if isinstance(error, pickle.UnpicklingError):
         reason = "it holds something else"  # torch's text advises to load it unsafely
     elif isinstance(error, PermissionError):
-        return ValueError(f"Expected to read '{path}', but got: {error.strerror}. Check the permissions.")
+        return UserError(f"Expected to read '{path}', but got: {error.strerror}. Check the permissions.")
     elif isinstance(error, ValueError):
         reason = str(error).splitlines()[0].rstrip(".")
     else:  # torch tells what it tried in vain
         reason = "it can't be read as one"
-    return ValueError(
+    return UserError(
         f"Expected '{path}' to be a checkpoint of tt_actions, of tensors and plain types alone, "
         f"but {reason}. If it was copied, copy it again; else train one with `make train`."
     )

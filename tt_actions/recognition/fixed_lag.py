@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
-from tt_actions.recognition.segmenter import Segmenter, check_track, make_stroke
+from tt_actions.errors import UserError
+from tt_actions.recognition.segmenter import Segmenter, check_log_probs, make_stroke
 
 
 class OpenSegment(NamedTuple):
@@ -42,7 +43,7 @@ class FixedLagSegmenter:
 
     def __init__(self, segmenter: Segmenter, lag: int) -> None:
         if segmenter.chain is None or lag < 0:
-            raise ValueError(
+            raise UserError(
                 "Expected a `segmenter` of method 'hmm' or 'chain' and `lag` of at least 0, but got "
                 f"'{segmenter.method}' and {lag}."
             )
@@ -74,7 +75,7 @@ class FixedLagSegmenter:
         Raises:
             ValueError: If the shapes don't fit.
         """
-        check_track(log_probs, times_s, self.segmenter.timing)
+        check_log_probs(log_probs, times_s, self.segmenter.timing)
         strokes = []
         for row, score, time_s in zip(log_probs, self.segmenter.scores(log_probs), times_s, strict=True):
             self._recent.append((row, float(time_s)))

@@ -60,6 +60,7 @@ def restore_training_facts(model: Recognizer, content: dict[str, Any]) -> None:
     timing, typical = content.get("timing"), content.get("typical_clip")
     model.timing = None if timing is None else StrokeTiming.from_plain(timing)
     model.typical_clip = None if typical is None else TypicalClip(**typical)
+    model.has_regions = content.get("has_regions", False)
 
 
 def _build_network(spec: dict[str, Any]) -> ActionModel:

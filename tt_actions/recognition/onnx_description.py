@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.errors import UserError
 
 Format = Literal["onnx", "torchscript"]
 
@@ -34,6 +35,7 @@ class ModelDescription:
         versions: Of the packages that wrote it.
         max_difference: The largest difference of a logit from the checkpoint's that was found.
         int8: What was measured of the int8 graphs; None where there are none.
+        has_regions: Whether most training clips had a region of their own; absent in older files.
         version: Of this description.
     """
 
@@ -51,6 +53,7 @@ class ModelDescription:
     versions: dict[str, str]
     max_difference: float | None = None
     int8: dict[str, Any] | None = None
+    has_regions: bool = False
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -77,7 +80,7 @@ def read_description(folder: Path) -> ModelDescription:
     try:
         plain = json.loads(path.read_text("utf-8"))
         names = {field.name for field in fields(ModelDescription)}
-        if not isinstance(plain, dict) or set(plain) != names:
+        if not isinstance(plain, dict) or {*plain, "has_regions"} != names:
             raise ValueError(f"it needs {', '.join(sorted(names))}")
         if plain["version"] != VERSION or plain["format"] not in get_args(Format):
             raise ValueError(f"it is of version {plain['version']} and format '{plain['format']}'")
@@ -87,7 +90,7 @@ def read_description(folder: Path) -> ModelDescription:
         raise broken(path, error) from error
 
 
-def broken(path: Path, error: Exception) -> ValueError:
+def broken(path: Path, error: Exception) -> UserError:
     """Return what to raise for a file of an exported model that can't be used.
 
     Args:
@@ -95,4 +98,4 @@ def broken(path: Path, error: Exception) -> ValueError:
         error: What using it raised.
     """
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return ValueError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")
+    return UserError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")

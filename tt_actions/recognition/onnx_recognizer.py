@@ -10,8 +10,10 @@ from torch import Tensor
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.errors import UserError
 from tt_actions.files import file_digest
-from tt_actions.models.base import ActionModel, Average, CausalModel
+from tt_actions.models.base import ActionModel, Average
+from tt_actions.models.causal import CausalModel
 from tt_actions.models.crf import CRF
 from tt_actions.recognition.onnx_description import FILE, Format, ModelDescription, broken, read_description
 from tt_actions.recognition.recognizer import Normalisation, Recognizer
@@ -34,13 +36,13 @@ def check_installed() -> None:
         raise missing(error) from error
 
 
-def missing(error: ImportError) -> ValueError:
+def missing(error: ImportError) -> UserError:
     """Return what to raise where a package of the extra `export` is missing.
 
     Args:
         error: What its import raised.
     """
-    return ValueError(
+    return UserError(
         f"Expected ONNX Runtime and ONNX for exported models, but '{error.name}' can't be imported. "
         "Install them: `pip install 'tt-actions[export]'`."
     )
@@ -237,6 +239,7 @@ class OnnxRecognizer(Recognizer):
         timing, typical = description.timing, description.typical_clip
         self.timing = None if timing is None else StrokeTiming.from_plain(timing)
         self.typical_clip = None if typical is None else TypicalClip(**typical)
+        self.has_regions = description.has_regions
         self.eval()
 
 
@@ -316,12 +319,12 @@ def open_engine(path: Path | str, int8: bool = False) -> Recognizer:
     folder = default_folder(path, "onnx") if path.is_file() else path
     description = read_description(folder)
     if path.is_file() and file_digest(path) != description.checkpoint["sha256"]:
-        raise ValueError(
+        raise UserError(
             f"Expected '{folder}' to be the export of '{path}', but the checkpoint has changed since. "
             f"Export it anew: `tt-actions export --checkpoint {path} --format onnx`."
         )
     if description.format != "onnx" or (int8 and description.int8 is None):
-        raise ValueError(
+        raise UserError(
             f"Expected {'int8 ' * int8}graphs in ONNX in '{folder}', but it holds none. "
             f"Write them: `tt-actions export --format onnx{' --int8' * int8}`."
         )

@@ -79,7 +79,7 @@ def find_tracks(
 
 def analyze_video(
     model: "Recognizer",
-    video: Path,
+    video: Path | str,
     players: Sequence[str] = (),
     rois: Sequence[Roi] = (),
     crop: Crop | None = None,
@@ -102,10 +102,13 @@ def analyze_video(
 
     Raises:
         VideoError: If the video can't be read.
+        UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
         ValueError: If names and regions don't go together.
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
+    if not players:  # which share the picture out
+        model.check_region(tracks[0].roi, crop)
     spec = replace(model.video_preprocessing.spec, crop=crop or model.video_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])

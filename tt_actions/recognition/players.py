@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tt_actions.errors import UserError
 from tt_actions.video.types import Roi
 
 
@@ -43,7 +44,7 @@ def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: in
     if not names:
         names = ["player"] if len(rois) < 2 else [f"player_{i + 1}" for i in range(len(rois))]
     if len(set(names)) < len(names) or len(rois) not in (0, 1, len(names)):
-        raise ValueError(
+        raise UserError(
             f"Expected `players` with different names, and no region, one, or one for each of them, but got "
             f"{', '.join(names)} and {len(rois)} regions."
         )
@@ -54,7 +55,7 @@ def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: in
     x0, y0, x1, y1 = rois[0] if rois else (0, 0, width, height)
     edges = [x0 + (x1 - x0) * i // len(names) for i in range(len(names) + 1)]
     if len(set(edges)) < len(edges):
-        raise ValueError(
+        raise UserError(
             f"Expected a region wide enough for {len(names)} players, but got {x1 - x0} pixels. "
             "Name fewer players, or give each their own `roi`."
         )

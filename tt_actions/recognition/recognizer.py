@@ -13,6 +13,7 @@ from tt_actions.clips.preprocessing import Preprocessing, require_frames, requir
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.pipeline import analyze_video
@@ -63,6 +64,8 @@ class Recognizer:
         normalise: Brings frames to the scale that the network reads.
         timing: How long strokes last in the training set, if it was one of untrimmed recordings; else None.
         typical_clip: The median of the training clips, if it was trained on clips; else None.
+        has_regions: Whether most training clips had a region of their own; False where a checkpoint or an
+            export is older than this and does not say so.
 
     Raises:
         ValueError: If there is not one class name for each output of the network.
@@ -75,7 +78,7 @@ class Recognizer:
         preprocessing: Preprocessing | JointPreprocessing,
     ) -> None:
         if len(class_names) != network.num_classes:
-            raise ValueError(
+            raise UserError(
                 f"Expected `class_names` for the network's {network.num_classes} classes, "
                 f"but got {list(class_names)}."
             )
@@ -84,6 +87,7 @@ class Recognizer:
         self.preprocessing = preprocessing
         self.timing: StrokeTiming | None = None
         self.typical_clip: TypicalClip | None = None
+        self.has_regions = False
         self.normalise = (
             Normalisation(preprocessing.channel_means, preprocessing.channel_stds)
             if isinstance(preprocessing, Preprocessing)
@@ -168,6 +172,29 @@ class Recognizer:
             scores = network(self.normalise(inputs), lengths)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
+    def check_region(self, roi: Roi | None, crop: Crop | None = None) -> None:
+        """Refuse a video without a region where the model was trained on the players' regions.
+
+        On whole pictures such a model is wrong three times in four, and a window that follows the motion is
+        no region that it knows.
+
+        Args:
+            roi: The region; None for that of the preprocessing, if it has one.
+            crop: How to follow the player, where the caller decides it.
+
+        Raises:
+            UserError: If there is no region, and neither caller nor training follow the player.
+        """
+        how = self.preprocessing
+        if not self.has_regions or roi or crop or not isinstance(how, Preprocessing):
+            return
+        if how.roi is None and how.crop == "none":
+            raise UserError(
+                "Expected `roi`, the player's region in pixels, since the model was trained on clips with "
+                "regions, but got none. Give it as x0,y0,x1,y1, such as `--roi 0,0,180,240`, or in a "
+                "manifest's columns."
+            )
+
     @torch.no_grad()
     def predict(
         self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
@@ -185,7 +212,9 @@ class Recognizer:
 
         Raises:
             UnreadableError: If the clip can't be read.
+            UserError: If the model was trained on regions and there is none.
         """
+        self.check_region(roi)
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
         logits = self(clip, torch.tensor([len(values)], device=self.device))
@@ -213,6 +242,7 @@ class Recognizer:
 
         Raises:
             VideoError: If the video can't be read.
+            UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
             ValueError: If names and regions don't go together.
         """
         return analyze_video(self, Path(video), players, rois, crop, on_progress)

@@ -13,6 +13,7 @@ import torch
 
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import Segment, StrokeTiming, default_timing, find_segments
+from tt_actions.errors import UserError
 from tt_actions.models.chain import forward_backward, viterbi
 from tt_actions.recognition.state_chain import StateChain, duration_chain, frame_chain
 
@@ -59,15 +60,15 @@ class Segmenter:
         transitions: np.ndarray | None = None,
     ) -> None:
         if method not in get_args(Method):
-            raise ValueError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
+            raise UserError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
         if not (0 < scale < math.inf and 0 <= prior_weight < math.inf and 0 <= median_s < math.inf):
-            raise ValueError(
+            raise UserError(
                 "Expected `scale` above 0, and `prior_weight` and `median_s` of at least 0, but got "
                 f"{scale}, {prior_weight} and {median_s}."
             )
         has_potentials = initial is not None and transitions is not None
         if has_potentials != (method == "chain"):
-            raise ValueError(
+            raise UserError(
                 "Expected `initial` and `transitions` with `method` 'chain' and no other, but got "
                 f"'{method}' and {'both' if has_potentials else 'not both'}."
             )
@@ -151,10 +152,12 @@ class Segmenter:
         if self.chain is not None:
             states, _ = viterbi(*self._potentials(log_probs, lengths))
             return np.asarray(states)
+        from scipy.ndimage import median_filter  # slow to load
+
         paths = np.zeros(log_probs.shape[:2], np.int64)
         ends = [len(log_probs[0])] * len(log_probs) if lengths is None else lengths.tolist()
         for path, track, length in zip(paths, log_probs, ends, strict=True):
-            path[:length] = median_filter(np.exp(track[None, :length]), self._width)[0].argmax(-1)
+            path[:length] = median_filter(np.exp(track[:length]), (self._width, 1), mode="nearest").argmax(-1)
         return paths
 
     def classes(self, log_probs: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
@@ -189,7 +192,7 @@ class Segmenter:
         Raises:
             ValueError: If the shapes don't fit.
         """
-        check_track(log_probs, times_s, self.timing)
+        check_log_probs(log_probs, times_s, self.timing)
         if not len(times_s):
             return []
         path, likely = self.paths(log_probs[None])[0], self.frame_probabilities(log_probs[None])[0]
@@ -217,13 +220,13 @@ class Segmenter:
 
     def _check(self, log_probs: np.ndarray) -> None:
         if log_probs.ndim != 3 or log_probs.shape[1] < 1 or log_probs.shape[2] != len(self._offsets):
-            raise ValueError(
+            raise UserError(
                 f"Expected `log_probs` (B, T, {len(self._offsets)}) of at least one frame, "
                 f"but got {log_probs.shape}."
             )
 
 
-def check_track(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
+def check_log_probs(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
     """Refuse frames without times, or of other classes.
 
     Args:
@@ -239,7 +242,7 @@ def check_track(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming
     """
     k = len(timing.class_names)
     if times_s.ndim != 1 or log_probs.shape != (len(times_s), k):
-        raise ValueError(
+        raise UserError(
             f"Expected `log_probs` (T, {k}) and `times_s` (T,), but got {log_probs.shape} and "
             f"{times_s.shape}."
         )
@@ -268,24 +271,6 @@ def make_stroke(
     fraction = float(timing.contact[label])
     contact_s = None if math.isnan(fraction) else min(start_s + fraction * (end_s - start_s), end_s)
     return Stroke(name, start_s, end_s, contact_s, min(confidence, 1.0))
-
-
-def median_filter(values: np.ndarray, width: int) -> np.ndarray:
-    """Return the median over an odd number of frames round each, the ends repeated.
-
-    Args:
-        values: Of each frame.
-        width: Number of frames.
-
-    Shape:
-        values ``(B, T, K)`` -> the same.
-
-    >>> median_filter(np.array([0.0, 1.0, 0.0, 1.0, 1.0])[None, :, None], 3).ravel()
-    array([0., 0., 1., 1., 1.])
-    """
-    padded = np.pad(values, ((0, 0), (width // 2, width // 2), (0, 0)), mode="edge")
-    filtered: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, width, axis=1), -1)
-    return filtered
 
 
 def _mean(probabilities: np.ndarray, segment: Segment) -> float:

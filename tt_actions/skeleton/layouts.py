@@ -6,6 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from tt_actions.errors import UserError
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -226,7 +228,7 @@ def find_layout(name: str) -> Layout:
         ValueError: If there is none of that name.
     """
     if name not in LAYOUTS:
-        raise ValueError(f"Expected `layout` to be one of {', '.join(LAYOUTS)}, but got '{name}'.")
+        raise UserError(f"Expected `layout` to be one of {', '.join(LAYOUTS)}, but got '{name}'.")
     return LAYOUTS[name]
 
 

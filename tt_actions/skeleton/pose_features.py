@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.skeleton.layouts import PATHS, STAND_INS, Layout
 
 ANGLES = {
@@ -40,7 +41,7 @@ class PoseFeatures:
 
     def __init__(self, layout: Layout) -> None:
         if layout in PATHS:
-            raise ValueError(f"Expected `layout` of a body, but got '{layout.name}', a path.")
+            raise UserError(f"Expected `layout` of a body, but got '{layout.name}', a path.")
         self.layout = layout
         zeros = torch.zeros(1, 1, layout.num_coordinates, len(layout.joints))
         self.names = tuple(name for name, _ in self._measure(zeros, zeros))

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.skeleton.layouts import Layout
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
@@ -21,7 +22,7 @@ def check_streams(streams: Sequence[str]) -> None:
         ValueError: If there is none, one is unknown or one is there twice.
     """
     if not streams or set(streams) - set(get_args(Stream)) or len(set(streams)) < len(streams):
-        raise ValueError(f"Expected `streams` out of {get_args(Stream)}, each once, but got {list(streams)}.")
+        raise UserError(f"Expected `streams` out of {get_args(Stream)}, each once, but got {list(streams)}.")
 
 
 def make_stream(joints: Tensor, layout: Layout, stream: Stream, before: Tensor | None = None) -> Tensor:
@@ -60,7 +61,7 @@ def check_joints(joints: Tensor, layout: Layout) -> None:
     shape = tuple(joints.shape)
     wanted = (layout.num_coordinates, len(layout.joints))
     if len(shape) != 4 or shape[1] < 1 or shape[2:] != wanted:
-        raise ValueError(
+        raise UserError(
             f"Expected `joints` to be (B, T, {wanted[0]}, {wanted[1]}) of layout {layout.name}, but got "
             f"{shape}. Set `layout` of the model to that of the data."
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 
 _MAX_BYTES = 16 * 2**20
 """A hundred times what the largest known file of annotations has."""
@@ -38,7 +39,7 @@ def read_file(path: Path) -> bytes:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a file of annotations, but there is no file '{path}'.")
     if (size := path.stat().st_size) > _MAX_BYTES:
-        raise ValueError(
+        raise UserError(
             f"Expected a file of annotations of at most {_MAX_BYTES} bytes, but '{path}' has {size}. "
             "Give the annotations of one video."
         )

@@ -17,19 +17,22 @@ from tt_actions.clips.records import ClipRecord, class_names
 from tt_actions.errors import UnreadableError
 from tt_actions.sources.user_clips import UserClips, UserJoints
 from tt_actions.sources.user_rallies import UserRallies, is_annotation
-from tt_actions.video.depth import is_depth, probe_depth
+from tt_actions.video.depth import probe_depth
+from tt_actions.video.depth_files import is_depth
 from tt_actions.video.info import VideoInfo, probe
 
 
-def check(path: Path, layout: str | None = None) -> int:
-    """Print counts by class and group, durations, formats and unreadable files of a user's clips.
+def check(data: Path, layout: str | None = None) -> int:
+    """Show what a folder of clips, a manifest or annotations hold, and which files can't be read.
+
+    Tables count clips by class and by group, and files by format.
 
     Of every file the header is read and the first frame decoded. The strokes of recordings count as clips.
 
     Args:
-        path: A folder with a folder of clips for each class, a manifest CSV, of clips or of recordings, or a
-            file or folder of annotations that :class:`UserRallies` reads.
-        layout: Name of the layout where the clips are files of joints.
+        data: A folder with a folder of clips for each class, a manifest CSV of clips or of recordings, or a
+            file or folder of annotations.
+        layout: Layout of files of joints, such as ntu25 (default: the clips are videos).
 
     Returns:
         The exit code: 1 if a clip can't be read, else 0.
@@ -39,8 +42,8 @@ def check(path: Path, layout: str | None = None) -> int:
         ValueError: If it holds no clips that can be learnt from.
     """
     if layout is not None:
-        return _check_joints(path, JointSpec(layout))
-    records = _list_clips(path)
+        return _check_joints(data, JointSpec(layout))
+    records = _list_clips(data)
     videos = list(dict.fromkeys(record.path for record in records))
     with ThreadPoolExecutor() as threads:
         probed = track(

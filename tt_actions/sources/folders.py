@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tt_actions.clips.records import ClipRecord, check_labels
 from tt_actions.clips.source import ClipSource
+from tt_actions.errors import UserError
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
@@ -36,7 +37,7 @@ class FolderSource(ClipSource):
         try:
             self._group = None if group_pattern is None else re.compile(group_pattern)
         except re.error as error:
-            raise ValueError(
+            raise UserError(
                 f"Expected `group_pattern` to be a regular expression, but got '{group_pattern}': {error}."
             ) from error
 
@@ -53,13 +54,13 @@ class FolderSource(ClipSource):
         classes = sorted(p for p in self.path.iterdir() if p.is_dir() and not p.name.startswith("."))
         videos = {folder: self._videos(folder) for folder in classes}
         if not any(videos.values()):
-            raise ValueError(
+            raise UserError(
                 f"Expected '{self.path}' to hold a folder of files ({', '.join(self.suffixes)}) for each "
                 f"class, but got {len(classes)} folders and no such file in them. Sort the clips into such "
                 "folders."
             )
         if empty := [folder.name for folder in classes if not videos[folder]]:
-            raise ValueError(
+            raise UserError(
                 f"Expected files ({', '.join(self.suffixes)}) in every folder of '{self.path}', but got none "
                 f"in {', '.join(empty)}. Add clips or remove the folder."
             )
@@ -83,7 +84,7 @@ class FolderSource(ClipSource):
         found = self._group.search(video.stem)
         group = found and (found[1] if self._group.groups else found[0])
         if not group:
-            raise ValueError(
+            raise UserError(
                 f"Expected `group_pattern` '{self.group_pattern}' to find a group in every file name, but it "
                 f"finds none in '{video}'. Correct the pattern or rename the file."
             )

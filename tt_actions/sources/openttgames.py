@@ -9,6 +9,7 @@ from reprlib import repr as shortened
 from typing import NamedTuple
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file, spans_around
 
 FPS = 120
@@ -88,22 +89,22 @@ def _load(path: Path) -> dict[int, str]:
     try:
         pairs = json.loads(read_file(path), object_pairs_hook=tuple)  # a dict would hide what is there twice
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"Expected '{path}' to be a JSON file in UTF-8, but got: {error}.") from error
+        raise UserError(f"Expected '{path}' to be a JSON file in UTF-8, but got: {error}.") from error
     except RecursionError as error:
-        raise ValueError(f"Expected '{path}' to be a plain JSON object, but it is nested deeply.") from error
+        raise UserError(f"Expected '{path}' to be a plain JSON object, but it is nested deeply.") from error
     if not isinstance(pairs, tuple):
-        raise ValueError(
+        raise UserError(
             f"Expected '{path}' to be a JSON object from frame to event, but got {shortened(pairs)}."
         )
     events: dict[int, str] = {}
     for frame, label in pairs:
         if not re.fullmatch("[0-9]{1,9}", frame) or not isinstance(label, str):
-            raise ValueError(
+            raise UserError(
                 f"Expected the name of an event for each frame number of '{path}', but got "
                 f"{shortened(label)} for {shortened(frame)}. Give an `events_markup` file."
             )
         if int(frame) in events:
-            raise ValueError(
+            raise UserError(
                 f"Expected each frame once in '{path}', but got {int(frame)} twice. Remove one of its events."
             )
         events[int(frame)] = label

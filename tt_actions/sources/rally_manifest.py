@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tt_actions.clips.manifest import COLUMNS, name_line, read_clip, read_number, read_rows
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import UserError
 from tt_actions.sources.annotations import spans_around
 
 
@@ -27,9 +28,9 @@ def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -
 
     The columns are those of :func:`tt_actions.clips.manifest.read_manifest` and ``contact_s``. A row is a
     stroke with ``label`` and ``start_s``, ``end_s``, ``contact_s`` or all three; all rows of one path and
-    region are one recording, whole files, in which nothing is played in between. A row labelled ``idle``
-    adds no stroke. A
-    row without label and times tells that nothing is played at all. Where no group is given it is the path.
+    region are one recording, whole files, in which nothing is played in between. A row labelled ``idle`` adds
+    no stroke. A row without label and times tells that nothing is played at all. Where no group is given it
+    is the path.
 
     Args:
         path: The CSV file.
@@ -59,13 +60,13 @@ def _read_row(line: int, folder: Path, cells: Mapping[str, str]) -> _Row:
     contact_s = read_number("contact_s", cells["contact_s"]) if cells.get("contact_s") else None
     is_timed = any(cells.get(name) for name in ("start_s", "end_s", "contact_s"))
     if is_timed and clip.label is None:
-        raise ValueError("Expected the `label` of the stroke at that time, but it is empty.")
+        raise UserError("Expected the `label` of the stroke at that time, but it is empty.")
     if contact_s is not None and not 0 <= contact_s < float("inf"):
-        raise ValueError(f"Expected `contact_s` to be at least 0, but got {contact_s}.")
+        raise UserError(f"Expected `contact_s` to be at least 0, but got {contact_s}.")
     is_stroke = clip.label not in (None, IDLE)
     has_start, has_end = bool(cells.get("start_s")), clip.end_s is not None
     if is_stroke and (has_start != has_end or (contact_s is None and not has_start)):
-        raise ValueError(
+        raise UserError(
             "Expected `start_s` and `end_s` of the stroke, or `contact_s` alone, but not all are given."
         )
     clip = replace(clip, group=clip.group or cells["path"])
@@ -76,13 +77,13 @@ def _join(path: Path, rows: Sequence[_Row], before_s: float, after_s: float) -> 
     first = rows[0]
     for row in rows:
         if (row.clip.group, row.clip.split) != (first.clip.group, first.clip.split):
-            raise ValueError(
+            raise UserError(
                 f"'{path}', lines {first.line} and {row.line}: Expected one group and split of the recording "
                 f"'{row.clip.path}', but got {first.clip.group}, {first.clip.split} and {row.clip.group}, "
                 f"{row.clip.split}."
             )
         if row.is_empty != first.is_empty:
-            raise ValueError(
+            raise UserError(
                 f"'{path}', lines {first.line} and {row.line}: Expected either strokes in the recording "
                 f"'{row.clip.path}' or one row without label and times, but got both."
             )
@@ -107,7 +108,7 @@ def _strokes(path: Path, rows: Sequence[_Row], before_s: float, after_s: float) 
     strokes.sort(key=lambda timed: timed[0].start_s)
     for (one, line), (other, other_line) in pairwise(strokes):
         if other.start_s < one.end_s:
-            raise ValueError(
+            raise UserError(
                 f"'{path}', lines {line} and {other_line}: Expected strokes of one player that don't overlap "
                 f"each other, but got {one.label} from {one.start_s:g} to {one.end_s:g} s and {other.label} "
                 f"from {other.start_s:g} to {other.end_s:g} s. Correct the times, or give each player a "

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file
 
 _KINDS = ("serve", "offensive", "defensive")
@@ -63,13 +64,13 @@ def read_moves(path: Path, fps: float, fine: bool = False) -> Annotation:
 def _read_actions(path: Path) -> list[_Action]:
     actions = sorted(_read_action(path, element) for element in _parse(path))
     if not actions:
-        raise ValueError(
+        raise UserError(
             f"Expected actions in '{path}', but it has none, like the published files for tests. Leave it "
             "out, or add an action with the move `Negative` if really nothing is played."
         )
     for one, other in pairwise(actions):
         if other.begin < one.end:
-            raise ValueError(
+            raise UserError(
                 f"Expected actions of '{path}' that don't overlap, but got '{one.move}' in frames "
                 f"{one.begin} to {one.end} and '{other.move}' in {other.begin} to {other.end}. Correct them."
             )
@@ -83,7 +84,7 @@ def _parse(path: Path) -> Iterable[ElementTree.Element]:
         parser.feed(content)
         root: ElementTree.Element = parser.close()
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(f"Expected '{path}' to be a plain XML file, but got: {error}.") from error
+        raise UserError(f"Expected '{path}' to be a plain XML file, but got: {error}.") from error
     return root
 
 
@@ -91,7 +92,7 @@ def _read_action(path: Path, element: ElementTree.Element) -> _Action:
     begin, end, move = (element.get(name, "") for name in ("begin", "end", "move"))
     is_numbered = all(re.fullmatch("[0-9]{1,9}", number) for number in (begin, end))
     if element.tag != "action" or not move or not is_numbered or int(begin) >= int(end):
-        raise ValueError(
+        raise UserError(
             f"Expected every element in '{path}' to be an `action` with the frames `begin` < `end` and a "
             f"`move`, but got `{element.tag}` with {shortened(element.attrib)}."
         )

@@ -3,31 +3,13 @@
 from pathlib import Path
 from typing import ClassVar
 
-import yaml
-
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.records import ClipRecord, check_labels
 from tt_actions.clips.source import ClipSource
+from tt_actions.errors import UserError
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.folders import SUFFIXES, FolderSource
-from tt_actions.video.depth import SUFFIX as DEPTH_SUFFIX
-
-
-def user_source(config: Path) -> str:
-    """Name the source that reads a user's own clips for an experiment.
-
-    Args:
-        config: The experiment's YAML.
-
-    >>> [user_source(Path(f"experiments/{name}.yaml")) for name in ("cnn_lstm", "stgcn", "depth_cnn_lstm")]
-    ['UserClips', 'UserJoints', 'UserDepth']
-    """
-    data = yaml.safe_load(config.read_text(encoding="utf-8")).get("data") or {}
-    how = data.get("preprocessing") or {}
-    how = how.get("init_args", how)  # as a run saves it, or plain
-    if "layout" in how:
-        return "UserJoints"
-    return "UserDepth" if how.get("picture") == "depth" else "UserClips"
+from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
 
 
 class UserClips(ClipSource):
@@ -54,13 +36,13 @@ class UserClips(ClipSource):
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
         if str(path) == "???":  # OmegaConf's mark of what must be given
-            raise ValueError(
+            raise UserError(
                 "Expected a folder with a folder of clips for each class, or a manifest CSV, but got none. "
                 f"Say where: `{self.example}`, or `--data.source.path my_clips`."
             )
         is_manifest = path.is_file() or path.suffix.lower() == ".csv"
         if is_manifest and group_pattern is not None:
-            raise ValueError(
+            raise UserError(
                 f"Expected no `group_pattern` with the manifest '{path}', but got '{group_pattern}'. "
                 "Fill its `group` column instead."
             )
@@ -104,7 +86,8 @@ class UserJoints(UserClips):
 class UserDepth(UserClips):
     """Depth: a folder with a folder of clips for each class, or a manifest CSV that lists them.
 
-    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see :func:`tt_actions.video.depth.find_depth`.
+    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see
+    :func:`tt_actions.video.depth_files.find_depth`.
 
     Args:
         path: The folder or the CSV file.

@@ -9,6 +9,7 @@ from pathlib import Path
 from tt_actions.clips.records import ClipRecord, check_labels
 from tt_actions.clips.source import ClipSource
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 from tt_actions.sources.annotations import Annotation
 from tt_actions.sources.folders import SUFFIXES
 from tt_actions.sources.openttgames import SIDES, read_events
@@ -54,12 +55,12 @@ class UserRallies(ClipSource):
         fine: bool = False,
     ) -> None:
         if str(path) == "???":  # OmegaConf's mark of what must be given
-            raise ValueError(
+            raise UserError(
                 "Expected a manifest CSV with a row a stroke, or a file or folder of annotations, but got "
                 "none. Say where: `--data.source.path my_rallies.csv`."
             )
         if not (0 <= before_s < float("inf") and 0 < after_s < float("inf")):
-            raise ValueError(
+            raise UserError(
                 f"Expected `before_s` to be at least 0 and `after_s` positive, but got {before_s} and "
                 f"{after_s}."
             )
@@ -94,11 +95,11 @@ class UserRallies(ClipSource):
             )
         if self.path.is_file():
             if self.path.suffix.lower() not in (".json", ".xml"):
-                raise ValueError(f"Expected a .csv, .json or .xml file, but got '{self.path}'.")
+                raise UserError(f"Expected a .csv, .json or .xml file, but got '{self.path}'.")
             return [self.path]
         files = annotation_files(self.path)
         if not files:
-            raise ValueError(
+            raise UserError(
                 f"Expected {', '.join(_PATTERNS)} in '{self.path}' or below, but got none of them."
             )
         return files
@@ -168,7 +169,7 @@ def _end_within(path: Path, info: VideoInfo, strokes: Iterable[Stroke]) -> Itera
     for stroke in strokes:
         last_s = stroke.start_s if stroke.contact_s is None else stroke.contact_s
         if last_s >= info.duration_s:
-            raise ValueError(
+            raise UserError(
                 f"Expected the strokes of '{path}' within the {info.duration_s:.3f} s of '{info.path}', but "
                 f"got a {stroke.label} at {last_s:.3f} s. Give the video that the annotations are of."
             )
@@ -195,7 +196,7 @@ def find_video(path: Path, folder: Path) -> Path:
             f"{', '.join(SUFFIXES)}, but there is none. Rename the video, or say where it is by `videos`."
         )
     if len(found) > 1:
-        raise ValueError(
+        raise UserError(
             f"Expected one video of '{path}' in '{folder}', but got {', '.join(v.name for v in found)}. "
             "Rename the annotations after their video."
         )

@@ -9,20 +9,21 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tt_actions.errors import UserError
 from tt_actions.files import lock_folder
-from tt_actions.sources.user_clips import user_source
-from tt_actions.studies.comparison import check_same_clips, compare_runs
+from tt_actions.sources.user_source import data_words, user_source
+from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import QUICK_NOTE, write_comparison
-from tt_actions.studies.finished_run import FinishedRun, read_finished_run
+from tt_actions.studies.finished_run import FinishedRun, check_same_clips, read_finished_run
 from tt_actions.studies.trainings import (
     Training,
     find_earlier,
     format_duration,
     read_settings,
-    say,
     stopping_by_sigterm,
     train,
 )
+from tt_actions.training.console import say
 
 EXPERIMENTS = Path("experiments")
 _FEW = {"clips": 60, "players": 15, "seed": 0}
@@ -47,6 +48,7 @@ def compare(
     quick: bool = False,
     options: Sequence[str] = (),
     console: Console | None = None,
+    layout: str | None = None,
 ) -> int:
     """Train what is not done yet, one process after the other, and write the comparison.
 
@@ -61,6 +63,7 @@ def compare(
         quick: Whether to train on a few clips for a few epochs, only to see that all works.
         options: Options of every training.
         console: Where to print; standard output if None.
+        layout: Layout of the joints in ``data``, for the experiments on joints.
 
     Returns:
         The exit code: 1 if a training failed.
@@ -72,18 +75,17 @@ def compare(
             clips.
     """
     console = console or Console(highlight=False, emoji=False)
-    trainings = _trainings(models, num_seeds, out, data, quick, options)
+    trainings = _trainings(models, num_seeds, out, data, layout, quick, options)
     _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
-    lock = lock_folder(out, f"a folder in which nothing is compared, but another process does so in '{out}'")
-    try:
-        with stopping_by_sigterm():
-            return _compare(trainings, out, quick, console)
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on from here.")
-        raise
-    finally:
-        lock.release()
+    in_use = f"Expected a folder in which nothing is compared, but another process does so in '{out}'."
+    with lock_folder(out, in_use):
+        try:
+            with stopping_by_sigterm():
+                return _compare(trainings, out, quick, console)
+        except KeyboardInterrupt:
+            console.print("Stopped. The same command goes on from here.")
+            raise
 
 
 def _trainings(
@@ -91,13 +93,14 @@ def _trainings(
     num_seeds: int,
     out: Path,
     data: Path | None,
+    layout: str | None,
     quick: bool,
     options: Sequence[str],
 ) -> dict[tuple[str, int], Training]:
     """Each model's and seed's training."""
     configs = {Path(model).stem: _config(model) for model in models}
     if num_seeds < 1 or not configs or len(configs) < len(models):
-        raise ValueError(
+        raise UserError(
             "Expected at least one seed and models of different names, but got "
             f"{num_seeds} and: {' '.join(models) or 'none'}. Name each experiment once."
         )
@@ -107,7 +110,7 @@ def _trainings(
             name=f"{model}/seed_{seed}",
             runs=out / "runs",
             options=(
-                *("--config", str(config), *_data_options(config, data, quick), *options),
+                *("--config", str(config), *_data_options(config, data, layout, quick), *options),
                 *("--seed_everything", str(seed), "--wandb.group", model),
             ),
         )
@@ -122,14 +125,14 @@ def _check_options(trainings: Sequence[Training]) -> None:
     for training in trainings:
         try:
             accepted.append((training.name, read_settings(training.words)))
-        except ValueError as error:
+        except UserError as error:
             refused = error
     if not accepted:
-        raise ValueError(f"Expected options that `train` takes, but got: {refused}")
+        raise UserError(f"Expected options that `train` takes, but got: {refused}")
     for name, settings in accepted:
         module, _, source = settings["data"]["source"]["class_path"].rpartition(".")
         if getattr(import_module(module), source).is_untrimmed:
-            raise ValueError(
+            raise UserError(
                 f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
                 "recordings hold many. Train it, and compare the `segmentation.csv` of the reports."
             )
@@ -145,14 +148,12 @@ def _config(model: str) -> Path:
     return path
 
 
-def _data_options(config: Path, data: Path | None, quick: bool) -> list[str]:
-    words = []
+def _data_options(config: Path, data: Path | None, layout: str | None, quick: bool) -> list[str]:
     source = user_source(config)
-    if data is not None:
-        words = ["--data.source", source, "--data.source.path", str(data)]
-    elif quick:
+    words = data_words([config], data, layout if source == "UserJoints" else None)
+    if data is None and quick and source in QUICK_SOURCES:  # recordings are refused later
         drawn, few = QUICK_SOURCES[source]
-        words = ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
+        words += ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
     return words + [f"--trainer.{key}={value}" for key, value in QUICK_TRAINER.items()] * quick
 
 
@@ -167,14 +168,14 @@ def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bo
             run_dir = _done_run(training, label, console)
         except subprocess.SubprocessError as error:
             failed.append({"model": model, "seed": seed, "error": str(error)})
-            say(console, f"{label} failed: {error}  (its log: {training.log})")
+            say(f"{label} failed: {error}  (its log: {training.log})", console)
             continue
         runs[model][seed] = read_finished_run(run_dir)
         check_same_clips([run for by_seed in runs.values() for run in by_seed.values()])
     tested = {model: by_seed for model, by_seed in runs.items() if by_seed}
     if tested:
         write_comparison(out, {**compare_runs(tested), "quick": quick, "failed": failed}, console)
-        say(console, f"comparison: {out}")
+        say(f"comparison: {out}", console)
     if failed:
         console.print(
             f"{len(failed)} of {len(trainings)} trainings failed; the same command tries them again.",
@@ -191,10 +192,10 @@ def _done_run(training: Training, label: str, console: Console) -> Path:
     if run_dir is None:
         doing = "going on" if earlier.stopped else "training"
         if not console.is_terminal:
-            say(console, f"{label} {doing}")
+            say(f"{label} {doing}", console)
         with console.status(f"{label} {doing}") as status:
             run_dir = train(training, earlier.stopped, lambda line: status.update(f"{label} {doing}  {line}"))
     metrics = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))
     took = "done before" if earlier.done else f"done in {format_duration(time.perf_counter() - started_s)}"
-    say(console, f"{label} {took}, accuracy {metrics['accuracy']:.3f}")
+    say(f"{label} {took}, accuracy {metrics['accuracy']:.3f}", console)
     return run_dir

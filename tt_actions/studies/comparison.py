@@ -10,51 +10,16 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
+from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.studies.finished_run import FinishedRun, Shares
+from tt_actions.studies.finished_run import FinishedRun, check_same_clips
+from tt_actions.studies.resampled_scores import class_scores, overall_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 
 REFERENCE = "cnn_lstm"
 """The model that the others are tested against; the first one where it is not among them."""
-
-
-_ADVICE = (
-    "Compare experiments on one set of clips with one `split_seed`, `val_share` and `test_share`; where "
-    "clips have changed meanwhile, give the same command again."
-)
-
-
-def check_same_clips(runs: Sequence[FinishedRun]) -> None:
-    """Refuse runs that were not trained and tested on the same clips of the same classes.
-
-    Clips are told by name, label and content. How many of those for training validate is the
-    experiment's affair.
-
-    Args:
-        runs: At least one.
-
-    Raises:
-        ValueError: If they were not.
-    """
-    first, *others = runs
-    clips = set(zip(first.names, first.labels.tolist(), strict=True))
-    for run in others:
-        other = set(zip(run.names, run.labels.tolist(), strict=True))
-        if other != clips or list(run.metrics["per_class"]) != list(first.metrics["per_class"]):
-            example = min(other ^ clips)[0] if other ^ clips else "their classes"
-            raise ValueError(
-                f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
-                f"differ in {len(other ^ clips)}, such as {example}. {_ADVICE}"
-            )
-        if changed := run.clips ^ first.clips:
-            raise ValueError(
-                f"Expected all runs to have the same clips, but between '{first.folder}' and '{run.folder}' "
-                f"{len({name for name, *_ in changed})} have come, gone or changed, such as "
-                f"{min(changed)[0]}. {_ADVICE}"
-            )
 
 
 def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
@@ -119,8 +84,8 @@ def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
 def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     classes = list(runs[0].metrics["per_class"])
     num_clips = len(runs[0].names)
-    overall = bootstrap_interval(partial(_overall_scores, runs), num_clips)  # (2, 4)
-    by_class = bootstrap_interval(partial(_class_scores, runs), num_clips)  # (2, K, 2)
+    overall = bootstrap_interval(partial(overall_scores, runs), num_clips)  # (2, 4)
+    by_class = bootstrap_interval(partial(class_scores, runs), num_clips)  # (2, K, 2)
     intervals = dict(zip(OVERALL[:4], overall.T.tolist(), strict=True))
 
     def of_class(name: str, index: int) -> dict[str, Any]:
@@ -143,55 +108,6 @@ def _over_seeds(values: Sequence[float | None], interval: Sequence[float] | None
         "interval": interval if interval is not None and np.isfinite(interval).all() else None,
         "by_seed": list(values),
     }
-
-
-def _overall_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
-    """Accuracy and macro precision, recall and F1 of resampled clips, mean over seeds, ``(R, 4)``."""
-    num_classes = runs[0].probabilities.shape[1]
-    return np.asarray(np.mean([_run_scores(run, counts, num_classes) for run in runs], axis=0))
-
-
-def _run_scores(run: FinishedRun, counts: NDArray[np.int64], num_classes: int) -> Shares:
-    cells = np.eye(num_classes**2)[run.labels * num_classes + run.predicted]  # (N, K*K)
-    confusion = (counts @ cells).reshape(-1, num_classes, num_classes)
-    return macro_scores(confusion)
-
-
-def macro_scores(confusion: Shares) -> Shares:
-    """Return accuracy and macro precision, recall and F1, over the classes among labels or predictions.
-
-    Args:
-        confusion: Counts by true class (row) and predicted class (column).
-
-    Shape:
-        ``(..., K, K)`` -> ``(..., 4)``.
-
-    >>> macro_scores(np.array([[1.0, 1.0], [0.0, 1.0]])).round(3).tolist()
-    [0.667, 0.75, 0.75, 0.667]
-    """
-    true = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., K)
-    support, predicted = confusion.sum(-1), confusion.sum(-2)
-    parts = (true / np.maximum(predicted, 1), true / np.maximum(support, 1), 2 * true)
-    there = np.maximum(support + predicted, 1)
-    by_class = np.stack([parts[0], parts[1], parts[2] / there])  # (3, ..., K)
-    num_there = (support + predicted > 0).sum(-1)
-    macro = by_class.sum(-1) / num_there
-    return np.stack([true.sum(-1) / confusion.sum((-2, -1)), *macro], axis=-1)
-
-
-def _class_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
-    """Accuracy and temporal consistency of resampled clips by class, mean over seeds, ``(R, K, 2)``."""
-    num_classes = runs[0].probabilities.shape[1]
-    own = np.eye(num_classes)[runs[0].labels]  # (N, K)
-
-    def mean(values: Shares) -> Shares:
-        known = ~np.isnan(values)
-        total = counts @ (own * np.where(known, values, 0)[:, None])  # (R, K)
-        with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a class that was not drawn
-            return np.asarray(total / (counts @ (own * known[:, None])))
-
-    by_run = [(mean(1.0 * (run.labels == run.predicted)), mean(run.consistency)) for run in runs]
-    return np.asarray(np.mean([np.stack(pair, axis=-1) for pair in by_run], axis=0))
 
 
 def _right_together(runs: Sequence[FinishedRun]) -> NDArray[np.bool_]:

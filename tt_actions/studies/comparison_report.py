@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
-from tt_actions.evaluation.figures import Bars, bars_figure
+from tt_actions.evaluation.bars import Bars, bars_figure
+from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table

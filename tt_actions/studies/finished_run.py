@@ -2,12 +2,14 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.predictions import count_confusions, probability_of_truth
 
 Shares = NDArray[np.float64]
@@ -83,3 +85,39 @@ def read_finished_run(folder: Path) -> FinishedRun:
         consistency=np.array([float(row["temporal_consistency"] or "nan") for row in rows]),
         clips=clips,
     )
+
+
+_ADVICE = (
+    "Compare experiments on one set of clips with one `split_seed`, `val_share` and `test_share`; where "
+    "clips have changed meanwhile, give the same command again."
+)
+
+
+def check_same_clips(runs: Sequence[FinishedRun]) -> None:
+    """Refuse runs that were not trained and tested on the same clips of the same classes.
+
+    Clips are told by name, label and content. How many of those for training validate is the
+    experiment's affair.
+
+    Args:
+        runs: At least one.
+
+    Raises:
+        ValueError: If they were not.
+    """
+    first, *others = runs
+    clips = set(zip(first.names, first.labels.tolist(), strict=True))
+    for run in others:
+        other = set(zip(run.names, run.labels.tolist(), strict=True))
+        if other != clips or list(run.metrics["per_class"]) != list(first.metrics["per_class"]):
+            example = min(other ^ clips)[0] if other ^ clips else "their classes"
+            raise UserError(
+                f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
+                f"differ in {len(other ^ clips)}, such as {example}. {_ADVICE}"
+            )
+        if changed := run.clips ^ first.clips:
+            raise UserError(
+                f"Expected all runs to have the same clips, but between '{first.folder}' and '{run.folder}' "
+                f"{len({name for name, *_ in changed})} have come, gone or changed, such as "
+                f"{min(changed)[0]}. {_ADVICE}"
+            )

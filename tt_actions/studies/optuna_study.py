@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from tt_actions.errors import UserError
+from tt_actions.files import lock_folder
 from tt_actions.studies.sweep_file import SweepFile
 
 HEARTBEAT_S = 10
@@ -47,7 +48,7 @@ class SweepStudy:
         url: Database: an Optuna storage URL.
         settings: Whole configuration of its first training.
         clips: Reads its clips, once the database is open.
-        lock: File that is locked while the study is made.
+        folder: Folder that is locked while the study is made.
         grace_s: Seconds after which a worker that is not heard of counts as dead.
 
     Raises:
@@ -63,13 +64,15 @@ class SweepStudy:
         url: str,
         settings: Mapping[str, Any],
         clips: Callable[[], Sequence[Sequence[str]]],
-        lock: Path,
+        folder: Path,
         grace_s: int = GRACE_S,
     ) -> None:
         self.file = file
         storage, pruner = _open_storage(url, grace_s), _pruner(file, settings["trainer"]["max_epochs"])
         settings = {**settings, "clips": clips()}
-        with FileLock(lock):
+        with lock_folder(
+            folder, f"Waiting for another worker that opens the sweep in '{folder}'.", wait=True
+        ):
             self.study = optuna.create_study(
                 study_name=file.name,
                 storage=storage,
@@ -85,7 +88,7 @@ class SweepStudy:
         definition = _definition(self.file, options, settings)
         before = self.study.user_attrs.get("definition", definition)
         if before != definition:
-            raise ValueError(
+            raise UserError(
                 f"Expected the sweep '{self.file.name}' as its database knows it, but its file, options, "
                 "experiment or clips have changed since. Give the new file another name, or delete the "
                 "database to begin anew."
@@ -172,7 +175,7 @@ def _open_storage(url: str, grace_s: int) -> optuna.storages.RDBStorage:
             )
         except Exception as error:  # of whatever driver
             said = str(error).splitlines()[0]
-            raise ValueError(
+            raise UserError(
                 f"Expected a database at '{url}', but got {type(error).__name__}: {said} Use a URL such as "
                 "sqlite:///sweep.db or postgresql+psycopg2://user@host/name, and install the driver."
             ) from error
@@ -232,7 +235,7 @@ def _pruner(file: SweepFile, max_epochs: int) -> BasePruner:
     longest = given.get("max_iter", max_epochs)
     shortest = given["min_iter"] if "min_iter" in given else max(1, longest // eta ** given["s"])
     if not shortest < longest <= max_epochs:
-        raise ValueError(
+        raise UserError(
             "Expected `early_terminate` to begin before and to end by the last epoch, `trainer.max_epochs` "
             f"{max_epochs}, but it goes from {shortest} to {longest}."
         )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tt_actions.errors import UserError
 from tt_actions.evaluation.history import read_history
-from tt_actions.sources.user_clips import user_source
+from tt_actions.sources.user_source import data_words
 from tt_actions.studies.finished_run import read_finished_run
 from tt_actions.studies.sweep_file import ARGS, SweepFile, check_options, find_sweep, read_sweep
 from tt_actions.studies.sweep_report import MEASURED, factor_name, write_sweep
@@ -22,10 +23,10 @@ from tt_actions.studies.trainings import (
     find_earlier,
     format_duration,
     read_clips,
-    say,
     stopping_by_sigterm,
     train,
 )
+from tt_actions.training.console import say
 from tt_actions.training.wandb_logger import WandbOptions
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def sweep(
     options: Sequence[str] = (),
     console: Console | None = None,
     grace_s: int | None = None,
+    layout: str | None = None,
 ) -> int:
     """Run a sweep, or take part in one that is running or was stopped.
 
@@ -53,6 +55,7 @@ def sweep(
         options: Options of every training.
         console: Where to print; standard output if None.
         grace_s: Seconds after which a worker that is not heard of counts as dead; a minute if None.
+        layout: Layout of the joints in ``data``, or None for that of the experiment.
 
     Returns:
         The exit code: 1 if a trial failed.
@@ -65,9 +68,8 @@ def sweep(
     """
     console = console or Console(highlight=False, emoji=False)
     file = read_sweep(find_sweep(name))
-    if data is not None:
-        config = Path(file.words[file.words.index("--config") + 1])
-        options = ["--data.source", user_source(config), "--data.source.path", str(data), *options]
+    config = Path(file.words[file.words.index("--config") + 1])
+    options = [*data_words([config], data, layout), *options]
     settings = check_options(file, options)
     folder = out / file.name
     tracking = WandbOptions(**settings["wandb"])
@@ -76,7 +78,7 @@ def sweep(
     try:
         from tt_actions.studies.optuna_study import GRACE_S, SweepStudy
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f"Expected Optuna, by which sweeps run without W&B, but there is no {error.name}. "
             "Install it: pip install 'tt-actions[sweep]', or log in to W&B: wandb login."
         ) from error
@@ -87,7 +89,7 @@ def sweep(
         url=storage or f"sqlite:///{out / file.name}.db",
         settings=settings,
         clips=lambda: read_clips(settings),
-        lock=folder / ".lock",
+        folder=folder,
         grace_s=grace_s or GRACE_S,
     )
     return _sweep_offline(study, folder, options, console)
@@ -104,11 +106,11 @@ def _sweep_online(
     )
     entity = tracking.entity or wandb.Api().default_entity
     command = f"wandb agent {entity}/{tracking.project}/{sweep_id}"
-    say(console, f"On further machines, with tt_actions installed: {command}")
+    say(f"On further machines, with tt_actions installed: {command}", console)
     scripts = str(Path(sys.executable).parent)  # where the agent finds tt-actions
     os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
     wandb.agent(sweep_id, entity=entity, project=tracking.project)
-    say(console, f"runs: {folder / 'runs'}; the ranking and the effects stand in W&B.")
+    say(f"runs: {folder / 'runs'}; the ranking and the effects stand in W&B.", console)
     return 0
 
 
@@ -128,10 +130,10 @@ def wandb_definition(file: SweepFile, folder: Path, options: Sequence[str]) -> d
 def _sweep_offline(study: "SweepStudy", folder: Path, options: Sequence[str], console: Console) -> int:
     worker = Worker(study, folder, tuple(options), console)
     before = [trial for trial in study.trials if trial.state.is_finished()]
-    say(console, f"{study.file.name}: {study.num_trials} trials, {len(before)} done before.")
+    say(f"{study.file.name}: {study.num_trials} trials, {len(before)} done before.", console)
     try:
         with stopping_by_sigterm():
-            study.work(worker.run, lambda: say(console, "Waiting for the trials of other workers."))
+            study.work(worker.run, lambda: say("Waiting for the trials of other workers.", console))
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from here.")
         raise
@@ -140,7 +142,7 @@ def _sweep_offline(study: "SweepStudy", folder: Path, options: Sequence[str], co
     failed = [trial for trial in study.trials if "error" in trial.user_attrs]
     if failed:
         console.print(f"{len(failed)} of {study.num_trials} trials failed: see the table.", style="red")
-    say(console, f"sweep: {folder}")
+    say(f"sweep: {folder}", console)
     return 1 if failed else 0
 
 
@@ -201,7 +203,7 @@ class Worker:
             is_told = isinstance(error, subprocess.SubprocessError)
             said = str(error) if is_told else f"it gave no {file.metric}"
             trial.set_user_attr("error", said)
-            say(self.console, f"{label} failed: {said}  (its log: {training.log})")
+            say(f"{label} failed: {said}  (its log: {training.log})", self.console)
             raise TrialFailedError(said) from error
         tested = read_finished_run(run_dir).metrics
         figures = epochs.at_best | {f"test/{key}": tested[key] for key in MEASURED}
@@ -210,7 +212,7 @@ class Worker:
         source = str(OmegaConf.load(run_dir / "config.yaml").data.source.class_path).rpartition(".")[2]
         trial.set_user_attr("made_by", {"source": source, "commit": tested["provenance"]["commit"]})
         took = format_duration(time.perf_counter() - started_s)
-        say(self.console, f"{label} {file.metric} {value:.3f}, done in {took}")
+        say(f"{label} {file.metric} {value:.3f}, done in {took}", self.console)
         return value
 
     def _trained(self, training: Training, trial: "optuna.Trial", label: str) -> Path:
@@ -221,7 +223,7 @@ class Worker:
             return earlier.done
         doing = "going on" if earlier.stopped else "training"
         if not self.console.is_terminal:
-            say(self.console, f"{label} {doing}")
+            say(f"{label} {doing}", self.console)
         reported: set[int] = set()
         others = set(training.folder.glob("version_*")) - {earlier.stopped}  # of other settings
         with self.console.status(f"{label} {doing}") as status:
@@ -235,7 +237,7 @@ class Worker:
                         reported.add(epoch)
                         trial.report(value, epoch)
                         if trial.should_prune():
-                            say(self.console, f"{label} given up after epoch {epoch}, {value:.3f}")
+                            say(f"{label} given up after epoch {epoch}, {value:.3f}", self.console)
                             raise TrialPruned
 
             return train(training, earlier.stopped, tell)

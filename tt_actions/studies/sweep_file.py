@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tt_actions.errors import UserError
 from tt_actions.studies.trainings import read_settings
 from tt_actions.training.cli import check_validation_metric
 
@@ -154,16 +155,16 @@ def read_sweep(path: Path) -> SweepFile:
     """
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"Expected '{path}' to be YAML, but got: {' '.join(str(error).split())}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"Expected '{path}' to be YAML, but got: {' '.join(str(error).split())}.") from error
     raw = raw if isinstance(raw, dict) else {}
     _known(raw, KEYS, f"'{path}'")
     method = raw.get("method")
     if method not in ("grid", "random", "bayes"):
-        raise ValueError(f"Expected `method` to be grid, random or bayes, but got {method!r} in '{path}'.")
+        raise UserError(f"Expected `method` to be grid, random or bayes, but got {method!r} in '{path}'.")
     metric = raw.get("metric")
     if not isinstance(metric, dict) or metric.get("goal") not in ("minimize", "maximize"):
-        raise ValueError(
+        raise UserError(
             "Expected `metric` to have a `name` and a `goal`, minimize or maximize, "
             f"but got {metric} in '{path}'."
         )
@@ -171,18 +172,18 @@ def read_sweep(path: Path) -> SweepFile:
     check_validation_metric(str(metric.get("name")), "metric.name")
     run_cap = raw.get("run_cap")
     if not (_is_count(run_cap) or (run_cap is None and method == "grid")):
-        raise ValueError(
+        raise UserError(
             f"Expected `run_cap`, the number of trials, to be a whole number from 1 with `method: {method}`, "
             f"but got {run_cap!r} in '{path}'."
         )
     parameters = raw.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
-        raise ValueError(
+        raise UserError(
             f"Expected `parameters`, the keys to search over, but got {parameters!r} in '{path}'."
         )
     read = tuple(_read_parameter(str(name), given) for name, given in parameters.items())
     if method == "grid" and (ranged := [parameter.name for parameter in read if not parameter.values]):
-        raise ValueError(
+        raise UserError(
             f"Expected `values` for `{ranged[0]}`, since `method: grid` takes every one, but got a range."
         )
     return SweepFile(
@@ -200,7 +201,7 @@ def read_sweep(path: Path) -> SweepFile:
 
 def _known(given: dict[str, Any], known: set[str], where: str) -> None:
     if unknown := [str(key) for key in given if key not in known]:
-        raise ValueError(f"Expected {where} to hold {', '.join(sorted(known))}, but got `{unknown[0]}`.")
+        raise UserError(f"Expected {where} to hold {', '.join(sorted(known))}, but got `{unknown[0]}`.")
 
 
 def _is_count(value: Any) -> bool:
@@ -210,7 +211,7 @@ def _is_count(value: Any) -> bool:
 def _command_words(command: Any, path: Path) -> tuple[str, ...]:
     words = [str(word) for word in command] if isinstance(command, list) else []
     if "train" not in words or words[-1] != ARGS or words.count(ARGS) != 1 or "--config" not in words:
-        raise ValueError(
+        raise UserError(
             "Expected `command` to be [tt-actions, train, --config, an experiment's YAML, ..., "
             f"\"{ARGS}\"], but got {command} in '{path}'."
         )
@@ -219,9 +220,9 @@ def _command_words(command: Any, path: Path) -> tuple[str, ...]:
 
 def _read_parameter(name: str, given: Any) -> Parameter:
     if not isinstance(given, dict):
-        raise ValueError(f"Expected `{name}` to hold value, values, or min and max, but got {given!r}.")
+        raise UserError(f"Expected `{name}` to hold value, values, or min and max, but got {given!r}.")
     if "parameters" in given:
-        raise ValueError(
+        raise UserError(
             f"Expected `{name}` to be a whole key of the command line, but got nested `parameters`. "
             f"Write `{name}.key` for each."
         )
@@ -232,11 +233,9 @@ def _read_parameter(name: str, given: Any) -> Parameter:
         fitting = {None, "categorical"} if "values" in given else {None, "constant"}
         texts = [json.dumps(value, default=str) for value in values] if isinstance(values, list) else []
         if distribution not in fitting or len(given) > 2 or not texts or len(set(texts)) < len(texts):
-            raise ValueError(
-                f"Expected `{name}` to hold one `value`, or different `values`, but got {given}."
-            )
+            raise UserError(f"Expected `{name}` to hold one `value`, or different `values`, but got {given}.")
         if None in values:
-            raise ValueError(f'Expected `{name}` to say "null" in quotes, since W&B writes null as None.')
+            raise UserError(f'Expected `{name}` to say "null" in quotes, since W&B writes null as None.')
         return Parameter(name, tuple(values))
     _known(given, {"min", "max", "distribution", "q"}, f"`{name}`")
     return _read_range(name, given)
@@ -249,26 +248,24 @@ def _read_range(name: str, given: dict[str, Any]) -> Parameter:
     kinds = {type(low), type(high)}
     if kinds not in ({int}, {float}) or not low < high or not math.isfinite(high - low):
         hint = " Write 1.0e-4, since YAML reads 1e-4 as text." if str in kinds else ""
-        raise ValueError(
+        raise UserError(
             f"Expected `{name}` to have a `min` below its `max`, both whole numbers or both with a decimal "
             f"point, but got {low!r} and {high!r}.{hint}"
         )
     distribution = given.get("distribution") or ("int_uniform" if kinds == {int} else "uniform")
     if distribution not in RANGES:
-        raise ValueError(
+        raise UserError(
             f"Expected the distribution of `{name}` to be {', '.join(RANGES)}, but got {distribution!r}."
         )
     log, quantised = distribution == "log_uniform_values", distribution == "q_uniform"
     if log and low <= 0:
-        raise ValueError(f"Expected the `min` of `{name}` to be above 0 with {distribution}, but got {low}.")
+        raise UserError(f"Expected the `min` of `{name}` to be above 0 with {distribution}, but got {low}.")
     if distribution == "int_uniform" and kinds != {int}:
-        raise ValueError(
-            f"Expected whole numbers for `{name}` with {distribution}, but got {low} and {high}."
-        )
+        raise UserError(f"Expected whole numbers for `{name}` with {distribution}, but got {low} and {high}.")
     if quantised != (q is not None) or (
         quantised and not (isinstance(q, int | float) and 0 < q <= high - low)
     ):
-        raise ValueError(
+        raise UserError(
             f"Expected `{name}` to have a `q` above 0 with q_uniform, and else none, but got {q!r}."
         )
     if distribution == "int_uniform" or (quantised and kinds == {int} and isinstance(q, int)):
@@ -280,17 +277,17 @@ def _read_early_terminate(given: Any) -> dict[str, Any] | None:
     if given is None:
         return None
     if not isinstance(given, dict) or given.get("type") != "hyperband":
-        raise ValueError(f"Expected `early_terminate` to be of `type: hyperband`, but got {given}.")
+        raise UserError(f"Expected `early_terminate` to be of `type: hyperband`, but got {given}.")
     _known(given, {"type", "min_iter", "max_iter", "s", "eta"}, "`early_terminate`")
     counts = {key: value for key, value in given.items() if key != "type"}
     wrong = [key for key, value in counts.items() if not _is_count(value)]
     if wrong or counts.get("eta", 3) < 2 or ("min_iter" in given) == ("max_iter" in given):
-        raise ValueError(
+        raise UserError(
             "Expected `early_terminate` to have either `min_iter` or `max_iter` with `s`, whole numbers of "
             f"epochs, and an `eta` from 2, but got {given}."
         )
     if ("s" in given) != ("max_iter" in given):
-        raise ValueError(f"Expected `s`, the number of brackets, together with `max_iter`, but got {given}.")
+        raise UserError(f"Expected `s`, the number of brackets, together with `max_iter`, but got {given}.")
     return counts
 
 
@@ -310,19 +307,19 @@ def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
     base = ("train", *file.words, *options)
     try:
         read_settings(base)
-    except ValueError as error:
-        raise ValueError(f"Expected options that `train` takes, but {' '.join(base)}: {error}") from None
+    except UserError as error:
+        raise UserError(f"Expected options that `train` takes, but {' '.join(base)}: {error}") from None
     settings = []
     most = max(len(parameter.examples) for parameter in file.parameters)
     for index in range(most):  # one command line for several values: parsing takes a while
         point = {p.name: p.examples[index % len(p.examples)] for p in file.parameters}
         try:
             settings.append(read_settings(["train", *file.trial_words(point, options)]))
-        except ValueError:
+        except UserError:
             _name_refused(file, base, point)
             raise
     if any(trial["data"]["val_share"] == 0 for trial in settings):
-        raise ValueError(
+        raise UserError(
             f"Expected clips for validation, since `metric` is {file.metric}, but got `data.val_share` 0. "
             "Raise it, such as by `--data.val_share 0.15`."
         )
@@ -334,8 +331,8 @@ def _name_refused(file: SweepFile, base: Sequence[str], point: dict[str, Any]) -
         value = point[parameter.name]
         try:
             read_settings([*base, parameter.word(value)])
-        except ValueError as error:
-            raise ValueError(
+        except UserError as error:
+            raise UserError(
                 f"Expected `{parameter.name}` of the sweep '{file.name}' to be an option of `train` that may "
                 f"be {value}, but it is refused: {error}"
             ) from None

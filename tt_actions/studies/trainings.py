@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 import yaml
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from tt_actions.class_paths import with_current_paths
-from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import read_splits, split_rows
+from tt_actions.errors import UserError
 from tt_actions.training.cli import ActionCLI
-from tt_actions.training.parser import QuietParser
+from tt_actions.training.parser import make_data
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 # PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
@@ -84,13 +83,13 @@ def find_earlier(training: Training) -> Earlier:
     """
     try:
         settings = read_settings(training.words)
-    except ValueError:  # the training tells
+    except UserError:  # the training reports it
         return Earlier(None, None)
     found = [path for path in sorted(training.folder.glob("version_*")) if _settings_of(path) == settings]
     if found:
         try:
             clips = read_clips(settings)
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             raise subprocess.SubprocessError(str(error)) from error
         found = [path for path in found if read_splits(path / "splits.csv") == clips]
     done = stopped = None
@@ -118,7 +117,7 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
         except SystemExit as end:
             if end.code:
                 said = told.getvalue().split("error: ", 1)[-1]  # a hint at the help stands before
-                raise ValueError(said.strip()) from None
+                raise UserError(said.strip()) from None
     return _plain(OmegaConf.create(printed.getvalue()))
 
 
@@ -132,10 +131,7 @@ def read_clips(settings: dict[str, Any]) -> list[list[str]]:
         OSError: If they are not there.
         ValueError: If they can't be read or split.
     """
-    parser = QuietParser()
-    parser.add_lightning_class_args(ClipDataModule, "data")
-    data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
-    assert isinstance(data, ClipDataModule)
+    data = make_data(settings)
     return split_rows(data.records, data.cache.digest)
 
 
@@ -211,16 +207,6 @@ def _last_line(log: Path) -> str:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = file.read().decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def say(console: Console, line: str) -> None:
-    """Print a line as it is, however long.
-
-    Args:
-        console: Where to print.
-        line: The line.
-    """
-    console.print(line, markup=False, soft_wrap=True)
 
 
 def format_duration(seconds: float) -> str:

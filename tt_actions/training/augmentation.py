@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tt_actions.errors import UserError
+
 Range = tuple[float, float]
 
 LUMA = (0.299, 0.587, 0.114)
@@ -29,7 +31,7 @@ class ClipAugmentation(nn.Module, ABC):
         super().__init__()
         check_shares(speed=speed)
         if mixup < 0:
-            raise ValueError(f"Expected `mixup` to be at least 0, but got {mixup}.")
+            raise UserError(f"Expected `mixup` to be at least 0, but got {mixup}.")
         self.speed, self.mixup = speed, mixup
 
     @abstractmethod
@@ -96,7 +98,7 @@ def check_shares(**shares: float) -> None:
     """
     for name, value in shares.items():
         if not 0 <= value <= 1:
-            raise ValueError(f"Expected `{name}` to lie in 0 to 1, but got {value}.")
+            raise UserError(f"Expected `{name}` to lie in 0 to 1, but got {value}.")
 
 
 class Augmentation(ClipAugmentation):
@@ -148,9 +150,9 @@ class Augmentation(ClipAugmentation):
         super().__init__(speed, mixup)
         check_shares(flip=flip, blur=blur, erase=erase, jitter=jitter)
         if not 0 < crop[0] <= crop[1] <= 1:
-            raise ValueError(f"Expected `crop` to be a range within (0, 1], but got {crop}.")
+            raise UserError(f"Expected `crop` to be a range within (0, 1], but got {crop}.")
         if stretch < 1 or min(rotation_deg, brightness, contrast, saturation, noise) < 0:
-            raise ValueError("Expected `stretch` to be at least 1 and no strength to be negative.")
+            raise UserError("Expected `stretch` to be at least 1 and no strength to be negative.")
         self.flip, self.crop, self.stretch, self.rotation_deg = flip, crop, stretch, rotation_deg
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
         self.blur, self.noise, self.erase = blur, noise, erase
@@ -292,7 +294,7 @@ def check_channels(augmentation: ClipAugmentation | None, num_channels: int) -> 
         ValueError: If there are changes, and two channels of flow beside the colours.
     """
     if augmentation is not None and num_channels > len(LUMA) + 1:
-        raise ValueError(
+        raise UserError(
             f"Expected no `augmentation` of frames with {num_channels} channels, as with `flow`, but got "
             "some: it would change motion like colour. Set it null."
         )

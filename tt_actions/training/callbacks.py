@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from rich.console import Console
 
+from tt_actions.training.console import say
 from tt_actions.training.task import StrokeTask
 
 
@@ -199,12 +199,3 @@ class StopNotice(Callback):
                 f"\nStopped in epoch {trainer.current_epoch + 1}. Its start is saved; go on with "
                 f"`make train RESUME={self.run_dir}` or `tt-actions train --resume {self.run_dir}`."
             )
-
-
-def say(line: str) -> None:
-    """Print a line as it is.
-
-    Args:
-        line: The line.
-    """
-    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(line)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytorch_lightning import LightningModule
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.checkpoint import read_checkpoint
 
@@ -37,7 +38,7 @@ def load_network_weights(network: ActionModel, path: str, class_names: Sequence[
     if keeps_head:
         own, given = ({k: w for k, w in x.items() if not FOR_CLASSES.match(k)} for x in (own, given))
     if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in given.items()}:
-        raise ValueError(
+        raise UserError(
             f"Expected `init_from` to hold the weights of the same {type(network).__name__}, but '{path}' "
             f"holds those of {content['hyper_parameters'].get('network')}. Give the model the same arguments."
         )
@@ -58,7 +59,7 @@ def check_fits(model: LightningModule, checkpoint: dict[str, Any]) -> None:
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
-        raise ValueError(
+        raise UserError(
             "Expected the run's own network with `--resume`, but its checkpoint is of another: "
             f"{' '.join(str(error).split())[:300]} Take back what has changed, or start a new run."
         ) from error

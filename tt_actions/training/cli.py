@@ -20,15 +20,19 @@ import tt_actions.training.joint_augmentation
 from tt_actions.class_paths import allow_in_experiments, trust_installed
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
+from tt_actions.clips.records import have_regions
 from tt_actions.clips.splits import check_unseen
+from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.files import is_first_process
 from tt_actions.recognition.checkpoint import read_checkpoint
+from tt_actions.recognition.loading import restore_training_facts
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.links import LINKS, TakenLinks
-from tt_actions.training.parser import QuietParser
+from tt_actions.training.parser import QuietParser, refused_by_library
+from tt_actions.training.resuming import check_changes
 from tt_actions.training.run_directory import (
     RUN_DIR_VARIABLE,
     ChangedConfig,
@@ -84,9 +88,6 @@ MEASURED = {
 }
 """The splits whose figures a command gives."""
 
-KEPT = ("model.network", "model.init_from", "model.lr_scales", "model.optimizer", "model.scheduler")
-"""What a resumed run keeps, since its checkpoint holds what came of it."""
-
 
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next step instead of giving it back to the system.
@@ -105,7 +106,7 @@ class ActionCLI(LightningCLI):
 
     Args:
         args: The command line's words.
-        resume: Directory of the run to go on with, by its config and last checkpoint; None for a new run.
+        resume: Directory of the run to resume, by its configuration and last checkpoint; None for a new run.
     """
 
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
@@ -203,40 +204,24 @@ class ActionCLI(LightningCLI):
         if path:
             self.checkpoint = read_checkpoint(path)
         elif command in MEASURING:
-            raise ValueError(
+            raise UserError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
                 "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
             )
 
         self.is_changed = args != self.unchanged
         if self.is_changed:
-            self._check_changes(parser.parse_args(self.unchanged)[command], self.config[command])
+            before = parser.parse_args(self.unchanged)[command]
+            check_changes(before, self.config[command], self.checkpoint)
 
     def _check_monitor(self, config: Namespace) -> None:
         if config.monitor is None:
             return
         check_validation_metric(config.monitor, "monitor")
         if config.data.val_share == 0:
-            raise ValueError(
+            raise UserError(
                 f"Expected clips for validation with `monitor` {config.monitor}, but got `data.val_share` 0. "
                 "Raise it, or set `--monitor null`: then the last checkpoint counts as best."
-            )
-
-    def _check_changes(self, before: Namespace, now: Namespace) -> None:
-        """Refuse or tell what a resumed run's options can't change: the checkpoint brings its state."""
-        for name in KEPT:
-            if now[name] != before[name]:
-                raise ValueError(
-                    f"Expected the run's own `{name}` with `--resume`, since its checkpoint holds what came "
-                    "of it, but got another. Leave it out, or start a new run with it."
-                )
-        epochs = now.trainer.max_epochs
-        planned = {state.get("T_max", epochs) for state in self.checkpoint["lr_schedulers"]} - {epochs}
-        if planned and epochs != before.trainer.max_epochs and is_first_process():
-            warnings.warn(
-                f"The schedule of the learning rate goes on as it began, for {max(planned)} epochs, not for "
-                f"the {epochs} of `trainer.max_epochs`. Start a new run for a schedule of another length.",
-                stacklevel=2,
             )
 
     def _parse_ckpt_path(self) -> None:
@@ -255,6 +240,10 @@ class ActionCLI(LightningCLI):
                 "classes": list(trained["class_names"]),
             }
             self.config = self.parser.parse_object({command: {"data": data}}, self.config)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[pl.Callback]) -> pl.Trainer:
+        with refused_by_library("trainer"):
+            return super()._instantiate_trainer(config, callbacks)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Decode the clips, and make the trainer with the run's directory, loggers and callbacks.
@@ -317,7 +306,7 @@ class ActionCLI(LightningCLI):
         elif not config.ckpt_path:
             self.model.take_initial_weights()
         if self.subcommand == "predict" and self.datamodule.is_untrimmed:
-            raise ValueError(
+            raise UserError(
                 "Expected a model of clips with predict, but got one of untrimmed recordings. "
                 "Use `tt-actions analyze VIDEO --checkpoint ...`."
             )
@@ -325,6 +314,10 @@ class ActionCLI(LightningCLI):
         if self._is_fit:
             self.model.recognizer.timing = self.datamodule.timing()
             self.model.recognizer.typical_clip = self.datamodule.typical_clip()
+            self.model.recognizer.has_regions = self.datamodule.has_regions()
+        if self.subcommand == "predict" and not have_regions(self.datamodule.records):
+            restore_training_facts(self.model.recognizer, self.checkpoint)
+            self.model.recognizer.check_region(None)
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
         measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):
@@ -360,7 +353,7 @@ def check_validation_metric(metric: str, argument: str) -> None:
     names = ["val/loss", *(f"val/{name}" for name in dict.fromkeys(figures))]
     whole = [name for name in names if name != "val/class_accuracy"]
     if metric not in whole and metric.rpartition("/")[0] not in names:
-        raise ValueError(
+        raise UserError(
             f"Expected `{argument}` to be one of {', '.join(whole)}, or that of one class, such as "
             f"val/class_accuracy/serve, but got '{metric}'."
         )

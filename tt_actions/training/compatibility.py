@@ -5,6 +5,7 @@ from collections.abc import Collection
 from torch import nn
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.training.augmentation import ClipAugmentation
 
@@ -22,14 +23,14 @@ def check_learning(network: ActionModel, options: Collection[str]) -> None:
     name = type(network).__name__
     if not network.learns_by_gradient:
         if options:
-            raise ValueError(
+            raise UserError(
                 f"Expected no options of training by gradient with {name}, which is fitted without, but got "
                 f"{', '.join(options)}. Leave them out."
             )
     elif "optimizer" not in options:
-        raise ValueError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
+        raise UserError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
     elif "mixup" in options and network.chain is not None:
-        raise ValueError(
+        raise UserError(
             f"Expected no `mixup` with {name}, which learns one class of each frame, but got some. "
             "Set `model.augmentation.init_args.mixup` 0."
         )
@@ -69,12 +70,12 @@ def check_frames_are_learnt(
     """
     if network.chain is None:
         if not frame_loss:
-            raise ValueError(
+            raise UserError(
                 "Expected a loss of frames to learn untrimmed recordings by, but got `frame_loss` 0. "
                 "Set `model.frame_loss` 1."
             )
     elif has_class_weights or label_smoothing:
-        raise ValueError(
+        raise UserError(
             f"Expected no `class_weights` and `label_smoothing` with {type(network).__name__}, which learns "
             "the likelihood of recordings as they are, but got some. Leave them out."
         )
@@ -94,8 +95,8 @@ def check_one_process(network: ActionModel, num_processes: int) -> None:
         raise _unfit(network, "Use `--trainer.devices 1`.")
 
 
-def _unfit(network: ActionModel, cure: str) -> ValueError:
-    return ValueError(
+def _unfit(network: ActionModel, cure: str) -> UserError:
+    return UserError(
         f"Expected {type(network).__name__} to be fitted to all training clips at once, each taken once, but "
         f"the options say otherwise. {cure}"
     )
@@ -121,7 +122,7 @@ def check_joint_input(
         wanted = None if layout is None else layout.name
         if wanted != read:
             said = [f"joints of layout {name}" if name else "frames of video" for name in (wanted, read)]
-            raise ValueError(
+            raise UserError(
                 f"Expected {said[0]} for {type(part).__name__}, but `data.preprocessing` gives {said[1]}. "
                 "Set `data.preprocessing.layout` for joints, or use an experiment of the other kind."
             )

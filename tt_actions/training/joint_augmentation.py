@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from tt_actions.errors import UserError
 from tt_actions.models.base import valid_frames
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.training.augmentation import ClipAugmentation, Range, check_shares, symmetric, uniform
@@ -47,7 +48,7 @@ class JointAugmentation(ClipAugmentation):
         check_shares(mirror=mirror, dropout=dropout)
         is_range = 0 < crop[0] <= crop[1] <= 1 and 0 <= scale < 1
         if not is_range or min(rotation_deg, tilt_deg, noise) < 0:
-            raise ValueError(
+            raise UserError(
                 "Expected `crop` to be a range within (0, 1], `scale` from 0 to below 1 and no strength to "
                 f"be negative, but got {crop}, {scale} and {(rotation_deg, tilt_deg, noise)}."
             )

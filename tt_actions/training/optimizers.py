@@ -10,6 +10,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from tt_actions.errors import UserError
+from tt_actions.training.parser import refused_by_library
+
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
     """Group a network's parameters by the factor on their learning rate, and freeze those whose factor is 0.
@@ -32,7 +35,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
     for part, scale in lr_scales.items():
         if not 0 <= scale < math.inf or not any(name.startswith(part) for name in names):
             parts = ", ".join(dict(network.named_children()))
-            raise ValueError(
+            raise UserError(
                 f"Expected `lr_scales` to give parts of the network ({parts}) factors of at least 0, "
                 f"but got {part}: {scale}."
             )
@@ -44,7 +47,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
         if scale > 0:
             groups[scale].append(parameter)
     if not groups:
-        raise ValueError(
+        raise UserError(
             f"Expected `lr_scales` to leave a part of the network to learn, but got {dict(lr_scales)}. "
             "Give one a factor above 0."
         )
@@ -80,15 +83,17 @@ def make_optimizer(
         What Lightning's ``configure_optimizers`` returns.
 
     Raises:
-        ValueError: If the schedule does not keep to the factors.
+        UserError: If an argument is refused, or the schedule does not keep to the factors.
     """
     groups = group_parameters(network, lr_scales)
-    optimizer = make([{"params": group} for group in groups.values()])
+    with refused_by_library("optimizer"):
+        optimizer = make([{"params": group} for group in groups.values()])
     for group, scale in zip(optimizer.param_groups, groups, strict=True):
         group["lr"] *= scale
     if schedule is None:
         return optimizer
-    scheduler = schedule(optimizer)
+    with refused_by_library("scheduler"):
+        scheduler = schedule(optimizer)
     check_rates(optimizer, list(groups), type(scheduler).__name__)
     monitor = getattr(scheduler, "monitor", "val/loss")  # what ReduceLROnPlateau looks at
     return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}
@@ -107,7 +112,7 @@ def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -
     """
     rates = [group["lr"] / scale for group, scale in zip(optimizer.param_groups, scales, strict=True)]
     if not all(math.isclose(rate, rates[0]) for rate in rates):
-        raise ValueError(
+        raise UserError(
             f"Expected a `scheduler` that scales the rates of `lr_scales`, but {scheduler} sets rates of its "
             "own. Use another, such as CosineAnnealingLR, or leave `lr_scales` out."
         )

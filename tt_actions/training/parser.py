@@ -1,12 +1,17 @@
 """The parser of an experiment's options, and what it says of a wrong one."""
 
 import re
+from argparse import SUPPRESS
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from jsonargparse import Namespace
 from pytorch_lightning.cli import LightningArgumentParser
 
 from tt_actions.class_paths import refused_import, with_current_paths
+from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.errors import UserError
 
 
 class QuietParser(LightningArgumentParser):
@@ -18,6 +23,17 @@ class QuietParser(LightningArgumentParser):
         Args:
             file: Where to.
         """
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Return the help, without the file of data options: ``--data`` names the user's own clips.
+
+        Args:
+            formatter: Passed on.
+        """
+        for action in self._actions:
+            if "--data" in action.option_strings:
+                action.help = SUPPRESS
+        return super().format_help(formatter)
 
     def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Namespace:
         """Parse YAML, in which classes may have the paths that they had in earlier versions.
@@ -52,6 +68,42 @@ class QuietParser(LightningArgumentParser):
             ex: What was raised.
         """
         super().error(meant(message), ex)
+
+
+def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
+    """Make the data of a training, which know its clips and their splits.
+
+    Args:
+        settings: The configuration of the training, as plain types.
+
+    Raises:
+        KeyError: If it has no ``data``.
+        SystemExit: If an option of the data is refused.
+    """
+    parser = QuietParser()
+    parser.add_lightning_class_args(ClipDataModule, "data")
+    data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
+    assert isinstance(data, ClipDataModule)
+    return data
+
+
+@contextmanager
+def refused_by_library(option: str) -> Iterator[None]:
+    """Make what a library's class says of its arguments, which options gave, a mistake of the user's.
+
+    Args:
+        option: What the options name.
+
+    Raises:
+        UserError: If the block raises a ValueError or a TypeError.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        raise UserError(
+            f"Expected arguments that `{option}` takes, but got: {said}. Correct them."
+        ) from error
 
 
 def meant(message: str) -> str:

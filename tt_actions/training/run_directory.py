@@ -16,6 +16,7 @@ from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins import TorchCheckpointIO
 
+from tt_actions.errors import UserError
 from tt_actions.files import explain_failure, is_first_process, lock_folder, write_atomically
 from tt_actions.training.processes import decided_by_first
 
@@ -41,7 +42,7 @@ def create_run_dir(runs: Path, experiment: str) -> Path:
     """
     given = os.environ.get(RUN_DIR_VARIABLE)
     if given and is_first_process() and (Path(given) / "config.yaml").exists():
-        raise ValueError(
+        raise UserError(
             f"Expected `{RUN_DIR_VARIABLE}` to name a new directory, but '{given}' holds a run. "
             f"Name another, or go on with this one: `--resume {given}`."
         )
@@ -83,7 +84,8 @@ def lock_run_dir(run_dir: Path) -> FileLock:
     Raises:
         ValueError: If another process holds it.
     """
-    return lock_folder(run_dir, f"a run that has stopped, but another process is training in '{run_dir}'")
+    in_use = f"Expected a run that has stopped, but another process is training in '{run_dir}'."
+    return lock_folder(run_dir, in_use).lock
 
 
 def resumable_checkpoint(run_dir: Path) -> Path:

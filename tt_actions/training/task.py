@@ -9,12 +9,10 @@ from torch import Tensor, nn
 
 from tt_actions.clips.dataset import Batch
 from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing
+from tt_actions.errors import UserError
 from tt_actions.evaluation.stage_metrics import Output, StageMetrics, Truth
-from tt_actions.models.base import (
-    ActionModel,
-    check_reads,
-    frame_log_probabilities,
-)
+from tt_actions.models.base import ActionModel, frame_log_probabilities
+from tt_actions.models.checks import check_reads
 from tt_actions.models.losses import (
     check_loss_options,
     class_distributions,
@@ -159,6 +157,7 @@ class StrokeTask(pl.LightningModule):
         timing, typical = self.recognizer.timing, self.recognizer.typical_clip
         checkpoint["timing"] = None if timing is None else timing.to_plain()
         checkpoint["typical_clip"] = None if typical is None else typical.to_plain()
+        checkpoint["has_regions"] = self.recognizer.has_regions
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights of other classes, and take what the training set tells of strokes.
@@ -171,7 +170,7 @@ class StrokeTask(pl.LightningModule):
         """
         trained = checkpoint["hyper_parameters"]["class_names"]
         if tuple(trained) != self.class_names:
-            raise ValueError(
+            raise UserError(
                 f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips "
                 f"of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
             )

@@ -10,14 +10,15 @@ from pytorch_lightning.callbacks import Callback, LearningRateMonitor, RichProgr
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.errors import UserError
 from tt_actions.training.callbacks import (
     EpochLine,
     GradientNorms,
     RunCheckpoint,
     SeedEpoch,
     StopNotice,
-    say,
 )
+from tt_actions.training.console import say
 from tt_actions.training.processes import launched_processes, launcher
 from tt_actions.training.reports import ClipReport, RallyReport
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE
@@ -89,9 +90,7 @@ def make_profiler(name: str, run_dir: Path) -> Profiler:
         ValueError: If there is no profiler of that name.
     """
     if name not in PROFILERS:
-        raise ValueError(
-            f"Expected `trainer.profiler` to be one of {', '.join(PROFILERS)}, but got '{name}'."
-        )
+        raise UserError(f"Expected `trainer.profiler` to be one of {', '.join(PROFILERS)}, but got '{name}'.")
     return PROFILERS[name](dirpath=run_dir / "profile", filename=name)
 
 
@@ -108,7 +107,7 @@ def launched_devices(devices: Any, num_nodes: int) -> dict[str, int]:
     launched = launched_processes()
     if launched is None:
         if num_nodes > 1 and RUN_DIR_VARIABLE not in os.environ:
-            raise ValueError(
+            raise UserError(
                 f"Expected torchrun or srun to start the processes of {num_nodes} nodes, but neither did. "
                 f"Use one of them, or name one new run directory to all: `{RUN_DIR_VARIABLE}`."
             )
@@ -129,12 +128,12 @@ def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
     """
     started = launcher()
     if started is not None and started.world_size() != trainer.world_size:
-        raise ValueError(
+        raise UserError(
             f"Expected `trainer.devices` times `trainer.num_nodes` to be {started.world_size()}, the "
             f"processes that were started, but got {trainer.world_size}. Leave `trainer.devices` out."
         )
     if str(precision) in ("16", "16-mixed") and trainer.precision != "16-mixed":
-        raise ValueError(
+        raise UserError(
             "Expected `trainer.precision` to be one that a CPU has, but got 16-mixed, which it has not. "
             "Use bf16-mixed, or a GPU."
         )

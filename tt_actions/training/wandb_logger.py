@@ -13,7 +13,7 @@ import numpy as np
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
-from tt_actions.evaluation.clip_report import BY_CLASS, OVERALL
+from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.pr_roc import AREAS, AXES, CurveKind
 from tt_actions.evaluation.predictions import Predictions, prediction_rows
 from tt_actions.evaluation.worst_clips import WorstClip

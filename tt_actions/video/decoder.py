@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.stream import Disposition
 
-from tt_actions.errors import UnreadableError
+from tt_actions.errors import VideoError
+from tt_actions.video.container import (
+    LONGEST_FRAME_S,
+    frame_length_s,
+    matroska_bytes,
+    open_container,
+    video_stream,
+)
 
 _SAME_TIME_S = 1e-3  # Matroska rounds to the millisecond
-_LONGEST_FRAME_S = 60.0  # a longer gap is a splice, not a still picture
 _REORDERED_FRAMES = 16  # H.264 and HEVC reorder over no more
 _SEEK_FROM_S = 3.0  # below, decoding from the start is as quick
 _INDEXED_FORMATS = ("mov", "matroska")  # their index maps times to keyframes
 _TS_PACKETS = (188, 192)  # bytes; a transport stream has no header that tells its length
-_PICTURE_FORMATS = ("image2", "tty", "_pipe")
 
 TimedFrames = Iterator[tuple[float, av.VideoFrame]]
-
-
-class VideoError(UnreadableError):
-    """A video file, or the part of it that is asked for, can't be used."""
 
 
 class VideoWarning(UserWarning):
@@ -46,58 +46,13 @@ def open_decoder(path: Path, start_s: float = 0.0) -> Iterator["Decoder"]:
     Raises:
         VideoError: If there is no such file or it holds no video.
     """
-    with _open_container(path) as container:
+    with open_container(path) as container:
         decoder = Decoder(path, container)
         if start_s <= _SEEK_FROM_S or decoder.seek(start_s):
             yield decoder
             return
-    with _open_container(path) as container:
+    with open_container(path) as container:
         yield Decoder(path, container)
-
-
-@contextmanager
-def _open_container(path: Path) -> Iterator[av.container.InputContainer]:
-    if not path.is_file():
-        raise VideoError(f"Expected a video file, but there is no file '{path}'. Check the path.")
-    if path.stat().st_size == 0:
-        raise VideoError(f"Expected '{path}' to be a video, but it is empty. Copy or export it again.")
-    try:
-        # the whitelist keeps a playlist in disguise from reaching for the network
-        container = av.open(
-            str(path.absolute()), metadata_errors="ignore", options={"protocol_whitelist": "file"}
-        )
-    except PermissionError as error:
-        raise VideoError(
-            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
-        ) from error
-    except (av.FFmpegError, OSError) as error:
-        raise VideoError(
-            f"Expected '{path}' to be a video, but it can't be opened ({error.strerror}). "
-            "If it is cut off or damaged, copy it again; else convert it to MP4 (H.264)."
-        ) from error
-    with container:
-        yield container
-
-
-def _video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams or container.format.name.endswith(_PICTURE_FORMATS):
-        raise VideoError(f"Expected '{path}' to hold a video stream, but it has none. Use a video file.")
-    if not streams[0].codec_context:
-        raise VideoError(
-            f"Expected '{path}' to be in a known codec, but it is not. Convert it to MP4 (H.264)."
-        )
-    return streams[0]
-
-
-def _frame_s(path: Path, stream: av.VideoStream) -> float:
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate is not None and rate * _LONGEST_FRAME_S > 1:
-            return float(1 / rate)
-    raise VideoError(
-        f"Expected '{path}' to tell its frame rate, but got {stream.average_rate} frames a second. "
-        "If it is damaged, copy it again; else convert it to MP4 (H.264)."
-    )
 
 
 class Decoder:
@@ -116,9 +71,9 @@ class Decoder:
 
     def __init__(self, path: Path, container: av.container.InputContainer) -> None:
         self.path, self.container = path, container
-        self.stream = _video_stream(path, container)
+        self.stream = video_stream(path, container)
         self.stream.thread_type = "AUTO"
-        self.frame_s = _frame_s(path, self.stream)
+        self.frame_s = frame_length_s(path, self.stream)
         self.origin_s = self._origin_s()
         self.end_s = 0.0  # end of display of the last frame so far
         self._from_s = -self.frame_s  # no frame comes before
@@ -198,9 +153,9 @@ class Decoder:
         del head  # its pictures are large
         for index, frame in enumerate(ordered):
             stamp_s = None if frame.pts is None else self._seconds(frame.pts) - self.origin_s
-            if stamped and stamp_s is not None and 0 <= stamp_s - last_s < _LONGEST_FRAME_S:
+            if stamped and stamp_s is not None and 0 <= stamp_s - last_s < LONGEST_FRAME_S:
                 own_s = self._seconds(frame.duration)
-                last_s, shown_s = stamp_s, max(own_s if own_s < _LONGEST_FRAME_S else 0, self.frame_s)
+                last_s, shown_s = stamp_s, max(own_s if own_s < LONGEST_FRAME_S else 0, self.frame_s)
             else:
                 if stamped:
                     stamped, counted_from = False, (index, last_s + self.frame_s)
@@ -214,7 +169,7 @@ class Decoder:
     def _ends_early(self) -> bool:
         if self.container.format.name == "mpegts":
             return all(self.container.size % packet for packet in _TS_PACKETS)
-        if _matroska_bytes(self.path) > self.container.size:
+        if matroska_bytes(self.path) > self.container.size:
             return True
         missing_s = (self.promised_s or 0) - max(self._reached_s, self.end_s)
         return missing_s > 0.9 * self.frame_s
@@ -354,20 +309,3 @@ class Decoder:
 def _run_forward(stamps: list[int | None]) -> bool:
     given = [stamp for stamp in stamps if stamp is not None]
     return len(given) == len(stamps) and given == sorted(given) and (len(given) < 2 or given[0] < given[-1])
-
-
-def _matroska_bytes(path: Path) -> int:
-    """Return where a Matroska file's Segment is to end; 0 for other files and where it is not told.
-
-    A size is an EBML variable-length integer (RFC 8794, section 4): as many leading zero bits as
-    bytes follow the first, and all ones for unknown.
-    """
-    with path.open("rb") as file:
-        head = file.read(4096)
-    at = head.find(b"\x18\x53\x80\x67") + 4  # the Segment's ID
-    if not head.startswith(b"\x1a\x45\xdf\xa3") or at < 4 or at >= len(head) or head[at] == 0:
-        return 0
-    length = 9 - head[at].bit_length()
-    unknown = (1 << 7 * length) - 1
-    size = int.from_bytes(head[at : at + length], "big") & unknown
-    return 0 if size == unknown else at + length + size

@@ -11,8 +11,9 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from tt_actions.errors import UserError, VideoError
 from tt_actions.files import write_atomically
-from tt_actions.video.decoder import Decoder, VideoError, open_decoder
+from tt_actions.video.decoder import Decoder, open_decoder
 from tt_actions.video.sound import Sound
 from tt_actions.video.types import Image
 
@@ -45,13 +46,13 @@ def write_video(path: Path, frames: Iterable[Image], fps: float, crf: int = 23) 
     remaining = iter(frames)
     first = next(remaining, None)
     if first is None:
-        raise ValueError(f"Expected at least one frame to write to '{path}', but got none.")
+        raise UserError(f"Expected at least one frame to write to '{path}', but got none.")
     if not 0 < fps < math.inf:
-        raise ValueError(f"Expected `fps` to be positive, but got {fps}.")
+        raise UserError(f"Expected `fps` to be positive, but got {fps}.")
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in _WRITABLE:
-        raise ValueError(f"Expected '{path}' to end in one of {', '.join(_WRITABLE)}, but got '{suffix}'.")
+        raise UserError(f"Expected '{path}' to end in one of {', '.join(_WRITABLE)}, but got '{suffix}'.")
     options = {"movflags": "+faststart"} if suffix in {".mp4", ".mov"} else {}
     with _open_output(path, options) as container:
         stream = _add_pictures(container, first, fps)
@@ -89,11 +90,11 @@ def write_with_sound(path: Path, frames: Iterable[tuple[float, Image]], source: 
         VideoWarning: If the sound is damaged; what decodes of it is used.
     """
     if path.suffix.lower() != ".mp4" or path.resolve() == source.resolve():
-        raise ValueError(f"Expected an '.mp4' to write other than the source '{source}', but got '{path}'.")
+        raise UserError(f"Expected an '.mp4' to write other than the source '{source}', but got '{path}'.")
     remaining = iter(frames)
     head = next(remaining, None)
     if head is None:
-        raise ValueError(f"Expected at least one frame to write to '{path}', but got none.")
+        raise UserError(f"Expected at least one frame to write to '{path}', but got none.")
     with open_decoder(source) as decoder, _open_output(path, {"movflags": "+faststart"}) as container:
         fps = 1 / decoder.frame_s
         stream = _add_pictures(container, head[1], fps)
@@ -150,7 +151,7 @@ def _copy_colours(decoder: Decoder, stream: av.VideoStream) -> int:
 
 def _to_encode(path: Path, image: Image, shape: tuple[int, ...]) -> av.VideoFrame:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.shape != shape:
-        raise ValueError(
+        raise UserError(
             f"Expected the frames for '{path}' to be uint8 (H, W, 3) of one size, but got {image.dtype} "
             f"{image.shape} where the first is {shape}."
         )

@@ -31,7 +31,7 @@ INTERVAL_S = 1 / 15
 """Seconds, about, between the pictures in which motion is looked for."""
 
 
-class PlayerTracker:
+class PlayerFollower:
     """Follows whoever moves most, picture by picture, from the pictures so far.
 
     It looks at twelve to twenty pictures a second, whatever the rate of the video, or at all of fewer.
@@ -254,10 +254,10 @@ def follow_player(
     Shape:
         frames of ``(H, W, 3)``.
     """
-    tracker, waiting = PlayerTracker(), list[tuple[float, Image]]()
+    follower, waiting = PlayerFollower(), list[tuple[float, Image]]()
     for time_s, image in frames:
         waiting.append((time_s, image))
-        window = tracker.update(image, time_s)
+        window = follower.update(image, time_s)
         if window is None and time_s - waiting[0][0] < patience_s:
             continue
         for waiting_s, early in waiting:

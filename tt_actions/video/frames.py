@@ -7,7 +7,7 @@ from typing import get_args
 
 import numpy as np
 
-from tt_actions.video.decoder import VideoError
+from tt_actions.errors import UserError, VideoError
 from tt_actions.video.regions import Crop, read_tracks
 from tt_actions.video.scaling import Aspect
 from tt_actions.video.types import Image, Roi, Timed
@@ -26,7 +26,7 @@ def check_roi(roi: Roi | None) -> None:
         return
     x0, y0, x1, y1 = roi
     if not (0 <= x0 < x1 and 0 <= y0 < y1):
-        raise ValueError(
+        raise UserError(
             f"Expected `roi` to be x0,y0,x1,y1 with 0 <= x0 < x1 and 0 <= y0 < y1, but got {roi}."
         )
 
@@ -53,19 +53,19 @@ def check_request(
         ValueError: If a value is out of its range, or needs another.
     """
     if fps is not None and not 0 < fps < math.inf:
-        raise ValueError(f"Expected `fps` to be positive, but got {fps}.")
+        raise UserError(f"Expected `fps` to be positive, but got {fps}.")
     if size is not None and (len(size) != 2 or min(size) < 1):
-        raise ValueError(f"Expected `size` to be a height and a width of at least 1, but got {size}.")
+        raise UserError(f"Expected `size` to be a height and a width of at least 1, but got {size}.")
     if aspect not in get_args(Aspect):
-        raise ValueError(f"Expected `aspect` to be one of {get_args(Aspect)}, but got '{aspect}'.")
+        raise UserError(f"Expected `aspect` to be one of {get_args(Aspect)}, but got '{aspect}'.")
     if crop not in get_args(Crop):
-        raise ValueError(f"Expected `crop` to be one of {get_args(Crop)}, but got '{crop}'.")
+        raise UserError(f"Expected `crop` to be one of {get_args(Crop)}, but got '{crop}'.")
     if crop == "motion" and size is None:
-        raise ValueError("Expected `size`, the size of the window, with `crop: motion`, but got none.")
+        raise UserError("Expected `size`, the size of the window, with `crop: motion`, but got none.")
     if flow and (fps is None or size is None):
-        raise ValueError(f"Expected `fps` and `size` with `flow`, but got {fps} and {size}.")
+        raise UserError(f"Expected `fps` and `size` with `flow`, but got {fps} and {size}.")
     if flow and size is not None and min(size) < 8:
-        raise ValueError(f"Expected `size` of at least 8 pixels each way with `flow`, but got {size}.")
+        raise UserError(f"Expected `size` of at least 8 pixels each way with `flow`, but got {size}.")
     check_roi(roi)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tt_actions.video.decoder import VideoError, open_decoder
+from tt_actions.errors import VideoError
+from tt_actions.video.decoder import open_decoder
 from tt_actions.video.scaling import Scaler
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import av
 
-from tt_actions.video.decoder import VideoError, open_decoder
+from tt_actions.errors import VideoError
+from tt_actions.video.decoder import open_decoder
 from tt_actions.video.flow import DETAIL, with_flow
 from tt_actions.video.following import Window, cut_out, follow_player
 from tt_actions.video.info import probe

@@ -7,7 +7,7 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from tt_actions.video.decoder import VideoError
+from tt_actions.errors import VideoError
 from tt_actions.video.types import Image, Roi
 
 Aspect = Literal["stretch", "pad"]

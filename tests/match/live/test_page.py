@@ -10,9 +10,11 @@ import pytest
 from glow import CLASSES, LEFT, PLAYERS, RIGHT, draw, recognizer
 from pages import HOSTILE, wait_for
 
-from tt_actions.match.live.page import LivePage, Scene
-from tt_actions.match.live.session import LiveAnalysis, LiveStatus, run_live
+from tt_actions.match.live.page import LivePage
+from tt_actions.match.live.results import LiveStatus
+from tt_actions.match.live.session import LiveAnalysis, run_live
 from tt_actions.match.live.source import LiveSource
+from tt_actions.match.live.view import LiveView
 from tt_actions.recognition.players import PlayerTrack
 
 
@@ -27,7 +29,7 @@ class Show:
     def __init__(self, video, names=CLASSES, players=PLAYERS):
         self.analysis = LiveAnalysis(recognizer(names), LiveSource(str(video)), players)
         size = self.analysis.start()
-        self.page = LivePage(Scene(self.analysis.source.title, self.analysis.tracks, names, *size), port=0)
+        self.page = LivePage(LiveView(self.analysis.source.title, self.analysis.tracks, names, *size), port=0)
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -144,11 +146,11 @@ def test_the_server_answers_its_own_page_alone(video, show):
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert ask(live.page, "/events")[1]["Content-Type"] == "text/event-stream"
     with pytest.raises(OSError, match="Choose another `port`"):
-        LivePage(live.page.scene, port=live.page.server.server_address[1])
+        LivePage(live.page.view, port=live.page.server.server_address[1])
 
 
 def test_browsers_that_take_nothing_hold_up_nothing(video):
-    page = LivePage(Scene("match", (PlayerTrack("player", None),), CLASSES, 64, 48), port=0)
+    page = LivePage(LiveView("match", (PlayerTrack("player", None),), CLASSES, 64, 48), port=0)
     idle = []
     for number in range(80):  # more than are answered at once
         client = socket.create_connection(page.server.server_address)

@@ -15,11 +15,12 @@ from glow import CLASSES, FILES, LEFT, PLAYERS, PREPROCESSING, RIGHT, draw, reco
 from run_files import PATIENCE_S, rows, wait_for
 
 from tt_actions.class_paths import TRUST_VARIABLE, trust
+from tt_actions.errors import VideoError
 from tt_actions.main import main
 from tt_actions.match.live.session import choose_lag, run_live
 from tt_actions.match.live.source import FrameGrid, LiveSource
 from tt_actions.recognition.pipeline import analyze_video
-from tt_actions.video.decoder import VideoError, open_decoder
+from tt_actions.video.decoder import open_decoder
 
 PARTS = Path(__file__).parents[2] / "parts"
 """Where the network is, for processes of their own."""

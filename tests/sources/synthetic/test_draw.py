@@ -28,7 +28,7 @@ def filmed(seed, size=(320, 240), wide=False, num_frames=4, **knobs):
             racket_position=track.racket_position[cut],
             racket_rotation=track.racket_rotation[cut],
         )
-        for track in motion.tracks
+        for track in motion.players
     )
     return replace(scene, shake=scene.shake[cut]), replace(motion, tracks=tracks, ball=motion.ball[cut])
 
@@ -48,7 +48,7 @@ def test_pictures_and_truth_have_the_size_asked_for(size):
 @pytest.mark.parametrize("seed", range(3))
 def test_silhouette_covers_the_projected_joints_and_little_else(seed):
     scene, motion = filmed(seed, **BEHIND)
-    pixels, _ = project(scene.camera, motion.tracks[0].joints)
+    pixels, _ = project(scene.camera, motion.players[0].joints)
     for (_, silhouette), joints in zip(draw_truth(scene, motion), pixels.round().astype(int), strict=True):
         x, y = joints[((joints >= 0) & (joints < scene.size)).all(1)].T
         assert silhouette[y, x].mean() > 0.95
@@ -61,11 +61,11 @@ def test_silhouette_covers_the_projected_joints_and_little_else(seed):
 
 def test_depth_of_player_and_floor_agrees_with_the_camera():
     scene, motion = filmed(1, **BEHIND)
-    pixels, depths = project(scene.camera, motion.tracks[0].joints)
+    pixels, depths = project(scene.camera, motion.players[0].joints)
     for t, (depth, silhouette) in enumerate(draw_truth(scene, motion)):
         x, y = pixels[t, 1].round().astype(int)
         assert depth[y, x] == pytest.approx(depths[t, 1], abs=0.3)
-        feet = motion.tracks[0].joints[t, 0] * [1, 1, 0]
+        feet = motion.players[0].joints[t, 0] * [1, 1, 0]
         around = np.mgrid[-0.8:0.8:9j, -0.8:0.8:9j, 0:0:1j].reshape(3, -1).T
         floor, away = project(scene.camera[t], feet + around)
         checked = 0
@@ -95,7 +95,7 @@ def test_the_same_scene_is_drawn_the_same_twice():
 
 def test_wide_view_shows_both_players_whole():
     scene, motion = filmed(4, wide=True)
-    for track in motion.tracks:
+    for track in motion.players:
         pixels, _ = project(scene.camera, track.joints)
         assert ((pixels > 0) & (pixels < scene.size)).mean() > 0.97
         assert 0.03 < np.ptp(pixels[..., 0], axis=1).mean() / 320 < 0.25
@@ -104,14 +104,14 @@ def test_wide_view_shows_both_players_whole():
 def test_close_view_shows_the_player_large():
     for seed in range(8):
         scene, motion = filmed(seed)
-        pixels, _ = project(scene.camera, motion.tracks[0].joints)
+        pixels, _ = project(scene.camera, motion.players[0].joints)
         assert 0.4 < np.ptp(pixels[..., 1], axis=1).mean() / 240 < 0.9
 
 
 def test_fast_parts_are_smeared_while_the_shutter_is_open():
     scene, motion = filmed(5, noise=(0.0, 0.0), drift=0.0, tremor=0.0, softness_px=(0.0, 0.0))
     sharp = next(draw_pictures(replace(scene, shutter=1e-3), motion)).astype(int)
-    fast = replace(motion.tracks[0], racket_position=motion.tracks[0].racket_position.copy())
+    fast = replace(motion.players[0], racket_position=motion.players[0].racket_position.copy())
     fast.racket_position[1:] += [0, 0, 0.8]
     still_hand = replace(motion, tracks=(fast,))
     smeared = next(draw_pictures(replace(scene, shutter=0.6), still_hand)).astype(int)
@@ -124,7 +124,7 @@ def test_fast_parts_are_smeared_while_the_shutter_is_open():
 def test_racket_shows_the_rubber_that_faces_the_camera():
     scene, motion = filmed(6)
     red, black = (196, 30, 36), (26, 26, 28)
-    track = motion.tracks[0]
+    track = motion.players[0]
     player = replace(track.player, forehand_rubber=red, backhand_rubber=black)
     eye = -np.linalg.solve(scene.still[:, :3], scene.still[:, 3])
     towards = eye - track.racket_position

@@ -19,7 +19,7 @@ def angle(first, second):
 
 def measure(motion):
     """Numbers of a right-hander facing +x, at the contact that the motion itself tells."""
-    track, stroke = motion.tracks[0], motion.strokes[0]
+    track, stroke = motion.players[0], motion.strokes[0]
     joints = track.joints.astype(float)
     if track.player.left_handed:
         joints = joints[:, MIRRORED] * [1, -1, 1]

@@ -10,8 +10,9 @@ from run_files import PATIENCE_S
 
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import STROKES
-from tt_actions.sources.synthetic.generate import Settings, _region, synthesize
+from tt_actions.sources.synthetic.generate import _region, synthesize
 from tt_actions.sources.synthetic.scene import World
+from tt_actions.sources.synthetic.settings import Settings
 from tt_actions.sources.synthetic.source import SyntheticStrokes
 
 SMALL = {"num_players": 2, "size": (160, 120), "world": World(clip_s=(2.0, 2.1))}

@@ -33,7 +33,7 @@ def make_rally(seed, duration_s=20.0, num_players=2):
 
 CLIPS = [(label, make_clip(label, seed, seed % 2 == 1)) for label in STROKES for seed in range(12)]
 RALLIES = [make_rally(seed) for seed in range(3)]
-TRACKS = [track for motion in [clip for _, clip in CLIPS] + RALLIES for track in motion.tracks]
+TRACKS = [track for motion in [clip for _, clip in CLIPS] + RALLIES for track in motion.players]
 
 
 def own_stroke(motion):
@@ -81,7 +81,7 @@ def value_at(values, time_s):
 def test_a_clip_is_whole_and_finite():
     for label, motion in CLIPS:
         assert motion.ball.shape == (75, 3)
-        for track in motion.tracks:
+        for track in motion.players:
             assert track.joints.shape == (75, 25, 3)
             assert track.joints.dtype == track.racket_position.dtype == np.float32
             assert np.isfinite(track.joints).all()
@@ -130,7 +130,7 @@ def test_feet_stay_on_the_floor_and_do_not_slide_while_planted():
 
 def test_players_stand_behind_their_end_of_the_table_and_face_it():
     for motion in [clip for _, clip in CLIPS] + RALLIES:
-        for side, track in zip((-1, 1), motion.tracks, strict=False):
+        for side, track in zip((-1, 1), motion.players, strict=False):
             assert (side * track.joints[:, 0, 0] > 1.5).all()
             left, right = track.joints[:, 12, 1], track.joints[:, 16, 1]
             assert (side * (right - left) > 0).all()
@@ -154,14 +154,14 @@ def test_racket_and_ball_touch_at_the_moment_of_contact(label, side):
 
 def test_the_ball_meets_the_blade_at_contact():
     for _, motion in CLIPS:
-        stroke, track = own_stroke(motion), motion.tracks[0]
+        stroke, track = own_stroke(motion), motion.players[0]
         blade = value_at(track.racket_position, stroke.contact_s)
         assert np.linalg.norm(ball_at(motion, stroke.contact_s) - blade) < 0.10
     met = [
         np.linalg.norm(ball_at(motion, stroke.contact_s) - value_at(tracks.racket_position, stroke.contact_s))
         for motion in RALLIES
         for stroke in motion.strokes
-        for tracks in [motion.tracks[stroke.player]]
+        for tracks in [motion.players[stroke.player]]
     ]
     assert np.median(met) < 0.045
 
@@ -170,7 +170,7 @@ def test_the_racket_is_fastest_near_contact():
     offsets_s = []
     for _, motion in CLIPS:
         stroke = own_stroke(motion)
-        speed = np.linalg.norm(np.diff(motion.tracks[0].racket_position, axis=0), axis=-1)
+        speed = np.linalg.norm(np.diff(motion.players[0].racket_position, axis=0), axis=-1)
         first, last = int(stroke.start_s * FPS), int(stroke.end_s * FPS)
         offsets_s.append((first + speed[first:last].argmax() + 0.5) / FPS - stroke.contact_s)
     assert np.mean(np.abs(offsets_s) < 0.11) > 0.9
@@ -193,7 +193,7 @@ def test_a_serve_is_tossed_at_least_16_cm_and_bounces_on_both_halves():
         motion = make_clip("serve", seed)
         stroke = own_stroke(motion)
         contact = int(stroke.contact_s * FPS)
-        free_hand = motion.tracks[0].joints[:, 11 if motion.tracks[0].player.left_handed else 7]
+        free_hand = motion.players[0].joints[:, 11 if motion.players[0].player.left_handed else 7]
         held = np.linalg.norm(motion.ball - free_hand, axis=-1) < 0.06
         released = np.flatnonzero(held)[-1]
         assert 0.3 < (contact - released) / FPS < 0.9
@@ -211,7 +211,7 @@ def test_a_serve_is_tossed_at_least_16_cm_and_bounces_on_both_halves():
 
 def test_strokes_look_as_their_class_should():
     for label, motion in CLIPS:
-        stroke, track = own_stroke(motion), motion.tracks[0]
+        stroke, track = own_stroke(motion), motion.players[0]
         contact = round(stroke.contact_s * FPS)
         mirror = -1 if track.player.left_handed else 1
         shoulder, _, _, hand = (track.joints[contact, i] for i in hand_joints(track))
@@ -250,29 +250,29 @@ def test_start_times_spread_over_the_clip():
 def test_a_left_hander_is_the_mirror_of_the_right_hander():
     right = make_clip("forehand", 3, left_handed=False)
     left = make_clip("forehand", 3, left_handed=True)
-    joints = left.tracks[0].joints * [1, -1, 1]
+    joints = left.players[0].joints * [1, -1, 1]
     for one, other in ((7, 11), (15, 19), (4, 8), (0, 0), (3, 3)):
         # the eyes follow the ball, whose flight is drawn anew: the head may differ a little
-        np.testing.assert_allclose(joints[:, one], right.tracks[0].joints[:, other], atol=0.05)
-    position = left.tracks[0].racket_position * [1, -1, 1]
-    np.testing.assert_allclose(position, right.tracks[0].racket_position, atol=1e-5)
+        np.testing.assert_allclose(joints[:, one], right.players[0].joints[:, other], atol=0.05)
+    position = left.players[0].racket_position * [1, -1, 1]
+    np.testing.assert_allclose(position, right.players[0].racket_position, atol=1e-5)
 
 
 def test_waiting_is_not_motionless():
     for _, motion in CLIPS:
         idle = motion.frame_labels() == IDLE
         assert idle.sum() >= 8
-        speed = np.linalg.norm(np.diff(motion.tracks[0].joints, axis=0), axis=-1).mean(1) * FPS
+        speed = np.linalg.norm(np.diff(motion.players[0].joints, axis=0), axis=-1).mean(1) * FPS
         assert speed[idle[1:]].mean() > 0.03
 
 
 def test_the_same_seed_gives_the_same_motion_and_another_does_not():
     for make in (lambda seed: make_clip("smash", seed, True), lambda seed: make_rally(seed, 6.0)):
         one, same, other = make(5), make(5), make(6)
-        np.testing.assert_array_equal(one.tracks[0].joints, same.tracks[0].joints)
+        np.testing.assert_array_equal(one.players[0].joints, same.players[0].joints)
         np.testing.assert_array_equal(one.ball, same.ball)
         assert one.strokes == same.strokes
-        assert not np.array_equal(one.tracks[0].joints, other.tracks[0].joints)
+        assert not np.array_equal(one.players[0].joints, other.players[0].joints)
 
 
 def test_strokes_of_one_class_and_player_differ():
@@ -314,7 +314,7 @@ def test_a_rally_begins_with_a_serve_and_alternates():
 
 def test_one_player_can_rally_alone():
     motion = make_rally(0, num_players=1)
-    assert len(motion.tracks) == 1
+    assert len(motion.players) == 1
     assert {stroke.player for stroke in motion.strokes} == {0}
     assert np.isfinite(motion.ball).any()
 

@@ -14,17 +14,19 @@ from rich.live import Live
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
-from tt_actions.match.jobs import ANNOTATED
-from tt_actions.match.live.page import HOST, PORT, LivePage, Scene, is_local
-from tt_actions.match.live.session import LiveAnalysis, LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.page import HOST, PORT, LivePage, is_local
+from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
+from tt_actions.match.live.session import LiveAnalysis
 from tt_actions.match.live.source import RETRY_S, LiveSource
+from tt_actions.match.live.view import LiveView
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
+from tt_actions.match.results_folder import ANNOTATED
 from tt_actions.match.summary import write_clock
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
 from tt_actions.recognition.loading import load
-from tt_actions.video.decoder import VideoError
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
 
@@ -119,32 +121,39 @@ def stopped_by_signals(analysis: LiveAnalysis) -> Iterator[None]:
 
 
 def live(
+    *,
     checkpoint: Path,
     source: str,
     out: Path,
-    players: Sequence[str] = (),
-    rois: Sequence[Roi] = (),
+    players: tuple[str, ...] = (),
+    roi: Sequence[Roi] = (),
     crop: Crop | None = None,
     host: str = HOST,
     port: int = PORT,
-    has_page: bool = True,
+    no_page: bool = False,
     retry_s: float = RETRY_S,
     lag: int | None = None,
 ) -> None:
-    """Follow a source, show its strokes as they end, and write what ``analyze`` writes when it is over.
+    """Find the strokes in a camera, a stream or a video file while it runs.
+
+    A page shows the strokes as they end. When the source is over, the files that ``analyze`` writes are
+    written.
 
     Args:
-        checkpoint: Of the model.
-        source: A camera's number, the address of a stream, or a video file, shown at the pace of real time.
-        out: Folder to write to; made if absent.
-        players: Names of the players, in the order of ``rois`` or from left to right; empty for one.
-        rois: Their regions (x0, y0, x1, y1) in pixels.
-        crop: ``motion`` follows the player in each region; None for what the model was trained with.
-        host: Address to serve the page at.
-        port: Port to serve it at; 0 takes one that is free.
-        has_page: Whether to serve a page.
-        retry_s: Seconds for which a lost source is tried again.
-        lag: Frames after which a frame is decided at the latest; None for what is told in time.
+        checkpoint: Checkpoint of a trained model.
+        source: Number of a camera, address of a stream such as rtsp://..., or a video file, which is played
+            in real time.
+        out: Folder to write to; it is created if needed.
+        players: Names of the players, in the order of their regions or from left to right, such as
+            left,right (default: one player).
+        roi: Region of a player in pixels; give it once for each player, or once for all (default: that of the
+            training).
+        crop: Whether to follow the player (default: as in the training).
+        host: Address of the page (default: 127.0.0.1).
+        port: Port of the page; 0 chooses a free one (default: 8000).
+        no_page: Do not serve a page.
+        retry_s: Seconds during which a lost source is tried again (default: 30).
+        lag: Maximum decision delay in frames (default: about half a second).
 
     Raises:
         VideoError: If the source can't be read, or failed on the way; then the files are written first.
@@ -156,10 +165,10 @@ def live(
             f"Expected a new or an empty folder to write to, but got '{out}'. Name another."
         )
     watched = LiveSource(source, retry_s)
-    analysis = LiveAnalysis(load(checkpoint), watched, players, rois, crop, lag)
+    analysis = LiveAnalysis(load(checkpoint), watched, players, roi, crop, lag)
     with _journal(out) as journal:
         with Terminal(watched.title) as terminal, stopped_by_signals(analysis):
-            result = _follow(analysis, terminal, (host, port) if has_page else None, journal)
+            result = _follow(analysis, terminal, None if no_page else (host, port), journal)
         _write(out, analysis, result)
     terminal.say(_sum_up(result))
     if result.state == "failed":
@@ -195,8 +204,8 @@ def _follow(
 ) -> LiveResult:
     width, height = analysis.start()
     names = tuple(name for name in analysis.frame_classes if name != IDLE)
-    scene = Scene(analysis.source.title, analysis.tracks, names, width, height)
-    page = None if address is None else LivePage(scene, *address)
+    view = LiveView(analysis.source.title, analysis.tracks, names, width, height)
+    page = None if address is None else LivePage(view, *address)
     if page is not None:
         terminal.say(f"Watch at {page.url}; Ctrl-C stops and writes the files.")
         if not is_local(page.host):

@@ -1,28 +1,22 @@
 """The page of a live analysis: a small web server, for browsers on this machine unless told otherwise."""
 
-import base64
-import hashlib
 import ipaddress
 import json
 import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import BoundedSemaphore, Condition, Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import av
 import cv2
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tt_actions.clips.strokes import IDLE
-from tt_actions.match.live.session import LiveStatus, LiveStroke
-from tt_actions.match.report_drawings import ClassStyle, class_styles
-from tt_actions.recognition.players import PlayerTrack
+from tt_actions.match.live.results import LiveStatus, LiveStroke
+from tt_actions.match.live.view import SHOWN_S, LiveView, render_live_page
 from tt_actions.video.scaling import Scaler
 
 HOST = "127.0.0.1"
@@ -30,35 +24,13 @@ HOST = "127.0.0.1"
 
 PORT = 8000
 
-SHOWN_S = 60.0
-"""Seconds of strokes that the timeline shows."""
-
 PICTURE_WIDTH = 640
 
-_HERE = Path(__file__).parent
 _PAUSE_S = 0.2  # between two pieces of news
 _PICTURE_S = 0.08  # between two pictures of one browser
 _PATIENCE_S = 10.0  # for a browser that takes nothing
 _MOST_REQUESTS = 64  # at once
 _JPEG_QUALITY = 80
-
-
-class Scene(NamedTuple):
-    """What a page shows.
-
-    Args:
-        title: Name of the source.
-        tracks: Where the players are.
-        class_names: Names of the strokes' classes.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
-    """
-
-    title: str
-    tracks: tuple[PlayerTrack, ...]
-    class_names: tuple[str, ...]
-    width: int
-    height: int
 
 
 class LivePage:
@@ -69,7 +41,7 @@ class LivePage:
     refused, or else a page of the internet could read along by giving its own name this machine's address.
 
     Args:
-        scene: What to show.
+        view: What to show.
         host: Address to serve at.
         port: Port to serve at; 0 takes one that is free.
 
@@ -77,12 +49,12 @@ class LivePage:
         OSError: If the address can't be had.
     """
 
-    def __init__(self, scene: Scene, host: str = HOST, port: int = PORT) -> None:
-        self.scene, self.host = scene, host
+    def __init__(self, view: LiveView, host: str = HOST, port: int = PORT) -> None:
+        self.view, self.host = view, host
         self.is_closed = False
         self.version = 0  # one more with each change
         self.changed = Condition()
-        self.policy, self.html = render_live_page(scene)
+        self.policy, self.html = render_live_page(view)
         self._run = f"{time.time_ns():x}"
         self._status: LiveStatus | None = None
         self._strokes: list[dict[str, Any]] = []
@@ -91,9 +63,9 @@ class LivePage:
         self._number = -1  # of the picture
         self._encoding = Lock()
         self._encoded = (-1, b"")
-        scale = min(1.0, PICTURE_WIDTH / scene.width)
-        size = max(1, round(scene.height * scale)), max(1, round(scene.width * scale))
-        self._scaler = Scaler(Path(scene.title), size)
+        scale = min(1.0, PICTURE_WIDTH / view.width)
+        size = max(1, round(view.height * scale)), max(1, round(view.width * scale))
+        self._scaler = Scaler(Path(view.title), size)
         try:
             self.server = _Server((host, port), self)
         except (OSError, OverflowError) as error:
@@ -117,8 +89,8 @@ class LivePage:
             told: The stroke.
         """
         stroke = told.stroke
-        player = next(number for number, track in enumerate(self.scene.tracks) if track.name == stroke.player)
-        label = self.scene.class_names.index(stroke.label)
+        player = next(number for number, track in enumerate(self.view.tracks) if track.name == stroke.player)
+        label = self.view.class_names.index(stroke.label)
         with self.changed:
             self.version += 1
             cells = (stroke.start_s, stroke.end_s, stroke.confidence or 0.0, told.delay_s)
@@ -160,7 +132,7 @@ class LivePage:
         """
         with self.changed:
             status = self._status
-            players, classes = range(len(self.scene.tracks)), range(len(self.scene.class_names))
+            players, classes = range(len(self.view.tracks)), range(len(self.view.class_names))
             news: dict[str, Any] = {
                 "run": self._run,
                 "strokes": [stroke for stroke in self._strokes if stroke["number"] >= since],
@@ -170,7 +142,7 @@ class LivePage:
         if status is not None:
             news |= status._asdict()
             del news["frame"]
-            labels = {name: number for number, name in enumerate(self.scene.class_names)}
+            labels = {name: number for number, name in enumerate(self.view.class_names)}
             news["now"] = [(labels.get(name, -1), round(share, 3)) for name, share in status.now]
         return json.dumps(news), num_strokes, version
 
@@ -324,50 +296,3 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def render_live_page(scene: Scene) -> tuple[str, bytes]:
-    """Return the page, and the policy that lets nothing but its own script and style run.
-
-    Names are escaped wherever they stand.
-
-    Args:
-        scene: What it shows.
-    """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    styles = class_styles(scene.class_names)
-    css = (_HERE / "live.css").read_text(encoding="utf-8") + "".join(
-        f".k{style.number}{{fill:{style.colour}}}.i{style.number}{{fill:{style.ink}}}\n" for style in styles
-    )
-    script = (_HERE / "live.js").read_text(encoding="utf-8")
-    html = environment.get_template("live.html.j2").render(
-        scene=scene, styles=styles, css=css, script=script, data=_embed(scene, styles)
-    )
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, css))
-    policy = (
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src blob: data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return policy.format(*hashes), html.encode("utf-8", "replace")
-
-
-def _embed(scene: Scene, styles: Sequence[ClassStyle]) -> dict[str, Any]:
-    """Return what the page's script works on."""
-    return {
-        "players": [track.name for track in scene.tracks],
-        "regions": [
-            None
-            if track.roi is None
-            else [100 * edge / (scene.height if i % 2 else scene.width) for i, edge in enumerate(track.roi)]
-            for track in scene.tracks
-        ],
-        "classes": [style._asdict() for style in styles],
-        "idle": IDLE,
-        "seconds": SHOWN_S,
-    }

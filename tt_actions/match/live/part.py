@@ -17,7 +17,7 @@ from tt_actions.recognition.players import PlayerTrack
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.segmenter import make_segmenter
 from tt_actions.video.flow import DETAIL, with_flow
-from tt_actions.video.following import PlayerTracker, Window, cut_out
+from tt_actions.video.following import PlayerFollower, Window, cut_out
 from tt_actions.video.scaling import Scaler
 from tt_actions.video.types import Roi
 
@@ -35,8 +35,8 @@ class TrackPictures:
 
     def __init__(self, title: str, roi: Roi | None, spec: FrameSpec) -> None:
         self.size = (spec.size[0] * DETAIL, spec.size[1] * DETAIL) if spec.flow else spec.size
-        self.tracker = PlayerTracker() if spec.crop == "motion" else None
-        self.scaler = Scaler(Path(title), None if self.tracker else self.size, spec.aspect, roi)
+        self.follower = PlayerFollower() if spec.crop == "motion" else None
+        self.scaler = Scaler(Path(title), None if self.follower else self.size, spec.aspect, roi)
         self.fps, self.has_flow = spec.fps, spec.flow
         self.frame: LiveFrame | None = None
         self.since_before_s = math.inf
@@ -61,10 +61,10 @@ class TrackPictures:
             self.since_before_s = math.inf if self.frame is None else frame.shown_s - self.frame.shown_s
             self.frame, self.image = frame, image
         window = None
-        if self.tracker is not None:
+        if self.follower is not None:
             height, width = self.image.shape[:2]
             middle = Window((width - 1) / 2, (height - 1) / 2, height / 2)
-            window = self.tracker.update(self.image, frame.time_s) or middle
+            window = self.follower.update(self.image, frame.time_s) or middle
         picture = self._cut(self.image, window)
         if not self.has_flow:
             return picture

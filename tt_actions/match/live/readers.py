@@ -10,7 +10,8 @@ import av
 import cv2
 import numpy as np
 
-from tt_actions.video.decoder import VideoError, open_decoder
+from tt_actions.errors import VideoError
+from tt_actions.video.decoder import open_decoder
 
 Timed = Generator[tuple[float | None, av.VideoFrame | None], None, None]
 

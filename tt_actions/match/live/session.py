@@ -3,16 +3,17 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import numpy as np
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.errors import VideoError
 from tt_actions.match.live.part import LivePart
+from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live.source import LiveFrame, LiveSource, State
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.pipeline import open_stream
@@ -20,7 +21,6 @@ from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.segmenter import stroke_timing
 from tt_actions.recognition.stream import append_block
-from tt_actions.video.decoder import VideoError
 from tt_actions.video.frames import check_roi
 from tt_actions.video.regions import Crop
 from tt_actions.video.scaling import Scaler
@@ -40,70 +40,6 @@ _RATE_S = 5.0  # over which the frame rate is told
 _REMEMBERED_S = 120.0  # how long it is known when a frame came
 
 
-class LiveStroke(NamedTuple):
-    """A stroke, and how late it was told.
-
-    Args:
-        stroke: The stroke, with its player.
-        delay_s: Seconds from when its last frame was there till it was told.
-    """
-
-    stroke: Stroke
-    delay_s: float
-
-
-class LiveStatus(NamedTuple):
-    """How a live analysis stands.
-
-    Args:
-        state: Of the source.
-        message: What is the matter with it.
-        time_s: Time of the newest frame, in seconds from the first.
-        fps: Frames a second that went through the network in the last seconds.
-        num_frames: Frames that have gone through the network.
-        num_dropped: Frames that were dropped because it was too slow.
-        delay_s: Median delay of the last strokes; None before the first.
-        slow_delay_s: Their 95th percentile.
-        now: Likeliest class of each player's newest frame that is known, and its probability.
-        frame: The newest frame.
-    """
-
-    state: State
-    message: str
-    time_s: float
-    fps: float
-    num_frames: int
-    num_dropped: int
-    delay_s: float | None
-    slow_delay_s: float | None
-    now: tuple[tuple[str, float], ...]
-    frame: av.VideoFrame
-
-
-@dataclass(frozen=True)
-class LiveResult:
-    """What came of a live analysis.
-
-    Args:
-        analysis: What was found. Where frames were dropped the probabilities are those of the frame before.
-        strokes: The strokes with their delays, in the order in which they were told.
-        latencies_s: Of each frame, seconds from when it was there till the network was through with it.
-        num_dropped: Frames that were dropped because the network was too slow.
-        state: How it ended: ``ended`` with the file, ``stopped``, or ``failed``.
-        message: Why it failed.
-
-    Shape:
-        latencies_s ``(T,)``, float32.
-    """
-
-    analysis: MatchAnalysis
-    strokes: tuple[LiveStroke, ...]
-    latencies_s: np.ndarray
-    num_dropped: int
-    state: State
-    message: str
-
-
 class LiveAnalysis:
     """Follows a source till it ends or is stopped, and remembers what it found, but no picture.
 
@@ -116,6 +52,7 @@ class LiveAnalysis:
         lag: Frames after which a frame is decided at the latest; None for :func:`choose_lag`.
 
     Raises:
+        UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
         ValueError: If the lag is negative, or a region holds no pixel.
     """
 
@@ -131,6 +68,8 @@ class LiveAnalysis:
         for roi in rois:
             check_roi(roi)
         how = model.video_preprocessing
+        if not players:  # which share the picture out
+            model.check_region(next(iter(rois), None), crop)
         self.model, self.source = model, source
         self.players, self.rois = players, rois or ([how.roi] if how.roi else [])
         self.spec = replace(how.spec, crop=crop or how.crop)

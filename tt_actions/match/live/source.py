@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import av
 
+from tt_actions.errors import UserError, VideoError
 from tt_actions.match.live.readers import (
     ANSWER_S,
     Timed,
@@ -20,7 +21,6 @@ from tt_actions.match.live.readers import (
     read_file,
     read_stream,
 )
-from tt_actions.video.decoder import VideoError
 
 State = Literal["running", "lost", "ended", "failed", "stopped"]
 
@@ -128,12 +128,12 @@ class LiveSource:
     def __init__(self, source: str, retry_s: float = RETRY_S) -> None:
         scheme = source.partition("://")[0] if "://" in source else ""
         if scheme and scheme.lower() not in _PROTOCOLS:
-            raise ValueError(
+            raise UserError(
                 f"Expected `source` to be a camera's number, a file or an address of "
                 f"{', '.join(_PROTOCOLS)}, but got one of '{scheme}'."
             )
         if not 0 <= retry_s < math.inf:
-            raise ValueError(f"Expected `retry_s` of at least 0, but got {retry_s}.")
+            raise UserError(f"Expected `retry_s` of at least 0, but got {retry_s}.")
         self.source, self.retry_s = source, retry_s
         self.is_file = not scheme and not source.isdecimal()
         self.title = name_source(source)

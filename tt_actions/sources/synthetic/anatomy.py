@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tt_actions.sources.synthetic.motion import Track
+from tt_actions.sources.synthetic.motion import PlayerMotion
 from tt_actions.sources.synthetic.player import Player
 
 
@@ -95,19 +95,19 @@ PARTS = (
 _HEAD = 3
 
 
-def disc_centres(track: Track, frames: slice, lag: float = 0.0) -> list[np.ndarray]:
+def disc_centres(player_motion: PlayerMotion, frames: slice, lag: float = 0.0) -> list[np.ndarray]:
     """Place the discs of every part.
 
     Args:
-        track: Who moves.
+        player_motion: Who moves.
         frames: Which frames.
         lag: How much later than each frame's moment, in frames, between -1 and 1.
 
     Returns:
         For each of :data:`PARTS` its discs' centres in metres, ``(T, D, 3)``.
     """
-    joints = shifted(track.joints, lag)[frames].astype(np.float64)
-    scale = track.player.height_m / 1.75
+    joints = shifted(player_motion.joints, lag)[frames].astype(np.float64)
+    scale = player_motion.player.height_m / 1.75
     trunk, head = _axes(joints)
     discs = [disc for part in PARTS for disc in part.discs]
     first, second = ([getattr(disc, name) for disc in discs] for name in ("joint", "other"))

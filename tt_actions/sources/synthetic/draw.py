@@ -34,7 +34,7 @@ class Item(NamedTuple):
         smear_px: How far it moves in between.
         colours: RGB of its shades.
         depth: In metres.
-        owner: Index of the track it belongs to, -1 of the ball.
+        owner: Index of the player it belongs to, -1 of the ball.
     """
 
     outlines: np.ndarray

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.key_poses import BLADE, CHEST_YAW, ELBOW, FREE_HAND, HIP_YAW, LEAN
 from tt_actions.sources.synthetic.motion import Motion, clip_motion
 from tt_actions.sources.synthetic.performance import rest_at
@@ -224,7 +225,7 @@ def faulty_motion(
     """
     if name not in FAULTS or label not in FAULTS[name].labels or size not in SIZES:
         made = {fault.name: ", ".join(fault.labels) for fault in FAULTS.values()}
-        raise ValueError(
+        raise UserError(
             f"Expected a fault of a stroke of its class ({made}) and a size out of {', '.join(SIZES)}, "
             f"but got '{name}' of a '{label}' and '{size}'. Choose from these."
         )

@@ -1,12 +1,9 @@
 """A data set of synthetic strokes on disk: videos, and beside each one what is true of it."""
 
-import json
-import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,112 +14,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tt_actions.clips.manifest import write_manifest
 from tt_actions.clips.records import ClipRecord
-from tt_actions.clips.strokes import STROKES
-from tt_actions.files import one_at_a_time, write_atomically
+from tt_actions.files import lock_folder, write_atomically
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
-from tt_actions.sources.synthetic.motion import FPS, SHORTEST_CLIP_S, Motion, clip_motion, rally_motion
+from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, draw_player
-from tt_actions.sources.synthetic.scene import Hall, Scene, World, draw_hall, draw_scene
+from tt_actions.sources.synthetic.scene import Scene, World, draw_scene
+from tt_actions.sources.synthetic.settings import CLIPS, RALLIES, REGIONS, Settings, claim_folder
 from tt_actions.video.encoder import write_video
 from tt_actions.video.types import Roi
-
-EDITION = 2
-"""Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
 
 WORLD = World()
 _REGION_HEIGHT = (1.36, 1.5)  # of the player's height
 _REGION_ASPECT = 0.75
-_ABSENT: dict[str, object] = {"pictures": True, "faults": False}  # what older folders do not tell
-_PLAYERS, _CLIPS, _RALLIES, _HALLS, _REGIONS = range(5)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a data set is made with; each file follows from this and its own number alone.
-
-    Args:
-        num_clips: Number of clips.
-        num_players: Number of players.
-        seed: Of everything.
-        size: Width and height of the pictures.
-        num_rallies: Number of rallies.
-        rally_s: Length of a rally in seconds.
-        depth: Whether depth maps are kept.
-        silhouettes: Whether silhouettes are kept.
-        world: What scenes are drawn from.
-        pictures: Whether videos are drawn, or what moves is kept alone.
-        edition: Of the drawing.
-        faults: Whether three strokes in four have a fault.
-
-    Raises:
-        ValueError: If a number or the size is out of its range.
-    """
-
-    num_clips: int
-    num_players: int
-    seed: int
-    size: Size
-    num_rallies: int
-    rally_s: float
-    depth: bool
-    silhouettes: bool
-    world: World
-    pictures: bool = True
-    edition: int = EDITION
-    faults: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
-        if self.world.halls < 1:
-            raise ValueError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
-        if not SHORTEST_CLIP_S + 1 <= self.rally_s < math.inf:
-            raise ValueError(
-                f"Expected `--rally-seconds` (`rally_s`) to be at least {SHORTEST_CLIP_S + 1:g} seconds, "
-                f"but got {self.rally_s}."
-            )
-        width, height = self.size
-        if not (160 <= width <= 1280 and 120 <= height <= 720) or width % 2 or height % 2:
-            raise ValueError(
-                f"Expected `size` to be even numbers from 160x120 to 1280x720, but got {width}x{height}."
-            )
-
-    def hall(self, rng: np.random.Generator) -> Hall:
-        """Choose one of the halls.
-
-        Args:
-            rng: Where the choice comes from.
-        """
-        number = int(rng.integers(self.world.halls))
-        return draw_hall(self.rng(_HALLS, number), number, self.world)
-
-    def rng(self, stream: int, index: int) -> np.random.Generator:
-        """Give the source of chance of one player, clip, rally or hall.
-
-        Args:
-            stream: Which of these it is.
-            index: Its number.
-        """
-        return np.random.default_rng([self.seed, stream, index])
-
-    def player(self, index: int) -> Player:
-        """Draw one of the players.
-
-        Args:
-            index: The player's number.
-        """
-        return draw_player(self.rng(_PLAYERS, index), f"player_{index:02d}")
-
-    def clip(self, index: int) -> tuple[str, int]:
-        """Give a clip's class and its player's number, both in turn: every player plays every class.
-
-        Args:
-            index: The clip's number.
-        """
-        return STROKES[index % len(STROKES)], index // len(STROKES) % self.num_players
 
 
 def synthesize(
@@ -176,10 +81,10 @@ def synthesize(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures,
         faults=faults,
     )  # fmt: skip
-    _claim(out, settings)
+    claim_folder(out, settings)
     manifest = out / "manifest.csv"
     if _missing(settings, out) or (num_clips and not manifest.exists()):
-        with one_at_a_time(out):
+        with lock_folder(out, f"Waiting for another process that writes to '{out}'.", wait=True):
             if tasks := _missing(settings, out):  # unless another process has drawn them meanwhile
                 _run(tasks, num_workers or os.cpu_count() or 1)
             if num_clips:
@@ -194,43 +99,6 @@ def _missing(settings: Settings, out: Path) -> list[Callable[[], None]]:
         *(partial(_make_clip, settings, out, i) for i in clips),
         *(partial(_make_rally, settings, out, i) for i in rallies),
     ]
-
-
-def _claim(out: Path, settings: Settings) -> None:
-    """Write what the folder is made with, or check that it is the same."""
-    path = out / "settings.json"
-    new = json.dumps(asdict(settings), indent=2)
-    if not path.exists():
-        with write_atomically(path, "or choose another folder") as temporary:
-            temporary.write_text(new, encoding="utf-8")
-    wanted, found = _flatten(json.loads(new)), _ABSENT | _flatten(_read_settings(path))
-    if wanted != found:
-        names = [name for name in wanted if found.get(name) != wanted[name]]
-        told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
-        raise ValueError(
-            f"Expected '{out}' to be made with the same settings, but it was made with {told}. "
-            "Remove the folder or choose another."
-        )
-
-
-def _flatten(settings: dict[str, object]) -> dict[str, object]:
-    """Put what the world is drawn from beside the other settings."""
-    world = settings.get("world")
-    rest = {name: value for name, value in settings.items() if name != "world"}
-    return rest | (world if isinstance(world, dict) else {})
-
-
-def _read_settings(path: Path) -> dict[str, object]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("they are no mapping")
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"Expected '{path}' to hold the settings that the folder was made with, but got: {error}. "
-            "Remove the folder or choose another."
-        ) from error
-    return found
 
 
 def _run(tasks: list[Callable[[], None]], num_workers: int) -> None:
@@ -281,7 +149,7 @@ def _record(settings: Settings, out: Path, index: int) -> ClipRecord:
     if not settings.pictures:
         return ClipRecord(path, label, group=settings.player(player).name)
     with np.load(path.with_suffix(".npz")) as truth:
-        roi = _region(settings.rng(_REGIONS, index), truth["joints_2d"], settings.size)
+        roi = _region(settings.rng(REGIONS, index), truth["joints_2d"], settings.size)
     return ClipRecord(path, label, roi=roi, group=settings.player(player).name)
 
 
@@ -306,7 +174,7 @@ def _region(rng: np.random.Generator, joints: np.ndarray, size: Size) -> Roi:
 def _make_clip(settings: Settings, out: Path, index: int) -> None:
     path = _clip_path(settings, out, index)
     label, number = settings.clip(index)
-    world, rng = settings.world, settings.rng(_CLIPS, index)
+    world, rng = settings.world, settings.rng(CLIPS, index)
     wide = bool(rng.random() < world.wide_share)
     # The opponent is nobody's group: a stranger, so that no player is seen on two sides of a split.
     opponent = draw_player(rng, "opponent") if wide or rng.random() < world.opponent_share else None
@@ -324,7 +192,7 @@ def _make_clip(settings: Settings, out: Path, index: int) -> None:
 
 
 def _make_rally(settings: Settings, out: Path, index: int) -> None:
-    rng = settings.rng(_RALLIES, index)
+    rng = settings.rng(RALLIES, index)
     wide, players = _cast(settings, rng)
     motion = rally_motion(rng, players, settings.rally_s)
     scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, settings.world)
@@ -351,7 +219,7 @@ def rally_cast(num_players: int, seed: int, index: int) -> tuple[bool, list[str]
         Whether it is the side view of the whole table, and the names of the players, the near one first.
     """
     settings = Settings(0, num_players, seed, (320, 240), index + 1, 60.0, False, False, WORLD)
-    wide, players = _cast(settings, settings.rng(_RALLIES, index))
+    wide, players = _cast(settings, settings.rng(RALLIES, index))
     return wide, [player.name for player in players]
 
 
@@ -373,7 +241,7 @@ def _write(
 
 def _truth(scene: Scene, motion: Motion) -> dict[str, np.ndarray]:
     camera, strokes = scene.camera, motion.strokes
-    player = motion.tracks[0].player
+    player = motion.players[0].player
     known = {
         "player": np.array(player.name),
         "left_handed": np.array(player.left_handed),
@@ -386,13 +254,13 @@ def _truth(scene: Scene, motion: Motion) -> dict[str, np.ndarray]:
         "stroke_contact_s": np.array([stroke.contact_s for stroke in strokes]),
         "stroke_end_s": np.array([stroke.end_s for stroke in strokes]),
     }
-    for index, track in enumerate(motion.tracks):
+    for index, player_motion in enumerate(motion.players):
         before = "opponent_" if index else ""
         known |= {
             f"{before}frame_labels": motion.frame_labels(index),
-            f"{before}joints_3d": track.joints,
-            f"{before}joints_2d": project(camera, track.joints)[0].astype(np.float32),
-            f"{before}racket_position": track.racket_position,
-            f"{before}racket_rotation": track.racket_rotation,
+            f"{before}joints_3d": player_motion.joints,
+            f"{before}joints_2d": project(camera, player_motion.joints)[0].astype(np.float32),
+            f"{before}racket_position": player_motion.racket_position,
+            f"{before}racket_rotation": player_motion.racket_rotation,
         }
     return known

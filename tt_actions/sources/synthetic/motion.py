@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tt_actions.clips.strokes import STROKES
+from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.ball import Arc, places
 from tt_actions.sources.synthetic.exchange import (
     BALL_ON_PALM_M,
@@ -25,7 +26,7 @@ FPS = 30.0
 
 
 @dataclass(frozen=True)
-class Stroke:
+class PlayedStroke:
     """One performed stroke; times in seconds from the start.
 
     Args:
@@ -33,7 +34,7 @@ class Stroke:
         start_s: When the backswing begins; of a serve, the preparation of the toss.
         contact_s: When racket and ball meet.
         end_s: When the follow-through is over.
-        player: Index of the track that plays it.
+        player: Index of the player who plays it.
     """
 
     label: str
@@ -44,7 +45,7 @@ class Stroke:
 
 
 @dataclass(frozen=True)
-class Track:
+class PlayerMotion:
     """One player's motion in metres.
 
     Args:
@@ -71,7 +72,7 @@ class Motion:
     The world is in metres, z up, the floor at z = 0, the table's centre at x = y = 0 and its length along x.
 
     Args:
-        tracks: The near player at x < -1.37 facing +x, and the opponent if there is one.
+        players: The near player at x < -1.37 facing +x, and the opponent if there is one.
         ball: Centre of the ball, NaN while none is in play.
         strokes: What is played, in order of contact.
 
@@ -79,15 +80,15 @@ class Motion:
         ball ``(T, 3)``, float32.
     """
 
-    tracks: tuple[Track, ...]
+    players: tuple[PlayerMotion, ...]
     ball: np.ndarray
-    strokes: tuple[Stroke, ...]
+    strokes: tuple[PlayedStroke, ...]
 
     def frame_labels(self, player: int = 0) -> np.ndarray:
         """Give the class of every frame.
 
         Args:
-            player: Index of the track that counts.
+            player: Index of the player who counts.
 
         Returns:
             Indices in (serve, forehand, backhand, smash, idle).
@@ -142,9 +143,9 @@ def clip_motion(
         ValueError: If ``label`` is no stroke or ``duration_s`` is too short for one.
     """
     if label not in STROKES:
-        raise ValueError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
+        raise UserError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
     if duration_s < SHORTEST_CLIP_S:
-        raise ValueError(
+        raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S:g}, long enough for any stroke, "
             f"but got {duration_s}."
         )
@@ -184,9 +185,9 @@ def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s
         ValueError: If there are not one or two players, or the time is too short for a serve.
     """
     if len(players) not in (1, 2):
-        raise ValueError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
+        raise UserError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
     if duration_s < SHORTEST_CLIP_S + 1:
-        raise ValueError(
+        raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}."
         )
     exchanges: list[_Exchange] = []
@@ -235,18 +236,20 @@ def _move(
     hits = [hit for exchange in exchanges for hit in exchange.hits]
     ball = _fly(times_s, exchanges)
     relaxed = _relaxed(times_s, exchanges)
-    tracks = []
+    player_motions = []
     for side, player in enumerate(players):
         swings = [(hit.time_s, hit.swing) for hit in hits if hit.side == side and hit.swing]
         joints, blade, rotation = perform(rng, player, side, times_s, swings, relaxed, ball)
-        tracks.append(Track(player, *(part.astype(np.float32) for part in (joints, blade, rotation))))
+        player_motions.append(
+            PlayerMotion(player, *(part.astype(np.float32) for part in (joints, blade, rotation)))
+        )
     for hit in hits:
         if hit.swing and hit.swing.release_s is not None:
             held = _held(times_s, hit)
             player = players[hit.side]
-            palm = tracks[hit.side].joints[held, 11 if player.left_handed else 7]
+            palm = player_motions[hit.side].joints[held, 11 if player.left_handed else 7]
             ball[held] = palm + BALL_ON_PALM_M
-    return Motion(tuple(tracks), ball.astype(np.float32), _strokes(hits, duration_s))
+    return Motion(tuple(player_motions), ball.astype(np.float32), _strokes(hits, duration_s))
 
 
 def _fly(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
@@ -281,14 +284,14 @@ def _relaxed(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
     return np.asarray(np.clip(relaxed, 0, 1))
 
 
-def _strokes(hits: Sequence[Hit], duration_s: float) -> tuple[Stroke, ...]:
-    strokes: list[Stroke] = []
+def _strokes(hits: Sequence[Hit], duration_s: float) -> tuple[PlayedStroke, ...]:
+    strokes: list[PlayedStroke] = []
     ended_s = [0.0, 0.0]
     for hit in hits:
         if hit.swing is None or not 0 <= hit.time_s < duration_s:
             continue
         start_s = max(hit.time_s + hit.swing.start_s, ended_s[hit.side])
         end_s = min(hit.time_s + hit.swing.end_s, duration_s)
-        strokes.append(Stroke(hit.label, float(start_s), float(hit.time_s), float(end_s), hit.side))
+        strokes.append(PlayedStroke(hit.label, float(start_s), float(hit.time_s), float(end_s), hit.side))
         ended_s[hit.side] = end_s
     return tuple(strokes)

@@ -213,10 +213,10 @@ def draw_scene(
 def _frame_player(
     rng: np.random.Generator, hall: Hall, motion: Motion, size: Size, world: World
 ) -> np.ndarray:
-    joints, racket = motion.tracks[0].joints.astype(float), motion.tracks[0].racket_position[:, None]
+    joints, racket = motion.players[0].joints.astype(float), motion.players[0].racket_position[:, None]
     azimuth = np.deg2rad(hall.azimuth_deg + world.azimuth_jitter_deg * rng.normal())
     distance_m = hall.distance_m * rng.uniform(0.93, 1.07)
-    if len(motion.tracks) > 1 and np.cos(azimuth) > 0:
+    if len(motion.players) > 1 and np.cos(azimuth) > 0:
         # In front of the opponent's back there is only the table's length.
         distance_m = min(distance_m, 2.9 / np.cos(azimuth))
     foot = joints[:, 0, :2].mean(0)

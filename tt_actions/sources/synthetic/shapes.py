@@ -12,7 +12,7 @@ import numpy as np
 
 from tt_actions.sources.synthetic.anatomy import PARTS, disc_centres, disc_radii, shifted
 from tt_actions.sources.synthetic.camera import NEAR_M, centre_of, project
-from tt_actions.sources.synthetic.motion import Motion, Track
+from tt_actions.sources.synthetic.motion import Motion, PlayerMotion
 from tt_actions.sources.synthetic.player import Rgb
 from tt_actions.sources.synthetic.scene import Scene
 
@@ -37,7 +37,7 @@ class Shapes:
         colours: RGB of every shade in [0, 255].
         places: Where each part is, in metres.
         depth: By which parts are sorted, in metres; NaN or less than NEAR_M for what is not to be seen.
-        owners: Index of the track a part belongs to, -1 of the ball.
+        owners: Index of the player a part belongs to, -1 of the ball.
 
     Shape:
         outlines ``(P, 2, T, L, N, 2)``, colours ``(P, T, L, 3)``, places ``(P, T, 3)``, depth ``(P, T)``,
@@ -62,8 +62,8 @@ def draw_shapes(scene: Scene, motion: Motion, frames: slice, num_shades: int) ->
     """
     view = _View(scene, frames, num_shades)
     shapes = [view.ball(motion.ball)]
-    for owner, track in enumerate(motion.tracks):
-        shapes += [*view.body(track, owner), *view.racket(track, owner)]
+    for owner, player_motion in enumerate(motion.players):
+        shapes += [*view.body(player_motion, owner), *view.racket(player_motion, owner)]
     columns = ([getattr(shape, field.name) for shape in shapes] for field in fields(Shapes))
     return Shapes(*(np.concatenate(column) for column in columns))
 
@@ -81,10 +81,10 @@ def cast_shadows(scene: Scene, motion: Motion, frames: slice) -> np.ndarray:
     """
     fall = scene.light.direction[:2] / scene.light.direction[2]
     shadows = []
-    for track in motion.tracks:
-        for part, centres in zip(PARTS, disc_centres(track, frames), strict=True):
+    for player_motion in motion.players:
+        for part, centres in zip(PARTS, disc_centres(player_motion, frames), strict=True):
             fallen = centres[..., :2] - fall * centres[..., 2:]
-            radii = np.broadcast_to(disc_radii(part, track.player), fallen.shape[:-1])
+            radii = np.broadcast_to(disc_radii(part, player_motion.player), fallen.shape[:-1])
             shadows.append(_hull(fallen, radii, np.ones(1), np.zeros((1, 2)))[:, 0])
     flat = np.stack(shadows, 1)
     ground = np.concatenate([flat, np.zeros_like(flat[..., :1])], -1)
@@ -120,34 +120,36 @@ class _View:
         self.shifts = 0.38 * self.shade[:, None] * (across / self.focal_px @ scene.light.direction)
         self.brightness = 0.68 + 0.42 * self.shade[:, None] ** 0.8
 
-    def body(self, track: Track, owner: int) -> list[Shapes]:
+    def body(self, player_motion: PlayerMotion, owner: int) -> list[Shapes]:
         """Outline a player without the racket."""
-        brows = np.array(track.player.skin) * 0.45
+        brows = np.array(player_motion.player.skin) * 0.45
         own = {"socks": _SOCKS, "eyes": tuple(brows)}
-        ends = [disc_centres(track, self.frames, lag) for lag in self.lags]
+        ends = [disc_centres(player_motion, self.frames, lag) for lag in self.lags]
         shapes = []
         for i, part in enumerate(PARTS):
-            rgb = own.get(part.colour) or getattr(track.player, part.colour)
-            radii = disc_radii(part, track.player)
+            rgb = own.get(part.colour) or getattr(player_motion.player, part.colour)
+            radii = disc_radii(part, player_motion.player)
             shapes.append(self._part([end[i] for end in ends], radii, rgb, part.lift_m, owner))
         return shapes
 
-    def racket(self, track: Track, owner: int) -> list[Shapes]:
+    def racket(self, player_motion: PlayerMotion, owner: int) -> list[Shapes]:
         """Outline a handle and a blade, its wooden edge and the rubber that is seen."""
         poses = [
             (
-                shifted(track.racket_position, lag)[self.frames],
-                shifted(track.racket_rotation, lag)[self.frames],
+                shifted(player_motion.racket_position, lag)[self.frames],
+                shifted(player_motion.racket_rotation, lag)[self.frames],
             )
             for lag in self.lags
         ]
         handle = [np.stack([at - 0.06 * turn[..., 0], at - 0.17 * turn[..., 0]], 1) for at, turn in poses]
         edge = [at[:, None] + (BLADE_M * _AROUND) @ turn[..., :2].swapaxes(1, 2) for at, turn in poses]
-        middle, turn = track.racket_position[self.frames], track.racket_rotation[self.frames]
+        middle, turn = player_motion.racket_position[self.frames], player_motion.racket_rotation[self.frames]
         normal = turn[..., 2]
         forehand = ((centre_of(self.scene.still) - middle) * normal).sum(-1) > 0
         rubber = np.where(
-            forehand[:, None], np.array(track.player.forehand_rubber), np.array(track.player.backhand_rubber)
+            forehand[:, None],
+            np.array(player_motion.player.forehand_rubber),
+            np.array(player_motion.player.backhand_rubber),
         )
         shine = 0.85 + 0.3 * np.abs(normal @ self.scene.light.direction)[:, None, None]
         colours = shine * rubber[:, None] * (0.95 + 0.35 * self.shade[1:, None]) + 6
@@ -159,7 +161,7 @@ class _View:
             mid + sizes * (pixels[:, None] - mid) for mid, (pixels, _) in zip(centre, seen, strict=True)
         ]
         blade = self._shapes(outlines, colours, middle, seen[0][1], 0.0, owner)
-        return [self._part(handle, np.array([0.014, 0.015]), track.player.grip, 0.0, owner), blade]
+        return [self._part(handle, np.array([0.014, 0.015]), player_motion.player.grip, 0.0, owner), blade]
 
     def ball(self, places: np.ndarray) -> Shapes:
         """Outline the ball, never smaller than can be seen; out of play it is put behind the camera."""

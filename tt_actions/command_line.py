@@ -1,0 +1,346 @@
+"""A command's options from its function: names and types from the signature, help from the docstring."""
+
+import argparse
+import inspect
+import os
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from docstring_parser import DocstringStyle, parse
+from jsonargparse import ArgumentParser
+
+TRUST_HELP = "Package of your own whose classes YAML files and checkpoints may name; may be repeated"
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One parameter of a command's function, as the command line has it.
+
+    Args:
+        name: Name of the parameter.
+        flag: What the command line has: ``--start-s`` for an option, ``data`` for a word without a name.
+        type: Type of one value; None for an option without value.
+        help: What the docstring says of it.
+        is_required: Whether it must be given.
+        several: ``words`` for several values after one name, ``repeated`` for a name that may be repeated,
+            else None.
+    """
+
+    name: str
+    flag: str
+    type: Any
+    help: str
+    is_required: bool
+    several: str | None = None
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether it is a word without a name."""
+        return not self.flag.startswith("-")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it names a file or a folder."""
+        return self.type is Path
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All that it may be, or nothing where that is open."""
+        return typing.get_args(self.type) if typing.get_origin(self.type) is typing.Literal else ()
+
+    @property
+    def key(self) -> str:
+        """Its name in what is parsed."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+
+def summarize(function: Function) -> str:
+    """Return what a command does, the first line of its docstring.
+
+    Args:
+        function: The command's function.
+    """
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def list_options(function: Function) -> list[Option]:
+    """List what a command's function takes.
+
+    A parameter without default that may stand by its place is a word without a name. All others are options,
+    with hyphens for underscores and without the underscore at the end of ``class_``. A bool is an option
+    without value. One of type ``list[str]`` takes several words; a ``Sequence`` may be repeated.
+
+    Args:
+        function: The command's function.
+
+    >>> def draw(out: Path, start_s: float = 0.0, class_: str | None = None) -> None:
+    ...     "Draw."
+    >>> [option.flag for option in list_options(draw)]
+    ['out', '--start-s', '--class']
+    """
+    explained = {
+        param.arg_name.lstrip("*"): " ".join((param.description or "").split()).rstrip(".")
+        for param in parse(function.__doc__ or "", DocstringStyle.GOOGLE).params
+    }
+    options = []
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        flag = name.rstrip("_").replace("_", "-")
+        kind, several = _without_none(parameter.annotation), None
+        is_required = parameter.default is parameter.empty
+        if not is_required or parameter.kind is parameter.KEYWORD_ONLY:
+            flag = f"--{flag}"
+        if kind is bool:
+            kind = None
+        origin = typing.get_origin(kind)
+        if origin in (list, Sequence):
+            kind, several = typing.get_args(kind)[0], "words" if origin is list else "repeated"
+        options.append(Option(name, flag, kind, explained.get(name, ""), is_required, several))
+    return options
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    (kind,) = (kind for kind in typing.get_args(annotation) if kind is not types.NoneType)
+    return kind
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read the size of a picture.
+
+    Args:
+        text: Width and height.
+
+    Raises:
+        ArgumentTypeError: If it is something else.
+
+    >>> parse_size("320x240")
+    (320, 240)
+    """
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"Expected WxH such as 320x240, but got '{text}'.")
+    return int(width), int(height)
+
+
+def parse_roi(text: str) -> tuple[int, ...]:
+    """Read a region of a picture.
+
+    Args:
+        text: Its corners.
+
+    Raises:
+        ArgumentTypeError: If it is something else.
+
+    >>> parse_roi("0,0,852,410")
+    (0, 0, 852, 410)
+    """
+    corners = text.split(",")
+    if len(corners) != 4 or not all(corner.strip().isdecimal() for corner in corners):
+        raise argparse.ArgumentTypeError(f"Expected x0,y0,x1,y1 such as 0,0,852,410, but got '{text}'.")
+    return tuple(map(int, corners))
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names.
+
+    Args:
+        text: The names, separated by commas.
+
+    Raises:
+        ArgumentTypeError: If one is empty.
+
+    >>> parse_names("left, right")
+    ('left', 'right')
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"Expected names such as left,right, but got '{text}'.")
+    return names
+
+
+TUPLES: dict[Any, tuple[Callable[[str], Any], str]] = {
+    tuple[int, int]: (parse_size, "WxH"),
+    tuple[int, int, int, int]: (parse_roi, "X0,Y0,X1,Y1"),
+    tuple[str, ...]: (parse_names, "NAME,NAME"),
+}
+"""How a tuple is written in one word, and what help calls that."""
+
+
+class CommandParser(ArgumentParser):
+    """The parser of a command that is a plain function.
+
+    Args:
+        name: The command.
+        function: Its function: see :func:`list_options`. Where it takes ``*words``, those get the options
+            that the parser does not know; a function ``explain_options`` beside it explains them.
+    """
+
+    def __init__(self, name: str, function: Function) -> None:
+        self.explain_more = getattr(sys.modules[function.__module__], "explain_options", None)
+        self.command = name
+        parameters = inspect.signature(function).parameters.values()
+        rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        documented = parse(function.__doc__ or "", DocstringStyle.GOOGLE).params
+        super().__init__(
+            f"tt-actions {name}",
+            description=summarize(function),
+            epilog=next((p.description for p in documented if p.arg_name.lstrip("*") == rest), None),
+            formatter_class=argparse.HelpFormatter,
+            allow_abbrev=False,
+        )
+        self.takes_more = rest is not None
+        self.options = list_options(function)
+        for option in self.options:
+            self._add(option)
+        self.add_argument("--trust", metavar="PACKAGE", default=argparse.SUPPRESS, help=TRUST_HELP)
+
+    def _add(self, option: Option) -> None:
+        settings: dict[str, Any] = {"help": option.help.replace("%", "%%")}
+        if option.type is None:
+            settings["action"] = "store_true"
+        else:
+            read, metavar = TUPLES.get(option.type, (option.type, None))
+            settings["type"] = _once(read) if metavar else read
+            if metavar and not option.is_positional:
+                settings["metavar"] = metavar
+            if option.several:
+                settings |= {"action": "append"} if option.several == "repeated" else {"nargs": "+"}
+        if not option.is_positional:
+            settings |= {"required": True} if option.is_required else {"default": argparse.SUPPRESS}
+        self.add_argument(option.flag, **settings)
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Return the help, with that of the options that go on where the command's module explains them.
+
+        Args:
+            formatter: Passed on.
+        """
+        own = super().format_help(formatter)
+        return own if self.explain_more is None else f"{own}\n{self.explain_more(self.command)}"
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End with one line.
+
+        Args:
+            message: What is wrong.
+            ex: What was raised.
+        """
+        del ex
+        flags = {option.key: option.flag for option in self.options}
+        said = re.sub(
+            r'Parser key "(\w+)":\s*Expected an? (.+?)\. Got value: (.*)',
+            lambda found: f"Expected `{flags[found[1]]}` to be {_plain(found[2])}, but got '{found[3]}'.",
+            " ".join(message.split()),
+        )
+        if found := re.fullmatch("the following arguments are required: (.*)", said):
+            missing = ", ".join(f"`{flags[key]}`" for key in found[1].split(", "))
+            said = f"Expected {missing}, but got none."
+        ending = "" if said.endswith(".") else "."
+        self.exit(2, f"error: {said}{ending} `{self.prog} --help` explains the options.\n")
+
+    def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Take the words that this parser knows from those that go on.
+
+        Args:
+            words: The command line.
+
+        Returns:
+            The words for this parser, and the others.
+        """
+        known = {option.flag: option for option in self.options}
+        own: list[str] = []
+        rest: list[str] = []
+        places = sum(option.is_positional for option in self.options)
+        left = list(words)
+        while left:
+            word = left.pop(0)
+            option = known.get(word.partition("=")[0])
+            if option is not None or word in ("-h", "--help"):
+                own.append(word)
+                if option and option.type is not None and "=" not in word:
+                    most = len(left) if option.several == "words" else 1
+                    while left and most and not left[0].startswith("--"):
+                        own.append(left.pop(0))
+                        most -= 1
+            elif places and not word.startswith("-"):
+                own.append(word)
+                places -= 1
+            else:
+                rest.append(word)
+        return own, rest
+
+    def read(self, words: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+        """Return what the function is to be called with.
+
+        Args:
+            words: The command line.
+        """
+        own, rest = self.split(words) if self.takes_more else (list(words), [])
+        parsed = self.parse_args(own)
+        given = {option.name: parsed[option.key] for option in self.options if option.key in parsed}
+        places = [given.pop(option.name) for option in self.options if option.is_positional]
+        return [*places, *rest], given
+
+
+def _once(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """Leave a value that was read before as it is: jsonargparse checks values by reading them again."""
+    return lambda given: read(given) if isinstance(given, str) else given
+
+
+def _plain(kind: str) -> str:
+    """Name a type for a reader, as jsonargparse writes it.
+
+    Args:
+        kind: Such as ``<class 'float'>``.
+
+    >>> _plain("<class 'float'>"), _plain("typing.Literal['left', 'right']")
+    ('a number', 'left or right')
+    """
+    if kind.startswith("typing.Literal"):
+        *others, last = re.findall(r"'(.*?)'", kind)
+        return f"{', '.join(others)} or {last}"
+    names = {"float": "a number", "int": "a whole number"}
+    return names.get(kind.removeprefix("<class '").removesuffix("'>"), f"a {kind}")
+
+
+def take_trust(words: Sequence[str]) -> list[str]:
+    """Trust the packages of ``--trust``, here and in the trainings that are started, and return the others.
+
+    Args:
+        words: The words after the command.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--trust", action="append", default=[])
+    known, rest = parser.parse_known_args(words)
+    if known.trust:
+        from tt_actions.class_paths import TRUST_VARIABLE, trust
+
+        trust(known.trust)
+        os.environ[TRUST_VARIABLE] = ",".join(known.trust)
+    return rest
+
+
+def call(name: str, function: Function, words: Sequence[str]) -> Any:
+    """Run a command.
+
+    Args:
+        name: The command.
+        function: Its function.
+        words: The words after the command.
+
+    Returns:
+        What the function returns.
+    """
+    places, options = CommandParser(name, function).read(words)
+    return function(*places, **options)

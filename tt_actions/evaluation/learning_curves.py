@@ -1,0 +1,76 @@
+"""The drawing of a training's curves."""
+
+import math
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tt_actions.errors import UserError
+from tt_actions.evaluation.history import read_history
+from tt_actions.evaluation.style import COLOURS, GREY, tidy
+
+STAGE_COLOURS = {"training": COLOURS[0], "validation": COLOURS[5]}
+
+PANELS = (
+    ("loss", {"training": "train/loss", "validation": "val/loss"}),
+    ("accuracy", {"training": "train/accuracy", "validation": "val/accuracy"}),
+    ("temporal consistency", {"validation": "val/temporal_consistency"}),
+)
+
+
+def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
+    """Draw loss, accuracy, temporal consistency and learning rate over the epochs of a training.
+
+    The best epoch, the first one if several are, is marked. Panels without values are left out.
+
+    Args:
+        history: The ``metrics.csv`` of Lightning's CSVLogger.
+        monitor: The column that decides which epoch is best: the lowest loss, or the highest of another. None
+            marks no epoch.
+
+    Raises:
+        ValueError: If the file holds none of these values.
+    """
+    series = read_history(history)
+    rates = {name.removeprefix("lr-"): name for name in series if name.startswith("lr-")}
+    panels = [
+        (title, drawn)
+        for title, lines in (*PANELS, ("learning rate", rates))
+        if (drawn := {label: series[name] for label, name in lines.items() if name in series})
+    ]
+    if not panels:
+        raise UserError(
+            f"Expected '{history}' to hold losses, accuracies or learning rates by epoch, but it holds "
+            f"{', '.join(series) or 'no values'}. Use the metrics.csv of a training run."
+        )
+    monitored = series.get(monitor, {}) if monitor else {}
+    extreme, word = (min, "lowest") if monitor and monitor.endswith("loss") else (max, "highest")
+    best = extreme(monitored, key=monitored.__getitem__, default=None)
+    num_columns = min(len(panels), 2)
+    num_rows = math.ceil(len(panels) / num_columns)
+    figure = Figure(figsize=(5 * num_columns, 3 * num_rows + 0.3), layout="constrained", dpi=150)
+    for index, (title, lines) in enumerate(panels):
+        _draw_panel(figure.add_subplot(num_rows, num_columns, index + 1), title, lines, best)
+    if best is not None:
+        figure.suptitle(f"best epoch: {best} ({word} {monitor})", fontsize=11, color=GREY)
+    return figure
+
+
+def _draw_panel(axes: Axes, title: str, lines: dict[str, dict[int, float]], best: int | None) -> None:
+    if best is not None:
+        axes.axvline(best, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for number, (label, values) in enumerate(lines.items()):
+        colour = STAGE_COLOURS.get(label, COLOURS[(2 + number) % len(COLOURS)])
+        marker = "o" if len(values) < 15 else None
+        axes.plot(list(values), list(values.values()), marker=marker, ms=4, color=colour, label=label)
+        if best in values:
+            axes.plot(best, values[best], "o", ms=7, color=colour, mec="white", mew=1.2, zorder=3)
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel("epoch")
+    axes.margins(y=0.12)
+    if title in ("accuracy", "temporal consistency"):
+        axes.set_ylim(0, 1.04)
+    tidy(axes)
+    if len(lines) > 1 or "validation" in lines:
+        axes.legend(frameon=False, fontsize=9)

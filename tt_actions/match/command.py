@@ -1,0 +1,38 @@
+"""The command ``analyze``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from tt_actions.match.jobs import Options, analyze_files
+from tt_actions.video.regions import Crop
+from tt_actions.video.types import Roi
+
+
+def analyze(
+    source: Path,
+    *,
+    checkpoint: Path,
+    out: Path | None = None,
+    players: tuple[str, ...] = (),
+    roi: Sequence[Roi] = (),
+    crop: Crop | None = None,
+    no_video: bool = False,
+    engine: Literal["torch", "onnx"] = "torch",
+) -> int:
+    """Find the strokes in matches, and write tables, an annotated video and a page.
+
+    Args:
+        source: A video, a folder of videos or a manifest CSV.
+        checkpoint: Checkpoint of a trained model.
+        out: Folder of the results, or of one folder for each video (default: runs/analysis/SOURCE).
+        players: Names of the players from left to right; left,right halves the picture (default: one player).
+        roi: Region of a player in pixels; may be repeated (default: that of the training).
+        crop: Whether to follow who moves most in each region (default: as in the training).
+        no_video: Do not write annotated.mp4, which takes most of the time.
+        engine: What runs the model: torch (the default), or onnx for the graphs that `export` writes.
+
+    Returns:
+        The exit code: 1 if a video failed.
+    """
+    return analyze_files(source, checkpoint, out, Options(players, tuple(roi), crop, not no_video, engine))

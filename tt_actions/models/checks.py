@@ -1,0 +1,65 @@
+"""What a network refuses: sizes and inputs that it can't take."""
+
+from torch import Tensor, nn
+
+from tt_actions.errors import UserError
+
+
+def check_positive(**sizes: int) -> None:
+    """Refuse a size below 1.
+
+    Args:
+        **sizes: Sizes by the name of their argument.
+
+    Raises:
+        ValueError: If one is below 1.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise UserError(f"Expected `{name}` to be at least 1, but got {size}.")
+
+
+def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
+    """Refuse clips that a network of frames can't read.
+
+    Args:
+        frames: Clips of one batch.
+        in_channels: Channels *C* that the network reads.
+        min_size: Smallest height and width, in pixels, that the network reads.
+
+    Shape:
+        frames ``(B, T, C, H, W)``.
+
+    Raises:
+        ValueError: If the rank or the channels differ, there is no frame, or a frame is too small.
+    """
+    shape = tuple(frames.shape)
+    if len(shape) != 5 or shape[2] != in_channels:
+        raise UserError(
+            f"Expected `frames` to be (B, T, {in_channels}, H, W), but got {shape}. "
+            "Add the missing dimension, or set `in_channels` of the model."
+        )
+    if shape[1] < 1 or min(shape[3:]) < min_size:
+        raise UserError(
+            f"Expected `frames` to hold at least one frame of {min_size} x {min_size} pixels, "
+            f"but got {shape}. Use longer clips or larger frames."
+        )
+
+
+def check_reads(network: nn.Module, num_channels: int) -> None:
+    """Refuse a network that reads frames of another number of channels.
+
+    Args:
+        network: The network; one without ``in_channels`` reads any.
+        num_channels: Channels *C* of the frames.
+
+    Raises:
+        ValueError: If the network's are others.
+    """
+    in_channels = getattr(network, "in_channels", num_channels)
+    if in_channels != num_channels:
+        raise UserError(
+            f"Expected frames of {in_channels} channels for {type(network).__name__}, but got {num_channels} "
+            "(3 of colour, 2 of flow, 1 of depth or of a silhouette). Set `data.preprocessing.flow` or "
+            "`picture`, or `in_channels` of a network that takes it."
+        )

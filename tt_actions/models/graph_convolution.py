@@ -1,0 +1,94 @@
+"""The convolution of joints with their neighbours."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tt_actions.skeleton.layouts import Layout
+
+
+class GraphConvolution(nn.Module):
+    """A convolution over joints that are neighbours in the body, or that the data find to be.
+
+    Of 2s-AGCN (Shi et al. 2019, arXiv:1805.07694, equations 2 to 4): three partitions of neighbours (the
+    joint itself, towards the root, outwards), each with a fixed adjacency A, a learned one B that starts at 0
+    and one C of the clip itself, the softmax over joints of the products of two embeddings. Read so: the
+    embeddings are of the features' mean over time, of the frames so far where the network is causal, and
+    C counts by a learned factor that starts at 0 (as in the authors' later multi-stream version).
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        layout: What hangs on what.
+        embedding: Width of the embeddings.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, layout: Layout, embedding: int) -> None:
+        super().__init__()
+        self.register_buffer("adjacency", partitions(layout), persistent=False)  # (P, V, V)
+        num = len(self.adjacency)
+        self.learned = nn.Parameter(torch.zeros_like(self.adjacency))
+        self.factor = nn.Parameter(torch.zeros(()))
+        self.embed = nn.Linear(in_channels, 2 * num * embedding)
+        self.mix = nn.Parameter(torch.empty(num, in_channels, out_channels))
+        nn.init.normal_(self.mix, 0, math.sqrt(2 / (num * out_channels)))
+
+    def forward(self, x: Tensor, mean: Tensor) -> Tensor:
+        """Convolve.
+
+        Args:
+            x: Features of each joint at each frame.
+            mean: Their mean over time, of the clip (S = 1) or up to each frame (S = T).
+
+        Shape:
+            x ``(B, V, T, C)``, mean ``(B, V, S, C)`` -> ``(B, V, T, D)``.
+        """
+        pairs = self.embed(mean).unflatten(-1, (2, len(self.adjacency), -1))
+        one, other = pairs.permute(3, 4, 0, 2, 1, 5)  # (P, B, S, V, E) each
+        found = (one @ other.mT / math.sqrt(one.shape[-1])).softmax(-1)
+        fixed = (self.adjacency + self.learned)[:, None, None]
+        graphs = fixed + self.factor * found  # (P, B, S, V, V): what each joint takes of all
+        mixed = x.new_zeros(x[..., 0].numel(), self.mix.shape[2])
+        for graph, weight in zip(graphs, self.mix, strict=True):
+            gathered = gather(graph, x).reshape(-1, x.shape[3])
+            mixed = mixed.addmm_(gathered.to(mixed.dtype), weight.to(mixed.dtype))  # of autocast's two dtypes
+        return mixed.view(*x.shape[:3], -1)
+
+
+def gather(graph: Tensor, x: Tensor) -> Tensor:
+    """Take of each joint's features as much as a graph says.
+
+    Args:
+        graph: What each joint takes of all, in the whole clip (S = 1) or at each frame (S = T).
+        x: Features of each joint at each frame.
+
+    Shape:
+        graph ``(B, S, V, V)``, x ``(B, V, T, C)`` -> ``(B, V, T, C)``.
+    """
+    if graph.shape[1] == 1:  # one product for all frames
+        return torch.bmm(graph[:, 0], x.flatten(2)).view(x.shape)
+    return (graph @ x.transpose(1, 2)).transpose(1, 2)
+
+
+def partitions(layout: Layout) -> Tensor:
+    """Return the three normalised adjacencies: a joint itself, its neighbours inwards, those outwards.
+
+    Each row sums to 1, or to 0 where there is no neighbour of the kind (Yan et al. 2018, section 3.3,
+    "spatial configuration", with the tree's root for the centre of gravity).
+
+    Args:
+        layout: What hangs on what.
+
+    Shape:
+        ``(3, V, V)``.
+    """
+    num = len(layout.joints)
+    adjacency = torch.zeros(3, num, num)
+    adjacency[0] = torch.eye(num)
+    for joint, parent in layout.bones:
+        adjacency[1, joint, parent] = 1
+        adjacency[2, parent, joint] = 1
+    return adjacency / adjacency.sum(-1, keepdim=True).clamp(min=1)

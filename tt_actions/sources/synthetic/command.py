@@ -1,0 +1,50 @@
+"""The command ``synth``."""
+
+from pathlib import Path
+
+from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.sources.synthetic.scene import World
+
+
+def synth(
+    *,
+    out: Path,
+    clips: int = 565,
+    players: int = 40,
+    seed: int = 0,
+    rallies: int = 0,
+    halls: int = 1,
+    rally_seconds: float = 60.0,
+    size: tuple[int, int] = (320, 240),
+    depth: bool = False,
+    silhouettes: bool = False,
+    workers: int | None = None,
+) -> None:
+    """Draw synthetic strokes: videos with exact ground truth.
+
+    Args:
+        out: Folder to write to; it is created if needed.
+        clips: Number of clips of one stroke (default: 565).
+        players: Number of players (default: 40).
+        seed: Seed of everything random (default: 0).
+        rallies: Number of rallies (default: 0).
+        halls: Number of halls to draw them in (default: 1).
+        rally_seconds: Length of a rally in seconds (default: 60).
+        size: Size of the pictures in pixels (default: 320x240).
+        depth: Write depth maps too.
+        silhouettes: Write the players' silhouettes too.
+        workers: Number of processes (default: one for each core).
+    """
+    synthesize(
+        out,
+        num_clips=clips,
+        num_players=players,
+        seed=seed,
+        size=size,
+        num_rallies=rallies,
+        rally_s=rally_seconds,
+        world=World(halls=halls),
+        depth=depth,
+        silhouettes=silhouettes,
+        num_workers=workers,
+    )

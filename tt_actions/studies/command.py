@@ -1,0 +1,58 @@
+"""The commands ``compare`` and ``sweep``."""
+
+from pathlib import Path
+
+from tt_actions.studies import compare as comparing
+from tt_actions.studies import sweep as sweeping
+
+
+def compare(
+    *words: str,
+    models: list[str] = ["cnn", "lstm", "mof", "cnn_lstm", "cnn_lstm_plus"],  # noqa: B006 - only read
+    seeds: int | None = None,
+    data: Path | None = None,
+    layout: str | None = None,
+    quick: bool = False,
+    out: Path | None = None,
+) -> int:
+    """Train several experiments with several seeds on one split, and write tables and figures.
+
+    Args:
+        *words: All other options go to every training: see `tt-actions train --help`.
+        models: Experiments or their YAML files (default: cnn lstm mof cnn_lstm cnn_lstm_plus).
+        seeds: Number of seeds for each experiment (default: 3, or 1 with --quick).
+        data: Your own clips in place of those of the experiments: a folder or a manifest CSV.
+        layout: Layout of the joints in your own clips, such as ntu25.
+        quick: Run a smoke test of a few minutes; ignore its numbers.
+        out: Folder to write to (default: runs/compare, or runs/compare_quick with --quick).
+
+    Returns:
+        The exit code: 1 if a training failed.
+    """
+    num_seeds = seeds if seeds is not None else 1 if quick else 3
+    folder = out or Path("runs/compare_quick" if quick else "runs/compare")
+    return comparing.compare(models, num_seeds, folder, data, quick, words, layout=layout)
+
+
+def sweep(
+    sweep: str,
+    *words: str,
+    data: Path | None = None,
+    layout: str | None = None,
+    storage: str | None = None,
+    out: Path = Path("runs/sweeps"),
+) -> int:
+    """Search over the options of an experiment, with W&B where you are logged in, else with Optuna.
+
+    Args:
+        sweep: Name of a file in experiments/sweeps, or a YAML file.
+        *words: All other options go to every training: see `tt-actions train --help`.
+        data: Your own clips in place of those of the experiment: a folder, a manifest CSV or annotations.
+        layout: Layout of the joints in your own clips, such as ntu25.
+        storage: Database that several workers share, as an Optuna URL (default: an SQLite file in --out).
+        out: Folder to write to (default: runs/sweeps).
+
+    Returns:
+        The exit code: 1 if a trial failed.
+    """
+    return sweeping.sweep(sweep, out, data, storage, words, layout=layout)
