@@ -253,7 +253,7 @@ def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
         json.loads((path / "report" / "metrics.json").read_text())["provenance"]["seconds"]
         for path in (run, undisturbed)
     ]
-    assert seconds[0] < seconds[1] + 22
+    assert seconds[0] < 2 * seconds[1] + 22  # a busy machine may slow the one and not the other
 
 
 def test_a_run_whose_folders_can_not_be_written_is_not_tracked_and_goes_on(tracked):
