@@ -46,7 +46,7 @@ def provenance(
         "seconds": round(seconds, 1),
         "peak_memory_mb": _peak_memory_mb(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(Path(__file__).parents[1]),
+        "commit": _commit(Path(__file__).parents[2]),
         "device": device_name,
         "versions": {
             "python": platform.python_version(),

@@ -164,7 +164,7 @@ def _made_by(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequence
     states = [STATES[trial.state.name] for trial in trials]
     counted = ", ".join(f"{states.count(state)} {state}" for state in STATES.values() if state in states)
     made = [made for trial in trials if (made := trial.user_attrs.get("made_by"))]
-    commits = sorted({one["commit"][:10] for one in made})
+    commits = sorted({one["commit"][:10] for one in made if one["commit"]})
     words = shlex.join(["train", *file.words, *options])
     notes = [f"Made by `{words}`, {file.method}; trials: {counted}; commit {' and '.join(commits) or '-'}."]
     return notes + [DRAWN_NOTE] * any(one["source"] == "SyntheticStrokes" for one in made)
