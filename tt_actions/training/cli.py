@@ -83,13 +83,8 @@ class ActionCLI(LightningCLI):
         self.unchanged = args
         if resume:
             checkpoint = resumable_checkpoint(resume)
-            self.unchanged = [
-                args[0],
-                "--config",
-                f"{resume / 'config.yaml'}",
-                "--ckpt_path",
-                f"{checkpoint}",
-            ]
+            run = ["--config", str(resume / "config.yaml"), "--ckpt_path", str(checkpoint)]
+            self.unchanged = [args[0], *run]
             args = self.unchanged + args[1:]
             if is_first_process():
                 self.lock = lock_run_dir(resume)  # before its checkpoint is read
