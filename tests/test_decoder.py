@@ -35,11 +35,11 @@ def test_variable_frame_rate_is_sampled_as_brute_force_does(tmp_path, gaps, fps,
     encode(path, stamps_ms.tolist(), Fraction(1, 1000))
     every = read_frames(path)
     np.testing.assert_allclose(every.times_s, stamps_ms / 1000, atol=1e-6)
-    assert numbers(every.frames) == list(range(len(stamps_ms)))
+    assert numbers(every.values) == list(range(len(stamps_ms)))
     start_s = min(start_s, stamps_ms[-1] / 1000)
     chosen = read_frames(path, fps=fps, start_s=start_s)
     shown = [max(0, np.sum(stamps_ms / 1000 <= t + 1e-3) - 1) for t in chosen.times_s]
-    assert numbers(chosen.frames) == shown
+    assert numbers(chosen.values) == shown
     np.testing.assert_allclose(chosen.times_s, start_s + np.arange(len(shown)) / fps)
     assert chosen.times_s[-1] + 1 / fps >= stamps_ms[-1] / 1000 - 1e-3
 
@@ -116,7 +116,7 @@ def test_seeking_gives_what_decoding_from_the_start_gives(tmp_path, suffix):
     for start_s in (3.01, 4.0, 5.32, 6.799, 9.96):
         part = read_frames(path, start_s=start_s)
         wanted = times_s >= start_s - 1e-3
-        np.testing.assert_array_equal(part.frames, frames[wanted])
+        np.testing.assert_array_equal(part.values, frames[wanted])
         np.testing.assert_array_equal(part.times_s, times_s[wanted])
         assert number(read_frames(path, start_s=start_s, fps=25).values[0]) == math.floor(
             start_s * 25 + 0.025
