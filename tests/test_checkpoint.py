@@ -35,8 +35,9 @@ def test_the_file_alone_is_enough(checkpoint, tmp_path, monkeypatch, strokes):
         4,
     )
     assert model.network.cnn.layers[0].out_channels == 4
-    video = read_manifest(strokes)[0].path
-    assert model.predict(video).probabilities == load(checkpoint).predict(video).probabilities
+    clip = read_manifest(strokes)[0]
+    found, expected = (one.predict(clip.path, roi=clip.roi) for one in (model, load(checkpoint)))
+    assert found.probabilities == expected.probabilities
 
 
 @pytest.mark.parametrize("name", ["best", "last"])
@@ -49,16 +50,19 @@ def test_it_holds_the_trained_weights_and_plain_types_alone(trained, name):
 
 
 def test_another_process_predicts_the_same(checkpoint, strokes, tmp_path):
-    video = read_manifest(strokes)[3].path
-    script = "import sys, tt_actions; print(tt_actions.load(sys.argv[1]).predict(sys.argv[2]).probabilities)"
+    clip = read_manifest(strokes)[3]
+    script = (
+        "import sys, tt_actions; model = tt_actions.load(sys.argv[1]); "
+        "print(model.predict(sys.argv[2], roi=tuple(map(int, sys.argv[3:]))).probabilities)"
+    )
     end = subprocess.run(
-        [sys.executable, "-c", script, checkpoint, video],
+        [sys.executable, "-c", script, checkpoint, clip.path, *map(str, clip.roi)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert end.stdout.strip() == str(load(checkpoint).predict(video).probabilities)
+    assert end.stdout.strip() == str(load(checkpoint).predict(clip.path, roi=clip.roi).probabilities)
     assert not end.stderr
 
 

@@ -131,7 +131,11 @@ def count_confusions(
 
 
 def mean_or_nan(values: NDArray[Any]) -> float:
-    """The mean of what is not nan; nan where nothing is left."""
+    """Return the mean of what is not nan; nan where nothing is left.
+
+    Args:
+        values: Numbers, of any shape.
+    """
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan
 
