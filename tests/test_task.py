@@ -2,6 +2,7 @@ import csv
 import json
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -232,7 +233,8 @@ def test_predict_says_of_a_clip_what_the_test_said(trained, strokes):
 
 def test_predict_gives_every_frame_its_time_and_probabilities(trained, strokes):
     model = load(trained / "checkpoints" / "best.ckpt")
-    prediction = model.predict(read_manifest(strokes)[0].path)
+    clip = read_manifest(strokes)[0]
+    prediction = model.predict(clip.path, roi=clip.roi)
     assert prediction.frame_probabilities.shape == (4, 4)
     np.testing.assert_allclose(prediction.frame_probabilities.sum(1), 1, atol=1e-6)
     np.testing.assert_allclose(
@@ -248,12 +250,13 @@ def test_predict_gives_every_frame_its_time_and_probabilities(trained, strokes):
 
 def test_predict_reads_the_stretch_that_it_is_given(trained, strokes):
     model = load(trained / "checkpoints" / "best.ckpt")
-    video = read_manifest(strokes)[0].path
-    prediction = model.predict(video, start_s=0.5, end_s=1.2)
+    predict = partial(model.predict, read_manifest(strokes)[0].path)
+    prediction = predict(start_s=0.5, end_s=1.2, roi=(0, 0, 80, 60))
     assert prediction.times_s.min() >= 0.5
     assert prediction.times_s.max() < 1.2
-    assert prediction.probabilities != model.predict(video).probabilities
-    assert model.predict(video, roi=(0, 0, 80, 60)).probabilities != model.predict(video).probabilities
+    whole, other = predict(roi=(0, 0, 80, 60)), predict(roi=(40, 0, 120, 60))
+    assert prediction.probabilities != whole.probabilities
+    assert whole.probabilities != other.probabilities
 
 
 def test_augmentation_of_flow_is_refused():
@@ -295,7 +298,7 @@ def test_training_figures_of_a_model_without_gradient_are_of_clips_left_out(stro
     records = [r for r in read_manifest(strokes) if r.name not in names_for_test(run)]
     kernel = model.network
     assert len(kernel.described) == len(records)
-    predicted = [model.predict(record.path).label for record in records]  # each is among the fitted ones
+    predicted = [model.predict(r.path, roi=r.roi).label for r in records]  # each is among the fitted ones
     seen = np.mean([label == record.label for label, record in zip(predicted, records, strict=True)])
     assert float(logged["train/accuracy"]) < seen
     assert math.isfinite(float(logged["train/loss"]))
