@@ -361,7 +361,7 @@ def test_a_bug_shows_its_traceback_and_where_to_report_it(start, tiny, strokes, 
     (videos / "c.mp4").write_bytes(b"no video")
     (checkpoint,) = (tmp_path / "tiny").glob("*/checkpoints/last.ckpt")
     batch = ["analyze", videos, "--checkpoint", checkpoint, "--out", tmp_path / "out", "--no-video"]
-    batch += ["--trust", "broken_package"]
+    batch += ["--trust", "broken_package", "--crop", "none"]
     output, _ = (process := start(*batch, PYTHONPATH=paths, WITH_BUG="1")).communicate()
     assert process.returncode == 1
     assert "failed:" not in output
