@@ -193,7 +193,7 @@ def test_build_lists_all_unreadable_files_at_once_or_goes_on_without(tmp_path, f
 
 def test_build_passes_on_warnings_of_damaged_files(record, folder):
     record.path.write_bytes(record.path.read_bytes()[:-20])
-    with pytest.warns(VideoWarning, match=r"clip\.mp4' breaks off"):
+    with pytest.warns(VideoWarning, match=r"clip\.mp4' is cut off"):
         assert FrameCache(folder).build([record], SPEC) == [record]
 
 

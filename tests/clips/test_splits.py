@@ -12,7 +12,7 @@ from tt_actions.clips.splits import (
     check_same_splits,
     check_splits,
     check_unseen,
-    share_out,
+    distribute_groups,
     split_clips,
     write_splits,
 )
@@ -34,7 +34,7 @@ def clips(num_groups=10, per_group=8, classes="abcd", **fields):
 def test_no_group_stands_in_two_parts_and_every_clip_in_one(sizes, num_folds, seed):
     groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
     labels = ["ab"[i % 2] for i in range(len(groups))]
-    part = share_out(labels, groups, [1 / num_folds] * num_folds, seed)
+    part = distribute_groups(labels, groups, [1 / num_folds] * num_folds, seed)
     assert len(part) == len(groups)
     assert all(
         len({p for p, g in zip(part, groups, strict=True) if g == group}) == 1 for group in set(groups)
