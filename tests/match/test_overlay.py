@@ -438,7 +438,7 @@ def test_senseless_requests_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Expected `tracks` of left, right, but got right, left"):
         write_annotated(tmp_path / "out.mp4", found, halves()[::-1])
     for path in (source, tmp_path / "x" / ".." / "a.mp4", tmp_path / "out.mkv"):
-        with pytest.raises(ValueError, match=r"Expected an '\.mp4' to write other than the source"):
+        with pytest.raises(ValueError, match=r"Expected an '\.mp4' file other than the source"):
             write_annotated(path, found, halves())
     with pytest.raises(VideoError, match="there is no file"):
         write_annotated(tmp_path / "out.mp4", analyse(tmp_path / "gone.mp4"), halves())

@@ -119,7 +119,7 @@ def read_text(path: Path) -> JointSequence:
             path,
             filled[-1][0],
             f"{num_joints} lines per frame",
-            f"{len(numbers)} lines in total",
+            f"{len(numbers)} lines, so the last frame is incomplete",
         )
     joints = numbers.reshape(-1, num_joints, 4)[..., :3]
     return JointSequence(missing_where_zero(joints), KINECT20)

@@ -278,7 +278,7 @@ class Decoder:
             try:
                 frames = self.stream.codec_context.decode(packet)
             except av.FFmpegError:
-                self._note_break()
+                self._note_damage()
                 continue
             yield from frames
 
