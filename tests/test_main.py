@@ -284,7 +284,7 @@ def test_a_checkpoint_of_other_classes_is_refused(monkeypatch, capsys, tiny, tra
     checkpoint = ["--ckpt_path", trained / "checkpoints" / "best.ckpt", "--runs", tmp_path]
     code, said = ended(monkeypatch, capsys, "test", *tiny, *checkpoint, "--data.source.path", renamed)
     assert code == 1
-    assert "Expected clips of serve, forehand, backhand, smash, but got some of lob." in said
+    assert "Expected clips of serve, forehand, backhand, smash only, but got clips of lob." in said
 
 
 def test_a_foreign_class_path_runs_nothing_in_a_real_process(start, tiny, tmp_path):

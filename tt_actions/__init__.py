@@ -37,7 +37,7 @@ __all__ = [
     "load",
 ]
 
-_PLACES = {
+_LOCATIONS = {
     "ClipPrediction": "recognition.prediction",
     "MatchAnalysis": "recognition.analysis",
     "Recognizer": "recognition.recognizer",
@@ -52,10 +52,10 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs PyTorch when it is asked for: processes that only decode or draw start in no time."""
-    if name not in _PLACES:
+    """Import a public name on first use, so that processes that only decode or draw start without PyTorch."""
+    if name not in _LOCATIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, other = _PLACES[name].partition(":")
+    module, _, other = _LOCATIONS[name].partition(":")
     return getattr(import_module(f"tt_actions.{module}"), other or name)
 
 

@@ -1,4 +1,4 @@
-"""Which classes a YAML file or a checkpoint may name: naming one imports it, and so runs code."""
+"""Which classes a YAML file or a checkpoint may name; the list is closed, because an import runs code."""
 
 import os
 import re
@@ -19,7 +19,7 @@ IN_CHECKPOINTS = (
     "torch.optim",
     "pytorch_lightning.cli.ReduceLROnPlateau",
 )
-"""What a checkpoint may name: the parts of a model and what it was trained with."""
+"""Class paths that a checkpoint may name: the parts of a model, its optimizer and its augmentation."""
 
 IN_EXPERIMENTS = (
     "tt_actions.clips.preprocessing.Preprocessing",
@@ -31,7 +31,7 @@ IN_EXPERIMENTS = (
     "pytorch_lightning.strategies",
     "lightning_fabric.plugins",  # where some of these plugins are defined
 )
-"""What an experiment's YAML may name beside that and the sources of clips."""
+"""Class paths that an experiment's YAML may name in addition to these and to the sources of clips."""
 
 RENAMED = {
     "tt_actions.preprocessing.Preprocessing": "tt_actions.clips.preprocessing.Preprocessing",
@@ -45,15 +45,23 @@ RENAMED = {
     "tt_actions.sources.rallies.UserRallies": "tt_actions.sources.UserRallies",
     "tt_actions.transforms.Augmentation": "tt_actions.training.augmentation.Augmentation",
 }
-"""Where classes are now that checkpoints and configurations name by an earlier path."""
+"""Current paths of classes that older checkpoints and configurations name by an earlier path."""
 
-NAMING = ("class_path", "_class_path", "_instantiator", "network", "optimizer", "scheduler", "augmentation")
-"""The keys of a checkpoint's hyperparameters whose value, where it is a string, is imported."""
+IMPORTED_KEYS = (
+    "class_path",
+    "_class_path",
+    "_instantiator",
+    "network",
+    "optimizer",
+    "scheduler",
+    "augmentation",
+)
+"""Keys of a checkpoint's hyperparameters whose value is imported if it is a string."""
 
-ADVICE = "If it belongs to a package that you trust, add `--trust` and the package's name."
+ADVICE = "If it belongs to a package that you trust, add `--trust` with the name of the package."
 
 TRUST_VARIABLE = "TT_ACTIONS_TRUST"
-"""Environment variable that hands the packages of ``--trust``, by commas, to processes that are started."""
+"""Environment variable that passes the packages of ``--trust``, separated by commas, to child processes."""
 
 _trusted: set[str] = set()
 
@@ -61,16 +69,16 @@ set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=list(IN_C
 
 
 def trust(packages: Iterable[str]) -> None:
-    """Let YAML files and checkpoints name what is in these packages, for the rest of the process.
+    """Allow YAML files and checkpoints to name classes of these packages, for the rest of the process.
 
-    Packages that an installed distribution names by an entry point of the group ``tt_actions`` are trusted
-    without being asked for.
+    Packages that an installed distribution lists as entry points of the group ``tt_actions`` are trusted
+    without ``--trust``: see :func:`trust_installed`.
 
     Args:
         packages: Import names of packages, such as ``my_package``.
 
     Raises:
-        ValueError: If one is not such a name.
+        ValueError: If a name is not an import name.
     """
     for package in packages:
         if not all(part.isidentifier() for part in package.split(".")) or package.startswith("jsonargparse"):
@@ -83,12 +91,12 @@ def trust(packages: Iterable[str]) -> None:
 
 
 def trust_installed() -> None:
-    """Trust the packages that installed distributions name by entry points of the group ``tt_actions``."""
+    """Trust the packages that installed distributions list as entry points of the group ``tt_actions``."""
     trust(entry.module for entry in entry_points(group="tt_actions"))
 
 
 def with_current_paths(content: Any) -> Any:
-    """Return what a checkpoint or a configuration holds, with the present path of every class in it.
+    """Return the content of a checkpoint or a configuration with every old class path replaced.
 
     Args:
         content: Plain values, in dictionaries and lists.
@@ -104,10 +112,10 @@ def with_current_paths(content: Any) -> Any:
 
 
 def allow_in_experiments(*packages: ModuleType) -> None:
-    """Let YAML files name Lightning's parts, and the public classes of these packages.
+    """Allow YAML files to name Lightning's classes and the public classes of these packages.
 
     Args:
-        packages: Packages whose public classes may be named by either of their import paths.
+        packages: Packages whose public classes are allowed under the package's path and their module's path.
     """
     paths = list(IN_EXPERIMENTS)
     for package in packages:
@@ -118,13 +126,13 @@ def allow_in_experiments(*packages: ModuleType) -> None:
 
 
 def refused_import(message: str) -> str | None:
-    """Say in a sentence what jsonargparse refused to import.
+    """Turn jsonargparse's message about a refused import into a sentence for the user.
 
     Args:
-        message: What it said.
+        message: The message of jsonargparse.
 
     Returns:
-        The sentence, or None if the message is of something else.
+        The sentence, or None if the message is about something else.
 
     >>> refused_import("x: Importing 'os.system' is not allowed, denied by the '*' entry")[:51]
     'Expected a class that tt_actions knows, but got `os'
@@ -136,12 +144,12 @@ def refused_import(message: str) -> str | None:
 
 
 def check_class_paths(hyper_parameters: Mapping[str, Any], path: Path | str) -> None:
-    """Refuse a checkpoint's hyperparameters that name something else than the parts of a model.
+    """Raise an error if a checkpoint's hyperparameters name a class that is not allowed.
 
-    Nothing is imported.
+    The check imports nothing.
 
     Args:
-        hyper_parameters: What the checkpoint holds of the model's arguments.
+        hyper_parameters: The model's arguments as stored in the checkpoint.
         path: The checkpoint, for the message.
 
     Raises:
@@ -150,7 +158,7 @@ def check_class_paths(hyper_parameters: Mapping[str, Any], path: Path | str) -> 
     for key, value in hyper_parameters.items():
         if isinstance(value, Mapping):
             check_class_paths(value, path)
-        elif key in NAMING and isinstance(value, str) and not _is_allowed(value):
+        elif key in IMPORTED_KEYS and isinstance(value, str) and not _is_allowed(value):
             raise UserError(
                 f"Expected '{path}' to name only parts of models that tt_actions knows, but got `{value}`, "
                 f"which was not imported. {ADVICE}"
@@ -159,7 +167,7 @@ def check_class_paths(hyper_parameters: Mapping[str, Any], path: Path | str) -> 
 
 def _is_allowed(path: str) -> bool:
     if "." not in path or path == "pytorch_lightning.cli.instantiate_module":
-        return True  # short for a class that is known already; what Lightning writes, which is not called
+        return True  # the short name of an imported class; a path that Lightning writes and never calls
     return any(path == entry or path.startswith(f"{entry}.") for entry in (*IN_CHECKPOINTS, *_trusted))
 
 

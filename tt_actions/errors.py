@@ -1,13 +1,13 @@
-"""What a user did wrong: the command line shows these in one line, and anything else as a bug of ours."""
+"""Errors that the user can correct: the command line prints them in one line, other errors as bugs."""
 
 
 class UserError(ValueError):
-    """What the user gave can't be used: the message says what was expected, what came and what to do."""
+    """An input of the user can't be used: the message says what was expected, what came and what to do."""
 
 
 class UnreadableError(UserError):
-    """A clip's file, or the part of it that was asked for, can't be used."""
+    """A clip's file, or the requested part of it, can't be used."""
 
 
 class VideoError(UnreadableError):
-    """A video file, or the part of it that was asked for, can't be used."""
+    """A video file, or the requested part of it, can't be used."""

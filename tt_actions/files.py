@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Atomic file writing, folder locks and file digests."""
 
 import csv
 import errno
@@ -18,22 +18,25 @@ from rich.console import Console
 
 from tt_actions.errors import UserError
 
+_RUN_AGAIN = "and run the command again"
+
 
 @contextmanager
-def write_atomically(path: Path, advice: str = "and run it again") -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its name once the block ends without an error.
+def write_atomically(path: Path, advice: str = _RUN_AGAIN) -> Iterator[Path]:
+    """Yield a temporary path next to ``path``, and rename it to ``path`` if the block ends without an error.
 
-    A reader sees the old file or the new one, never a part; of several writers the last wins.
+    A reader sees the old file or the new one, never a part of it. If there are several writers, the last
+    one wins.
 
     Args:
-        path: The final name; its folder is made where it is absent.
-        advice: What helps besides space or permissions, where the file can't be written.
+        path: The final name. Its folder is created if it doesn't exist.
+        advice: End of the error's last sentence: what to do besides freeing space or setting permissions.
 
     Yields:
-        An existing empty file of the same suffix to write to.
+        An existing empty file to write to, with the suffix of ``path``.
 
     Raises:
-        OSError: If it can't be written.
+        OSError: If the file can't be written.
     """
     with explain_failure(path, advice):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,11 +55,11 @@ def write_atomically(path: Path, advice: str = "and run it again") -> Iterator[P
 
 @contextmanager
 def explain_failure(path: Path, advice: str) -> Iterator[None]:
-    """Name the file that can't be written, and what to do.
+    """Add the file's name and advice to an error that is raised while the block writes a file.
 
     Args:
         path: The file.
-        advice: What helps besides space or permissions.
+        advice: End of the error's last sentence: what to do besides freeing space or setting permissions.
 
     Raises:
         OSError: If the block raises one.
@@ -64,7 +67,7 @@ def explain_failure(path: Path, advice: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        is_full = error.errno in (None, errno.ENOSPC, errno.EDQUOT)  # numpy names no number
+        is_full = error.errno in (None, errno.ENOSPC, errno.EDQUOT)  # NumPy's has no errno
         remedy = "Free some space" if is_full else "Check the path and its permissions"
         raise OSError(
             f"Expected to write '{path}', but got: {error.strerror or error}. {remedy} {advice}."
@@ -72,18 +75,21 @@ def explain_failure(path: Path, advice: str) -> Iterator[None]:
 
 
 def write_rows(
-    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], advice: str = "and run it again"
+    path: Path,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    advice: str = _RUN_AGAIN,
 ) -> None:
-    """Write a CSV, whole or not at all.
+    """Write a CSV file atomically.
 
     Args:
-        path: The file; its folder is made where it is absent.
+        path: The file. Its folder is created if it doesn't exist.
         header: Names of the columns.
-        rows: The cells; None is an empty one.
-        advice: What helps besides space or permissions, where the file can't be written.
+        rows: The cells; None becomes an empty cell.
+        advice: What the error suggests if the file can't be written: see :func:`write_atomically`.
 
     Raises:
-        OSError: If it can't be written.
+        OSError: If the file can't be written.
     """
     with (
         write_atomically(path, advice) as temporary,
@@ -94,16 +100,16 @@ def write_rows(
         writer.writerows(rows)
 
 
-def write_json(path: Path, content: Any, advice: str = "and run it again") -> None:
-    """Write a JSON file, whole or not at all.
+def write_json(path: Path, content: Any, advice: str = _RUN_AGAIN) -> None:
+    """Write a JSON file atomically.
 
     Args:
-        path: The file; its folder is made where it is absent.
-        content: Dictionaries, lists and plain values; numbers are finite.
-        advice: What helps besides space or permissions, where the file can't be written.
+        path: The file. Its folder is created if it doesn't exist.
+        content: Dictionaries, lists and plain values. Numbers must be finite.
+        advice: What the error suggests if the file can't be written: see :func:`write_atomically`.
 
     Raises:
-        OSError: If it can't be written.
+        OSError: If the file can't be written.
     """
     with write_atomically(path, advice) as temporary:
         temporary.write_text(
@@ -112,10 +118,10 @@ def write_json(path: Path, content: Any, advice: str = "and run it again") -> No
 
 
 def finite_or_none(value: Any) -> Any:
-    """Put None for nan and infinity, which JSON has not.
+    """Replace nan and infinity, which JSON can't represent, by None.
 
     Args:
-        value: A number, or a dictionary of such.
+        value: A number, or a dictionary of numbers.
 
     >>> finite_or_none({"loss": float("nan"), "clips": 3})
     {'loss': None, 'clips': 3}
@@ -138,19 +144,20 @@ def file_digest(path: Path) -> str:
 def lock_folder(
     folder: Path, in_use: str, *, wait: bool = False, beside: bool = False
 ) -> AcquireReturnProxy[FileLock]:
-    """Let one process at a time work in a folder: others wait for it, or are refused.
+    """Lock a folder, so that only one process at a time works in it; others wait or get an error.
 
-    The end of the process, which may be by a kill, releases the lock too.
+    The lock is also released when its process ends or is killed.
 
     Args:
-        folder: The folder, which exists; of ``beside`` the one that it lies in does.
-        in_use: What to say where another process holds the lock: a line to print before waiting, or the
-            error's first sentence.
+        folder: The folder. It must exist; with ``beside``, only its parent folder must exist.
+        in_use: What to print if another process holds the lock: a line before waiting, or the error's first
+            sentence.
         wait: Whether to wait for the lock.
-        beside: Whether the lock lies beside the folder, which can then be replaced while it is held.
+        beside: Whether to put the lock file next to the folder instead of in it. The folder can then be
+            replaced while it is locked.
 
     Returns:
-        The lock: use it as a context, or keep it and release its ``lock`` when the work is over.
+        The lock. Use it as a context manager, or keep it and release its ``lock`` when the work is done.
 
     Raises:
         ValueError: If another process holds the lock, and ``wait`` is False.
@@ -161,12 +168,12 @@ def lock_folder(
         return lock.acquire(blocking=False)
     except Timeout as error:
         if not wait:
-            raise UserError(f"{in_use} Wait for its end, or stop it first.") from error
+            raise UserError(f"{in_use} Wait until it ends, or stop it.") from error
     if is_first_process():
         Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(in_use)
     return lock.acquire()
 
 
 def is_first_process() -> bool:
-    """Return whether this is the only process of its run or the first of several."""
-    return bool(getattr(rank_zero_only, "rank", 0) == 0)  # Lightning sets it where it is loaded
+    """Return whether this is the only process of its run, or the first of several."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)  # Lightning sets the rank once it is imported

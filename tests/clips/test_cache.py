@@ -185,7 +185,7 @@ def test_build_lists_all_unreadable_files_at_once_or_goes_on_without(tmp_path, f
         cache.build(records, SPEC, num_workers=2)
     for hint in ("text.mp4", "gone.mp4", "got 50 s to the end", "skip_unreadable"):
         assert hint in str(caught.value)
-    with pytest.warns(VideoWarning, match="Going on without clips: 3"):
+    with pytest.warns(VideoWarning, match="Skipping clips: 3"):
         assert cache.build(records, SPEC, num_workers=2, skip_unreadable=True) == good
     with pytest.raises(UnreadableError, match="3 of 3"):
         cache.build(bad, SPEC, skip_unreadable=True)
@@ -193,7 +193,7 @@ def test_build_lists_all_unreadable_files_at_once_or_goes_on_without(tmp_path, f
 
 def test_build_passes_on_warnings_of_damaged_files(record, folder):
     record.path.write_bytes(record.path.read_bytes()[:-20])
-    with pytest.warns(VideoWarning, match=r"clip\.mp4' breaks off"):
+    with pytest.warns(VideoWarning, match=r"clip\.mp4' is cut off"):
         assert FrameCache(folder).build([record], SPEC) == [record]
 
 

@@ -72,9 +72,9 @@ def test_a_manifests_splits_are_kept(strokes, cache_dir, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_folds": 3}, "`num_folds` and `fold` together"),
+        ({"num_folds": 3}, "both `num_folds` and `fold`"),
         ({"num_folds": 9, "fold": 0}, r"2 <= `num_folds` <= 6 \(the number of groups\)"),
-        ({"val_share": 0.6, "test_share": 0.6}, "leave something for training"),
+        ({"val_share": 0.6, "test_share": 0.6}, "leave clips for training"),
     ],
 )
 def test_splits_that_cannot_be_are_refused(strokes, cache_dir, options, message):
@@ -90,7 +90,9 @@ def test_copies_of_one_video_under_two_names_are_refused_in_two_splits(strokes, 
     records = [*module.records, ClipRecord(copy, tested.label, group="somebody else", split="train")]
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, records)
-    with pytest.raises(ValueError, match=rf"copies of other names: .*{tested.path.name} = .*copy\.mp4"):
+    with pytest.raises(
+        ValueError, match=rf"copies with other names in another: .*{tested.path.name} = .*copy\.mp4"
+    ):
         _ = data(manifest, cache_dir).records
 
 
@@ -167,7 +169,7 @@ def test_an_unreadable_file_stops_by_name(broken, cache_dir):
 
 def test_an_unreadable_file_is_left_out_where_that_is_wanted(broken, cache_dir):
     module = data(broken, cache_dir, skip_unreadable=True)
-    with pytest.warns(VideoWarning, match=r"(?s)Going on without.*broken\.mp4"):
+    with pytest.warns(VideoWarning, match=r"(?s)Skipping clips.*broken\.mp4"):
         assert len(module.records) == 24
 
 
@@ -176,7 +178,7 @@ def test_a_class_is_not_lost_with_its_unreadable_files(broken, cache_dir):
     write_manifest(broken, [*records[:-1], replace(records[-1], label="lob")])
     with (
         pytest.warns(VideoWarning),
-        pytest.raises(ValueError, match="Expected a clip of lob that can be read"),
+        pytest.raises(ValueError, match="Expected at least one readable clip of lob"),
     ):
         data(broken, cache_dir, skip_unreadable=True).records  # noqa: B018
     classes = sorted({record.label for record in records} | {"lob"})

@@ -154,7 +154,7 @@ def test_nothing_is_random_outside_training(clips):
 
 def test_an_unknown_label_is_refused(clips):
     records, cache = clips
-    with pytest.raises(ValueError, match=r"labels out of \['serve', 'lob'\], but got \['smash'\]"):
+    with pytest.raises(ValueError, match=r"label to be one of \['serve', 'lob'\], but got \['smash'\]"):
         ClipDataset(records, ["serve", "lob"], cache, SPEC, 5, "all", False)
 
 

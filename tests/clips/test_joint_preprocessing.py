@@ -81,7 +81,7 @@ def test_times_choose_frames_and_an_empty_stretch_is_refused(tmp_path):
     assert len(read(tmp_path, joints, start_s=0.5, end_s=1.0)) == 15
     with pytest.raises(UnreadableError, match=r"Expected joints in '.*a.txt' from 1.5 s to the end"):
         read(tmp_path, joints, start_s=1.5)
-    with pytest.raises(UnreadableError, match="Expected no region of a file of joints"):
+    with pytest.raises(UnreadableError, match="Expected no region for a joint file"):
         read(tmp_path, joints, roi=(0, 0, 1, 1))
 
 
@@ -94,12 +94,12 @@ def test_times_beyond_the_file_are_refused(tmp_path, times):
 def test_times_in_other_units_than_seconds_are_refused(tmp_path):
     path = tmp_path / "ball.csv"
     path.write_text("Timestamp,X,Y,Z\n" + "".join(f"{8e6 * i:.0f},{i},0,0\n" for i in range(20)))
-    with pytest.raises(UnreadableError, match="Bring them to seconds"):
+    with pytest.raises(UnreadableError, match="Convert the times to seconds"):
         JointPreprocessing("ball").read(path)
 
 
 def test_bodies_without_a_trunk_are_refused(tmp_path):
-    with pytest.raises(UnreadableError, match="shoulders are apart from its hips"):
+    with pytest.raises(UnreadableError, match="shoulders and hips at different positions"):
         read(tmp_path, np.ones((3, 20, 3), np.float32))
 
 

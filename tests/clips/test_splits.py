@@ -12,7 +12,7 @@ from tt_actions.clips.splits import (
     check_same_splits,
     check_splits,
     check_unseen,
-    share_out,
+    distribute_groups,
     split_clips,
     write_splits,
 )
@@ -34,7 +34,7 @@ def clips(num_groups=10, per_group=8, classes="abcd", **fields):
 def test_no_group_stands_in_two_parts_and_every_clip_in_one(sizes, num_folds, seed):
     groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
     labels = ["ab"[i % 2] for i in range(len(groups))]
-    part = share_out(labels, groups, [1 / num_folds] * num_folds, seed)
+    part = distribute_groups(labels, groups, [1 / num_folds] * num_folds, seed)
     assert len(part) == len(groups)
     assert all(
         len({p for p, g in zip(part, groups, strict=True) if g == group}) == 1 for group in set(groups)
@@ -118,11 +118,11 @@ def test_clips_of_one_file_without_a_group_stay_together():
             {},
             "'g' in test and train",
         ),
-        (clips(), {"num_folds": 3}, "`num_folds` and `fold` together"),
+        (clips(), {"num_folds": 3}, "both `num_folds` and `fold`"),
         (clips(), {"num_folds": 11, "fold": 0}, "number of groups"),
         (clips(), {"num_folds": 3, "fold": 3}, "`fold` < `num_folds`"),
         (clips(split="train"), {"num_folds": 3, "fold": 0}, "no prescribed splits"),
-        (clips(), {"val_share": 0.6, "test_share": 0.5}, "leave something"),
+        (clips(), {"val_share": 0.6, "test_share": 0.5}, "leave clips for training"),
         (clips(split="train"), {}, "none is left for test"),
         (clips(1), {}, "none is left for val and test"),
         (clips(3, 1, "a") + clips(1, 1, "b", split="test"), {}, "every class in the training set"),
@@ -139,7 +139,7 @@ def test_one_video_in_two_splits_is_a_leak_even_with_different_groups():
         ClipRecord(Path("m.mp4"), "a", start_s=1, end_s=2, group="q", split="val"),
         ClipRecord(Path("n.mp4"), "a", group="r", split="test"),
     ]
-    with pytest.raises(ValueError, match=r"every path in one split.*m\.mp4"):
+    with pytest.raises(ValueError, match=r"every path in only one split.*m\.mp4"):
         check_splits(records)
 
 
@@ -179,8 +179,9 @@ def test_clips_that_a_checkpoint_has_seen_are_not_measured_whatever_their_names(
             if was in may_measure:
                 check_unseen(tmp_path, now, lambda path: path.stem)
             else:
-                told = rf"but {len(now)} of {len(now)} were .*{now[0].path}', now for {split}, in {was}\."
-                with pytest.raises(ValueError, match=told):
+                example = rf"{now[0].path}' is now in {split}, but was in {was}\."
+                message = rf"but {len(now)} of {len(now)} were .*{example}"
+                with pytest.raises(ValueError, match=message):
                     check_unseen(tmp_path, now, lambda path: path.stem)
 
 

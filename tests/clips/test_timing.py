@@ -29,7 +29,7 @@ def test_counts_are_those_by_hand():
     assert timing.initial.tolist() == [0, 1, 1]
     assert timing.transitions.tolist() == [[0, 1, 1], [0, 0, 2], [3, 0, 0]]
     assert timing.min_frames.tolist() == [3, 4, 2]
-    assert timing.mean_frames.tolist() == [4, 4, 2]  # of whole segments
+    assert timing.mean_frames.tolist() == [4, 4, 2]  # of complete segments
     np.testing.assert_allclose(timing.contact, [(1 / 3 + 3 / 5) / 2, 1 / 4, np.nan])
 
 
@@ -98,7 +98,7 @@ def test_it_travels_as_plain_types():
 )
 def test_a_timing_that_cannot_be_is_refused(field, value):
     plain = default_timing(NAMES, 10).to_plain()
-    with pytest.raises(ValueError, match="Expected the timing of 2 or more classes"):
+    with pytest.raises(ValueError, match="Expected a timing with 2 or more classes"):
         StrokeTiming.from_plain(plain | {field: value})
 
 
@@ -106,7 +106,7 @@ def test_a_timing_that_cannot_be_is_refused(field, value):
 def test_other_fields_are_refused(change):
     plain = default_timing(NAMES, 10).to_plain()
     plain = plain | change if change else {k: v for k, v in plain.items() if k != "fps"}
-    with pytest.raises(ValueError, match=r"Expected a timing of class_names, contact, .*, but got "):
+    with pytest.raises(ValueError, match=r"Expected a timing with class_names, contact, .*, but got "):
         StrokeTiming.from_plain(plain)
 
 

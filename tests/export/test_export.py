@@ -191,7 +191,7 @@ def test_clips_that_were_learnt_from_measure_nothing(checkpoint, strokes, tmp_pa
     learnt = tmp_path / "learnt.csv"
     write_manifest(learnt, read_manifest(strokes))
     words = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "out"), "--int8"]
-    with pytest.raises(ValueError, match="has not learnt from"):
+    with pytest.raises(ValueError, match="was not trained on"):
         main([*words, "--data", str(learnt)])
     assert not (tmp_path / "out").exists()
 

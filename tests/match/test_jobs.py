@@ -193,8 +193,8 @@ def test_videos_that_are_not_whole_are_analysed_or_refused_by_name(what, checkpo
         with pytest.warns(UserWarning, match=r"short\.ts"):
             assert analyze(video, "--checkpoint", checkpoint, "--out", out, "--no-video") == 0
         (remark,) = json.loads((out / "strokes.json").read_text("utf-8"))["remarks"]
-        assert "breaks off" in remark
-        assert "breaks off" in (out / "report.html").read_text("utf-8")
+        assert "is cut off" in remark
+        assert "is cut off" in (out / "report.html").read_text("utf-8")
     elif what == "without frames":
         video = tmp_path / "none.mp4"
         shutil.copy(film(tmp_path / "whole.mp4", [], 1), video)

@@ -76,7 +76,7 @@ def test_contacts_alone_are_given_a_start_and_an_end_and_videos_may_be_elsewhere
         ("a,,1,2,,", "line 2: Expected the `label`"),
         ("a,,,,2,", "line 2: Expected the `label`"),
         ("a,serve,2,1,,", "line 2: Expected `start_s`"),
-        ("a,serve,1,2,3,", "line 2: Expected a stroke's times"),
+        ("a,serve,1,2,3,", "line 2: Expected a stroke with"),
         ("a,serve,,,-1,", "line 2: Expected `contact_s` to be at least 0"),
         ("a,serve,,,nan,", "line 2: Expected `contact_s` to be at least 0"),
         ("a,serve,,,soon,", "line 2: Expected `contact_s` to be a number"),

@@ -93,7 +93,7 @@ def test_what_needs_pictures_refuses_models_of_joints(run, strokes, tmp_path, wo
     video = str(next(strokes.parent.rglob("*.mp4")))
     given = [{"VIDEO": video, "OUT": str(tmp_path / "out")}.get(word, word) for word in words]
     with pytest.raises(
-        ValueError, match=r"Expected a model of video frames, but got one of joints \(thetis15\)"
+        ValueError, match=r"Expected a model of video frames, but got a model of joints \(thetis15\)"
     ):
         main([*given, "--checkpoint", str(run / "checkpoints" / "best.ckpt")])
     assert not (tmp_path / "out").exists()

@@ -127,12 +127,12 @@ def test_the_head_is_begun_anew_for_other_classes(tiny, trained, strokes, tmp_pa
 def test_a_training_is_not_measured_on_clips_that_its_first_weights_have_seen(tiny, trained, tmp_path):
     init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt"), "--trainer.max_epochs=1"]
     other = "--data.split_seed=3"
-    with pytest.raises(ValueError, match=rf"the run '{trained}' has not learnt from"):
+    with pytest.raises(ValueError, match=rf"the run '{trained}' was not trained on"):
         train(tiny, tmp_path, *init, other)
     assert not list(tmp_path.iterdir())
     child = train(tiny, tmp_path, *init, command="fit")
     (child / "splits.csv").unlink()  # nothing but the first run's own tells
-    with pytest.raises(ValueError, match=rf"the run '{trained}' has not learnt from"):
+    with pytest.raises(ValueError, match=rf"the run '{trained}' was not trained on"):
         train(tiny, tmp_path, other, "--ckpt_path", str(child / "checkpoints" / "best.ckpt"), command="test")
 
 

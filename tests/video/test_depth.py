@@ -130,10 +130,10 @@ BAD = {
     "millimetres": (lambda p: write_npz(p, (ramp() * 1000).astype(np.uint16)), "floats .* of uint16"),
     "far millimetres": (
         lambda p: write_npz(p, ramp() * 1000),
-        "within 0.5 m to 8 m in .*a.npz.* Is it in metres",
+        "between 0.5 m and 8 m in .*a.npz.* Check that it is in metres",
     ),
     "no frame": (lambda p: write_npz(p, ramp(0)), r"got \(0, 12, 16\)"),
-    "nothing measured": (lambda p: write_npz(p, np.full((3, 4, 4), np.nan)), "but nothing is"),
+    "nothing measured": (lambda p: write_npz(p, np.full((3, 4, 4), np.nan)), "but found none"),
     "rate": (lambda p: write_npz(p, fps=0), "positive `fps`"),
     "text": (lambda p: p.write_text("no archive"), "it can't be read"),
     "empty": (lambda p: p.write_bytes(b""), "it can't be read"),
@@ -160,10 +160,10 @@ def test_bad_pictures_are_refused_by_name(tmp_path):
     with pytest.raises(UnreadableError, match=r"'depth_7.png' has \(12, 17\) after \(12, 16\)"):
         SPEC.read(folder)
     (folder / "depth_7.png").write_bytes(b"\x89PNG")
-    with pytest.raises(UnreadableError, match=r"depth_7.png', but it doesn't decode"):
+    with pytest.raises(UnreadableError, match=r"depth_7.png', but it can't be decoded"):
         SPEC.read(folder)
     (folder / "last.png").write_bytes(b"")
-    with pytest.raises(UnreadableError, match="one without number"):
+    with pytest.raises(UnreadableError, match="a file without a number"):
         SPEC.read(folder)
     (tmp_path / "b").mkdir()
     with pytest.raises(UnreadableError, match="but got none"):
@@ -184,7 +184,7 @@ def test_depth_of_another_video_is_refused(tmp_path):
         spec.read(video)
     write_npz(tmp_path / "a.npz", ramp(18, 24, 32))
     with pytest.raises(
-        UnreadableError, match=r"as long as .*a.mp4', 2.000 s, .*a.npz' has 18 pictures, 1.800 s"
+        UnreadableError, match=r"as long as .*a.mp4' \(2.000 s\), .*a.npz' has 18 images \(1.800 s\)"
     ):
         spec.read(video)
     write_npz(tmp_path / "a.npz", ramp(20, 24, 30))
@@ -261,10 +261,10 @@ def test_check_tells_of_depth(tmp_path, capsys):
             [("path", "label"), ("a.npz", "serve"), ("b", "smash"), ("c.npz", "smash")]
         )
     assert check(tmp_path / "m.csv") == 1
-    told = capsys.readouterr().out
-    assert "16x12" in told
-    assert "unreadable: Expected `depth`" in told
-    assert "1 of them unreadable" in told
+    printed = capsys.readouterr().out
+    assert "16x12" in printed
+    assert "unreadable: Expected `depth`" in printed
+    assert "1 of them unreadable" in printed
 
 
 FRAME_MODELS = [C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer]
@@ -351,7 +351,7 @@ def run(request, drawn, tmp_path_factory):
 def test_the_experiment_runs_and_reports(run, drawn):
     model = load(run / "checkpoints" / "best.ckpt")
     num_channels = {"depth": 1, "rgbd": 4}[model.preprocessing.picture]
-    assert model.network.cnn.layers[0].in_channels == num_channels  # told by the data
+    assert model.network.cnn.layers[0].in_channels == num_channels  # derived from the data
     assert len(list((run / "report" / "worst_clips").glob("*.mp4"))) == 4
     first = rows(run / "report" / "predictions.csv")[0]
     clip = ClipRecord.from_name(first["name"])

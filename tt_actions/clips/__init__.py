@@ -1,1 +1,1 @@
-"""Clips on their way to a network: record, manifest, cache, split, batch, loader."""
+"""Clips on their way to a network: record, manifest, cache, split, batch and loader."""

@@ -1,4 +1,4 @@
-"""Decoded frames on disk: each clip is decoded once for its content and its frame spec."""
+"""Cache of decoded frames on disk: each combination of clip content and frame spec is decoded once."""
 
 import hashlib
 import json
@@ -26,29 +26,29 @@ from tt_actions.files import explain_failure, lock_folder, write_atomically
 from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.types import Roi
 
-_VERSION = 3  # raise it when the same clip and spec would give other pixels
+_VERSION = 3  # increase it when the same clip and spec give other pixels
 _DTYPES = ("|u1", "<f4")  # of pixels and of joints
 _BROKEN = (
-    *(ValueError, TypeError, SyntaxError, TokenError),  # NumPy's of a header that is none
-    *(FileNotFoundError, RuntimeError),  # of a file that is gone, before and while torch opens it
+    *(ValueError, TypeError, SyntaxError, TokenError),  # NumPy raises these for a broken header
+    *(FileNotFoundError, RuntimeError),  # the file is gone before, or while, torch opens it
 )
 
 _ADVICE = "or choose another `cache_dir`"
 
-_MAX_MAPS = 30_000  # Linux gives a process 65,530
+_MAX_MAPS = 30_000  # Linux allows a process 65,530
 
 _Key = tuple[Path, float, float | None, Roi | None, InputSpec]
 
 
 class FrameCache:
-    """Frames of clips as memory maps, decoded when first asked for.
+    """Frames of clips as memory maps, decoded on first access.
 
-    A cached file is found by the video's content, so a moved video is not decoded again and a changed one
-    is. Any number of processes may use one folder; a cached file that is missing or broken is made again.
-    Within one process a video is taken not to change: the map of a clip that was opened is kept.
+    The content of the video identifies a cached file. A moved video is therefore not decoded again, but a
+    changed one is. Any number of processes may use one folder. Missing or broken cached files are created
+    again. Within one process, a video is assumed not to change: the map of an opened clip stays in memory.
 
     Args:
-        folder: Where the frames are kept; made when first needed.
+        folder: Folder of the cached frames, created on first use.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,20 +56,20 @@ class FrameCache:
         self._maps: dict[_Key, np.ndarray] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": {}}  # a loader process maps for itself
+        return {**self.__dict__, "_maps": {}}  # each loader process opens its own maps
 
     def frames(self, record: ClipRecord, spec: InputSpec) -> np.ndarray:
         """Return all frames of a clip.
 
         Args:
-            record: The clip; its ``roi`` goes before that of the spec.
-            spec: How its file becomes frames.
+            record: The clip. Its ``roi`` overrides that of the spec.
+            spec: How the clip's file becomes frames.
 
         Returns:
             A read-only memory map.
 
         Shape:
-            ``(T, H, W, C)``, uint8: RGB, with flow x and y of it too; of joints ``(T, V, C)``, float32.
+            frames ``(T, H, W, C)``, uint8: RGB and, with flow, x and y; or joints ``(T, V, C)``, float32.
 
         Raises:
             UnreadableError: If the clip can't be read.
@@ -97,34 +97,35 @@ class FrameCache:
         *,
         skip_unreadable: bool = False,
     ) -> list[ClipRecord]:
-        """Decode the clips that are not cached yet, in parallel, and find those that can't be read.
+        """Decode the clips that are not cached yet, in parallel, and report or skip unreadable ones.
 
         Args:
             records: The clips.
-            spec: How its file becomes frames.
-            num_workers: Clips to decode at once; None for one a core.
-            skip_unreadable: Warn of clips that can't be read instead of refusing the set.
+            spec: How a clip's file becomes frames.
+            num_workers: Number of clips to decode at once; None for one per core.
+            skip_unreadable: Warn about unreadable clips and skip them, instead of raising an error.
 
         Returns:
-            The clips that can be read, in the same order.
+            The readable clips, in the same order.
 
         Raises:
-            UnreadableError: If clips can't be read, all of them named; with ``skip_unreadable`` if none can.
+            UnreadableError: If clips can't be read; the error lists all of them. With ``skip_unreadable``
+                only if none can be read.
             OSError: If the frames can't be written.
 
         Warns:
-            VideoWarning: Of damaged files, and with ``skip_unreadable`` of those that can't be read.
+            VideoWarning: About damaged files and, with ``skip_unreadable``, about unreadable clips.
         """
         errors = self.decode_missing(records, spec, num_workers)
         if errors:
-            listed = "".join(f"\n  {error}" for error in errors.values())
-            message = f"{len(errors)} of {len(records)} clips can't be read:{listed}"
+            lines = "".join(f"\n  {error}" for error in errors.values())
+            message = f"{len(errors)} of {len(records)} clips can't be read:{lines}"
             if not skip_unreadable or len(errors) == len(records):
                 raise UnreadableError(
-                    f"Expected clips that can be read, but {message}\n"
-                    "Mend or remove these files, or set `skip_unreadable: true` to go on without them."
+                    f"Expected readable clips, but {message}\n"
+                    "Repair or remove these files, or set `skip_unreadable: true` to skip them."
                 )
-            warnings.warn(f"Going on without clips: {message}", VideoWarning, stacklevel=2)
+            warnings.warn(f"Skipping clips: {message}", VideoWarning, stacklevel=2)
         return [record for record in records if record.name not in errors]
 
     def decode_missing(
@@ -134,21 +135,21 @@ class FrameCache:
 
         Args:
             records: The clips.
-            spec: How its file becomes frames.
-            num_workers: Clips to decode at once; None for one a core.
+            spec: How a clip's file becomes frames.
+            num_workers: Number of clips to decode at once; None for one per core.
 
         Returns:
-            What is wrong with the clips that can't be read, by the clip's name.
+            The error message of each unreadable clip, by the clip's name.
 
         Raises:
             OSError: If the frames can't be written.
 
         Warns:
-            VideoWarning: Of damaged files.
+            VideoWarning: About damaged files.
         """
         errors: dict[str, str] = {}
         with ThreadPoolExecutor() as threads:
-            # all digests first, so that a long file is read once and not for each of its clips
+            # compute all digests first, so that a long file is read once and not once per clip
             videos = list(dict.fromkeys(record.path for record in records))
             found = threads.map(lambda video: self._digest_problem(video, spec), videos)
             problems = dict(zip(videos, found, strict=True))
@@ -170,23 +171,23 @@ class FrameCache:
         self, records: Sequence[ClipRecord], spec: InputSpec, num_workers: int | None
     ) -> dict[str, str]:
         errors: dict[str, str] = {}
-        # another process may have decoded them while this one waited
+        # while this process waited, another one may have decoded the clips
         missing = [record for record in records if _map(self._file(record, spec)) is None]
         if not missing:
             return errors
-        # threads suffice: libav and OpenCV work outside Python's lock
+        # threads suffice, because libav and OpenCV release Python's lock
         with ThreadPoolExecutor(num_workers or os.cpu_count()) as threads:
             results = threads.map(lambda record: self._problem(record, spec), missing)
             console, title = Console(stderr=True), f"Decoding into {escape(str(self.folder))}"
-            shown = track(results, title, total=len(missing), console=console)
-            for record, problem in zip(missing, shown, strict=True):
+            tracked = track(results, title, total=len(missing), console=console)
+            for record, problem in zip(missing, tracked, strict=True):
                 if problem:
                     errors[record.name] = problem
         return errors
 
     def _problem(self, record: ClipRecord, spec: InputSpec) -> str | None:
         try:
-            self._decode(record, spec, self._file(record, spec))  # the maps are not safe with threads
+            self._decode(record, spec, self._file(record, spec))  # the dictionary of maps is not thread-safe
         except UnreadableError as error:
             return str(error)
         return None
@@ -197,39 +198,39 @@ class FrameCache:
             np.save(temporary, frames)
 
     def _file(self, record: ClipRecord, spec: InputSpec) -> Path:
-        what = [record.start_s, record.end_s, *spec.cache_key(record.roi)]
+        settings = [record.start_s, record.end_s, *spec.cache_key(record.roi)]
         digests = [self.digest(file) for file in spec.files(record.path)]
-        key = _hash(json.dumps([_VERSION, *digests, *what]).encode())
+        key = _hash(json.dumps([_VERSION, *digests, *settings]).encode())
         return self.folder / key[:2] / f"{key}.npy"
 
     def digest(self, video: Path) -> str:
-        """Return the digest of a file's content, from a note in the cache where the file is unchanged.
+        """Return the digest of a file's content; the cache remembers it while the file is unchanged.
 
         Args:
-            video: The file, or a folder of pictures, whose files count.
+            video: The file, or a folder of images; all files in the folder count.
 
         Raises:
-            UnreadableError: If it can't be read.
-            OSError: If the note can't be written.
+            UnreadableError: If the file can't be read.
+            OSError: If the digest can't be stored.
         """
         try:
             files = sorted(p for p in video.iterdir() if p.is_file()) if video.is_dir() else [video]
             states = [file.stat() for file in files]
             note = self.folder / "digests" / _hash(os.fsencode(video.absolute()))
             changed_ns = max((state.st_mtime_ns for state in states), default=0)
-            seen = f"{sum(state.st_size for state in states)} {changed_ns} "
-            noted = note.read_text(encoding="ascii", errors="replace") if note.is_file() else ""
-            if re.fullmatch(re.escape(seen) + "[0-9a-f]{40}", noted):
-                return noted.removeprefix(seen)
+            fingerprint = f"{sum(state.st_size for state in states)} {changed_ns} "
+            stored = note.read_text(encoding="ascii", errors="replace") if note.is_file() else ""
+            if re.fullmatch(re.escape(fingerprint) + "[0-9a-f]{40}", stored):
+                return stored.removeprefix(fingerprint)
             digests = [_file_digest(file) for file in files]
             digest = digests[0] if files == [video] else _hash("".join(digests).encode())
         except OSError as error:
             raise UnreadableError(
-                f"Expected a file, but '{video}' can't be read ({error.strerror}). "
+                f"Expected '{video}' to be readable, but got: {error.strerror}. "
                 "Check the path and its permissions."
             ) from error
         with write_atomically(note, _ADVICE) as temporary:
-            temporary.write_text(seen + digest, encoding="ascii")
+            temporary.write_text(fingerprint + digest, encoding="ascii")
         return digest
 
     def _digest_problem(self, video: Path, spec: InputSpec) -> str | None:
@@ -251,9 +252,9 @@ def _hash(data: bytes) -> str:
 
 
 def _map(file: Path) -> np.ndarray | None:
-    """Map a cached file; None where it is absent or broken.
+    """Open a cached file as a memory map, or return None if it is missing or broken.
 
-    Torch's maps, unlike numpy's, hold no file descriptor, of which a process has few.
+    Unlike NumPy's maps, torch's maps keep no file descriptor open; the number of descriptors is limited.
     """
     try:
         with file.open("rb") as opened:

@@ -1,4 +1,4 @@
-"""Clips of one source as training, validation and test batches."""
+"""Training, validation and test batches from the clips of one source."""
 
 from dataclasses import asdict
 from functools import cached_property
@@ -25,23 +25,25 @@ from tt_actions.errors import UserError
 
 
 class ClipDataModule(pl.LightningDataModule):
-    """Frame sequences of a source's clips or untrimmed recordings, split by group.
+    """Clips or untrimmed recordings of a source as batches, with training and test sets split by group.
 
     Args:
         source: Where the clips come from.
-        preprocessing: How video, or with a ``layout`` joints, become the network's input.
-        batch_size: Clips in a batch, on each device.
-        val_share: Share of the clips for validation, where the source does not prescribe the split, or 0.
-        test_share: Share of the clips for test, where the source does not prescribe the split.
-        split_seed: Seed of the split, apart from the training's seed so that seeds compare on one split.
-        num_folds: Number of cross-validation folds; with it ``fold`` is the test set.
-        fold: The fold to test on, 0 to ``num_folds`` - 1.
-        balanced: Draw every class equally often in training.
-        skip_unreadable: Go on without the files that can't be read instead of refusing the set.
-        classes: Names of the classes, in the order of the network's outputs; None for those of the clips.
-            Where a checkpoint is measured, those that it was trained for.
-        cache_dir: Folder of the decoded frames.
-        num_workers: Loader processes; None for what suits the machine.
+        preprocessing: How video (or joints, if ``layout`` is given) becomes the input of the network.
+        batch_size: Number of clips per batch on each device.
+        val_share: Share of the clips used for validation, or 0 for none. A split that the source prescribes
+            takes precedence.
+        test_share: Share of the clips used for testing. A split that the source prescribes takes precedence.
+        split_seed: Seed of the split. It is separate from the training seed, so that runs with different
+            training seeds use the same split.
+        num_folds: Number of cross-validation folds. Fold number ``fold`` is then the test set.
+        fold: Number of the fold to test on, from 0 to ``num_folds`` - 1.
+        balanced: Whether to draw every class equally often in training.
+        skip_unreadable: Whether to skip unreadable files instead of stopping with an error.
+        classes: Names of the classes, in the order of the network's outputs (default: the classes of the
+            clips or, when a checkpoint is evaluated, those that it was trained on).
+        cache_dir: Folder in which decoded frames are cached.
+        num_workers: Number of loader processes (default: a number that suits the machine).
 
     Raises:
         ValueError: If ``batch_size`` is not positive.
@@ -79,41 +81,43 @@ class ClipDataModule(pl.LightningDataModule):
 
     @property
     def plain_preprocessing(self) -> dict[str, Any]:
-        """The preprocessing as plain types, as a checkpoint holds it."""
+        """The preprocessing as plain types, as a checkpoint stores it."""
         return asdict(self.preprocessing)
 
     @property
     def layout(self) -> str | None:
-        """Name of the joints' layout; None of frames."""
+        """Name of the joint layout, or None for video frames."""
         return self.preprocessing.layout if isinstance(self.preprocessing, JointPreprocessing) else None
 
     @property
     def num_channels(self) -> int:
-        """Channels *C* of a frame, or coordinates of a joint."""
+        """Number of channels *C* of a frame, or of coordinates of a joint."""
         return self.preprocessing.num_channels
 
     @cached_property
-    def listed(self) -> list[ClipRecord]:
-        """The source's clips, before any is opened."""
+    def all_records(self) -> list[ClipRecord]:
+        """All clips of the source, before any file is opened."""
         self.source.prepare()
         return self.source.records()
 
     @cached_property
     def records(self) -> list[ClipRecord]:
-        """The source's clips that can be read, each with its split.
+        """The readable clips of the source, each with its split.
 
         Raises:
-            UnreadableError: If clips can't be read, unless they are to be skipped.
-            ValueError: If no clip of a class that is to be learnt is left then, or they can't be split.
+            UnreadableError: If clips can't be read, and ``skip_unreadable`` is not set.
+            ValueError: If a class has no readable clip, or the clips can't be split.
         """
-        records = self.cache.build(self.listed, self.preprocessing.spec, skip_unreadable=self.skip_unreadable)
+        records = self.cache.build(
+            self.all_records, self.preprocessing.spec, skip_unreadable=self.skip_unreadable
+        )
         self._check_strokes_inside(records)
-        there = class_names(records)
-        lost = [name for name in class_names(self.listed) if name not in there]
-        if lost and self.classes is None:
+        readable = class_names(records)
+        missing = [name for name in class_names(self.all_records) if name not in readable]
+        if missing and self.classes is None:
             raise UserError(
-                f"Expected a clip of {', '.join(lost)} that can be read, but got none. "
-                "Mend these files, or leave the class out."
+                f"Expected at least one readable clip of {', '.join(missing)}, but got none. "
+                "Repair these files, or remove the class."
             )
         records = split_clips(
             records, self.val_share, self.test_share, self.split_seed, self.num_folds, self.fold
@@ -130,8 +134,8 @@ class ClipDataModule(pl.LightningDataModule):
             if record.strokes[-1].start_s >= end_s:
                 last = record.strokes[-1]
                 raise UserError(
-                    f"Expected the strokes of '{record.name}' within its {end_s:.3f} s, but got a "
-                    f"{last.label} at {last.start_s:.3f} s. Correct the times, or give the whole video."
+                    f"Expected the strokes of '{record.name}' within its duration of {end_s:.3f} s, but got "
+                    f"a {last.label} at {last.start_s:.3f} s. Correct the times, or use the complete video."
                 )
 
     @cached_property
@@ -139,18 +143,18 @@ class ClipDataModule(pl.LightningDataModule):
         """Names of the classes, in the order of the network's outputs.
 
         Raises:
-            ValueError: If no clip has a label and the classes are not given, or a clip is of another class.
+            ValueError: If no clip has a label and ``classes`` is None, or a clip's class is not in it.
         """
-        names = class_names(self.listed)
+        names = class_names(self.all_records)
         if not (names or self.classes):
             raise UserError(
-                "Expected labelled clips, but none has a label. Fill the manifest's `label` column; clips "
-                "without one can only be predicted: `tt-actions predict`."
+                "Expected labelled clips, but none has a label. Fill in the manifest's `label` column, or "
+                "use `tt-actions predict`, which needs no labels."
             )
         if self.classes is not None and (unknown := [name for name in names if name not in self.classes]):
             raise UserError(
-                f"Expected clips of {', '.join(self.classes)}, but got some of {', '.join(unknown)}. "
-                "Leave these out, or train anew with their classes."
+                f"Expected clips of {', '.join(self.classes)} only, but got clips of {', '.join(unknown)}. "
+                "Remove these clips, or train a new model with their classes."
             )
         return list(self.classes or names)
 
@@ -161,27 +165,27 @@ class ClipDataModule(pl.LightningDataModule):
 
     @property
     def is_untrimmed(self) -> bool:
-        """Whether the recordings hold many strokes, with idle between."""
+        """Whether the clips are untrimmed recordings, with many strokes and idle time between them."""
         return IDLE in self.class_names
 
     def prepare_data(self) -> None:
-        """Decode the clips into the cache and split them, so that what is wrong with them is told here."""
-        self.records  # noqa: B018 - kept
+        """Decode the clips into the cache and split them, so that errors appear before training starts."""
+        self.records  # noqa: B018 - a cached property
 
     def dataset(self, split: Split) -> ClipDataset:
-        """Return one split's clips.
+        """Return the clips of one split.
 
         Args:
-            split: Which one; only train samples its frames at random.
+            split: The split; only ``train`` samples its frames at random.
 
         Raises:
-            ValueError: If it holds no clips.
+            ValueError: If the split has no clips.
         """
         records = [record for record in self.records if record.split == split]
         if not records:
             raise UserError(
-                f"Expected clips for {split}, but all {len(self.records)} are for test. "
-                "Correct the manifest's split column."
+                f"Expected clips for {split}, but all {len(self.records)} clips are for test. "
+                "Correct the manifest's `split` column."
             )
         return ClipDataset(
             records,
@@ -194,7 +198,7 @@ class ClipDataModule(pl.LightningDataModule):
         )
 
     def timing(self) -> StrokeTiming | None:
-        """Count how long strokes last on the training recordings, and what follows what; None for clips."""
+        """Count stroke durations and transitions in the training recordings; None for clips."""
         if not self.is_untrimmed:
             return None
         dataset = self.dataset("train")
@@ -206,7 +210,7 @@ class ClipDataModule(pl.LightningDataModule):
         return count_timing(sequences, self.class_names, dataset.spec.fps)
 
     def typical_clip(self) -> TypicalClip | None:
-        """Measure the training clips; None for untrimmed recordings and for joints."""
+        """Return statistics of the training clips; None for untrimmed recordings and for joints."""
         if self.is_untrimmed or isinstance(self.preprocessing, JointPreprocessing):
             return None
         dataset = self.dataset("train")
@@ -214,7 +218,7 @@ class ClipDataModule(pl.LightningDataModule):
         return find_typical(clips, dataset.spec.fps)
 
     def has_regions(self) -> bool:
-        """Whether most training clips have a region of their own; joints have none."""
+        """Whether most training clips have a region of their own; always False for joints."""
         training = [record for record in self.records if record.split == "train"]
         return not isinstance(self.preprocessing, JointPreprocessing) and have_regions(training)
 
@@ -222,20 +226,20 @@ class ClipDataModule(pl.LightningDataModule):
         """Return shuffled batches of the training clips.
 
         Raises:
-            ValueError: If untrimmed recordings are to be drawn by class.
+            ValueError: If ``balanced`` is set for untrimmed recordings.
         """
         dataset = self.dataset("train")
         if self.balanced and self.is_untrimmed:
             raise UserError(
-                "Expected clips of one stroke with `balanced`, but got untrimmed recordings, which hold all "
-                "classes. Set `model.class_weights` instead."
+                "Expected clips of one stroke with `balanced`, but got untrimmed recordings, which contain "
+                "several classes. Set `model.class_weights` instead."
             )
         labels = [record.label for record in (dataset.records[index] for index in dataset.items)]
         epoch = self.trainer.current_epoch if self.trainer else 0
         return self._loader(dataset, EpochSampler(labels, self.balanced, epoch))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
-        """Return batches of the validation clips; no loader where none are wanted."""
+        """Return batches of the validation clips, or no loader if there is no validation set."""
         if not self.val_share and all(record.split != "val" for record in self.records):
             return []
         return self._loader(self.dataset("val"))
@@ -244,18 +248,18 @@ class ClipDataModule(pl.LightningDataModule):
         """Return batches of the test clips.
 
         Raises:
-            ValueError: If they have no labels.
+            ValueError: If a test clip has no label.
         """
         dataset = self.dataset("test")
         if any(not record.labels for record in dataset.records):
             raise UserError(
-                "Expected labelled clips to test on, but they have no labels. "
-                "Fill the manifest's `label` column, or use `tt-actions predict`."
+                "Expected labelled clips for testing, but they have no labels. "
+                "Fill in the manifest's `label` column, or use `tt-actions predict`."
             )
         return self._loader(dataset)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
-        """Return batches of the test clips, which need no labels."""
+        """Return batches of the test clips, which need no labels for prediction."""
         return self._loader(self.dataset("test"))
 
     def _loader(
@@ -263,14 +267,14 @@ class ClipDataModule(pl.LightningDataModule):
     ) -> DataLoader[Sample]:
         trainer = self.trainer
         num_processes, process = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        whole = self.is_untrimmed and not dataset.training
+        is_full_length = self.is_untrimmed and not dataset.training
         return DataLoader(
             dataset,
-            batch_size=1 if whole else self.batch_size,
+            batch_size=1 if is_full_length else self.batch_size,
             sampler=PartSampler(range(len(dataset)) if order is None else order, num_processes, process),
             num_workers=self.num_workers,
             collate_fn=collate,
-            generator=torch.Generator(),  # or each pass would take of the numbers that augmentation draws
+            generator=torch.Generator(),  # otherwise a pass would use up random numbers of the augmentation
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="spawn" if self.num_workers else None,

@@ -1,4 +1,4 @@
-"""Clips as samples and batches of frames."""
+"""Samples and batches of frames."""
 
 import math
 from collections.abc import Sequence
@@ -18,24 +18,25 @@ from tt_actions.clips.strokes import IDLE, Stroke, frame_labels, shift
 from tt_actions.errors import UserError
 
 NO_LABEL = -1
-"""The clip label of a clip whose class is not known."""
+"""The label of a clip whose class is unknown."""
 
 NO_NAME = ""
-"""The name of what is no clip: see :class:`ClipDataset`."""
+"""The name of a padding sample, which is not a clip: see :class:`ClipDataset`."""
 
 NO_FRAME_LABEL = -100
-"""The frame label of padding and of frames whose class is not known: what PyTorch's losses leave out."""
+"""The label of padding and of frames whose class is unknown; PyTorch's losses ignore it."""
 
 
 class Batch(NamedTuple):
-    """Clips padded to the longest with black frames, or with joints at the origin.
+    """A batch of clips, padded to the length of the longest with black frames or with joints at the origin.
 
-    The inputs' memory is ordered (B, T, H, W, C), which is what channels-last convolutions want.
+    The memory of the inputs is ordered (B, T, H, W, C), the channels-last order that is fastest for
+    convolutions.
 
     Shape:
-        inputs ``(B, T, C, H, W)``, uint8, or of joints ``(B, T, C, V)``, float32;
+        inputs ``(B, T, C, H, W)``, uint8, or for joints ``(B, T, C, V)``, float32;
         lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
-        ``(B, T)``, int64, -100 where there is none, or None where frames carry no labels at all.
+        ``(B, T)``, int64, -100 for unlabelled frames, or None if no frames have labels.
     """
 
     inputs: Tensor
@@ -46,16 +47,16 @@ class Batch(NamedTuple):
 
     @property
     def is_known(self) -> Tensor:
-        """Whether a clip has something to learn, a label or frames that have one: ``(B,)``, bool."""
+        """Whether each clip has a label or at least one labelled frame: ``(B,)``, bool."""
         known = self.label != NO_LABEL
         return known if self.frame_labels is None else known | (self.frame_labels != NO_FRAME_LABEL).any(1)
 
 
 class Sample(NamedTuple):
-    """One clip.
+    """One clip as network input, with its labels.
 
     Shape:
-        frames ``(T, C, H, W)``, uint8, or of joints ``(T, C, V)``, float32; frame_labels ``(T,)``, int64.
+        frames ``(T, C, H, W)``, uint8, or for joints ``(T, C, V)``, float32; frame_labels ``(T,)``, int64.
     """
 
     frames: Tensor
@@ -66,23 +67,25 @@ class Sample(NamedTuple):
 
 
 class ClipDataset(Dataset[Sample]):
-    """Clips of a set, with their frames from the cache.
+    """Dataset of clips, with frames from the cache.
 
-    A clip's label holds at each of its frames. An untrimmed recording has no label, and its frames the class
-    of the stroke that they fall in, or ``idle``; in training it comes in as many windows of ``num_frames``
-    neighbours, each from a random start, as it has room for, else whole.
+    All frames of a clip have the label of the clip. An untrimmed recording has no label. Each of its frames
+    has the class of the stroke at that time, or ``idle``. In training, a recording yields windows of
+    ``num_frames`` neighbouring frames with random starts, as many as cover its length. Otherwise it yields
+    all of its frames.
 
-    An item is a place in the set, or in training the place and the seed of the random choice of frames, so
-    that a sample is the same wherever and whenever it is made. None gives what fills up a process's part of
-    the clips and counts nowhere: a frame without label and name.
+    An item is a position in the dataset. In training, it is a position and the seed of the random choice of
+    frames, so that a sample does not depend on the process or the time. The item None yields a padding
+    sample: one frame without label and name, which does not count anywhere. It makes the parts of all
+    processes equally long.
 
     Args:
         records: The clips.
         class_names: Names of the classes, in the order of the network's outputs.
         cache: The decoded frames.
-        spec: How a file becomes frames, or joints.
-        num_frames: Frames *T* of a clip; with ``all`` the most that are taken.
-        sampling: Which frames; see :func:`sample_indices`.
+        spec: How a file becomes frames or joints.
+        num_frames: Number of frames *T* per clip; with ``all``, the maximum number.
+        sampling: How to choose frames: see :func:`sample_indices`.
         training: Whether to choose frames at random.
 
     Raises:
@@ -101,7 +104,7 @@ class ClipDataset(Dataset[Sample]):
     ) -> None:
         unknown = sorted(set().union(*(record.labels for record in records)) - set(class_names))
         if unknown:
-            raise UserError(f"Expected labels out of {list(class_names)}, but got {unknown}.")
+            raise UserError(f"Expected every label to be one of {list(class_names)}, but got {unknown}.")
         self.records, self.class_names = list(records), list(class_names)
         self.cache, self.spec = cache, spec
         self.num_frames, self.sampling, self.training = num_frames, sampling, training
@@ -123,8 +126,8 @@ class ClipDataset(Dataset[Sample]):
         if item is None:
             frame = self[0].frames[:1]
             return Sample(frame, 1, NO_LABEL, torch.tensor([NO_FRAME_LABEL]), NO_NAME)
-        place, seed = item if isinstance(item, tuple) else (item, 0)
-        index = self.items[place]
+        position, seed = item if isinstance(item, tuple) else (item, 0)
+        index = self.items[position]
         record = self.records[index]
         available = self.cache.frames(record, self.spec)
         rng = torch.Generator().manual_seed(seed)
@@ -144,23 +147,23 @@ class ClipDataset(Dataset[Sample]):
         )
 
     def strokes(self, index: int) -> list[Stroke]:
-        """Return the strokes of a recording, in seconds from its beginning.
+        """Return the strokes of a recording, with times in seconds from its beginning.
 
         Args:
-            index: Number of the recording.
+            index: Index of the recording.
         """
         record = self.records[index]
         return [shift(stroke, -record.start_s) for stroke in record.strokes or ()]
 
     def frame_labels(self, index: int, chosen: np.ndarray) -> Tensor:
-        """Return the classes of frames.
+        """Return the class of each chosen frame.
 
         Args:
-            index: Number of the clip or recording.
-            chosen: Numbers of its frames.
+            index: Index of the clip or recording.
+            chosen: Indices of its frames.
 
         Shape:
-            chosen ``(T,)`` -> ``(T,)``, int64, -100 where the class is not known.
+            chosen ``(T,)`` -> ``(T,)``, int64, -100 if the class is unknown.
         """
         record = self.records[index]
         if record.strokes is None:
@@ -171,13 +174,13 @@ class ClipDataset(Dataset[Sample]):
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Join clips to a batch, padded to the longest.
+    """Combine clips into a batch, padded to the longest.
 
     Args:
-        samples: At least one clip, with frames of one size.
+        samples: At least one clip; all frames have one size.
 
     Returns:
-        The batch, in the samples' order.
+        The batch, in the order of the samples.
     """
     frames = pad_sequence([sample.frames.movedim(1, -1) for sample in samples], batch_first=True)
     return Batch(

@@ -1,4 +1,4 @@
-"""What happens to joints between their file and the network."""
+"""Preprocessing of joints between their file and the network."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,32 +15,37 @@ from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, pla
 from tt_actions.video.types import Roi, Timed
 
 Centre = Literal["frame", "clip", "joint"]
-_MOST_TIMES = 100  # as many frames at the wanted rate as in the file: more, and times are in another unit
+_MAX_FRAME_RATIO = 100  # if resampling gives more frames than this per frame, times are in another unit
 
 EmptyFrames = Literal["interpolate", "drop"]
 
 
 @dataclass(frozen=True)
 class JointSpec(InputSpec):
-    """How a file of joints becomes normalised joints over time.
+    """Defines how a joint file becomes a normalised joint sequence.
 
-    Frames before the first and after the last in which anything is seen are cut off. Places are relative to
-    the hips' middle, in lengths of the trunk, and in space turned about the vertical to face the camera. A
-    path of one joint is relative to its middle, in metres; one in a picture in its own mean extent.
+    Frames before the first and after the last in which a joint is visible are cut off. Positions are relative
+    to the midpoint of the hips, in trunk lengths. 3D bodies are rotated about the vertical axis to face the
+    camera. A 3D trajectory of one joint is relative to its mean position, in metres. A 2D trajectory is also
+    relative to its mean position, in units of its mean distance from there.
 
     Args:
-        layout: Name of the layout: ``ntu25``, ``kinect20``, ``thetis15``, ``coco17``, ``movenet13``, or a
-            path: ``racket``, ``ball``, ``ball2d``.
-        fps: Frames a second: those of a file that does not tell; a file that does is brought to them.
-        centre: Whether the hips' middle of every ``frame`` is the origin, or its mean over the ``clip``,
-            which keeps where the player goes, or of every ``joint`` its own mean place, relative to the hips,
-            which takes away build and posture and leaves movement alone.
-        face_camera: Whether to turn bodies in space.
-        empty_frames: What becomes of frames in which nothing is seen: filled in, or left out.
-        longest_gap: Number of frames that are bridged where a joint is missing; over more it stands still.
+        layout: Name of the joint layout: ``ntu25``, ``kinect20``, ``thetis15``, ``coco17`` or ``movenet13``,
+            or of a trajectory: ``racket``, ``ball`` or ``ball2d``.
+        fps: Frames per second. A file with another rate is resampled to it. A file that does not give its
+            rate is assumed to have it.
+        centre: What to subtract. ``frame`` subtracts the midpoint of the hips in each frame. ``clip``
+            subtracts its mean over the clip, which keeps the player's movement across the court. ``joint``
+            subtracts the mean position of each joint relative to the hips, which removes build and posture
+            and keeps only movement.
+        face_camera: Whether to rotate 3D bodies so that they face the camera.
+        empty_frames: What to do with frames in which no joint is visible: ``interpolate`` fills them in,
+            ``drop`` removes them.
+        longest_gap: Longest gap, in frames, over which a missing joint is interpolated. In longer gaps the
+            joint keeps its last position.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
 
     layout: str
@@ -56,22 +61,22 @@ class JointSpec(InputSpec):
             raise UserError(f"Expected `fps` to be positive, but got {self.fps}.")
         if self.centre not in get_args(Centre) or self.empty_frames not in get_args(EmptyFrames):
             raise UserError(
-                f"Expected `centre` out of {get_args(Centre)} and `empty_frames` out of "
+                f"Expected `centre` to be one of {get_args(Centre)} and `empty_frames` to be one of "
                 f"{get_args(EmptyFrames)}, but got '{self.centre}' and '{self.empty_frames}'."
             )
         if self.longest_gap < 0:
             raise UserError(f"Expected `longest_gap` to be at least 0, but got {self.longest_gap}.")
 
     def cache_key(self, roi: Roi | None) -> list[Any]:
-        """Return what decides on the joints beside the file's content and the times.
+        """Return the settings that determine the joints, in addition to file content and times.
 
         Args:
-            roi: The clip's own region; none of joints.
+            roi: None, because joints have no region.
 
         Raises:
             UnreadableError: If there is a region.
         """
-        _refuse_region(roi)
+        _check_no_region(roi)
         return [getattr(self, field.name) for field in fields(JointSpec)]
 
     def read(
@@ -83,15 +88,15 @@ class JointSpec(InputSpec):
             path: The file; see :func:`tt_actions.skeleton.files.read_joints`.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: None: joints have no region.
+            roi: None, because joints have no region.
 
         Returns:
             The joints ``(T, V, C)``, float32, and their times.
 
         Raises:
-            UnreadableError: If the clip can't be read, or nobody is seen in it.
+            UnreadableError: If the clip can't be read, or no joint is visible in it.
         """
-        _refuse_region(roi)
+        _check_no_region(roi)
         layout = find_layout(self.layout)
         sequence = read_joints(path, layout)
         joints, times_s = sequence.joints, sequence.times_s
@@ -105,33 +110,33 @@ class JointSpec(InputSpec):
         if end_s is not None:
             inside &= times_s < end_s
         joints, times_s = joints[inside], times_s[inside]
-        is_seen = ~np.isnan(joints).any(-1).all(1)
-        if not is_seen.any():
+        is_visible = ~np.isnan(joints).any(-1).all(1)
+        if not is_visible.any():
             raise UnreadableError(
                 f"Expected joints in '{path}' from {start_s:g} s to {'the end' if end_s is None else end_s}, "
-                "but nothing is seen there. Correct the times or leave the clip out."
+                "but no joint is visible there. Correct the times, or remove the clip."
             )
         if self.empty_frames == "drop":
-            joints, times_s = joints[is_seen], times_s[: is_seen.sum()]
+            joints, times_s = joints[is_visible], times_s[: is_visible.sum()]
         else:
-            first, last = np.flatnonzero(is_seen)[[0, -1]]
+            first, last = np.flatnonzero(is_visible)[[0, -1]]
             joints, times_s = joints[first : last + 1], times_s[first : last + 1]
         joints = place_unseen(fill_gaps(joints, self.longest_gap), layout)
         if sequence.times_s is not None:
-            if (times_s[-1] - times_s[0]) * self.fps > _MOST_TIMES * len(times_s):
+            if (times_s[-1] - times_s[0]) * self.fps > _MAX_FRAME_RATIO * len(times_s):
                 raise UnreadableError(
-                    f"Expected times in seconds in '{path}', but its {len(times_s)} frames last "
-                    f"{times_s[-1] - times_s[0]:g}. Bring them to seconds."
+                    f"Expected times in seconds in '{path}', but its {len(times_s)} frames span "
+                    f"{times_s[-1] - times_s[0]:g}. Convert the times to seconds."
                 )
             joints, times_s = resample(joints, times_s, self.fps)
         return Timed(self.normalise(joints, path), times_s)
 
     def normalise(self, joints: np.ndarray, path: Path) -> np.ndarray:
-        """Take away where the body is, how large it is and, in space, where it faces.
+        """Remove the position, the size and, in 3D, the orientation of the body.
 
         Args:
-            joints: Places, none missing.
-            path: Where they come from, for what is told of them.
+            joints: Positions without missing values.
+            path: The file, for messages.
 
         Shape:
             joints ``(T, V, C)`` -> the same, float32.
@@ -148,9 +153,8 @@ class JointSpec(InputSpec):
         size = _extent(joints) if is_path else trunk_length(joints, layout)
         if not is_path and size <= 0:
             raise UnreadableError(
-                f"Expected a body in '{path}' whose shoulders are apart from its hips, but they fall "
-                "together. Look whether the file is of `layout` "
-                f"{self.layout}, or leave the clip out."
+                f"Expected shoulders and hips at different positions in '{path}', but they coincide. "
+                f"Check that the file has the `layout` {self.layout}, or remove the clip."
             )
         if not is_path or layout.num_coordinates == 2:
             joints = joints / size
@@ -162,27 +166,27 @@ class JointSpec(InputSpec):
 
 
 def _extent(joints: np.ndarray) -> float:
-    """The mean distance from the middle; 1 for what does not move."""
+    """Return the mean distance from the origin, or 1 if nothing moves."""
     return float(np.linalg.norm(joints, axis=-1).mean()) or 1.0
 
 
-def _refuse_region(roi: Roi | None) -> None:
+def _check_no_region(roi: Roi | None) -> None:
     if roi is not None:
         raise UnreadableError(
-            f"Expected no region of a file of joints, but got {roi}. Leave x0, y0, x1 and y1 empty."
+            f"Expected no region for a joint file, but got {roi}. Leave x0, y0, x1 and y1 empty."
         )
 
 
 def resample(joints: np.ndarray, times_s: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bring joints to a rate, along straight lines between frames.
+    """Resample joints to a frame rate by linear interpolation.
 
     Args:
-        joints: Places.
-        times_s: When they are.
-        fps: The rate.
+        joints: Positions.
+        times_s: Time of each frame in seconds.
+        fps: Frames per second of the result.
 
     Returns:
-        Places and times from the first time on.
+        Positions and times, from the first time on.
 
     Shape:
         joints ``(T, V, C)``, times_s ``(T,)`` -> ``(S, V, C)``, ``(S,)``.
@@ -200,11 +204,12 @@ def resample(joints: np.ndarray, times_s: np.ndarray, fps: float) -> tuple[np.nd
 
 @dataclass(frozen=True)
 class JointPreprocessing(JointSpec):
-    """How joints become the network's input; rides in the checkpoint.
+    """Defines how joints become the network's input; stored in the checkpoint.
 
     Args:
-        num_frames: Frames *T* of a clip; with ``sampling: all`` the most that are taken.
-        sampling: Which frames: spread over the clip, a dense window of neighbours, or all.
+        num_frames: Number of frames *T* per clip; with ``sampling: all``, the maximum number.
+        sampling: How to choose frames: ``uniform`` spreads them over the clip, ``dense`` takes neighbouring
+            frames, ``all`` takes every frame.
 
     Raises:
         ValueError: If ``num_frames`` is below 1.
@@ -220,24 +225,24 @@ class JointPreprocessing(JointSpec):
 
     @property
     def num_channels(self) -> int:
-        """Coordinates of a joint."""
+        """Number of coordinates of a joint."""
         return find_layout(self.layout).num_coordinates
 
     @property
     def spec(self) -> JointSpec:
-        """The part that decides what is cached."""
+        """The part of the preprocessing that determines what is cached."""
         return JointSpec(**{field.name: getattr(self, field.name) for field in fields(JointSpec)})
 
     def read_clip(
         self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
     ) -> Timed:
-        """Read the joints of a clip that a trained network is shown.
+        """Read a clip's joints as input for a trained network.
 
         Args:
-            path: The file of joints.
+            path: The joint file.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: None: joints have no region.
+            roi: None, because joints have no region.
 
         Raises:
             UnreadableError: If the clip can't be read.

@@ -1,4 +1,4 @@
-"""The manifest: a CSV of clips."""
+"""Reading and writing the manifest, a CSV file that lists clips."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,22 +15,22 @@ COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group",
 
 
 def read_manifest(path: Path) -> list[ClipRecord]:
-    """Read the clips that a CSV file lists.
+    """Read the clips listed in a CSV file.
 
-    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split`` in any order; only ``path`` is
-    needed, an empty cell means none, and relative paths start at the manifest's folder.
+    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split`` in any order. Only ``path`` is
+    required. An empty cell means none, and relative paths start at the manifest's folder.
 
     Args:
         path: The CSV file.
 
     Returns:
-        One record a row, in the file's order.
+        One record per row, in the order of the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it can't be read.
-        ValueError: If the file is empty, a column is unknown or missing, or a cell can't be read; with the
-            line's number.
+        OSError: If the file can't be read.
+        ValueError: If the file is empty, a column is unknown or missing, or a cell can't be parsed; the
+            message gives the line number.
     """
     records = []
     for line, cells in read_rows(path):
@@ -44,19 +44,21 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, d
 
     Args:
         path: The CSV file.
-        columns: Which may stand there; ``path`` has to.
+        columns: The allowed columns; only ``path`` is required.
 
     Returns:
-        For each row the number of its line, and its stripped cells by column.
+        For each row, the line number and the stripped cells by column.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it can't be read.
-        ValueError: If the file is empty or no CSV, or a column is unknown or missing.
+        OSError: If the file can't be read.
+        ValueError: If the file is empty or not a CSV file, or a column is unknown or missing.
     """
     try:
         if not path.is_file():
-            raise FileNotFoundError(f"Expected a manifest CSV, but there is no file '{path}'.")
+            raise FileNotFoundError(
+                f"Expected a manifest CSV, but there is no file '{path}'. Check the path."
+            )
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             _check_columns(path, reader.fieldnames or (), columns)
@@ -65,16 +67,16 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, d
         raise UserError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
     except PermissionError as error:
         raise OSError(
-            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+            f"Expected '{path}' to be readable, but got: {error.strerror}. Check the permissions."
         ) from error
     if not rows:
-        raise UserError(f"Expected at least one clip in '{path}', but it has no rows.")
+        raise UserError(f"Expected at least one clip in '{path}', but it has no rows. Add a row per clip.")
     return rows
 
 
 @contextmanager
 def name_line(path: Path, line: int) -> Iterator[None]:
-    """Tell the line of a manifest with what is wrong with it.
+    """Prefix errors that the block raises with the manifest's path and the line number.
 
     Args:
         path: The manifest.
@@ -93,15 +95,15 @@ def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> 
     unknown = [name for name in names if name not in columns]
     if "path" not in names or unknown or len(set(names)) < len(names):
         raise UserError(
-            f"Expected the first line of '{path}' to name columns out of {','.join(columns)}, each once and "
-            f"`path` among them, but got {','.join(names) or 'nothing'}."
+            f"Expected the first line of '{path}' to contain `path` and any columns out of "
+            f"{','.join(columns)}, each at most once, but got {','.join(names) or 'nothing'}."
         )
 
 
 def _strip(path: Path, line: int, row: dict[str | None, str]) -> dict[str, str]:
     with name_line(path, line):
         if None in row or None in row.values():
-            raise UserError("Expected as many cells as the first line has columns.")
+            raise UserError("Expected as many cells as there are columns in the first line.")
     return {str(name): value.strip() for name, value in row.items()}
 
 
@@ -109,17 +111,19 @@ def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
     """Read one row of a manifest.
 
     Args:
-        folder: Where relative paths start.
+        folder: Folder at which relative paths start.
         cells: The row's cells by column.
 
     Raises:
-        ValueError: If a cell can't be read.
+        ValueError: If a cell can't be parsed.
     """
     if not cells["path"]:
-        raise UserError("Expected `path` to name a video file, but it is empty.")
+        raise UserError("Expected `path` to be a video file, but the cell is empty.")
     corners = [_read_pixel(name, cells[name]) for name in ("x0", "y0", "x1", "y1") if cells.get(name)]
     if len(corners) not in (0, 4):
-        raise UserError("Expected all of `x0`, `y0`, `x1`, `y1` or none.")
+        raise UserError(
+            "Expected all of `x0`, `y0`, `x1` and `y1` or none, but some are empty. Fill in all or none."
+        )
     return ClipRecord(
         path=folder / cells["path"],
         label=cells.get("label") or None,
@@ -132,11 +136,11 @@ def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
 
 
 def read_number(column: str, cell: str) -> float:
-    """Read a cell that holds a number.
+    """Parse a cell that contains a number.
 
     Args:
-        column: Its column.
-        cell: Its text.
+        column: Name of the column, for the message.
+        cell: Text of the cell.
 
     Raises:
         ValueError: If it is not a number with a decimal point.
@@ -151,18 +155,18 @@ def read_number(column: str, cell: str) -> float:
 
 def _read_pixel(column: str, cell: str) -> int:
     number = read_number(column, cell)
-    if not number.is_integer():  # 12.0 is what pandas makes of 12 in a column with empty cells
+    if not number.is_integer():  # pandas writes 12 as 12.0 in a column with empty cells
         raise UserError(f"Expected `{column}` to be a whole number of pixels, but got '{cell}'.")
     return int(number)
 
 
 def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
-    """Write clips as a manifest that :func:`read_manifest` reads back.
+    """Write clips as a manifest that :func:`read_manifest` can read.
 
-    Videos below the manifest's folder are written relative to it, others as absolute paths.
+    Paths of videos below the manifest's folder are relative to it; other paths are absolute.
 
     Args:
-        path: The CSV file to write; its folder is made where it is absent.
+        path: The CSV file to write. Its folder is created if it doesn't exist.
         records: The clips, of one stroke each.
     """
     folder = path.parent.absolute()
@@ -170,12 +174,20 @@ def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for record in records:
-            assert record.strokes is None, "a row has no room for strokes"
+            assert record.strokes is None, "a manifest row can't contain strokes"
             video = record.path.absolute()
-            shown = video.relative_to(folder) if video.is_relative_to(folder) else video
+            cell = video.relative_to(folder) if video.is_relative_to(folder) else video
             start = repr(record.start_s) if record.start_s else ""
             end = "" if record.end_s is None else repr(record.end_s)
             corners = record.roi or ("",) * 4
             rows.writerow(
-                [shown.as_posix(), record.label, start, end, *corners, record.group or "", record.split or ""]
+                [
+                    cell.as_posix(),
+                    record.label,
+                    start,
+                    end,
+                    *corners,
+                    record.group or "",
+                    record.split or "",
+                ]
             )

@@ -1,4 +1,4 @@
-"""What happens to a clip between its file and the network."""
+"""Preprocessing of a clip between its file and the network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,13 +18,14 @@ from tt_actions.video.types import Roi, Timed
 
 @dataclass(frozen=True)
 class Preprocessing(FrameSpec):
-    """How video becomes the network's input; rides in the checkpoint.
+    """Defines how video becomes the network's input; stored in the checkpoint.
 
     Args:
-        num_frames: Frames *T* of a clip; with ``sampling: all`` the most that are taken.
-        sampling: Which frames: spread over the clip, a dense window of neighbours, or all.
-        mean: Mean of each colour, taken away from pixels in [0, 1]; what is no colour has its own.
-        std: Standard deviation of each colour, that pixels are divided by; what is no colour has its own.
+        num_frames: Number of frames *T* per clip; with ``sampling: all``, the maximum number.
+        sampling: How to choose frames: ``uniform`` spreads them over the clip, ``dense`` takes neighbouring
+            frames, ``all`` takes every frame.
+        mean: Mean of each colour, subtracted from pixels in [0, 1]. Other channels have fixed means.
+        std: Standard deviation of each colour, by which pixels are divided. Other channels have fixed ones.
 
     Raises:
         ValueError: If ``num_frames`` is below 1 or a standard deviation is not positive.
@@ -44,23 +45,23 @@ class Preprocessing(FrameSpec):
 
     @property
     def num_channels(self) -> int:
-        """Channels *C* of a frame."""
+        """Number of channels *C* of a frame."""
         return len(self.channel_means)
 
     @property
     def channel_means(self) -> tuple[float, ...]:
-        """What is taken away from each channel, in [0, 1]: flow that is 0 stays 0."""
+        """Value subtracted from each channel, in [0, 1]; zero flow becomes 0."""
         return self._by_channel(self.mean, flow.MEAN, depth.MEAN, silhouette.MEAN)
 
     @property
     def channel_stds(self) -> tuple[float, ...]:
-        """What each channel is divided by then: flow comes in heights of the picture a second."""
+        """Value by which each channel is then divided; flow becomes frame heights per second."""
         return self._by_channel(self.std, flow.STD, depth.STD, silhouette.STD)
 
     def _by_channel(
         self, colours: tuple[float, ...], of_flow: tuple[float, ...], of_depth: float, of_silhouette: float
     ) -> tuple[float, ...]:
-        """Join what belongs to the channels of a frame."""
+        """Concatenate the values of all channels of a frame."""
         if self.picture == "rgb":
             return (*colours, *of_flow) if self.flow else tuple(colours)
         return {"depth": (of_depth,), "rgbd": (*colours, of_depth), "silhouette": (of_silhouette,)}[
@@ -69,23 +70,23 @@ class Preprocessing(FrameSpec):
 
     @property
     def spec(self) -> FrameSpec:
-        """The part that decides what is decoded, and so what is cached."""
+        """The part of the preprocessing that determines what is decoded and cached."""
         return FrameSpec(**{field.name: getattr(self, field.name) for field in fields(FrameSpec)})
 
     def read_clip(
         self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
     ) -> Timed:
-        """Read the frames of a clip that a trained network is shown.
+        """Read a clip's frames as input for a trained network.
 
         Args:
             path: The video file.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
+            roi: Region (x0, y0, x1, y1) in pixels (default: the preprocessing's region, if it has one).
 
         Raises:
             UnreadableError: If the clip can't be read.
-            ValueError: If the region holds no pixel.
+            ValueError: If the region contains no pixel.
         """
         check_roi(roi)
         frames, times_s = self.read(Path(path), start_s, end_s, roi)
@@ -94,10 +95,10 @@ class Preprocessing(FrameSpec):
 
 
 def as_colours(frames: np.ndarray) -> np.ndarray:
-    """Return what can be shown of frames: their colours, or a single channel in shades of grey.
+    """Return displayable frames: their colours, or a single channel in shades of grey.
 
     Args:
-        frames: As :meth:`Preprocessing.read_clip` gives them.
+        frames: Frames as :meth:`Preprocessing.read_clip` returns them.
 
     Shape:
         frames ``(T, H, W, C)`` -> RGB ``(T, H, W, 3)``.
@@ -106,48 +107,49 @@ def as_colours(frames: np.ndarray) -> np.ndarray:
 
 
 def make_preprocessing(plain: Mapping[str, Any]) -> Preprocessing | JointPreprocessing:
-    """Return the preprocessing that plain types tell: of joints where there is a layout, else of frames.
+    """Create the preprocessing from plain types: for joints if there is a layout, otherwise for frames.
 
     Args:
-        plain: Its fields, as ``dataclasses.asdict`` gives them and a checkpoint holds them.
+        plain: Its fields, as ``dataclasses.asdict`` returns them and a checkpoint stores them.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
         TypeError: If a field is unknown or missing.
     """
     return JointPreprocessing(**plain) if "layout" in plain else Preprocessing(**plain)
 
 
-def require_frames(how: Preprocessing | JointPreprocessing) -> Preprocessing:
-    """Return the preprocessing where it is of frames, and refuse it else.
+def require_frames(preprocessing: Preprocessing | JointPreprocessing) -> Preprocessing:
+    """Return the preprocessing if it is for video frames; raise an error otherwise.
 
     Args:
-        how: What a model was trained with.
+        preprocessing: The preprocessing of a trained model.
 
     Raises:
-        ValueError: If it is of joints.
+        ValueError: If it is for joints.
     """
-    if not isinstance(how, Preprocessing):
+    if not isinstance(preprocessing, Preprocessing):
         raise UserError(
-            f"Expected a model of video frames, but got one of joints ({how.layout}). Joints are tested and "
-            "predicted: `tt-actions predict`."
+            f"Expected a model of video frames, but got a model of joints ({preprocessing.layout}). "
+            "Use `tt-actions predict` for joints."
         )
-    return how
+    return preprocessing
 
 
-def require_video(how: Preprocessing | JointPreprocessing) -> Preprocessing:
-    """Return the preprocessing where a video alone is enough for it, and refuse it else.
+def require_video(preprocessing: Preprocessing | JointPreprocessing) -> Preprocessing:
+    """Return the preprocessing if it needs only the colours of a video; raise an error otherwise.
 
     Args:
-        how: What a model was trained with.
+        preprocessing: The preprocessing of a trained model.
 
     Raises:
-        ValueError: If it is of joints, or of frames of another kind than a video's colours.
+        ValueError: If it is for joints, or for depth or silhouettes.
     """
-    how = require_frames(how)
-    if how.picture != "rgb":
+    preprocessing = require_frames(preprocessing)
+    if preprocessing.picture != "rgb":
         raise UserError(
-            f"Expected a model of a video's own frames, but this one reads `picture: {how.picture}`, "
-            "clip by clip. Use one that was trained with `picture: rgb`, or `tt-actions predict`."
+            f"Expected a model of a video's own frames, but this one reads `picture: "
+            f"{preprocessing.picture}`, which exists only for single clips. Use a model trained with "
+            "`picture: rgb`, or `tt-actions predict`."
         )
-    return how
+    return preprocessing

@@ -1,4 +1,4 @@
-"""Clips and the manifest that lists them."""
+"""The record of a clip: its video, label, times, region, group and split."""
 
 import math
 import re
@@ -21,22 +21,22 @@ _NAME = re.compile(rf"(.+?)(?:\[({_NUMBER})-({_NUMBER})?\])?(?:\((\d+),(\d+),(\d
 
 @dataclass(frozen=True)
 class ClipRecord:
-    """One stretch of a video, and what is known of it.
+    """A stretch of a video, with its label, region, group and split.
 
     Args:
         path: The video file.
-        label: Class name, or None where it is not known.
+        label: Class name, or None if it is unknown.
         start_s: Start in seconds from the beginning of the video.
         end_s: End in seconds (exclusive), or None for the end of the file.
-        roi: Region (x0, y0, x1, y1) in pixels of the upright picture, x1 and y1 exclusive, or None for all.
-        group: Player, match or scene: clips of one group never stand on both sides of a split.
-        split: The split that the data set prescribes, or None.
-        strokes: What is played in an untrimmed stretch, in order; None for a clip of one stroke, whose class
-            is ``label``.
+        roi: Region (x0, y0, x1, y1) in pixels of the upright frame, x1 and y1 exclusive, or None for all.
+        group: Player, match or scene. Clips of one group are always in the same split.
+        split: The split that the dataset prescribes, or None.
+        strokes: The strokes of an untrimmed recording, in chronological order; None for a clip of one stroke,
+            whose class is ``label``.
 
     Raises:
-        ValueError: If the times are not 0 <= start < end, the roi is empty, the split is unknown, or strokes
-            come with a label, out of order or outside the stretch.
+        ValueError: If the times are not 0 <= start < end, the region is empty, the split is unknown, or there
+            are strokes together with a label, out of order or outside the stretch.
     """
 
     path: Path
@@ -52,8 +52,8 @@ class ClipRecord:
         end = math.inf if self.end_s is None else self.end_s
         if not 0 <= self.start_s < end or math.inf in (self.start_s, self.end_s):
             raise UserError(
-                f"Expected `start_s` and `end_s` of '{self.path}' to be 0 <= start < end, "
-                f"but got {self.start_s} and {self.end_s}."
+                f"Expected `start_s` and `end_s` with 0 <= start < end for '{self.path}', "
+                f"but got {self.start_s} and {self.end_s}. Correct them."
             )
         check_roi(self.roi)
         if self.split is not None and self.split not in get_args(Split):
@@ -68,30 +68,30 @@ class ClipRecord:
         is_inside = all(self.start_s <= stroke.start_s and stroke.end_s <= end_s for stroke in strokes)
         if self.label is not None or starts != sorted(starts) or not is_inside:
             raise UserError(
-                f"Expected the strokes of '{self.path}' in order, from {self.start_s} to {end_s} s, and no "
-                f"label beside them, but got '{self.label}' and {strokes}."
+                f"Expected the strokes of '{self.path}' in chronological order, from {self.start_s} to "
+                f"{end_s} s, and no label for the whole clip, but got '{self.label}' and {strokes}."
             )
 
     @property
     def labels(self) -> set[str]:
-        """The classes that are seen, with idle between strokes."""
+        """The classes that the clip shows; for an untrimmed recording, these include idle."""
         if self.strokes is not None:
             return {IDLE, *(stroke.label for stroke in self.strokes)}
         return set() if self.label is None else {self.label}
 
     @property
     def name(self) -> str:
-        """The file's path with the stretch of time and the region where they are given: unique in a set."""
+        """The file's path, followed by the time range and the region if given; unique within a dataset."""
         stretch = f"[{self.start_s:.9g}-{'' if self.end_s is None else f'{self.end_s:.9g}'}]"
         region = "" if self.roi is None else f"({','.join(map(str, self.roi))})"
         return f"{self.path}{stretch if self.start_s or self.end_s is not None else ''}{region}"
 
     @classmethod
     def from_name(cls, name: str, label: str | None = None) -> "ClipRecord":
-        """Return the clip that is called so, as in the tables of a run.
+        """Return the clip with a given name, as it appears in the tables of a run.
 
         Args:
-            name: Its :attr:`name`, which holds times to nine digits.
+            name: Its :attr:`name`, in which times have nine digits.
             label: Its class name, or None.
 
         >>> clip = ClipRecord.from_name("b.mp4[1.5-](0,0,40,30)")
@@ -99,19 +99,19 @@ class ClipRecord:
         ('b.mp4', 1.5, None, (0, 0, 40, 30))
         """
         found = _NAME.fullmatch(name)
-        assert found, "every name is a path at least"
+        assert found, "every name contains at least a path"
         path, start, end, *corners = found.groups()
         roi = cast(Roi, tuple(map(int, corners))) if corners[0] else None
         return cls(Path(path), label, float(start or 0), float(end) if end else None, roi)
 
 
 def class_names(records: Iterable[ClipRecord]) -> list[str]:
-    """List the classes of labelled clips: in the order of STROKES where they are strokes, else by name.
+    """List the classes of labelled clips: in the order of STROKES if all are strokes, otherwise by name.
 
-    Of untrimmed recordings idle is one, the last.
+    For untrimmed recordings, the last class is idle.
 
     Args:
-        records: The clips; those without a label don't count.
+        records: The clips; clips without a label don't count.
 
     >>> class_names([ClipRecord(Path("a.mp4"), "smash"), ClipRecord(Path("b.mp4"), "serve")])
     ['serve', 'smash']
@@ -126,7 +126,7 @@ def class_names(records: Iterable[ClipRecord]) -> list[str]:
 
 
 def have_regions(records: Iterable[ClipRecord]) -> bool:
-    """Whether most clips have a region of their own.
+    """Return whether most clips have a region of their own.
 
     Args:
         records: The clips.
@@ -140,57 +140,59 @@ def have_regions(records: Iterable[ClipRecord]) -> bool:
     return 2 * sum(given) > len(given)
 
 
-def check_labels(where: Path, records: Sequence[ClipRecord]) -> None:
-    """Refuse clips that can't be learnt from.
+def check_labels(source: Path, records: Sequence[ClipRecord]) -> None:
+    """Raise an error for clips that can't be used for training.
 
-    A set without any label, which can be predicted, and one for test alone may have fewer classes than two.
+    Two kinds of datasets may have fewer than two classes: one without labels, which can be predicted, and one
+    whose clips are all for test.
 
     Args:
-        where: The folder or file that they come from.
+        source: The folder or file that the clips come from.
         records: The clips.
 
     Raises:
-        ValueError: If a part of the clips has no label, all are of one class, a clip is there twice, its name
-            can't stand in a CSV file, clips of one stroke and untrimmed recordings are mixed, or a
-            recording's stroke is called idle.
+        ValueError: If only some clips have a label, all clips are of one class, a clip appears twice, a
+            clip's name can't be written to a CSV file, clips of one stroke and untrimmed recordings are
+            mixed, or a stroke of a recording is labelled idle.
     """
     for record in records:
         try:
             record.name.encode()
         except UnicodeEncodeError as error:
             raise UserError(
-                f"Expected file names in UTF-8, as the CSV files of a run are, but got {record.name!a}. "
-                "Rename the file or its folder."
+                f"Expected file names that can be written as UTF-8, like the CSV files of a run, but got "
+                f"{record.name!a}. Rename the file or its folder."
             ) from error
-    _check_recordings(where, records)
+    _check_recordings(source, records)
     labelled = any(record.labels for record in records)
-    if labelled and (bare := [record.name for record in records if not record.labels]):
+    if labelled and (unlabelled := [record.name for record in records if not record.labels]):
         raise UserError(
-            f"Expected a label for every clip of '{where}', but {len(bare)} of {len(records)} have none, "
-            f"the first of them '{bare[0]}'. Fill the `label` column."
+            f"Expected a label for every clip of '{source}', but {len(unlabelled)} of {len(records)} have "
+            f"none, for example '{unlabelled[0]}'. Fill in the `label` column."
         )
-    to_learn_from = labelled and any(record.split != "test" for record in records)
-    if to_learn_from and len(names := class_names(records)) < 2:
+    is_for_training = labelled and any(record.split != "test" for record in records)
+    if is_for_training and len(names := class_names(records)) < 2:
         raise UserError(
-            f"Expected clips of at least two classes in '{where}', but got only {names}. Add another."
+            f"Expected clips of at least two classes in '{source}', but got only {names}. "
+            "Add clips of another class."
         )
-    if double := [name for name, count in Counter(r.name for r in records).items() if count > 1]:
+    if duplicates := [name for name, count in Counter(r.name for r in records).items() if count > 1]:
         raise UserError(
-            f"Expected every clip once in '{where}', but '{double[0]}' is there twice. Remove one."
+            f"Expected every clip only once in '{source}', but '{duplicates[0]}' appears twice. Remove one."
         )
 
 
-def _check_recordings(where: Path, records: Sequence[ClipRecord]) -> None:
+def _check_recordings(source: Path, records: Sequence[ClipRecord]) -> None:
     recordings = [record for record in records if record.strokes is not None]
     clips = [record for record in records if record.strokes is None]
     if recordings and clips:
         raise UserError(
-            f"Expected either clips of one stroke or untrimmed recordings in '{where}', but got "
+            f"Expected either clips of one stroke or untrimmed recordings in '{source}', but got "
             f"{len(clips)} clips, such as '{clips[0].name}', and {len(recordings)} recordings, such as "
-            f"'{recordings[0].name}'. Learn from one kind at a time."
+            f"'{recordings[0].name}'. Use one kind at a time."
         )
     if idle := [r.name for r in recordings if any(stroke.label == IDLE for stroke in r.strokes or ())]:
         raise UserError(
-            f"Expected strokes in '{idle[0]}' with names of their own, but got one called '{IDLE}', which is "
-            "what lies between strokes. Leave it out."
+            f"Expected no stroke in '{idle[0]}' to be labelled '{IDLE}', the label of the time between "
+            "strokes, but got one. Remove it."
         )

@@ -1,4 +1,4 @@
-"""In which order clips are loaded, and by how many processes."""
+"""The order in which clips are loaded, and the number of loader processes."""
 
 import os
 from collections import Counter
@@ -10,14 +10,15 @@ from torch.utils.data import DistributedSampler, Sampler
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """A training order that is a function of seed and epoch, so that a resumed run sees the same clips.
+    """A training order that depends only on seed and epoch, so that a resumed run sees the same clips.
 
     Each item is a clip's index and the seed of its random choice of frames.
 
     Args:
         labels: Class of each clip.
-        balanced: Draw clips with replacement and every class equally often, instead of each clip once.
-        epoch: The epoch to begin with.
+        balanced: Whether to draw clips with replacement, every class equally often, instead of each clip
+            once.
+        epoch: Number of the first epoch.
     """
 
     def __init__(self, labels: Sequence[str | int | None], balanced: bool, epoch: int = 0) -> None:
@@ -27,7 +28,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch; Lightning calls this before each.
+        """Set the epoch whose order is used; Lightning calls this before each epoch.
 
         Args:
             epoch: Number of the epoch.
@@ -49,23 +50,24 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class PartSampler(DistributedSampler[Any]):
-    """One process's part of an order, by turns, so that the processes' batches together are those of one.
+    """The items of one process: processes take turns, so that their batches together equal one process's.
 
-    All parts are as long, or processes would wait for each other in vain: where the clips don't go round,
-    None fills up, which counts nowhere. Lightning's own samplers repeat clips.
+    All parts are equally long, because otherwise processes would wait for each other forever. If the number
+    of clips is not a multiple of the number of processes, None fills up the parts; it does not count
+    anywhere. Lightning's own samplers repeat clips instead.
 
     Args:
         order: The items of all processes.
         num_processes: Number of processes.
-        process: Number of this one.
+        process: Number of this process, from 0.
     """
 
     def __init__(self, order: Sampler[Any] | range, num_processes: int, process: int) -> None:
-        super().__init__(order, num_processes, process, shuffle=False)  # type: ignore[arg-type]  # has a length
+        super().__init__(order, num_processes, process, shuffle=False)  # type: ignore[arg-type]  # a sampler with a length
         self.order = order
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch; Lightning calls this before each.
+        """Set the epoch whose order is used; Lightning calls this before each epoch.
 
         Args:
             epoch: Number of the epoch.
@@ -80,10 +82,10 @@ class PartSampler(DistributedSampler[Any]):
 
 
 def default_num_workers() -> int:
-    """Return how many loader processes suit the machine.
+    """Return a suitable number of loader processes for this machine.
 
-    None on a CPU, where cached frames load in a fraction of a training step and workers would take its cores;
-    beside a GPU as many as there are spare cores, up to 8.
+    It is 0 without a GPU: cached frames load in a fraction of a training step, and workers would take its
+    cores. With GPUs, it is the number of spare cores per GPU, up to 8.
     """
     if not torch.cuda.is_available():
         return 0

@@ -1,4 +1,4 @@
-"""Which frames of a clip a network is shown."""
+"""Sampling: which frames of a clip a network reads."""
 
 from typing import Literal, get_args
 
@@ -17,25 +17,26 @@ def sample_indices(
     training: bool,
     rng: torch.Generator | None = None,
 ) -> np.ndarray:
-    """Choose frames of a clip.
+    """Choose the frames of a clip that a network reads.
 
-    ``uniform`` takes one frame of each of T equal segments, its centre or in training a random one, and so
-    repeats frames of a shorter clip. ``dense`` takes T neighbours, in the middle or in training from a random
-    start, or all of a shorter clip. ``all`` takes every frame, or where there are more than T the segments'
-    centres.
+    - ``uniform`` divides the clip into T equal segments and takes one frame from each: the centre or, in
+      training, a random one. Frames of a clip shorter than T are repeated.
+    - ``dense`` takes T neighbouring frames: from the middle or, in training, from a random start. It takes
+      all frames of a shorter clip.
+    - ``all`` takes every frame. If there are more than T, it takes the centres of T segments.
 
     Args:
         num_available: Number of frames of the clip.
         num_frames: Number of frames *T* to choose.
-        sampling: How.
+        sampling: How to choose.
         training: Whether to choose at random.
-        rng: Source of randomness; None for torch's own.
+        rng: Random generator; None for torch's global one.
 
     Returns:
-        Indices in order.
+        Indices in increasing order.
 
     Shape:
-        ``(T,)`` int64; ``dense`` and ``all`` give fewer where the clip has fewer.
+        ``(T,)`` int64; ``dense`` and ``all`` return fewer if the clip has fewer frames.
 
     Raises:
         ValueError: If a number is below 1 or ``sampling`` is unknown.
@@ -61,4 +62,4 @@ def sample_indices(
     random = training and sampling == "uniform"
     within = torch.rand(num_frames, generator=rng, dtype=torch.float64).numpy() if random else 0.5
     indices = ((np.arange(num_frames) + within) * num_available / num_frames).astype(np.int64)
-    return indices.clip(max=num_available - 1)  # a draw next to 1 can round up
+    return indices.clip(max=num_available - 1)  # a random number close to 1 can round up

@@ -1,4 +1,4 @@
-"""What every source of clips gives."""
+"""Base class of all sources of clips."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -7,18 +7,18 @@ from tt_actions.clips.records import ClipRecord
 
 
 class ClipSource(ABC):
-    """Where clips come from: files on disk, found or made.
+    """A source of clips, which are files on disk that it finds or generates.
 
     Attributes:
-        is_untrimmed: Whether it gives recordings of many strokes instead of clips of one.
+        is_untrimmed: Whether its records are recordings of many strokes instead of clips of one stroke.
     """
 
     is_untrimmed: ClassVar[bool] = False
 
-    def prepare(self) -> None:  # noqa: B027 - most sources have nothing to make
-        """Make or fetch the files where they are absent; called in one process a machine.
+    def prepare(self) -> None:  # noqa: B027 - most sources have nothing to prepare
+        """Generate or download missing files; called in one process per machine.
 
-        The default does nothing: the files are there.
+        The default does nothing, because the files exist already.
         """
 
     @abstractmethod
@@ -26,6 +26,6 @@ class ClipSource(ABC):
         """List the clips, always in the same order.
 
         Raises:
-            FileNotFoundError: If what the source points to is not there.
-            ValueError: If it holds no clips.
+            FileNotFoundError: If the folder or file of the source does not exist.
+            ValueError: If the source contains no clips.
         """

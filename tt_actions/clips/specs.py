@@ -1,4 +1,4 @@
-"""What every kind of input has in common: a spec that says how a clip's file becomes an array over time."""
+"""Specs of all kinds of input: how a clip's file becomes an array over time."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tt_actions.errors import UserError
-from tt_actions.video.depth import check_beside, read_depth
+from tt_actions.video.depth import check_depth_matches, read_depth
 from tt_actions.video.depth_files import find_depth, open_depth
 from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
 from tt_actions.video.info import probe
@@ -21,10 +21,10 @@ from tt_actions.video.types import Image, Roi, Timed
 
 
 class InputSpec(ABC):
-    """How a file becomes what is cached and what a network reads: a frozen dataclass of plain values.
+    """Defines how a file becomes cached data and network input; a frozen dataclass of plain values.
 
     Attributes:
-        fps: Moments a second.
+        fps: Frames (or other elements of the clip) per second.
     """
 
     fps: float
@@ -33,35 +33,35 @@ class InputSpec(ABC):
     def read(
         self, path: Path, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
     ) -> Timed:
-        """Read a clip.
+        """Read the values of a clip and their times.
 
         Args:
             path: The file.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: Region (x0, y0, x1, y1) in pixels, where the kind has pixels.
+            roi: Region (x0, y0, x1, y1) in pixels, if this kind of input has pixels.
 
         Raises:
             UnreadableError: If the clip can't be read.
         """
 
     def files(self, path: Path) -> tuple[Path, ...]:
-        """Return what is read of a clip, of which a change would change the values: by default its file.
+        """Return the files that determine the values of a clip; by default only the clip's own file.
 
         Args:
             path: The clip's file.
 
         Raises:
-            UnreadableError: If one of several can't be found.
+            UnreadableError: If one of the files can't be found.
         """
         return (path,)
 
     @abstractmethod
     def cache_key(self, roi: Roi | None) -> list[Any]:
-        """Return what decides on the values, beside the file's content and the times, as plain values.
+        """Return, as plain values, the settings that determine the result besides file content and times.
 
         Args:
-            roi: The clip's own region.
+            roi: The clip's own region, or None.
         """
 
 
@@ -70,28 +70,29 @@ Picture = Literal["rgb", "depth", "rgbd", "silhouette"]
 
 @dataclass(frozen=True)
 class FrameSpec(InputSpec):
-    """How video becomes frames: the part of a model's preprocessing that happens before it.
+    """Defines how video becomes frames, the first part of a model's preprocessing.
 
-    ``dataclasses.asdict`` gives plain types, and ``FrameSpec(**plain)`` the same spec again.
+    ``dataclasses.asdict`` returns plain types, and ``FrameSpec(**plain)`` restores the same spec.
 
     Args:
-        fps: Frames a second, whatever the rate of the file.
+        fps: Frames per second to sample at, whatever the rate of the file.
         size: Height and width of a frame in pixels.
-        aspect: ``pad`` keeps the picture's aspect and fills up with black, ``stretch`` does not.
-        roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling, or None for all.
-        crop: ``motion`` follows the player within that region (:mod:`tt_actions.video.following`) and cuts a
-            window of the frame's aspect round them; ``none`` keeps the whole region.
-        flow: Whether each frame comes with its optical flow since the frame before
+        aspect: ``pad`` keeps the aspect ratio and pads with black; ``stretch`` does not keep it.
+        roi: Region (x0, y0, x1, y1) of the upright frame to cut out before scaling, or None for all of it.
+        crop: ``motion`` follows the player within the region (:mod:`tt_actions.video.following`) and cuts out
+            a window with the aspect ratio of the frame; ``none`` keeps the whole region.
+        flow: Whether to add the optical flow since the previous frame as two channels
             (:mod:`tt_actions.video.flow`).
-        picture: What a frame shows: colours (``rgb``), depth (``depth``, one channel), or colours with depth
-            as a fourth channel (``rgbd``). :func:`tt_actions.video.depth_files.find_depth` finds the depth.
-            It has the size of the colour picture, pixel for pixel. ``silhouette`` is the player's, one
-            channel, cut out of the colours of the whole clip: :func:`tt_actions.video.silhouette.segment`.
-        depth_range_m: The nearest and the farthest in metres that levels of depth tell apart; see
+        picture: What a frame contains: colours (``rgb``), depth (``depth``, one channel), colours with depth
+            as a fourth channel (``rgbd``), or the player's silhouette (``silhouette``, one channel).
+            :func:`tt_actions.video.depth_files.find_depth` describes where depth files must be; depth must be
+            aligned with the colour frames and have their size.
+            :func:`tt_actions.video.silhouette.segment` computes silhouettes from the colours of the clip.
+        depth_range_m: Nearest and farthest depth in metres that levels can distinguish; see
             :func:`tt_actions.video.depth.quantise`.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
 
     fps: float
@@ -115,13 +116,13 @@ class FrameSpec(InputSpec):
             raise UserError(f"Expected `picture` to be one of {get_args(Picture)}, but got '{self.picture}'.")
         if self.picture != "rgb" and (self.flow or self.crop != "none"):
             raise UserError(
-                f"Expected no `flow` and no `crop` with `picture: {self.picture}`, but got {self.flow} and "
-                f"'{self.crop}': both are of colours alone. Set them false and none."
+                f"Expected no `flow` and no `crop` with `picture: {self.picture}`, because both need colour "
+                f"frames, but got {self.flow} and '{self.crop}'. Set them to false and none."
             )
         near, far = self.depth_range_m
         if not 0 <= near < far < math.inf:
             raise UserError(
-                f"Expected `depth_range_m` to be 0 <= nearest < farthest, but got {self.depth_range_m}."
+                f"Expected `depth_range_m` with 0 <= nearest < farthest, but got {self.depth_range_m}."
             )
 
     @property
@@ -130,7 +131,7 @@ class FrameSpec(InputSpec):
         return self.picture in ("depth", "rgbd")
 
     def files(self, path: Path) -> tuple[Path, ...]:
-        """Return what is read of a clip: the video, the depth, or both.
+        """Return the files that are read for a clip: the video, the depth, or both.
 
         Args:
             path: The clip's file.
@@ -144,10 +145,10 @@ class FrameSpec(InputSpec):
         return (depth,) if self.picture == "depth" else (path, depth)
 
     def cache_key(self, roi: Roi | None) -> list[Any]:
-        """Return what decides on the pixels beside the file's content and the times.
+        """Return the settings that determine the pixels, in addition to file content and times.
 
         Args:
-            roi: The clip's own region, which goes before that of the spec.
+            roi: The clip's own region, which overrides that of the spec.
         """
         pixels: list[Any] = [roi or self.roi, float(self.fps), self.size, self.aspect, self.crop]
         if self.picture != "rgb":
@@ -163,13 +164,13 @@ class FrameSpec(InputSpec):
             path: The video file.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: The clip's own region, which goes before that of the spec.
+            roi: The clip's own region, which overrides that of the spec.
 
         Returns:
             Frames ``(T, H, W, C)``, uint8, and their times.
 
         Raises:
-            UnreadableError: If the clip can't be read, or colours and depth are not of one length and size.
+            UnreadableError: If the clip can't be read, or colours and depth differ in length or size.
         """
         if self.picture == "silhouette":
             scale = HEIGHT / self.size[0]
@@ -184,7 +185,7 @@ class FrameSpec(InputSpec):
         )
         if self.picture == "depth":
             return depth
-        check_beside(probe(path), pictures)
+        check_depth_matches(probe(path), pictures)
         colours = self._read_colours(path, start_s, end_s, roi, self.size)
         num = min(len(depth.values), len(colours.values))  # the lengths may differ by a frame
         frames = np.concatenate([colours.values[:num], depth.values[:num]], -1)
@@ -209,21 +210,21 @@ class FrameSpec(InputSpec):
 def iter_tracks(
     path: Path, spec: FrameSpec, rois: Sequence[Roi | None], start_s: float = 0.0, end_s: float | None = None
 ) -> Iterator[tuple[float, tuple[Image, ...]]]:
-    """Read several regions of a video at once, decoded once, as :func:`iter_frames` reads one.
+    """Read several regions of a video, decoding it only once, as :func:`iter_frames` reads one region.
 
     Args:
         path: The video file.
-        spec: How video becomes frames; its own region does not count.
-        rois: The regions, such as one a player; None for the whole picture.
+        spec: How video becomes frames; its own region is ignored.
+        rois: The regions, for example one per player; None for the whole frame.
         start_s: Start in seconds.
         end_s: End in seconds (exclusive), or None for the end of the last frame's display.
 
     Yields:
-        The time in seconds, and for each region its frame.
+        The time in seconds, and the frame of each region.
 
     Raises:
-        VideoError: If the file can't be read, the times or a region are outside, or no frame is there.
-        ValueError: If a region holds no pixel.
+        VideoError: If the file can't be read, the times or a region lie outside it, or there is no frame.
+        ValueError: If a region contains no pixel.
     """
     for roi in rois:
         check_roi(roi)

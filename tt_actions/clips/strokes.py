@@ -1,4 +1,4 @@
-"""Timed strokes of an untrimmed video."""
+"""Strokes with their times in an untrimmed video."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ class Stroke:
 
     Args:
         label: Class name.
-        start_s: When the stroke begins: its backswing, or of a serve the toss.
-        end_s: When its follow-through is over (exclusive).
-        contact_s: When racket and ball meet, or None where that is not known.
-        confidence: How sure a model is, in [0, 1]; None for an annotation.
-        player: Who plays it, or None where that is not known.
+        start_s: Start of the stroke: its backswing, or the toss of a serve.
+        end_s: End of its follow-through (exclusive).
+        contact_s: Time at which the racket hits the ball, or None if it is unknown.
+        confidence: Confidence of the model, in [0, 1]; None for an annotation.
+        player: The player who plays it, or None if unknown.
 
     Raises:
         ValueError: If the times are not 0 <= start <= contact <= end with start < end.
@@ -37,17 +37,17 @@ class Stroke:
         contact_s = self.start_s if self.contact_s is None else self.contact_s
         if not (0 <= self.start_s < self.end_s < math.inf and self.start_s <= contact_s <= self.end_s):
             raise UserError(
-                f"Expected a stroke's times to be 0 <= start <= contact <= end and start < end, but got "
-                f"{self.start_s}, {self.contact_s} and {self.end_s} s of a {self.label}."
+                f"Expected a stroke with 0 <= start <= contact <= end and start < end, but got "
+                f"{self.start_s}, {self.contact_s} and {self.end_s} s for a {self.label}."
             )
 
 
 def shift(stroke: Stroke, by_s: float) -> Stroke:
-    """Return a stroke at another time.
+    """Return the same stroke, shifted in time.
 
     Args:
         stroke: The stroke.
-        by_s: How much later, in seconds.
+        by_s: Shift in seconds; positive is later.
 
     >>> shift(Stroke("serve", 1.5, 2.5), -1.0)
     Stroke(label='serve', start_s=0.5, end_s=1.5, contact_s=None, confidence=None, player=None)
@@ -59,13 +59,13 @@ def shift(stroke: Stroke, by_s: float) -> Stroke:
 def frame_labels(
     strokes: Sequence[Stroke], times_s: np.ndarray, class_names: Sequence[str], background: str
 ) -> np.ndarray:
-    """Give every frame the class of the stroke that it falls in.
+    """Return the class of each frame: that of the stroke at its time, or the background class.
 
     Args:
-        strokes: What is played; where two overlap the later counts.
-        times_s: When each frame is shown.
+        strokes: The strokes. If two overlap, the later one in this sequence counts.
+        times_s: Time of each frame in seconds.
         class_names: Names of the classes, in the order of the network's outputs.
-        background: Name of the class of the frames between.
+        background: Name of the class of the frames between strokes.
 
     Returns:
         Class indices.
@@ -85,16 +85,16 @@ def frame_labels(
 
 
 def strokes_of(labels: np.ndarray, fps: float, class_names: Sequence[str], background: str) -> list[Stroke]:
-    """Turn the classes of frames into strokes; what :func:`frame_labels` undoes.
+    """Convert the classes of frames to strokes; the inverse of :func:`frame_labels`.
 
-    A stroke begins half a frame before its first frame, where in the mean it does, and ends half a frame
-    after its last.
+    A stroke begins half a frame before its first frame and ends half a frame after its last, which is correct
+    on average.
 
     Args:
-        labels: Class index of each frame, frame k being shown at k / fps seconds; a negative one is none.
-        fps: Frames a second.
+        labels: Class index of each frame; frame k is at k / fps seconds. Negative means no class.
+        fps: Frames per second.
         class_names: Names of the classes.
-        background: Name of the class that is no stroke.
+        background: Name of the class that is not a stroke.
 
     Shape:
         labels ``(T,)``, int64.
@@ -113,6 +113,5 @@ def strokes_of(labels: np.ndarray, fps: float, class_names: Sequence[str], backg
 STROKES = ("serve", "forehand", "backhand", "smash")
 """The four technical actions of the published CNN-LSTM, in its order."""
 
-
 IDLE = "idle"
-"""The frame label between strokes on untrimmed video."""
+"""The label of frames between strokes in untrimmed video."""

@@ -1,4 +1,4 @@
-"""How long strokes last and what follows what, counted on the training set."""
+"""Durations of strokes and transitions between them, counted on the training set."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,32 +13,32 @@ from tt_actions.errors import UserError
 
 STROKE_MIN_S, STROKE_MEAN_S = 0.3, 0.9
 IDLE_MIN_S, IDLE_MEAN_S = 0.1, 1.2
-TO_IDLE = 0.8
-"""Share of the strokes that idle time follows, where nothing was counted."""
+DEFAULT_IDLE_SHARE = 0.8
+"""Default share of the strokes that idle time follows."""
 
 SHORT_PERCENTILE = 2
-"""The percentile of the lengths of whole segments that counts as the shortest: a few are labelled badly."""
+"""Percentile of the lengths of complete segments that counts as the shortest; a few are labelled badly."""
 
-WITHIN_A_FRAME = 1e-6
-"""Seconds that a time may be off by rounding."""
+TIME_TOLERANCE_S = 1e-6
+"""Seconds by which rounding may change a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class StrokeTiming:
-    """Counts of a training set at the frame rate of a model.
+    """Durations and transitions counted on a training set, at the frame rate of a model.
 
     A segment is a run of frames of one class; two strokes of the same class that touch are two segments.
 
     Args:
         class_names: Names of the classes, in the order of the network's outputs.
-        fps: Frames a second.
+        fps: Frames per second.
         frames: Number of frames of each class.
         initial: Number of sequences whose first frame is of each class.
-        transitions: How often a segment of each class (row) is followed by one of each other (column).
-        min_frames: Frames of the shortest segments of each class, at least 1.
-        mean_frames: Frames of a segment of each class in the mean.
-        contact: Where between its beginning, 0, and its end, 1, a stroke of each class meets the ball, in the
-            mean; nan where that is not known.
+        transitions: How often a segment of each class (row) is followed by a segment of each class (column).
+        min_frames: Length of the shortest segments of each class in frames, at least 1.
+        mean_frames: Mean length of the segments of each class in frames.
+        contact: Mean time of the ball contact in a stroke of each class, from 0 (start of the stroke) to 1
+            (end); nan if unknown.
 
     Shape:
         frames, initial, min_frames, mean_frames and contact ``(K,)``, transitions ``(K, K)``.
@@ -58,23 +58,23 @@ class StrokeTiming:
 
     def __post_init__(self) -> None:
         k = len(self.class_names)
-        is_sound = k > 1 and len(set(self.class_names)) == k and 0 < self.fps < math.inf
+        is_valid = k > 1 and len(set(self.class_names)) == k and 0 < self.fps < math.inf
         for name in ("frames", "initial", "transitions", "min_frames", "mean_frames"):
             values = getattr(self, name)
-            is_sound &= values.shape == ((k, k) if name == "transitions" else (k,))
-            is_sound &= bool(np.isfinite(values).all() and (values >= 0).all())
-        is_sound &= np.issubdtype(self.min_frames.dtype, np.integer)
-        is_sound = is_sound and bool((self.min_frames >= 1).all())
-        is_sound = is_sound and bool((self.mean_frames >= self.min_frames).all())
+            is_valid &= values.shape == ((k, k) if name == "transitions" else (k,))
+            is_valid &= bool(np.isfinite(values).all() and (values >= 0).all())
+        is_valid &= np.issubdtype(self.min_frames.dtype, np.integer)
+        is_valid = is_valid and bool((self.min_frames >= 1).all())
+        is_valid = is_valid and bool((self.mean_frames >= self.min_frames).all())
         known = self.contact[~np.isnan(self.contact)]
-        if not (is_sound and self.contact.shape == (k,) and ((known >= 0) & (known <= 1)).all()):
+        if not (is_valid and self.contact.shape == (k,) and ((known >= 0) & (known <= 1)).all()):
             raise UserError(
-                "Expected the timing of 2 or more classes, counts of at least 0, a frame rate above 0, "
+                "Expected a timing with 2 or more classes, counts of at least 0, a frame rate above 0, "
                 f"1 <= `min_frames` <= `mean_frames` and `contact` in [0, 1], but got {self.to_plain()}."
             )
 
     def to_plain(self) -> dict[str, Any]:
-        """Return all of it as plain types, nan as None: what a checkpoint may hold."""
+        """Return all values as plain types, with nan as None, for a checkpoint."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays = {name: value.tolist() for name, value in plain.items() if isinstance(value, np.ndarray)}
         contact = [None if np.isnan(value) else float(value) for value in self.contact]
@@ -82,10 +82,10 @@ class StrokeTiming:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "StrokeTiming":
-        """Take back what :meth:`to_plain` gave.
+        """Restore a timing from the result of :meth:`to_plain`.
 
         Args:
-            plain: Plain types by the name of the field.
+            plain: Plain types by field name.
 
         Raises:
             ValueError: If a field is missing or unknown, or a value is out of range.
@@ -93,7 +93,7 @@ class StrokeTiming:
         names = {field.name for field in fields(cls)}
         if set(plain) != names:
             raise UserError(
-                f"Expected a timing of {', '.join(sorted(names))}, but got {', '.join(sorted(plain))}."
+                f"Expected a timing with {', '.join(sorted(names))}, but got {', '.join(sorted(plain))}."
             )
         arrays = {name: np.array(plain[name], float) for name in names - {"class_names", "fps", "min_frames"}}
         return cls(
@@ -109,8 +109,8 @@ class Segment(NamedTuple):
 
     Args:
         label: Class index.
-        first: Its first frame.
-        end: The frame after its last.
+        first: Index of the first frame.
+        end: Index of the frame after the last.
     """
 
     label: int
@@ -119,11 +119,11 @@ class Segment(NamedTuple):
 
 
 def find_segments(labels: np.ndarray, is_start: np.ndarray | None = None) -> list[Segment]:
-    """Cut a sequence of labels into runs.
+    """Split a sequence of labels into runs of the same class.
 
     Args:
         labels: Class index of each frame.
-        is_start: Where a run begins even though the class stays the same, or None.
+        is_start: Frames at which a run begins even if the class stays the same, or None.
 
     Shape:
         labels and is_start ``(T,)``.
@@ -141,16 +141,17 @@ def find_segments(labels: np.ndarray, is_start: np.ndarray | None = None) -> lis
 def count_timing(
     sequences: Iterable[tuple[np.ndarray, Sequence[Stroke]]], class_names: Sequence[str], fps: float
 ) -> StrokeTiming:
-    """Count what a model of durations and transitions needs.
+    """Count durations and transitions in labelled sequences.
 
-    Segments that the beginning or the end of a sequence cuts, or frames of unknown class, do not count for
-    lengths. A class without a whole segment gets the lengths of :func:`default_timing`.
+    Segments that are cut by the beginning or the end of a sequence, or by frames of unknown class, do not
+    count for lengths. A class without a complete segment gets the lengths of :func:`default_timing`.
 
     Args:
-        sequences: Of each the class index of every frame, negative where it is not known, frame k being shown
-            at k / fps seconds; and its strokes, which tell contacts and strokes of the same class that touch.
+        sequences: For each sequence, the class index of every frame (negative if unknown; frame k is at k /
+            fps seconds) and its strokes. The strokes give the contacts, and separate strokes of the same
+            class that touch.
         class_names: Names of the classes, in the order of the network's outputs.
-        fps: Frames a second.
+        fps: Frames per second.
 
     Shape:
         labels of a sequence ``(T,)``, int64.
@@ -177,7 +178,7 @@ def count_timing(
             initial[segments[0].label] += 1
         for before, after in _pairs(segments):
             transitions[before.label, after.label] += 1
-        for segment in _whole(segments):
+        for segment in _complete(segments):
             lengths[segment.label].append(segment.end - segment.first)
         for stroke in strokes:
             if stroke.contact_s is not None and stroke.label in class_names:
@@ -199,42 +200,43 @@ def count_timing(
 
 
 def _is_start(strokes: Sequence[Stroke], num_frames: int, fps: float) -> np.ndarray:
-    """Mark the first frame of each stroke that has one."""
+    """Mark the first frame of each stroke that contains a frame."""
     is_start = np.zeros(num_frames, bool)
     for stroke in strokes:
-        first = math.ceil((stroke.start_s - WITHIN_A_FRAME) * fps)
+        first = math.ceil((stroke.start_s - TIME_TOLERANCE_S) * fps)
         if 0 <= first < min(num_frames, stroke.end_s * fps):
             is_start[first] = True
     return is_start
 
 
 def _pairs(segments: Sequence[Segment]) -> Iterator[tuple[Segment, Segment]]:
-    """Neighbours of known class."""
+    """Yield adjacent segments of known class."""
     for before, after in pairwise(segments):
         if before.label >= 0 and after.label >= 0:
             yield before, after
 
 
-def _whole(segments: Sequence[Segment]) -> Iterator[Segment]:
-    """Segments of known class between two others."""
+def _complete(segments: Sequence[Segment]) -> Iterator[Segment]:
+    """Yield segments of known class between two segments of known class."""
     for before, segment, after in zip(segments, segments[1:], segments[2:], strict=False):
         if min(before.label, segment.label, after.label) >= 0:
             yield segment
 
 
 def default_timing(class_names: Sequence[str], fps: float) -> StrokeTiming:
-    """Return a timing for a model whose training set tells none.
+    """Return a default timing, for a model whose training set has no counts.
 
-    Strokes last 0.3 s or more and 0.9 s in the mean, idle time between them 0.1 s or more and 1.2 s in the
-    mean. After idle time every stroke is equally likely, after a stroke idle time has 0.8 and the other
-    strokes share the rest. Without a class ``idle`` every other class is equally likely.
+    Strokes last at least 0.3 s, and 0.9 s on average. Idle time between them lasts at least 0.1 s, and 1.2 s
+    on average. After idle time, every stroke is equally likely. After a stroke, idle time follows with
+    probability 0.8, and the other strokes share the rest. Without a class ``idle``, all other classes are
+    equally likely to follow.
 
     Args:
         class_names: Names of the classes, in the order of the network's outputs.
-        fps: Frames a second.
+        fps: Frames per second.
 
     Shape:
-        That of :class:`StrokeTiming`.
+        As in :class:`StrokeTiming`.
 
     Raises:
         ValueError: If there are fewer than two classes or ``fps`` is not positive.
@@ -249,13 +251,15 @@ def default_timing(class_names: Sequence[str], fps: float) -> StrokeTiming:
     is_idle = np.array([name == IDLE for name in class_names])
     follows = np.full((k, k), 1.0)
     if is_idle.any() and k > 2:
-        follows[np.ix_(~is_idle, ~is_idle)] = (1 - TO_IDLE) / (k - 2)
-        follows[np.ix_(~is_idle, is_idle)] = TO_IDLE
+        follows[np.ix_(~is_idle, ~is_idle)] = (1 - DEFAULT_IDLE_SHARE) / (k - 2)
+        follows[np.ix_(~is_idle, is_idle)] = DEFAULT_IDLE_SHARE
     np.fill_diagonal(follows, 0)
     follows /= follows.sum(1, keepdims=True)
     min_frames = np.maximum(np.round(np.where(is_idle, IDLE_MIN_S, STROKE_MIN_S) * fps), 1)
     mean_frames = np.maximum(np.where(is_idle, IDLE_MEAN_S, STROKE_MEAN_S) * fps, min_frames)
-    visits = np.where(is_idle, TO_IDLE / (1 + TO_IDLE) if k > 2 else 0.5, 0)  # the chain in balance
+    visits = np.where(
+        is_idle, DEFAULT_IDLE_SHARE / (1 + DEFAULT_IDLE_SHARE) if k > 2 else 0.5, 0
+    )  # stationary distribution of the chain
     visits = np.where(is_idle, visits, (1 - visits.sum()) / (~is_idle).sum())
     frames = visits * mean_frames / (visits @ mean_frames)
     return StrokeTiming(

@@ -1,4 +1,4 @@
-"""What the clips of a training set are like, by which their like is known in a long video."""
+"""Statistics of training clips, by which similar clips are recognised in a long video."""
 
 import math
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from tt_actions.errors import UserError
 
 @dataclass(frozen=True)
 class TypicalClip:
-    """The median clip of a training set.
+    """Median length and motion of the clips of a training set.
 
     Args:
-        seconds: Its length.
-        motion: How much moves in it: see :func:`motion_of`.
+        seconds: Median length in seconds.
+        motion: Median motion: see :func:`motion_of`.
 
     Raises:
-        ValueError: If one of them is out of range.
+        ValueError: If a value is out of range.
     """
 
     seconds: float
@@ -33,20 +33,20 @@ class TypicalClip:
             )
 
     def to_plain(self) -> dict[str, Any]:
-        """Return it as plain types: what a checkpoint may hold."""
+        """Return the values as plain types, for a checkpoint."""
         return asdict(self)
 
 
 TYPICAL_CLIP = TypicalClip(2.0, 5.0)
-"""A rule of thumb, for a model that was trained without clips being measured."""
+"""Default values, for a model whose training clips were not measured."""
 
 
 def find_typical(clips: Iterable[np.ndarray], fps: float) -> TypicalClip:
-    """Measure clips of one stroke each.
+    """Compute the median length and motion of clips of one stroke each.
 
     Args:
-        clips: Their frames, of at least one clip.
-        fps: Frames a second.
+        clips: The frames of each clip; at least one clip.
+        fps: Frames per second.
 
     Shape:
         each of clips ``(T, H, W, C)``, uint8.
@@ -56,12 +56,12 @@ def find_typical(clips: Iterable[np.ndarray], fps: float) -> TypicalClip:
 
 
 def motion_of(frames: np.ndarray) -> float:
-    """Tell how much moves in a clip: the mean change of its colours from one frame to the next, in levels.
+    """Return how much moves in a clip: the mean change of its colours between frames, in levels.
 
-    It is the median over the frames, so that a cut, which changes everything once, does not count.
+    It is the median over the frames, so that a cut, which changes the whole image once, has no effect.
 
     Args:
-        frames: Of a clip; channels after the third are no colours.
+        frames: Frames of the clip; channels after the third are not colours and are ignored.
 
     Shape:
         frames ``(T, H, W, C)``, uint8.

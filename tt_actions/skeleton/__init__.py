@@ -1,1 +1,1 @@
-"""Joints over time: layouts, files, normalisation, augmentation."""
+"""Joints over time: layouts, files, normalisation, streams and features."""

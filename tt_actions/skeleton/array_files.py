@@ -1,4 +1,4 @@
-"""Joints in NumPy's files: arrays (C, T, V, M), and what the synthetic source writes."""
+"""Joints in NumPy files: arrays (C, T, V, M), and the files of the synthetic source."""
 
 import tokenize
 import zipfile
@@ -11,92 +11,97 @@ import numpy as np
 from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import BALL, NTU25, RACKET, Layout
 from tt_actions.skeleton.sequence import (
+    FLIP_Y,
     LARGEST,
-    UPWARDS,
     JointSequence,
     missing_where_zero,
     most_moving,
-    refuse,
+    unreadable_error,
 )
 
 _TO_CAMERA = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]], np.float32)
-"""From a world with z up, where a player faces +x, to one with y up, where the player faces the camera."""
+"""Maps a world with z up, where a player faces +x, to one with y up, where the player faces the camera."""
 
 
 def read_npy(path: Path, layout: Layout) -> JointSequence:
-    """Read an array of coordinates, frames, joints and, where there are several, bodies.
+    """Read an array of coordinates, frames, joints and, optionally, bodies.
 
-    Of several bodies the one that moves most is taken. With one coordinate more than the layout has, the last
-    is a confidence. Joints at the origin, or hardly sure, are missing. Coordinates of pictures point down.
+    If there are several bodies, the one that moves most is used. If there is one coordinate more than the
+    layout has, the last one is a confidence. Joints at the origin, or with a low confidence, count as
+    missing. In image coordinates, y points down.
 
     Args:
         path: The file, an array ``(C, T, V)`` or ``(C, T, V, M)``.
-        layout: What the joints are.
+        layout: Layout of the joints.
 
     Raises:
-        UnreadableError: If the file holds no such array, or Python objects, which could run code.
+        UnreadableError: If the file contains no such array, or Python objects, which could run code.
     """
     values = _load(path)
     if isinstance(values, Mapping):
-        raise refuse(path, None, "one array", "several in an archive")
+        raise unreadable_error(path, None, "one array", "several in an archive")
     if values.dtype.kind not in _NUMBERS:
-        raise refuse(path, None, "an array of numbers", f"one of {values.dtype}")
+        raise unreadable_error(path, None, "an array of numbers", f"one of {values.dtype}")
     num, num_joints = layout.num_coordinates, len(layout.joints)
     shape = values.shape
     fits = values.ndim in (3, 4) and shape[0] in (num, num + 1) and shape[1] >= 1 and shape[2] == num_joints
     if not fits or (values.ndim == 4 and shape[3] < 1):
-        raise refuse(
+        raise unreadable_error(
             path, None, f"an array ({num}, T, {num_joints}[, M]) with `layout` {layout.name}", f"{shape}"
         )
     bodies = np.moveaxis(values if values.ndim == 4 else values[..., None], (3, 0), (0, 3))  # (M, T, V, C)
     bodies = bodies.astype(np.float64)
     if not (np.abs(bodies) < LARGEST).all():
-        raise refuse(path, None, f"finite numbers below {LARGEST:g}", "others")
-    places = missing_where_zero(bodies[..., :num].astype(np.float32))
+        raise unreadable_error(path, None, f"finite numbers below {LARGEST:g}", "other values")
+    positions = missing_where_zero(bodies[..., :num].astype(np.float32))
     if shape[0] > num:
-        places = np.where(bodies[..., num:] < 0.05, np.nan, places)
+        positions = np.where(bodies[..., num:] < 0.05, np.nan, positions)
     if num == 2:
-        places = places * UPWARDS
-    return JointSequence(most_moving(places), layout)
+        positions = positions * FLIP_Y
+    return JointSequence(most_moving(positions), layout)
 
 
 def read_npz(path: Path, layout: Layout) -> JointSequence:
-    """Read what moves in a synthetic clip: the player's joints, in the layout of NTU RGB+D, racket or ball.
+    """Read the player's joints (in the layout of NTU RGB+D), the racket or the ball of a synthetic clip.
 
     Args:
-        path: The file; it holds ``joints_3d`` (T, 25, 3), ``racket_position`` and ``ball`` (T, 3) in metres
-            with z up, ``joints_2d`` (T, 25, 2) in pixels, and ``fps``.
-        layout: Which of these is wanted.
+        path: The file. It contains ``joints_3d`` (T, 25, 3), ``racket_position`` and ``ball`` (T, 3) in
+            metres with z up, ``joints_2d`` (T, 25, 2) in pixels, and ``fps``.
+        layout: Layout that selects one of these.
 
     Raises:
-        UnreadableError: If the file holds none of these.
+        UnreadableError: If the file does not contain the array of the layout and ``fps``.
     """
     values = _load(path)
     num = layout.num_coordinates
     path_names = {RACKET: "racket_position", BALL: "ball"}
     name = path_names.get(layout, f"joints_{num}d")
     if not isinstance(values, Mapping) or name not in values or "fps" not in values:
-        raise refuse(path, None, f"`{name}` and `fps`, as `tt-actions synth` writes them", "none of them")
+        raise unreadable_error(
+            path, None, f"`{name}` and `fps`, as `tt-actions synth` writes them", "other contents"
+        )
     if any(values[key].dtype.kind not in _NUMBERS for key in (name, "fps")) or values["fps"].size != 1:
-        raise refuse(path, None, f"numbers `{name}` and one `fps`", "others")
+        raise unreadable_error(path, None, f"numbers in `{name}` and one `fps`", "other values")
     joints, fps = np.asarray(values[name], np.float64), float(values["fps"].item())
     own = layout if layout in path_names else NTU25
     joints = joints[:, None] if layout in path_names and joints.ndim == 2 else joints
     if joints.ndim != 3 or joints.shape[1:] != (len(own.joints), num) or not len(joints):
-        raise refuse(path, None, f"`{name}` of (T, {len(own.joints)}, {num})", f"{joints.shape}")
+        raise unreadable_error(
+            path, None, f"`{name}` of shape (T, {len(own.joints)}, {num})", f"{joints.shape}"
+        )
     if (np.abs(joints) >= LARGEST).any() or not 0 < fps < LARGEST:
-        raise refuse(
+        raise unreadable_error(
             path,
             None,
             f"`{name}` below {LARGEST:g} and a positive `fps`",
-            f"others, with {fps} frames a second",
+            f"other values, with {fps} frames per second",
         )
-    turned = joints.astype(np.float32) @ _TO_CAMERA.T if num == 3 else joints.astype(np.float32) * UPWARDS
+    turned = joints.astype(np.float32) @ _TO_CAMERA.T if num == 3 else joints.astype(np.float32) * FLIP_Y
     return JointSequence(turned, own, np.arange(len(joints)) / fps)
 
 
 def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
-    """Load an array or an archive of arrays, without what could run code."""
+    """Load an array or an archive of arrays, but no Python objects, which could run code."""
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
@@ -106,12 +111,12 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
             return {name: loaded[name] for name in wanted}
     except FileNotFoundError as error:
         raise UnreadableError(
-            f"Expected a file of joints, but there is no '{path}'. Check the path."
+            f"Expected a joint file, but there is no file '{path}'. Check the path."
         ) from error
     except _DAMAGED as error:
         reason = "Python objects" if "allow_pickle" in str(error) else f"something else ({error})"
         raise UnreadableError(
-            f"'{path}': Expected an array of numbers, but got {reason}. Save it anew by `numpy.save`."
+            f"'{path}': Expected an array of numbers, but got {reason}. Save it again with `numpy.save`."
         ) from error
 
 
@@ -119,7 +124,7 @@ _DAMAGED = (
     *(OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
     *(MemoryError, NotImplementedError, RuntimeError, TypeError),
 )
-"""What NumPy raises at files that are damaged or none of its own."""
+"""Errors that NumPy raises for damaged files and for files of other formats."""
 
 _NUMBERS = "fiu"
 _WANTED = ("joints_3d", "joints_2d", "racket_position", "ball", "fps")

@@ -1,4 +1,4 @@
-"""Any file of joints."""
+"""Reading joint files of any supported format."""
 
 from pathlib import Path
 
@@ -14,18 +14,18 @@ SUFFIXES = (".skeleton", ".npy", ".txt", ".csv", ".npz", ".json")
 
 
 def read_joints(path: Path, layout: Layout) -> JointSequence:
-    """Read the joints of a file, whose format its suffix and content tell, in a layout.
+    """Read the joints of a file in a given layout; suffix and content determine the file's format.
 
     Args:
         path: A ``.skeleton`` file of NTU RGB+D, a ``.txt`` of MSR Action3D or THETIS, a ``.csv`` of
-            keypoints or of a ball's path, a ``.npy`` (C, T, V, M), the ``.npz`` of a synthetic clip, or the
-            ``ball_markup.json`` of OpenTTGames.
-        layout: The layout wanted; a file that tells another is converted, see
+            keypoints or of a ball's trajectory, a ``.npy`` (C, T, V, M), the ``.npz`` of a synthetic clip, or
+            the ``ball_markup.json`` of OpenTTGames.
+        layout: Layout of the result. A file with another layout is converted: see
             :func:`tt_actions.skeleton.layouts.convert`.
 
     Raises:
-        UnreadableError: If the file can't be read, or is of joints in the picture where the layout is of
-            joints in space, or the other way round.
+        UnreadableError: If the file can't be read, or contains 2D joints although the layout is 3D, or the
+            other way round.
     """
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -41,12 +41,12 @@ def read_joints(path: Path, layout: Layout) -> JointSequence:
     elif suffix == ".csv":
         sequence = read_path(path) if layout is BALL or is_path(path) else read_csv(path)
     else:
-        raise UnreadableError(f"Expected a file of joints ({', '.join(SUFFIXES)}), but got '{path}'.")
-    is_other_kind = (sequence.layout in PATHS or layout in PATHS) and sequence.layout is not layout
+        raise UnreadableError(f"Expected a joint file ({', '.join(SUFFIXES)}), but got '{path}'.")
+    is_incompatible = (sequence.layout in PATHS or layout in PATHS) and sequence.layout is not layout
     num, wanted = sequence.joints.shape[-1], layout.num_coordinates
-    if is_other_kind or num != wanted:
+    if is_incompatible or num != wanted:
         raise UnreadableError(
-            f"Expected joints of `layout` {layout.name} with {wanted} coordinates, but '{path}' holds "
-            f"{sequence.layout.name} with {num}. Set `layout` to it."
+            f"Expected joints of `layout` {layout.name} with {wanted} coordinates, but '{path}' contains "
+            f"{sequence.layout.name} with {num}. Set `layout` to {sequence.layout.name}."
         )
     return JointSequence(convert(sequence.joints, sequence.layout, layout), layout, sequence.times_s)

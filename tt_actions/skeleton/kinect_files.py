@@ -12,7 +12,7 @@ from tt_actions.skeleton.sequence import (
     most_moving,
     read_lines,
     read_numbers,
-    refuse,
+    unreadable_error,
 )
 
 _NTU_BODY_FIELDS = 10
@@ -21,47 +21,51 @@ _NTU_FPS = 30.0
 
 
 def read_ntu(path: Path) -> JointSequence:
-    """Read a ``.skeleton`` file of NTU RGB+D; of several bodies the one that moves most.
+    """Read a ``.skeleton`` file of NTU RGB+D; if it has several bodies, the one that moves most is used.
 
-    The file holds the number of frames; for each frame the number of bodies; for each body a line of 10
-    fields, the number of joints, and a line of 12 fields for each joint, the first three its place in metres.
-    It is recorded at 30 frames a second.
+    The file contains the number of frames. Each frame contains the number of bodies. Each body is a line of
+    10 fields, the number of joints, and a line of 12 fields for each joint, of which the first three are its
+    position in metres. Recordings have 30 frames per second.
 
     Args:
         path: The file.
 
     Raises:
-        UnreadableError: If the file is none of these, or no body is in it.
+        UnreadableError: If the file has another format, or contains no body.
     """
     lines = _Lines(path)
     num_frames = lines.count("the number of frames")
     if num_frames > lines.left:
-        raise refuse(path, lines.number, f"at most {lines.left} frames in as many lines", f"{num_frames}")
+        raise unreadable_error(
+            path, lines.number, f"at most {lines.left} frames in {lines.left} lines", f"{num_frames}"
+        )
     bodies: dict[str, np.ndarray] = {}
     num_joints = len(NTU25.joints)
     for frame in range(num_frames):
         for _ in range(lines.count("the number of bodies")):
             line, cells = lines.take("a body")
             if len(cells) != _NTU_BODY_FIELDS:
-                raise refuse(path, line, f"{_NTU_BODY_FIELDS} fields of a body", f"{len(cells)}")
+                raise unreadable_error(path, line, f"{_NTU_BODY_FIELDS} fields of a body", f"{len(cells)}")
             number = lines.count("the number of joints")
             if number != num_joints:
-                raise refuse(path, lines.number, f"{num_joints} joints", f"{number}")
+                raise unreadable_error(path, lines.number, f"{num_joints} joints", f"{number}")
             body = bodies.setdefault(cells[0], np.full((num_frames, num_joints, 3), np.nan, np.float32))
             for joint in range(num_joints):
                 line, cells = lines.take("a joint")
                 body[frame, joint] = read_numbers(path, line, cells[:3], 3)
                 if len(cells) != _NTU_JOINT_FIELDS:
-                    raise refuse(path, line, f"{_NTU_JOINT_FIELDS} fields of a joint", f"{len(cells)}")
+                    raise unreadable_error(
+                        path, line, f"{_NTU_JOINT_FIELDS} fields of a joint", f"{len(cells)}"
+                    )
     lines.end()
     if not bodies:
-        raise refuse(path, None, "a body", "none in any frame")
+        raise unreadable_error(path, None, "a body", "none in any frame")
     joints = most_moving(missing_where_zero(np.stack(list(bodies.values()))))
     return JointSequence(joints, NTU25, np.arange(num_frames) / _NTU_FPS)
 
 
 class _Lines:
-    """The lines of a file that are not empty, one after the other."""
+    """Reads the lines of a file that are not empty, one after the other."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,36 +74,39 @@ class _Lines:
         self.left, self._lines = len(lines), iter(lines)
         self.number = 0
 
-    def take(self, what: str) -> tuple[int, list[str]]:
+    def take(self, expected: str) -> tuple[int, list[str]]:
         try:
             self.number, cells = next(self._lines)
         except StopIteration:
-            raise refuse(self.path, self.number, f"{what} after it", "the end of the file") from None
+            raise unreadable_error(
+                self.path, self.number, f"{expected} after this line", "the end of the file"
+            ) from None
         self.left -= 1
         return self.number, cells
 
-    def count(self, what: str) -> int:
-        line, cells = self.take(what)
+    def count(self, expected: str) -> int:
+        line, cells = self.take(expected)
         if len(cells) != 1 or not cells[0].isdecimal() or len(cells[0]) > 9:
-            raise refuse(self.path, line, what, f"'{' '.join(cells)[:80]}'")
+            raise unreadable_error(self.path, line, expected, f"'{' '.join(cells)[:80]}'")
         return int(cells[0])
 
     def end(self) -> None:
         for line, cells in self._lines:
-            raise refuse(self.path, line, "the end of the file", f"'{' '.join(cells)[:80]}'")
+            raise unreadable_error(self.path, line, "the end of the file", f"'{' '.join(cells)[:80]}'")
 
 
 def read_text(path: Path) -> JointSequence:
-    """Read a ``.txt`` file of THETIS, whose frames have a line ``FRAME: n`` first, or of MSR Action3D.
+    """Read a ``.txt`` file of THETIS, where a line ``FRAME: n`` precedes each frame, or of MSR Action3D.
 
-    THETIS gives 15 lines ``x y z`` a frame, in millimetres; MSR Action3D 20 lines ``x y z confidence``, in
-    metres, without a line between frames. Joints at the origin are missing. Neither tells its rate.
+    THETIS has 15 lines ``x y z`` per frame, in millimetres. MSR Action3D has 20 lines ``x y z confidence``
+    per frame, in metres, with nothing between frames. Joints at the origin count as missing. Neither format
+    gives the frame rate.
 
     Args:
         path: The file.
 
     Raises:
-        UnreadableError: If the file is neither.
+        UnreadableError: If the file has another format.
     """
     rows = [(i, text.split()) for i, text in enumerate(read_lines(path), 1)]
     filled = [(i, cells) for i, cells in rows if cells]
@@ -108,8 +115,11 @@ def read_text(path: Path) -> JointSequence:
     num_joints = len(KINECT20.joints)
     numbers = np.array([read_numbers(path, line, cells, 4) for line, cells in filled], np.float32)
     if len(numbers) % num_joints:
-        raise refuse(
-            path, filled[-1][0], f"{num_joints} lines a frame", f"{len(numbers)} lines, which end within one"
+        raise unreadable_error(
+            path,
+            filled[-1][0],
+            f"{num_joints} lines per frame",
+            f"{len(numbers)} lines, so the last frame is incomplete",
         )
     joints = numbers.reshape(-1, num_joints, 4)[..., :3]
     return JointSequence(missing_where_zero(joints), KINECT20)
@@ -121,10 +131,14 @@ def _read_thetis(path: Path, rows: Sequence[tuple[int, list[str]]]) -> JointSequ
     for line, cells in rows:
         if cells[0].upper().startswith("FRAME"):
             if frames and len(frames[-1]) != num_joints:
-                raise refuse(path, line, f"{num_joints} joints before it", f"{len(frames[-1])}")
+                raise unreadable_error(
+                    path, line, f"{num_joints} joints in the frame before this line", f"{len(frames[-1])}"
+                )
             frames.append([])
         else:
             frames[-1].append(read_numbers(path, line, cells, 3))
     if len(frames[-1]) != num_joints:
-        raise refuse(path, rows[-1][0], f"{num_joints} joints in the last frame", f"{len(frames[-1])}")
+        raise unreadable_error(
+            path, rows[-1][0], f"{num_joints} joints in the last frame", f"{len(frames[-1])}"
+        )
     return JointSequence(missing_where_zero(np.array(frames, np.float32)), THETIS15)

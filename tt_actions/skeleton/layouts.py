@@ -1,4 +1,4 @@
-"""Which joints a skeleton has, how they hang together, and which of them are the same in two skeletons."""
+"""Joint layouts: which joints a skeleton has, how they connect, and which joints two layouts share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ class Layout:
     """The joints of one kind of recording, in its order.
 
     Args:
-        name: As in ``LAYOUT=``.
-        parents: For each joint, by name and in the recording's order, the joint that it hangs on; the root
-            hangs on itself.
-        num_coordinates: 3, or 2 for joints found in a picture.
-        hips: The joints whose middle is the body's centre.
-        shoulders: The joints whose middle is the upper end of the trunk.
+        name: Name of the layout, as in ``LAYOUT=``.
+        parents: The parent of each joint, by name and in the order of the recording. The root is its own
+            parent.
+        num_coordinates: 3, or 2 for joints in an image.
+        hips: The joints whose midpoint is the centre of the body.
+        shoulders: The joints whose midpoint is the upper end of the trunk.
 
     Attributes:
-        joints: Names in order, with ``left_`` or ``right_`` before those that there are two of.
+        joints: Names in order; joints of both sides begin with ``left_`` or ``right_``.
     """
 
     name: str
@@ -33,40 +33,40 @@ class Layout:
 
     @cached_property
     def joints(self) -> tuple[str, ...]:
-        """Names in order."""
+        """Names of the joints, in order."""
         return tuple(self.parents)
 
     def index(self, name: str) -> int:
-        """Return a joint's number.
+        """Return the index of a joint.
 
         Args:
-            name: Its name.
+            name: Name of the joint.
         """
         return self.joints.index(name)
 
     @cached_property
     def parent_indices(self) -> tuple[int, ...]:
-        """For each joint the number of the one that it hangs on."""
+        """Index of each joint's parent."""
         return tuple(map(self.index, self.parents.values()))
 
     @cached_property
     def root(self) -> int:
-        """Number of the joint that hangs on itself."""
+        """Index of the root, the joint that is its own parent."""
         return next(i for i, parent in enumerate(self.parent_indices) if parent == i)
 
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of a joint and the one that it hangs on."""
+        """Pairs of indices of a joint and its parent."""
         return tuple((i, parent) for i, parent in enumerate(self.parent_indices) if i != parent)
 
     @cached_property
     def mirrored(self) -> tuple[int, ...]:
-        """For each joint the number of its counterpart on the other side, or its own."""
+        """For each joint, the index of its counterpart on the other side, or its own index."""
         return tuple(self.index(other_side(name)) for name in self.joints)
 
     @cached_property
     def outwards(self) -> tuple[int, ...]:
-        """Numbers of all joints, each after the one that it hangs on."""
+        """Indices of all joints, each after its parent."""
         order = [self.root]
         for joint in order:
             order += [i for i, parent in self.bones if parent == joint]
@@ -74,10 +74,10 @@ class Layout:
 
 
 def other_side(joint: str) -> str:
-    """Name a joint's counterpart on the other side.
+    """Return the name of a joint's counterpart on the other side, or the name itself if it has none.
 
     Args:
-        joint: Its name.
+        joint: Name of the joint.
 
     >>> other_side("left_knee"), other_side("head")
     ('right_knee', 'head')
@@ -89,7 +89,7 @@ def other_side(joint: str) -> str:
 
 
 def _limbs(arm: str, leg: str, shoulder: str, hip: str) -> dict[str, str]:
-    """What hangs on what in both arms and legs, given as chains from the trunk outwards."""
+    """Return the parents of the joints in both arms and legs, given as chains from the trunk outwards."""
     parents: dict[str, str] = {}
     for side in ("left_", "right_"):
         for chain, trunk in ((arm, shoulder), (leg, hip)):
@@ -191,20 +191,20 @@ MOVENET13 = Layout(
 """The keypoints of MoveNet, which are COCO's, without eyes and ears."""
 
 RACKET = Layout("racket", {"racket": "racket"}, 3)
-"""The path of the blade's centre: a skeleton of one joint."""
+"""The 3D trajectory of the centre of the racket's blade: a skeleton with one joint."""
 
 BALL = Layout("ball", {"ball": "ball"}, 3)
-"""The path of a ball in space."""
+"""The 3D trajectory of a ball."""
 
 BALL2D = Layout("ball2d", {"ball": "ball"}, 2)
-"""The path of a ball in a picture."""
+"""The 2D trajectory of a ball in an image."""
 
 PATHS = (RACKET, BALL, BALL2D)
-"""The layouts of one joint, which have no body."""
+"""The layouts of trajectories, which have one joint and no body."""
 
 LAYOUTS = {layout.name: layout for layout in (NTU25, KINECT20, THETIS15, COCO17, MOVENET13, *PATHS)}
 
-STAND_INS = {
+SUBSTITUTES = {
     "neck": "chest",
     "nose": "head",
     "head": "nose",
@@ -215,17 +215,17 @@ STAND_INS = {
     for side in ("left", "right")
     for here, there in (("wrist", "hand"), ("ankle", "foot"), ("foot", "ankle"))
 }
-"""Joints that take another's place where a recording lacks them: near, but not the same."""
+"""For each joint, the one that replaces it if a recording lacks it: nearby, but not the same."""
 
 
 def find_layout(name: str) -> Layout:
-    """Return the layout of a name.
+    """Return the layout with a given name.
 
     Args:
-        name: One of :data:`LAYOUTS`.
+        name: A key of :data:`LAYOUTS`.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no layout with that name.
     """
     if name not in LAYOUTS:
         raise UserError(f"Expected `layout` to be one of {', '.join(LAYOUTS)}, but got '{name}'.")
@@ -233,22 +233,23 @@ def find_layout(name: str) -> Layout:
 
 
 def convert(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
-    """Bring joints from one layout to another.
+    """Convert joints from one layout to another.
 
-    Joints of one name are the same. Where the source lacks one its stand-in (:data:`STAND_INS`) is taken: a
-    wrist for a hand and the other way round, a foot for an ankle, the head for the nose, the chest for the
-    neck. THETIS's spine, OpenNI's torso centre, is a little higher than the spine's middle of the Kinects,
-    its hands are what a depth picture shows as such, and a Kinect's hips lie deeper than COCO's. What has no
-    counterpart at all is missing: eyes and ears from a Kinect; from COCO head, spine, hips' middle and chest,
-    of which the last two are the middles of hips and of shoulders.
+    Joints with the same name are the same joint. If the source lacks a joint, its substitute
+    (:data:`SUBSTITUTES`) is used: a wrist for a hand and the other way round, a foot for an ankle, the head
+    for the nose, the chest for the neck. The match is not exact: the spine of THETIS, OpenNI's torso centre,
+    is a little higher than the middle of the spine in the Kinect layouts, its hands are estimated from the
+    depth image, and the hips of a Kinect are deeper in the body than COCO's. Midpoints of the hips and of the
+    shoulders stand for ``hips`` and ``chest``, which COCO lacks. Other joints without a counterpart are
+    missing: eyes and ears from a Kinect, head and spine from COCO.
 
     Args:
-        joints: Places, NaN where not known.
-        source: Their layout.
-        target: The layout wanted.
+        joints: Positions, NaN if unknown.
+        source: Layout of the joints.
+        target: Layout of the result.
 
     Returns:
-        The places of the target's joints, NaN where the source has none.
+        Positions of the target's joints, NaN if the source has no counterpart.
 
     Shape:
         joints ``(..., V, C)`` -> ``(..., W, C)``.
@@ -260,20 +261,20 @@ def convert(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
     for i, name in enumerate(target.joints):
         if name in source.joints:
             found[..., i, :] = joints[..., source.index(name), :]
-        elif STAND_INS.get(name) in source.joints:
-            found[..., i, :] = joints[..., source.index(STAND_INS[name]), :]
+        elif SUBSTITUTES.get(name) in source.joints:
+            found[..., i, :] = joints[..., source.index(SUBSTITUTES[name]), :]
         elif name in middles:
             found[..., i, :] = middle(joints, source, middles[name])
     return found
 
 
 def middle(joints: np.ndarray, layout: Layout, pair: tuple[str, str]) -> np.ndarray:
-    """Return the middle of two joints.
+    """Return the midpoint of two joints.
 
     Args:
-        joints: Places.
-        layout: Their layout.
-        pair: Names of the two.
+        joints: Positions.
+        layout: Layout of the joints.
+        pair: Names of the two joints.
 
     Shape:
         joints ``(..., V, C)`` -> ``(..., C)``.

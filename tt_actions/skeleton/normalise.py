@@ -1,4 +1,4 @@
-"""Joints without what is no movement: gaps, the place of the camera, the size of the body."""
+"""Normalisation of joints: fills gaps, and removes the effects of camera position and body size."""
 
 import numpy as np
 
@@ -6,17 +6,18 @@ from tt_actions.skeleton.layouts import PATHS, Layout, middle
 
 
 def fill_gaps(joints: np.ndarray, longest: int) -> np.ndarray:
-    """Fill in what is missing, joint by joint.
+    """Fill in missing positions, separately for each joint.
 
-    A gap of up to ``longest`` frames is bridged in a straight line; a longer one holds the last place, since
-    nobody knows the way between. Before its first place a joint stands there.
+    Gaps of up to ``longest`` frames are interpolated linearly. In longer gaps, a joint keeps its last
+    position, because the movement in between is unknown. Before its first known position, a joint has that
+    position.
 
     Args:
-        joints: Places, NaN where missing.
-        longest: Number of frames.
+        joints: Positions, NaN if missing.
+        longest: Longest gap to interpolate, in frames.
 
     Returns:
-        The places; of a joint that is never seen NaN still.
+        The positions; NaN only for joints that are never visible.
 
     Shape:
         joints ``(T, V, C)`` -> the same.
@@ -30,24 +31,24 @@ def fill_gaps(joints: np.ndarray, longest: int) -> np.ndarray:
     is_missing = np.isnan(joints).any(-1)
     for joint in np.flatnonzero(is_missing.any(0) & ~is_missing.all(0)):
         missing = is_missing[:, joint]
-        seen = frames[~missing]
-        before = np.searchsorted(seen, frames, side="right") - 1
-        held = seen[np.maximum(before, 0)]
-        after = seen[np.minimum(before + 1, len(seen) - 1)]
-        is_short = (after - held - 1 <= longest) & (after > held)
+        visible = frames[~missing]
+        index = np.searchsorted(visible, frames, side="right") - 1
+        before = visible[np.maximum(index, 0)]
+        after = visible[np.minimum(index + 1, len(visible) - 1)]
+        is_short = (after - before - 1 <= longest) & (after > before)
         for axis in range(joints.shape[2]):
-            places = joints[:, joint, axis]
-            bridged = np.interp(frames, seen, places[seen])
-            filled[missing, joint, axis] = np.where(is_short, bridged, places[held])[missing]
+            values = joints[:, joint, axis]
+            interpolated = np.interp(frames, visible, values[visible])
+            filled[missing, joint, axis] = np.where(is_short, interpolated, values[before])[missing]
     return filled
 
 
 def place_unseen(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """Put joints that are never seen where the joint is that they hang on, as bones of no length.
+    """Place joints that are never visible at the position of their parent, as bones of length zero.
 
     Args:
-        joints: Places, NaN for joints that are never seen.
-        layout: What the joints are.
+        joints: Positions, NaN for joints that are never visible.
+        layout: Layout of the joints.
 
     Shape:
         joints ``(T, V, C)`` -> the same, without NaN.
@@ -57,17 +58,17 @@ def place_unseen(joints: np.ndarray, layout: Layout) -> np.ndarray:
         missing = np.isnan(placed[:, joint]).any(-1)
         if missing.any():
             is_root = joint == layout.root
-            instead = np.nanmean(joints, axis=1) if is_root else placed[:, layout.parent_indices[joint]]
-            placed[missing, joint] = instead[missing]
+            substitute = np.nanmean(joints, axis=1) if is_root else placed[:, layout.parent_indices[joint]]
+            placed[missing, joint] = substitute[missing]
     return placed
 
 
 def centre_of(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return the middle of the hips, or of a path its place.
+    """Return the midpoint of the hips or, for a trajectory, its position.
 
     Args:
-        joints: Places.
-        layout: What the joints are.
+        joints: Positions.
+        layout: Layout of the joints.
 
     Shape:
         joints ``(T, V, C)`` -> ``(T, C)``.
@@ -76,11 +77,11 @@ def centre_of(joints: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def trunk_length(joints: np.ndarray, layout: Layout) -> float:
-    """Return the median distance from the hips' middle to that of the shoulders: what sizes are told in.
+    """Return the median distance between the midpoints of hips and shoulders, the unit of length.
 
     Args:
-        joints: Places.
-        layout: What the joints are.
+        joints: Positions.
+        layout: Layout of the joints.
 
     Shape:
         joints ``(T, V, C)``.
@@ -90,15 +91,15 @@ def trunk_length(joints: np.ndarray, layout: Layout) -> float:
 
 
 def face_camera(joints: np.ndarray, layout: Layout, frames: np.ndarray | None = None) -> np.ndarray:
-    """Turn a body about the vertical so that, on the whole of the clip, its left is towards -x.
+    """Rotate a body about the vertical axis so that, averaged over the clip, its left side points to -x.
 
     Args:
-        joints: Places in space, y up.
-        layout: What the joints are.
-        frames: Which frames count, or None for all.
+        joints: 3D positions, y up.
+        layout: Layout of the joints.
+        frames: Frames over which to average, or None for all.
 
     Returns:
-        The places, turned; as they are where left and right fall together.
+        The rotated positions; unchanged if left and right coincide.
 
     Shape:
         joints ``(T, V, 3)`` -> the same; frames ``(T,)``, bool.
@@ -111,6 +112,6 @@ def face_camera(joints: np.ndarray, layout: Layout, frames: np.ndarray | None = 
     length = np.hypot(x, z)
     if length < 1e-6:
         return joints
-    cos, sin = -x / length, -z / length  # of the angle from -x to where the left side is
-    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], joints.dtype)
-    return np.asarray(joints @ turn.T)
+    cos, sin = -x / length, -z / length  # of the angle from -x to the left side
+    rotation = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], joints.dtype)
+    return np.asarray(joints @ rotation.T)

@@ -1,4 +1,4 @@
-"""Paths of a ball: trajectories in space as CSV, and the ball's places in the pictures of OpenTTGames."""
+"""Ball trajectories: 3D ones in CSV files, and the ball's positions in the frames of OpenTTGames."""
 
 import json
 from pathlib import Path
@@ -6,38 +6,39 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.skeleton.layouts import BALL, BALL2D
-from tt_actions.skeleton.sequence import LARGEST, JointSequence, read_lines, read_numbers, refuse
+from tt_actions.skeleton.sequence import LARGEST, JointSequence, read_lines, read_numbers, unreadable_error
 
 HEADER = ("Timestamp", "X", "Y", "Z")
 OPENTTGAMES_FPS = 120.0
 
 
 def read_path(path: Path) -> JointSequence:
-    """Read a ball's path in space: rows ``Timestamp,X,Y,Z`` in seconds and metres, z up.
+    """Read a 3D ball trajectory: rows ``Timestamp,X,Y,Z`` in seconds and metres, z up.
 
     Args:
         path: The CSV file.
 
     Raises:
-        UnreadableError: If it is no such table, or its times don't rise.
+        UnreadableError: If the file is not such a table, or its times don't increase.
     """
     rows = [(i, text.split(",")) for i, text in enumerate(read_lines(path), 1) if text.strip()]
     if tuple(cell.strip() for cell in rows[0][1]) != HEADER or len(rows) == 1:
-        raise refuse(path, 1, f"{','.join(HEADER)} and rows of them", f"'{','.join(rows[0][1])[:80]}'")
+        raise unreadable_error(
+            path, 1, f"{','.join(HEADER)} and a row for each position", f"'{','.join(rows[0][1])[:80]}'"
+        )
     table = []
     for line, cells in rows[1:]:
         table.append(read_numbers(path, line, cells, len(HEADER)))
         if len(table) > 1 and table[-1][0] <= table[-2][0]:
-            raise refuse(path, line, "a later time than in the row before", cells[0])
+            raise unreadable_error(path, line, "a later time than in the row before", cells[0])
     values = np.array(table)
-    places = values[:, None, [1, 3, 2]].astype(np.float32) * np.array(
-        [1, 1, -1], np.float32
-    )  # y up, right-handed
-    return JointSequence(places, BALL, values[:, 0] - values[0, 0])
+    signs = np.array([1, 1, -1], np.float32)  # y up, right-handed
+    positions = values[:, None, [1, 3, 2]].astype(np.float32) * signs
+    return JointSequence(positions, BALL, values[:, 0] - values[0, 0])
 
 
 def is_path(path: Path) -> bool:
-    """Whether a file begins with the header of a ball's path; a file that is not there does not.
+    """Return whether a file exists and begins with the header of a 3D ball trajectory.
 
     Args:
         path: The file.
@@ -49,27 +50,28 @@ def is_path(path: Path) -> bool:
 
 
 def read_ball_markup(path: Path) -> JointSequence:
-    """Read the ``ball_markup.json`` of OpenTTGames: the ball's pixel in each frame, -1 where it is not seen.
+    """Read the ``ball_markup.json`` of OpenTTGames: the ball's pixel in each frame, -1 if it is not visible.
 
-    Frames are those of the video, at 120 a second; times count from its first.
+    Frame numbers are those of the video, which has 120 frames per second. Times count from its first frame.
 
     Args:
         path: The JSON file.
 
     Raises:
-        UnreadableError: If it is no such file.
+        UnreadableError: If the file has another format.
     """
     try:
         content = json.loads("\n".join(read_lines(path)))
-        marked = {int(frame): (float(place["x"]), float(place["y"])) for frame, place in content.items()}
+        marked = {int(frame): (float(pixel["x"]), float(pixel["y"])) for frame, pixel in content.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        raise refuse(
+        raise unreadable_error(
             path, None, 'frames such as {"14": {"x": 506, "y": 523}}', f"something else ({error})"
         ) from error
     if not marked or min(marked) < 0 or max(marked) > 10_000_000:
-        raise refuse(path, None, "frames of a video, from 0", f"{len(marked)} of them")
+        got = f"{min(marked)} to {max(marked)}" if marked else "no frame"
+        raise unreadable_error(path, None, "frame numbers from 0 to 10000000", got)
     if not (np.abs(list(marked.values())) < LARGEST).all():
-        raise refuse(path, None, f"pixels below {LARGEST:g}", "others")
+        raise unreadable_error(path, None, f"pixels below {LARGEST:g}", "other values")
     joints = np.full((max(marked) + 1, 1, 2), np.nan, np.float32)
     for frame, (x, y) in marked.items():
         if min(x, y) >= 0:

@@ -1,4 +1,4 @@
-"""What a coach would measure of a pose: angles, heights, speeds and distances, each with a name."""
+"""Named features of a pose, like those that a coach would measure: angles, heights, speeds and distances."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.skeleton.layouts import PATHS, STAND_INS, Layout
+from tt_actions.skeleton.layouts import PATHS, SUBSTITUTES, Layout
 
 ANGLES = {
     "elbow": ("shoulder", "elbow", "wrist"),
@@ -15,43 +15,52 @@ ANGLES = {
     "hip": ("shoulder", "hip", "knee"),
     "knee": ("hip", "knee", "ankle"),
 }
-"""For each angle the joints before, at and after it."""
+"""For each angle, the joints before, at and after its vertex."""
 
 SIDES = ("left", "right")
 
 
 class PoseFeatures:
-    """Named features of a pose and its motion.
+    """Computes named features of a pose and its motion.
 
-    Angles, in degrees, at elbows, shoulders, hips and knees; where the wrists are beside, above and, in
-    space, in front of the middle of the shoulders, and how far they move in a frame; how far wrists and feet
-    are apart, all in lengths of the trunk; how far the trunk leans, and how far the shoulders are turned
-    against the hips, or in a picture how much broader they look than these. Hands and feet stand for wrists
-    and ankles that a layout lacks.
+    The features are:
+
+    - angles at elbows, shoulders, hips and knees, in degrees;
+    - for each wrist, how far it is beside, above and, in 3D, in front of the midpoint of the shoulders, and
+      how far it moves per frame, in trunk lengths;
+    - the distances between the wrists and between the feet, in trunk lengths;
+    - the lean of the trunk, in degrees;
+    - the angle of the shoulders relative to the hips, in degrees, or in 2D how much broader the shoulders
+      look than the hips, in trunk lengths.
+
+    Hands and feet replace wrists and ankles that a layout lacks.
 
     Args:
-        layout: What the joints are.
+        layout: Layout of the joints.
 
     Attributes:
-        names: Names of the features in order.
+        names: Names of the features, in order.
 
     Raises:
-        ValueError: If the layout is no body's.
+        ValueError: If the layout is a trajectory, without a body.
     """
 
     def __init__(self, layout: Layout) -> None:
         if layout in PATHS:
-            raise UserError(f"Expected `layout` of a body, but got '{layout.name}', a path.")
+            raise UserError(
+                f"Expected `layout` of a body, but got '{layout.name}', which is a trajectory. "
+                "Use the layout of a body."
+            )
         self.layout = layout
         zeros = torch.zeros(1, 1, layout.num_coordinates, len(layout.joints))
         self.names = tuple(name for name, _ in self._measure(zeros, zeros))
 
     def __call__(self, joints: Tensor, before: Tensor | None = None) -> Tensor:
-        """Measure poses.
+        """Compute the features of poses.
 
         Args:
             joints: Normalised joints.
-            before: Those of the frame before the first, or None where there is none.
+            before: Joints in the frame before the first, or None if there is no such frame.
 
         Shape:
             joints ``(B, T, C, V)``, before ``(B, 1, C, V)`` -> ``(B, T, F)``.
@@ -60,26 +69,28 @@ class PoseFeatures:
         return torch.stack([values for _, values in self._measure(joints, earlier)], -1)
 
     def _measure(self, joints: Tensor, earlier: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each feature's name and values ``(B, T)``."""
+        """Yield the name and the values ``(B, T)`` of each feature."""
 
-        def place(name: str, of: Tensor = joints) -> Tensor:  # (B, T, C)
-            found = name if name in self.layout.joints else STAND_INS[name]
+        def position(name: str, of: Tensor = joints) -> Tensor:  # (B, T, C)
+            found = name if name in self.layout.joints else SUBSTITUTES[name]
             return of[..., self.layout.index(found)]
 
-        chest = (place("left_shoulder") + place("right_shoulder")) / 2
+        chest = (position("left_shoulder") + position("right_shoulder")) / 2
         for side in SIDES:
             for name, corners in ANGLES.items():
-                one, middle, other = (place(f"{side}_{corner}") for corner in corners)
+                one, middle, other = (position(f"{side}_{corner}") for corner in corners)
                 yield f"{side}_{name}_angle", angle(one - middle, other - middle)
-            wrist = place(f"{side}_wrist")
-            for axis, way in enumerate(("beside", "above", "before")[: self.layout.num_coordinates]):
-                sign = -1 if way == "before" else 1  # who faces the camera faces -z
-                yield f"{side}_wrist_{way}_chest", sign * (wrist - chest)[..., axis]
-            yield f"{side}_wrist_speed", (wrist - place(f"{side}_wrist", earlier)).norm(dim=-1)
-        yield "wrists_apart", (place("left_wrist") - place("right_wrist")).norm(dim=-1)
-        yield "feet_apart", (place("left_ankle") - place("right_ankle")).norm(dim=-1)
-        hips, shoulders = (place(f"left_{name}") - place(f"right_{name}") for name in ("hip", "shoulder"))
-        trunk = chest - (place("left_hip") + place("right_hip")) / 2
+            wrist = position(f"{side}_wrist")
+            for axis, offset in enumerate(("beside", "above", "before")[: self.layout.num_coordinates]):
+                sign = -1 if offset == "before" else 1  # a person who faces the camera faces -z
+                yield f"{side}_wrist_{offset}_chest", sign * (wrist - chest)[..., axis]
+            yield f"{side}_wrist_speed", (wrist - position(f"{side}_wrist", earlier)).norm(dim=-1)
+        yield "wrists_apart", (position("left_wrist") - position("right_wrist")).norm(dim=-1)
+        yield "feet_apart", (position("left_ankle") - position("right_ankle")).norm(dim=-1)
+        hips, shoulders = (
+            position(f"left_{name}") - position(f"right_{name}") for name in ("hip", "shoulder")
+        )
+        trunk = chest - (position("left_hip") + position("right_hip")) / 2
         upright = torch.zeros_like(trunk)
         upright[..., 1] = 1
         yield "trunk_lean", angle(trunk, upright)
@@ -92,14 +103,14 @@ class PoseFeatures:
 
 
 def angle(one: Tensor, other: Tensor) -> Tensor:
-    """Return the angle between vectors in degrees, 0 where one has no length.
+    """Return the angle between vectors in degrees, or 0 if a vector has no length.
 
     Args:
-        one: The ones.
-        other: The others.
+        one: The first vectors.
+        other: The second vectors.
 
     Shape:
-        twice ``(..., C)`` -> ``(...)``.
+        one and other ``(..., C)`` -> ``(...)``.
 
     >>> angle(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [-1.0, 0.0]]))
     tensor([ 90., 180.])

@@ -1,4 +1,4 @@
-"""What every file of joints becomes."""
+"""The joint sequence, to which every joint file is converted, and how its numbers are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from tt_actions.skeleton.layouts import Layout
 class JointSequence:
     """Joints of one person over time.
 
-    In 3D, x, y and z are the Kinect's: y points up, and z away from the camera, so that who faces the camera
-    faces -z with the left side towards -x. In 2D, x points to the right of the picture and y up.
+    In 3D, x, y and z are the Kinect's: y points up, and z away from the camera. A person who faces the camera
+    faces -z, with the left side towards -x. In 2D, x points to the right of the image, and y up.
 
     Args:
-        joints: Places, NaN where not known.
-        layout: What the joints are.
-        times_s: When each frame is, from the first on, or None where the file does not say.
+        joints: Positions, NaN if unknown.
+        layout: Layout of the joints.
+        times_s: Time of each frame in seconds, from the first on, or None if the file does not give times.
 
     Shape:
         joints ``(T, V, C)``, float32; times_s ``(T,)``, float64.
@@ -32,90 +32,94 @@ class JointSequence:
 
 
 LARGEST = 1e9
-"""No place is so far away, and no time so late, in whatever unit."""
+"""Upper limit of valid coordinates and times, in any unit."""
 
-UPWARDS = np.array([1, -1], np.float32)
-"""What turns a picture's places, y down, so that y points up."""
+FLIP_Y = np.array([1, -1], np.float32)
+"""Factors that convert image coordinates, with y down, to coordinates with y up."""
 
 
-def refuse(path: Path, line: int | None, expected: str, got: str) -> UnreadableError:
-    """Return what to raise for a file that can't be read.
+def unreadable_error(path: Path, line: int | None, expected: str, got: str) -> UnreadableError:
+    """Return the error to raise for a joint file that can't be read.
 
     Args:
         path: The file.
         line: Number of the line, from 1, or None.
-        expected: What was expected.
-        got: What stands there.
+        expected: The expected content.
+        got: The actual content.
     """
-    where = f"'{path}'" if line is None else f"'{path}', line {line}"
-    return UnreadableError(f"{where}: Expected {expected}, but got {got}. Correct the file or leave it out.")
+    location = f"'{path}'" if line is None else f"'{path}', line {line}"
+    return UnreadableError(f"{location}: Expected {expected}, but got {got}. Correct or remove the file.")
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read a text file.
+    """Read the lines of a text file.
 
     Args:
         path: The file.
 
     Raises:
-        UnreadableError: If it can't be read, or is empty or no text.
+        UnreadableError: If the file can't be read, is empty, or is not text.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refuse(path, None, "text in UTF-8", f"other bytes ({error.reason})") from error
+        raise unreadable_error(path, None, "text in UTF-8", f"other bytes ({error.reason})") from error
     except OSError as error:
         raise UnreadableError(
-            f"Expected a file of joints, but '{path}' can't be read ({error.strerror}). Check the path."
+            f"Expected a joint file, but '{path}' can't be read ({error.strerror}). Check the path."
         ) from error
     if not text.strip():
-        raise refuse(path, None, "a file of joints", "an empty one")
+        raise unreadable_error(path, None, "a joint file", "an empty file")
     return text.splitlines()
 
 
 def read_numbers(path: Path, line: int, cells: Sequence[str], num_cells: int) -> list[float]:
-    """Read the numbers of one line.
+    """Parse the numbers of one line.
 
     Args:
-        path: The file.
-        line: Number of the line, from 1.
-        cells: Its cells.
-        num_cells: How many there should be.
+        path: The file, for the message.
+        line: Number of the line, from 1, for the message.
+        cells: Cells of the line.
+        num_cells: Expected number of cells.
 
     Raises:
-        UnreadableError: If there are more or fewer, or one is no number, or none below :data:`LARGEST`.
+        UnreadableError: If the number of cells is different, or a cell is not a number below :data:`LARGEST`.
     """
     try:
         numbers = [float(cell) for cell in cells]
     except ValueError as error:
         text = str(error).removeprefix("could not convert string to float: ")
-        raise refuse(path, line, f"{num_cells} numbers", text) from error
+        raise unreadable_error(path, line, f"{num_cells} numbers", text) from error
     if len(numbers) != num_cells or not (np.abs(numbers) < LARGEST).all():
-        raise refuse(path, line, f"{num_cells} finite numbers below {LARGEST:g}", f"'{' '.join(cells)[:80]}'")
+        raise unreadable_error(
+            path, line, f"{num_cells} finite numbers below {LARGEST:g}", f"'{' '.join(cells)[:80]}'"
+        )
     return numbers
 
 
 def most_moving(bodies: np.ndarray) -> np.ndarray:
-    """Choose the body that moves most, the player, not who stands by; of those that stand who is seen most.
+    """Choose the body that moves most or, if several move equally, the one that is visible most often.
+
+    The player moves more than bystanders.
 
     Args:
-        bodies: Joints of several bodies, NaN where a body is not seen.
+        bodies: Joints of several bodies, NaN if a body is not visible.
 
     Shape:
         bodies ``(M, T, V, C)`` -> ``(T, V, C)``.
     """
     steps = np.nansum(np.linalg.norm(np.diff(bodies, axis=1), axis=-1), axis=(1, 2))
-    seen = (~np.isnan(bodies)).sum((1, 2, 3))
-    return np.asarray(bodies[np.lexsort((seen, steps))[-1]])
+    num_visible = (~np.isnan(bodies)).sum((1, 2, 3))
+    return np.asarray(bodies[np.lexsort((num_visible, steps))[-1]])
 
 
 def missing_where_zero(joints: np.ndarray) -> np.ndarray:
-    """Mark joints that lie exactly at the origin, which is how recordings tell that they were not found.
+    """Mark joints exactly at the origin as missing, because recordings write undetected joints that way.
 
     Args:
-        joints: Places.
+        joints: Positions.
 
     Shape:
-        joints ``(..., V, C)`` -> the same, NaN where nothing was found.
+        joints ``(..., V, C)`` -> the same, NaN for missing joints.
     """
     return np.asarray(np.where((joints == 0).all(-1, keepdims=True), np.nan, joints))

@@ -1,4 +1,4 @@
-"""What a network may be shown of joints: where they are, their bones, and how both move."""
+"""Input streams of networks that read joints: positions, bones, and the motion of both."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -13,30 +13,33 @@ Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
 def check_streams(streams: Sequence[str]) -> None:
-    """Refuse streams that there are not.
+    """Raise an error for unknown or repeated streams.
 
     Args:
-        streams: Their names.
+        streams: Names of the streams.
 
     Raises:
-        ValueError: If there is none, one is unknown or one is there twice.
+        ValueError: If there is no stream, or a stream is unknown or repeated.
     """
     if not streams or set(streams) - set(get_args(Stream)) or len(set(streams)) < len(streams):
-        raise UserError(f"Expected `streams` out of {get_args(Stream)}, each once, but got {list(streams)}.")
+        raise UserError(
+            f"Expected `streams` to be one or more of {get_args(Stream)}, each at most once, but got "
+            f"{list(streams)}."
+        )
 
 
 def make_stream(joints: Tensor, layout: Layout, stream: Stream, before: Tensor | None = None) -> Tensor:
-    """Return one stream of joints.
+    """Compute one stream from joint positions.
 
-    A bone is the vector from the joint that a joint hangs on, 0 at the root; motion is what has changed since
-    the frame before, 0 in a clip's first frame (Shi et al. 2020, "Skeleton-based action recognition with
+    A bone is the vector from a joint's parent to the joint, 0 at the root. Motion is the change since the
+    previous frame, 0 in a clip's first frame (Shi et al. 2020, "Skeleton-based action recognition with
     multi-stream adaptive graph convolutional networks").
 
     Args:
-        joints: Places.
-        layout: What the joints are.
-        stream: Which.
-        before: Places in the frame before the first, or None where there is none.
+        joints: Positions.
+        layout: Layout of the joints.
+        stream: Name of the stream.
+        before: Positions in the frame before the first, or None if there is no such frame.
 
     Shape:
         joints ``(B, T, C, V)``, before ``(B, 1, C, V)`` -> ``(B, T, C, V)``.
@@ -49,11 +52,11 @@ def make_stream(joints: Tensor, layout: Layout, stream: Stream, before: Tensor |
 
 
 def check_joints(joints: Tensor, layout: Layout) -> None:
-    """Refuse clips of joints that a network can't read.
+    """Raise an error for joint clips that a network can't read.
 
     Args:
         joints: Clips of one batch.
-        layout: What the network reads.
+        layout: Layout that the network reads.
 
     Raises:
         ValueError: If the rank, the coordinates or the joints differ, or there is no frame.

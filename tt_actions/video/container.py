@@ -1,4 +1,4 @@
-"""An open video file: its streams, its rate and its size."""
+"""Opening a video file and reading its streams, its frame rate and its size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from av.stream import Disposition
 
 from tt_actions.errors import VideoError
 
-LONGEST_FRAME_S = 60.0  # a longer gap is a splice, not a still picture
+LONGEST_FRAME_S = 60.0  # a longer gap is a splice, not a still image
 _PICTURE_FORMATS = ("image2", "tty", "_pipe")
 
 
 @contextmanager
 def open_container(path: Path) -> Iterator[av.container.InputContainer]:
-    """Open a video file, and close it with the block.
+    """Open a video file, and close it at the end of the block.
 
     Args:
         path: The file.
@@ -24,74 +24,74 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
         The open file.
 
     Raises:
-        VideoError: If there is no such file, or it is no video.
+        VideoError: If there is no such file, or it is not a video.
     """
     if not path.is_file():
         raise VideoError(f"Expected a video file, but there is no file '{path}'. Check the path.")
     if path.stat().st_size == 0:
         raise VideoError(f"Expected '{path}' to be a video, but it is empty. Copy or export it again.")
     try:
-        # the whitelist keeps a playlist in disguise from reaching for the network
+        # the whitelist keeps a playlist disguised as a video from opening network addresses
         container = av.open(
             str(path.absolute()), metadata_errors="ignore", options={"protocol_whitelist": "file"}
         )
     except PermissionError as error:
         raise VideoError(
-            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+            f"Expected '{path}' to be readable, but got: {error.strerror}. Check the permissions."
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise VideoError(
             f"Expected '{path}' to be a video, but it can't be opened ({error.strerror}). "
-            "If it is cut off or damaged, copy it again; else convert it to MP4 (H.264)."
+            "If it is cut off or damaged, copy it again; otherwise convert it to MP4 (H.264)."
         ) from error
     with container:
         yield container
 
 
 def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
-    """Return the first video stream that is no cover picture.
+    """Return the first video stream that is not a cover image.
 
     Args:
         path: The file, for messages.
         container: The open file.
 
     Raises:
-        VideoError: If there is none, or its codec is not known.
+        VideoError: If there is no video stream, or its codec is not supported.
     """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams or container.format.name.endswith(_PICTURE_FORMATS):
-        raise VideoError(f"Expected '{path}' to hold a video stream, but it has none. Use a video file.")
+        raise VideoError(f"Expected '{path}' to contain a video stream, but it has none. Use a video file.")
     if not streams[0].codec_context:
         raise VideoError(
-            f"Expected '{path}' to be in a known codec, but it is not. Convert it to MP4 (H.264)."
+            f"Expected '{path}' to use a supported codec, but it does not. Convert it to MP4 (H.264)."
         )
     return streams[0]
 
 
 def frame_length_s(path: Path, stream: av.VideoStream) -> float:
-    """Return how long a frame is shown by the rate that the file names, in seconds.
+    """Return the display time of one frame in seconds, from the frame rate in the file's header.
 
     Args:
         path: The file, for messages.
         stream: Its video stream.
 
     Raises:
-        VideoError: If it names no rate that can be.
+        VideoError: If the header gives no plausible frame rate.
     """
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate is not None and rate * LONGEST_FRAME_S > 1:
             return float(1 / rate)
     raise VideoError(
-        f"Expected '{path}' to tell its frame rate, but got {stream.average_rate} frames a second. "
-        "If it is damaged, copy it again; else convert it to MP4 (H.264)."
+        f"Expected '{path}' to give a valid frame rate, but got {stream.average_rate} frames per second. "
+        "If it is damaged, copy it again; otherwise convert it to MP4 (H.264)."
     )
 
 
 def matroska_bytes(path: Path) -> int:
-    """Return where a Matroska file's Segment is to end; 0 for other files and where it is not told.
+    """Return the byte at which a Matroska file's Segment should end, or 0 if unknown or for other files.
 
-    A size is an EBML variable-length integer (RFC 8794, section 4): as many leading zero bits as
-    bytes follow the first, and all ones for unknown.
+    The size is an EBML variable-length integer (RFC 8794, section 4). It has as many leading zero bits as
+    bytes follow the first byte; all ones mean unknown.
 
     Args:
         path: The file.

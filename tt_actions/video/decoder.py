@@ -1,4 +1,4 @@
-"""One open video file: its frames in order of display, each with its time."""
+"""Decoding of one open video file: its frames in display order, each with its time."""
 
 import math
 import warnings
@@ -20,31 +20,31 @@ from tt_actions.video.container import (
 )
 
 _SAME_TIME_S = 1e-3  # Matroska rounds to the millisecond
-_REORDERED_FRAMES = 16  # H.264 and HEVC reorder over no more
-_SEEK_FROM_S = 3.0  # below, decoding from the start is as quick
+_REORDERED_FRAMES = 16  # H.264 and HEVC reorder at most so many frames
+_SEEK_FROM_S = 3.0  # before this time, decoding from the start is as quick
 _INDEXED_FORMATS = ("mov", "matroska")  # their index maps times to keyframes
-_TS_PACKETS = (188, 192)  # bytes; a transport stream has no header that tells its length
+_TS_PACKETS = (188, 192)  # bytes; the header of a transport stream does not give its length
 
 TimedFrames = Iterator[tuple[float, av.VideoFrame]]
 
 
 class VideoWarning(UserWarning):
-    """A video file is damaged, but a part of it decodes."""
+    """A video file is damaged, but part of it can be decoded."""
 
 
 @contextmanager
 def open_decoder(path: Path, start_s: float = 0.0) -> Iterator["Decoder"]:
-    """Open a video file to read it from a time on, or from a keyframe before it.
+    """Open a video file for reading from a given time, or from a keyframe before it.
 
     Args:
         path: The video file.
-        start_s: Where reading is to start, in seconds.
+        start_s: Time in seconds at which reading starts.
 
     Yields:
-        The decoder; it is closed with the block.
+        The decoder. It is closed at the end of the block.
 
     Raises:
-        VideoError: If there is no such file or it holds no video.
+        VideoError: If there is no such file, or it contains no video.
     """
     with open_container(path) as container:
         decoder = Decoder(path, container)
@@ -56,17 +56,18 @@ def open_decoder(path: Path, start_s: float = 0.0) -> Iterator["Decoder"]:
 
 
 class Decoder:
-    """The frames of one open file with their times, and what broke on the way.
+    """Decodes the frames of one open file with their times, and notes where the file is damaged.
 
-    Times count from the container's start. Where timestamps are missing or run backwards (and in every AVI,
-    which has none for reordered frames), they come from the frame's index and the average rate.
+    Times count from the container's start. If timestamps are missing or run backwards, times are computed
+    from the frame's index and the average rate. The same holds for every AVI file, which has no timestamps
+    for reordered frames.
 
     Args:
         path: The video file, for messages.
         container: The open file.
 
     Raises:
-        VideoError: If it holds no video stream that can be decoded.
+        VideoError: If the file contains no video stream that can be decoded.
     """
 
     def __init__(self, path: Path, container: av.container.InputContainer) -> None:
@@ -76,7 +77,7 @@ class Decoder:
         self.frame_s = frame_length_s(path, self.stream)
         self.origin_s = self._origin_s()
         self.end_s = 0.0  # end of display of the last frame so far
-        self._from_s = -self.frame_s  # no frame comes before
+        self._from_s = -self.frame_s  # no frame is earlier
         self.exhausted = False
         self._reached_s = 0.0  # end of the last packet of any stream so far
         self._broken_at_s: float | None = None
@@ -86,7 +87,7 @@ class Decoder:
         start_s = (self.container.start_time or 0) / av.time_base
         if self.stream.start_time is not None:
             video_s = self._seconds(self.stream.start_time)
-            # sound that leads by less than a frame must not shift every frame past its time
+            # if the sound starts earlier by less than a frame, the frames must not start late
             if -_SAME_TIME_S <= video_s - start_s < self.frame_s:
                 return video_s
         return start_s
@@ -97,17 +98,17 @@ class Decoder:
 
     @property
     def duration_s(self) -> float | None:
-        """Length of the video stream in seconds, where the header tells it."""
+        """Length of the video stream in seconds, or None if the header does not give it."""
         if self.stream.duration is None:
             return None
         return self._seconds((self.stream.start_time or 0) + self.stream.duration) - self.origin_s
 
     @property
-    def promised_s(self) -> float | None:
-        """Length of the longest stream in seconds, where the header tells it and it is not a guess.
+    def header_duration_s(self) -> float | None:
+        """Length of the longest stream in seconds, or None if the header does not give it reliably.
 
-        That of a Matroska file that begins late is counted from 0 or from its first frame, as its writer
-        liked.
+        It is unreliable in a Matroska file that begins late: some programs count the length from 0, others
+        from the first frame.
         """
         if not self.container.format.name.startswith((*_INDEXED_FORMATS, "avi")):
             return None
@@ -119,13 +120,13 @@ class Decoder:
         return end / av.time_base - self.origin_s
 
     def seek(self, start_s: float) -> bool:
-        """Go to a keyframe at or before a time.
+        """Seek to a keyframe at or before a time.
 
         Args:
             start_s: The time in seconds.
 
         Returns:
-            Whether it worked; if not, this decoder is used up.
+            Whether the seek succeeded. If not, this decoder can't be used any more.
         """
         if not self.container.format.name.startswith(_INDEXED_FORMATS):
             return False
@@ -135,7 +136,7 @@ class Decoder:
         except av.FFmpegError:
             return False
         for frame in self._decoded:
-            # frames shown before the keyframe may refer to what was skipped
+            # frames shown before the keyframe may depend on frames that were skipped
             if frame.key_frame:
                 if frame.pts is None:
                     return False
@@ -145,12 +146,12 @@ class Decoder:
         return False
 
     def frames(self) -> TimedFrames:
-        """Yield every frame with its time in seconds, which never runs backwards."""
+        """Yield every frame with its time in seconds; times never decrease."""
         head = list(islice(self._decoded, _REORDERED_FRAMES + 1))
-        stamped = self.container.format.name != "avi" and _run_forward([frame.pts for frame in head])
+        stamped = self.container.format.name != "avi" and _is_increasing([frame.pts for frame in head])
         last_s, counted_from = self._from_s, (0, 0.0)
         ordered = chain(head, self._decoded)
-        del head  # its pictures are large
+        del head  # its frames take much memory
         for index, frame in enumerate(ordered):
             stamp_s = None if frame.pts is None else self._seconds(frame.pts) - self.origin_s
             if stamped and stamp_s is not None and 0 <= stamp_s - last_s < LONGEST_FRAME_S:
@@ -164,18 +165,18 @@ class Decoder:
             yield last_s, frame
         self.exhausted = True
         if self._ends_early():
-            self._note_break()
+            self._note_damage()
 
     def _ends_early(self) -> bool:
         if self.container.format.name == "mpegts":
             return all(self.container.size % packet for packet in _TS_PACKETS)
         if matroska_bytes(self.path) > self.container.size:
             return True
-        missing_s = (self.promised_s or 0) - max(self._reached_s, self.end_s)
+        missing_s = (self.header_duration_s or 0) - max(self._reached_s, self.end_s)
         return missing_s > 0.9 * self.frame_s
 
     def frames_between(self, start_s: float, end_s: float) -> TimedFrames:
-        """Yield the frames whose display starts in [start_s, end_s).
+        """Yield the frames whose display starts in the interval [start_s, end_s).
 
         Args:
             start_s: Start in seconds.
@@ -188,10 +189,10 @@ class Decoder:
                 yield time_s, frame
 
     def frames_at(self, fps: float, start_s: float, end_s: float) -> TimedFrames:
-        """Yield the frame on display at start_s + k / fps, for every k that stays below end_s.
+        """Yield the frame displayed at start_s + k / fps, for each k whose time is below end_s.
 
         Args:
-            fps: Frames a second.
+            fps: Frames per second.
             start_s: Start in seconds.
             end_s: End in seconds, or infinity.
         """
@@ -208,10 +209,10 @@ class Decoder:
             k += 1
 
     def count(self) -> tuple[int, float]:
-        """Count the frames, without decoding.
+        """Count the frames without decoding them.
 
         Returns:
-            Their number, and the end of the last one's display in seconds.
+            The number of frames, and the time in seconds at which the display of the last frame ends.
         """
         stamps = [packet.pts for packet in self._packets() if packet is not None]
         given = [stamp for stamp in stamps if stamp is not None]
@@ -219,8 +220,8 @@ class Decoder:
             return len(stamps), len(stamps) * self.frame_s
         return len(stamps), self._seconds(max(given)) - self.origin_s + self.frame_s
 
-    def check_inside(self, start_s: float, end_s: float, duration_s: float) -> None:
-        """Refuse times that lie outside the file by more than a frame.
+    def check_within_duration(self, start_s: float, end_s: float, duration_s: float) -> None:
+        """Raise an error for times that lie outside the file by more than a frame.
 
         Args:
             start_s: Start in seconds.
@@ -228,7 +229,7 @@ class Decoder:
             duration_s: Length of the file in seconds.
 
         Raises:
-            VideoError: If they do.
+            VideoError: If the times lie outside the file.
         """
         if start_s >= duration_s or duration_s + self.frame_s < end_s < math.inf:
             raise VideoError(
@@ -236,40 +237,40 @@ class Decoder:
                 f"{'the end' if math.isinf(end_s) else f'{end_s:g} s'}. Correct `start_s` and `end_s`."
             )
 
-    def check_outcome(self, start_s: float, end_s: float, *, found: bool) -> None:
-        """Say what was wrong once the frames of a stretch have been read.
+    def report_damage(self, start_s: float, end_s: float, *, found: bool) -> None:
+        """Raise an error or warn about problems that came up while reading a stretch of video.
 
         Args:
             start_s: Start of the stretch in seconds.
-            end_s: Its end in seconds, or infinity.
-            found: Whether it gave a frame.
+            end_s: End of the stretch in seconds, or infinity.
+            found: Whether reading yielded a frame.
 
         Raises:
-            VideoError: If there was no frame to give.
+            VideoError: If the stretch contains no frame that can be decoded, or lies outside the file.
 
         Warns:
-            VideoWarning: If the file breaks off or is damaged within the stretch.
+            VideoWarning: If the file is cut off or damaged within the stretch.
         """
         broken_s = self._broken_at_s
         if self.end_s == 0 or (broken_s is not None and not found):
-            where = "" if broken_s is None else f" (it breaks off or is damaged at {broken_s:.3f} s)"
+            damage = "" if broken_s is None else f" (the file is cut off or damaged at {broken_s:.3f} s)"
             raise VideoError(
-                f"Expected '{self.path}' to hold frames from {start_s:g} s on, but none decodes{where}. "
-                "Copy or export it again."
+                f"Expected '{self.path}' to contain frames from {start_s:g} s on, but none can be "
+                f"decoded{damage}. Copy or export it again."
             )
         if broken_s is not None and broken_s < end_s:
             warnings.warn(
-                f"'{self.path}' breaks off or is damaged at {broken_s:.3f} s: only what decodes is used. "
-                "Copy or export it again.",
+                f"'{self.path}' is cut off or damaged at {broken_s:.3f} s: only the frames that can be "
+                "decoded are used. Copy or export it again.",
                 VideoWarning,
                 stacklevel=3,
             )
         elif self.exhausted:
-            self.check_inside(start_s, end_s, self.end_s)
+            self.check_within_duration(start_s, end_s, self.end_s)
         if not found:
             raise VideoError(
-                f"Expected a frame of '{self.path}' between {start_s:g} s and {end_s:g} s, but none starts "
-                "there. Widen the stretch or set `fps`."
+                f"Expected at least one frame of '{self.path}' to start between {start_s:g} s and "
+                f"{end_s:g} s, but none does. Use a longer stretch or set `fps`."
             )
 
     def _decode(self) -> Iterator[av.VideoFrame]:
@@ -277,7 +278,7 @@ class Decoder:
             try:
                 frames = self.stream.codec_context.decode(packet)
             except av.FFmpegError:
-                self._note_break()
+                self._note_damage()
                 continue
             yield from frames
 
@@ -285,27 +286,27 @@ class Decoder:
         try:
             for packet in self.container.demux():
                 if packet.size == 0 and packet.dts is None:
-                    break  # PyAV's flush packets, which fail where a damaged stream appeared on the way
+                    break  # PyAV's flush packets, which fail if a damaged stream appeared midway
                 if packet.pts is not None:
                     end = (packet.pts + (packet.duration or 0)) * packet.time_base
                     self._reached_s = max(self._reached_s, float(end) - self.origin_s)
                 if packet.stream_index == self.stream.index:
                     if packet.is_corrupt:
-                        self._note_break()
-                        # elsewhere it was cut short, and its error would take whole frames along
+                        self._note_damage()
+                        # in other formats it is cut short, and its error would spoil good frames too
                         if self.container.format.name != "mpegts":
                             continue
                     if packet.size:
                         yield packet
         except av.FFmpegError:
-            self._note_break()
+            self._note_damage()
         yield None
 
-    def _note_break(self) -> None:
+    def _note_damage(self) -> None:
         if self._broken_at_s is None:
             self._broken_at_s = self._reached_s
 
 
-def _run_forward(stamps: list[int | None]) -> bool:
+def _is_increasing(stamps: list[int | None]) -> bool:
     given = [stamp for stamp in stamps if stamp is not None]
     return len(given) == len(stamps) and given == sorted(given) and (len(given) < 2 or given[0] < given[-1])

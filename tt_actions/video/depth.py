@@ -1,4 +1,4 @@
-"""Depth pictures: metres in a file, levels of one 8-bit channel in a frame."""
+"""Reading depth images: metres in a file become levels of one 8-bit channel in a frame."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,60 +7,61 @@ import cv2
 import numpy as np
 
 from tt_actions.errors import UnreadableError
-from tt_actions.video.depth_files import DepthPictures, open_depth
+from tt_actions.video.depth_files import DepthImages, open_depth
 from tt_actions.video.info import VideoInfo
-from tt_actions.video.scaling import Aspect, fill_up, fit_size
+from tt_actions.video.scaling import Aspect, fit_size, pad_to_size
 from tt_actions.video.types import Roi, Timed
 
 NOT_MEASURED = 0
-"""The level of a pixel of which nothing is known: in a shadow of the sensor's light, or on glass."""
+"""The level of a pixel without a measurement, for example in the sensor's shadow or on glass."""
 
 MEAN, STD = 0.5, 0.25
-"""What to take away from the channel, in [0, 1], and to divide it by then."""
+"""Values to subtract from the channel, in [0, 1], and to divide the difference by."""
 
-_SAME_TIME_S = 1e-3  # as of video
+_SAME_TIME_S = 1e-3  # the same tolerance as for video
 
 
 def probe_depth(path: Path) -> VideoInfo:
-    """Tell what a file or folder of depth holds.
+    """Return basic information about a file or folder of depth images.
 
     Args:
-        path: The file, or a folder, whose rate is not known: 30 pictures a second are assumed, and said.
+        path: The file, or a folder. The rate of a folder is unknown; 30 images per second are assumed, and
+            ``codec`` says so.
 
     Raises:
         UnreadableError: If it can't be read.
     """
-    pictures = open_depth(path, 30.0)
-    height, width = pictures.read(0).shape
-    kind = "depth (PNG, as at 30 fps)" if path.is_dir() else "depth"
-    return VideoInfo(path, pictures.duration_s, pictures.fps, width, height, kind, pictures.num_frames)
+    images = open_depth(path, 30.0)
+    height, width = images.read(0).shape
+    kind = "depth (PNG, assumed to be at 30 fps)" if path.is_dir() else "depth"
+    return VideoInfo(path, images.duration_s, images.fps, width, height, kind, images.num_frames)
 
 
-def check_beside(video: VideoInfo, pictures: DepthPictures) -> None:
-    """Refuse depth that is not that of a video.
+def check_depth_matches(video: VideoInfo, images: DepthImages) -> None:
+    """Raise an error if depth images do not belong to a video.
 
     Args:
-        video: What the video holds.
-        pictures: The depth.
+        video: Information about the video.
+        images: The depth.
 
     Raises:
-        UnreadableError: If their lengths differ by more than a frame, or their pictures in size.
+        UnreadableError: If the lengths differ by more than a frame, or the image sizes differ.
     """
-    height, width = pictures.read(0).shape
-    if abs(video.duration_s - pictures.duration_s) > 1.5 / min(video.fps, pictures.fps):
+    height, width = images.read(0).shape
+    if abs(video.duration_s - images.duration_s) > 1.5 / min(video.fps, images.fps):
         raise UnreadableError(
-            f"Expected depth as long as '{video.path}', {video.duration_s:.3f} s, but '{pictures.path}' has "
-            f"{pictures.num_frames} pictures, {pictures.duration_s:.3f} s. Give the whole of both."
+            f"Expected depth as long as '{video.path}' ({video.duration_s:.3f} s), but '{images.path}' has "
+            f"{images.num_frames} images ({images.duration_s:.3f} s). Use the complete video and depth."
         )
     if (video.height, video.width) != (height, width):
         raise UnreadableError(
             f"Expected depth of the {video.width}x{video.height} pixels of '{video.path}', but "
-            f"'{pictures.path}' has {width}x{height}. Register the depth to the picture."
+            f"'{images.path}' has {width}x{height}. Align the depth images with the video's frames."
         )
 
 
 def read_depth(
-    pictures: DepthPictures,
+    images: DepthImages,
     fps: float,
     size: tuple[int, int],
     aspect: Aspect,
@@ -69,50 +70,50 @@ def read_depth(
     end_s: float | None = None,
     roi: Roi | None = None,
 ) -> Timed:
-    """Read frames of depth as :func:`tt_actions.video.frames.read_frames` does those of colour.
+    """Read depth frames, as :func:`tt_actions.video.frames.read_frames` reads colour frames.
 
     Args:
-        pictures: The clip's depth.
-        fps: Frames a second to sample at.
-        size: Height and width to scale to; beyond the picture nothing is measured.
-        aspect: ``pad`` keeps the aspect, ``stretch`` does not.
-        range_m: The nearest and the farthest that levels tell apart: see :func:`quantise`.
+        images: The clip's depth.
+        fps: Frames per second to sample at.
+        size: Height and width to scale to; padding counts as not measured.
+        aspect: ``pad`` keeps the aspect ratio, ``stretch`` does not.
+        range_m: The nearest and the farthest depth that levels can distinguish: see :func:`quantise`.
         start_s: Start in seconds.
-        end_s: End in seconds (exclusive), or None for the end of the last picture's display.
-        roi: Region (x0, y0, x1, y1) in pixels to cut out before scaling.
+        end_s: End in seconds (exclusive), or None for the end of the last image's display.
+        roi: Region (x0, y0, x1, y1) in pixels to cut out before scaling, or None for the whole image.
 
     Returns:
         Frames ``(T, H, W, 1)``, uint8, and their times.
 
     Raises:
-        UnreadableError: If a picture can't be read, the times or the region are outside, or nothing that is
-            measured lies within the range.
+        UnreadableError: If an image can't be read, the times or the region lie outside, or no measured depth
+            lies within the range.
     """
-    path, length_s = pictures.path, pictures.duration_s
+    path, length_s = images.path, images.duration_s
     last_s = length_s if end_s is None else end_s
-    if not 0 <= start_s < min(last_s, length_s) or last_s > length_s + 1 / pictures.fps:
+    if not 0 <= start_s < min(last_s, length_s) or last_s > length_s + 1 / images.fps:
         raise UnreadableError(
             f"Expected times within the {length_s:.3f} s of '{path}', but got {start_s:g} s to "
             f"{'the end' if end_s is None else f'{end_s:g} s'}. Correct `start_s` and `end_s`."
         )
     until_s = min(length_s - _SAME_TIME_S, last_s)
     times_s = start_s + np.arange(max(1, int(np.ceil((until_s - start_s) * fps - 1e-9)))) / fps
-    shown = ((times_s + _SAME_TIME_S) * pictures.fps).astype(int).clip(max=pictures.num_frames - 1)
+    shown = ((times_s + _SAME_TIME_S) * images.fps).astype(int).clip(max=images.num_frames - 1)
     levels = {}
     for index in dict.fromkeys(shown.tolist()):
-        metres = _cut(pictures.read(index), roi, path)
+        metres = _cut(images.read(index), roi, path)
         levels[index] = quantise(scale_depth(metres, size, aspect), range_m)
     frames = np.stack([levels[index] for index in shown.tolist()])[..., None]
     if not ((frames > 1) & (frames < 255)).any():
         raise UnreadableError(
-            f"Expected depth within {range_m[0]:g} m to {range_m[1]:g} m in '{path}', but nothing is. "
-            "Is it in metres (of PNG files: millimetres)? Else correct `depth_range_m`."
+            f"Expected depth between {range_m[0]:g} m and {range_m[1]:g} m in '{path}', but found none. "
+            "Check that it is in metres (PNG files: millimetres), or correct `depth_range_m`."
         )
     return Timed(frames, times_s)
 
 
 def _cut(metres: np.ndarray, roi: Roi | None, path: Path) -> np.ndarray:
-    """Cut a region out, 0 where nothing is measured."""
+    """Cut out a region, with 0 for pixels that are not measured."""
     height, width = metres.shape
     x0, y0, x1, y1 = roi or (0, 0, width, height)
     if x1 > width or y1 > height:
@@ -125,15 +126,15 @@ def _cut(metres: np.ndarray, roi: Roi | None, path: Path) -> np.ndarray:
 
 
 def scale_depth(metres: np.ndarray, size: tuple[int, int], aspect: Aspect) -> np.ndarray:
-    """Scale a picture of depth without mixing what is not measured in.
+    """Scale a depth image without mixing in pixels that are not measured.
 
-    A pixel of a smaller picture is the mean of what is measured in its area, if that is half of it or more;
-    one of a larger picture is the nearest.
+    In a smaller image, a pixel is the mean of the measured pixels in its area if these are at least half of
+    the area, and 0 otherwise. In a larger image, it is the nearest pixel.
 
     Args:
-        metres: Depth, 0 where nothing is measured.
-        size: Height and width of the result; what is filled up is 0.
-        aspect: ``pad`` keeps the aspect, ``stretch`` does not.
+        metres: Depth, 0 for pixels that are not measured.
+        size: Height and width of the result; padding is 0.
+        aspect: ``pad`` keeps the aspect ratio, ``stretch`` does not.
 
     Shape:
         metres ``(H, W)`` -> ``size``, float32.
@@ -145,23 +146,23 @@ def scale_depth(metres: np.ndarray, size: tuple[int, int], aspect: Aspect) -> np
     """
     height, width = fit_size(metres.shape, size, aspect)
     if height > metres.shape[0] or width > metres.shape[1]:
-        return fill_up(cv2.resize(metres, (width, height), interpolation=cv2.INTER_NEAREST), size)
+        return pad_to_size(cv2.resize(metres, (width, height), interpolation=cv2.INTER_NEAREST), size)
     is_measured = (metres > 0).astype(np.float32)
     total, share = (
         cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA) for x in (metres, is_measured)
     )
-    return fill_up(np.where(share > 0.499, total / np.maximum(share, 0.499), np.float32(0)), size)
+    return pad_to_size(np.where(share > 0.499, total / np.maximum(share, 0.499), np.float32(0)), size)
 
 
 def quantise(metres: np.ndarray, range_m: Sequence[float]) -> np.ndarray:
-    """Give depth as one of 255 levels, and 0 where nothing is measured.
+    """Convert depth to levels 1 to 255, and to 0 for pixels that are not measured.
 
-    Over the default 0.5 m to 8 m a level is 3 cm, about what a depth camera errs by itself there: the first
-    Kinect's random error is 4 cm at 5 m (Khoshelham & Elberink 2012, Sensors 12(2)).
+    Over the default range of 0.5 m to 8 m, a level is 3 cm. That is about the error of a depth camera: the
+    random error of the first Kinect is 4 cm at 5 m (Khoshelham & Elberink 2012, Sensors 12(2)).
 
     Args:
-        metres: Depth; 0 where nothing is measured.
-        range_m: What level 1 and level 255 stand for; what is nearer or farther gets these.
+        metres: Depth; 0 for pixels that are not measured.
+        range_m: Depths of level 1 and level 255. Smaller depths get level 1, and larger ones level 255.
 
     Shape:
         metres ``(H, W)`` -> ``(H, W)``, uint8.

@@ -1,4 +1,4 @@
-"""Files of depth pictures: an array, or a folder of images."""
+"""Depth files: an array in an ``.npz`` file, or a folder of PNG images."""
 
 import re
 import zipfile
@@ -14,7 +14,7 @@ SUFFIX = ".npz"
 
 
 def is_depth(path: Path) -> bool:
-    """Tell whether a clip is depth itself, and no video that depth may stand beside.
+    """Return whether a clip is itself depth, and not a video with depth next to it.
 
     Args:
         path: The clip's file or folder.
@@ -23,34 +23,34 @@ def is_depth(path: Path) -> bool:
 
 
 def find_depth(path: Path) -> Path:
-    """Return where a clip's depth is: at its own path, or beside a video, of the same stem.
+    """Return the path of a clip's depth: its own path, or a file or folder next to a video.
 
     Args:
-        path: An ``.npz`` file, a folder of pictures, or a video ``a.mp4`` with ``a.npz`` or the folder
-            ``a_depth`` beside it.
+        path: An ``.npz`` file, a folder of images, or a video ``a.mp4`` with ``a.npz`` or the folder
+            ``a_depth`` next to it.
 
     Raises:
-        UnreadableError: If there is none.
+        UnreadableError: If there is no depth.
     """
     if is_depth(path):
         return path
     file, folder = path.with_suffix(SUFFIX), path.with_name(f"{path.stem}_depth")
-    found = next((place for place in (file, folder) if place.exists()), None)
+    found = next((candidate for candidate in (file, folder) if candidate.exists()), None)
     if found is None:
         raise UnreadableError(
-            f"Expected depth of '{path}' in '{file.name}' or in a folder '{folder.name}' beside it, but "
-            "there is neither. Put it there, or set `picture: rgb`."
+            f"Expected depth of '{path}' in '{file.name}' or in a folder '{folder.name}' next to it, but "
+            "found neither. Add one of them, or set `picture: rgb`."
         )
     return found
 
 
-class DepthPictures(ABC):
-    """The depth of a clip, picture by picture.
+class DepthImages(ABC):
+    """The depth images of a clip, read one at a time.
 
     Attributes:
-        path: Where it is.
-        fps: Pictures a second.
-        num_frames: Number of pictures.
+        path: The file or folder.
+        fps: Images per second.
+        num_frames: Number of images.
     """
 
     path: Path
@@ -59,32 +59,32 @@ class DepthPictures(ABC):
 
     @abstractmethod
     def read(self, index: int) -> np.ndarray:
-        """Return one picture in metres.
+        """Return one depth image in metres.
 
         Args:
-            index: Its number.
+            index: Number of the image, from 0.
 
         Shape:
-            ``(H, W)``, float32; 0, negative or not finite where nothing is measured.
+            ``(H, W)``, float32; 0, negative or not finite for pixels that are not measured.
 
         Raises:
-            UnreadableError: If it can't be read.
+            UnreadableError: If the image can't be read.
         """
 
     @property
     def duration_s(self) -> float:
-        """From the first moment to the end of the last picture's display."""
+        """Time in seconds from the first image to the end of the last image's display."""
         return self.num_frames / self.fps
 
 
-class DepthArray(DepthPictures):
-    """An ``.npz`` with ``depth`` (T, H, W), floats in metres, and ``fps``: what `tt-actions synth` writes.
+class DepthArray(DepthImages):
+    """An ``.npz`` file with ``depth`` (T, H, W), in metres, and ``fps``, as `tt-actions synth` writes it.
 
     Args:
         path: The file.
 
     Raises:
-        UnreadableError: If it can't be read or holds something else.
+        UnreadableError: If the file can't be read, or contains something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,38 +95,38 @@ class DepthArray(DepthPictures):
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise UnreadableError(
                 f"Expected `depth` (T, H, W) in metres and `fps` in '{path}', but it can't be read "
-                f"({str(error).strip(chr(39))}). Write it anew: `tt-actions synth --depth` makes such files."
+                f"({str(error).strip(chr(39))}). Save it again; `tt-actions synth --depth` writes such files."
             ) from error
         shape, kind = self.depth.shape, self.depth.dtype
         is_metres = len(shape) == 3 and min(shape) > 0 and np.issubdtype(kind, np.floating)
         if not (is_metres and 0 < self.fps < np.inf):
             raise UnreadableError(
                 f"Expected `depth` (T, H, W), floats in metres, and a positive `fps` in '{path}', but got "
-                f"{shape} of {kind} at {self.fps} frames a second. Write it anew."
+                f"{shape} of {kind} at {self.fps} frames per second. Save it again in this format."
             )
         self.num_frames = len(self.depth)
 
     def read(self, index: int) -> np.ndarray:
-        """Return one picture in metres.
+        """Return one depth image in metres.
 
         Args:
-            index: Its number.
+            index: Number of the image, from 0.
 
         Shape:
-            ``(H, W)``, float32; 0, negative or not finite where nothing is measured.
+            ``(H, W)``, float32; 0, negative or not finite for pixels that are not measured.
         """
         return np.asarray(self.depth[index], np.float32)
 
 
-class DepthFolder(DepthPictures):
-    """A folder of 16-bit grey PNG files in millimetres, in the order of the last number in their names.
+class DepthFolder(DepthImages):
+    """A folder of 16-bit grey PNG files in millimetres, sorted by the last number in their names.
 
     Args:
         path: The folder.
-        fps: Pictures a second, which the files don't tell.
+        fps: Images per second, which the files don't give.
 
     Raises:
-        UnreadableError: If there is none, or one has no number.
+        UnreadableError: If the folder has no PNG files, or a file's name has no number.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
@@ -139,48 +139,48 @@ class DepthFolder(DepthPictures):
         if not numbered or not all(numbered.values()):
             raise UnreadableError(
                 f"Expected numbered 16-bit PNG files in '{path}', but got "
-                f"{'one without number' if numbered else 'none'}. Name them such as 0001.png."
+                f"{'a file without a number' if numbered else 'none'}. Name them like 0001.png."
             )
         self.files = sorted(numbered, key=lambda file: int(numbered[file][-1]))
         self.num_frames = len(self.files)
         self.shape: tuple[int, ...] | None = None
 
     def read(self, index: int) -> np.ndarray:
-        """Return one picture in metres.
+        """Return one depth image in metres.
 
         Args:
-            index: Its number.
+            index: Number of the image, from 0.
 
         Shape:
-            ``(H, W)``, float32; 0 where nothing is measured.
+            ``(H, W)``, float32; 0 for pixels that are not measured.
 
         Raises:
-            UnreadableError: If the file is no such picture, or of another size than the one read before.
+            UnreadableError: If the file is not a 16-bit grey image, or the sizes of the images differ.
         """
         file = self.files[index]
-        picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if picture is None or picture.dtype != np.uint16 or picture.ndim != 2:
-            got = "it doesn't decode" if picture is None else f"got {picture.dtype} of {picture.shape}"
+        image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if image is None or image.dtype != np.uint16 or image.ndim != 2:
+            got = "it can't be decoded" if image is None else f"got {image.dtype} of {image.shape}"
             raise UnreadableError(
                 f"Expected a 16-bit grey PNG in millimetres in '{file}', but {got}. Export it unscaled."
             )
-        self.shape = self.shape or picture.shape
-        if picture.shape != self.shape:
+        self.shape = self.shape or image.shape
+        if image.shape != self.shape:
             raise UnreadableError(
-                f"Expected one size of picture in '{self.path}', but '{file.name}' has {picture.shape} after "
-                f"{self.shape}. Export them alike."
+                f"Expected all images in '{self.path}' to have one size, but '{file.name}' has {image.shape} "
+                f"after {self.shape}. Export all of them in one size."
             )
-        return np.asarray(picture, np.float32) / 1000
+        return np.asarray(image, np.float32) / 1000
 
 
-def open_depth(path: Path, fps: float) -> DepthPictures:
+def open_depth(path: Path, fps: float) -> DepthImages:
     """Open the depth of a clip.
 
     Args:
         path: The file or the folder: see :func:`find_depth`.
-        fps: Pictures a second of a folder.
+        fps: Images per second, used for a folder.
 
     Raises:
-        UnreadableError: If it can't be read.
+        UnreadableError: If the depth can't be read.
     """
     return DepthFolder(path, fps) if path.is_dir() else DepthArray(path)

@@ -1,4 +1,4 @@
-"""Finding the player in a video by motion alone, the camera's own motion taken away."""
+"""Finding the player in a video from motion alone, after the camera's motion is compensated."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -10,15 +10,15 @@ import numpy as np
 from tt_actions.video.types import Image
 
 HEIGHT = 120
-"""Height in pixels of the pictures in which motion is looked for."""
+"""Height in pixels of the images in which motion is detected."""
 
 
 class Window(NamedTuple):
-    """A part of a picture.
+    """A window in a frame.
 
     Args:
-        x: Of its centre, in pixels.
-        y: Of its centre, in pixels.
+        x: Horizontal position of its centre, in pixels.
+        y: Vertical position of its centre, in pixels.
         half_height: Half of its height, in pixels.
     """
 
@@ -28,63 +28,64 @@ class Window(NamedTuple):
 
 
 INTERVAL_S = 1 / 15
-"""Seconds, about, between the pictures in which motion is looked for."""
+"""Approximate time in seconds between the images in which motion is detected."""
 
 
 class PlayerFollower:
-    """Follows whoever moves most, picture by picture, from the pictures so far.
+    """Follows the person who moves most, frame by frame, using only the frames so far.
 
-    It looks at twelve to twenty pictures a second, whatever the rate of the video, or at all of fewer.
+    It analyses twelve to twenty frames per second, whatever the rate of the video, or every frame of a slower
+    video.
 
-    The camera's motion between two pictures is a similarity fitted by RANSAC to corners that are followed by
-    Lucas and Kanade's method. What then differs between the pictures by more than a shift of one pixel
-    explains is motion of the scene; it is summed up with an exponential memory that moves along with the
-    camera. The player is the mean and the spread of that sum under a Gaussian window, found by mean shift
-    (Comaniciu & Meer 2002) from where the player was, or where most motion is if that lies elsewhere for some
-    pictures in a row.
+    The camera's motion between two frames is a similarity transform, fitted by RANSAC to corners that the
+    method of Lucas and Kanade follows. Differences that remain, beyond what a shift of one pixel explains,
+    are motion of the scene. They are summed with an exponential memory that moves along with the camera. Mean
+    shift (Comaniciu & Meer 2002) finds the mean and the spread of this sum under a Gaussian window: they are
+    the position and the size of the player. The search starts at the last position of the player, or at the
+    peak of the motion if the peak is elsewhere for some frames in a row.
 
     Args:
-        margin: Half of the window's height over the spread of the motion.
-        memory: Share of the motion that is still remembered one look later.
-        smoothing: Share of the window's last place in its new one; its size is four times as slow.
+        margin: Half of the window's height, divided by the spread of the motion.
+        memory: Share of the motion that the sum keeps from one analysed frame to the next.
+        smoothing: Weight of the window's last position in its new one; the size changes four times as slowly.
     """
 
-    NOISE = 6.0  # levels that differ without motion
-    LEAST_MOTION = 300.0  # summed levels that make a player
-    PATIENCE = 3  # looks at which most motion is elsewhere before it is followed there
+    NOISE = 6.0  # difference in levels that occurs without motion
+    MIN_MOTION = 300.0  # sum of levels that a player exceeds
+    PATIENCE = 3  # analysed frames with the peak elsewhere before the window moves there
 
     def __init__(self, margin: float = 3.0, memory: float = 0.85, smoothing: float = 0.6) -> None:
         self.margin, self.memory, self.smoothing = margin, memory, smoothing
         self.before: Image | None = None
-        self.looked_s = -math.inf
+        self.last_update_s = -math.inf
         self.motion: Image = np.zeros((0, 0), np.float32)
-        self.found: tuple[float, float, float] | None = None  # x, y and spread, in the small picture
+        self.found: tuple[float, float, float] | None = None  # x, y and spread, in the small image
         self.window: tuple[float, float, float] | None = None  # the same, smoothed
-        self.looks_elsewhere = 0
+        self.num_elsewhere = 0
 
     def update(self, image: Image, time_s: float) -> Window | None:
-        """Take in the next picture.
+        """Process the next frame and return the player's window.
 
         Args:
-            image: The picture, uint8 RGB; where its shape changes, motion is summed up anew.
-            time_s: When it is shown, in seconds.
+            image: The frame, uint8 RGB. If its shape changes, the sum of the motion starts again.
+            time_s: Time of the frame in seconds.
 
         Returns:
-            Where the player is; None as long as nothing has moved.
+            The player's window, or None as long as nothing has moved.
 
         Shape:
             image ``(H, W, 3)``.
         """
         scale = HEIGHT / image.shape[0]
-        if time_s - self.looked_s > 0.74 * INTERVAL_S:  # all at 20 a second, every other at 24
-            self._look(image, scale)
-            self.looked_s = time_s
+        if time_s - self.last_update_s > 0.74 * INTERVAL_S:  # every frame at 20 fps, every second one at 24
+            self._add_motion(image, scale)
+            self.last_update_s = time_s
         if self.window is None:
             return None
         x, y, spread = self.window
         return Window(x / scale, y / scale, self.margin * spread / scale)
 
-    def _look(self, image: Image, scale: float) -> None:
+    def _add_motion(self, image: Image, scale: float) -> None:
         size = (max(1, round(image.shape[1] * scale)), HEIGHT)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         if self.before is None or self.before.shape != small.shape:  # a stream's size may change
@@ -94,7 +95,7 @@ class PlayerFollower:
             moved = cv2.warpAffine(self.motion, camera, size)
             self.motion = self.memory * moved + scene_motion(self.before, small, camera, self.NOISE)
         self.before = small
-        if self.found is not None or self.motion.sum() > self.LEAST_MOTION:
+        if self.found is not None or self.motion.sum() > self.MIN_MOTION:
             self._search()
 
     def _search(self) -> None:
@@ -108,10 +109,10 @@ class PlayerFollower:
         here = blurred[
             min(max(round(y), 0), blurred.shape[0] - 1), min(max(round(x), 0), blurred.shape[1] - 1)
         ]
-        is_elsewhere = blurred[peak_y, peak_x] > 1.8 * here
-        self.looks_elsewhere = self.looks_elsewhere + 1 if is_elsewhere else 0
-        if self.looks_elsewhere >= self.PATIENCE:
-            self.found, self.looks_elsewhere = elsewhere, 0
+        is_outside_window = blurred[peak_y, peak_x] > 1.8 * here
+        self.num_elsewhere = self.num_elsewhere + 1 if is_outside_window else 0
+        if self.num_elsewhere >= self.PATIENCE:
+            self.found, self.num_elsewhere = elsewhere, 0
         self.found = mean_shift(self.motion, *self.found)
         if self.window is None:
             self.window = self.found
@@ -122,14 +123,14 @@ class PlayerFollower:
 
 
 def camera_motion(before: Image, after: Image) -> np.ndarray:
-    """Estimate the similarity that takes a still scene from one picture to the next.
+    """Estimate the similarity transform that maps a static scene from one image to the next.
 
     Args:
-        before: The earlier picture, uint8 RGB.
-        after: The later picture, uint8 RGB.
+        before: The earlier image, uint8 RGB.
+        after: The later image, uint8 RGB.
 
     Returns:
-        The matrix; the identity where too few corners agree.
+        The matrix, or the identity if too few corners agree.
 
     Shape:
         before and after ``(H, W, 3)`` -> ``(2, 3)``, float32.
@@ -139,7 +140,7 @@ def camera_motion(before: Image, after: Image) -> np.ndarray:
     corners = cv2.goodFeaturesToTrack(before, 200, 0.01, 6)
     if corners is None or len(corners) < 8:
         return still
-    followed, status, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]  # its stub wants a result
+    followed, status, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]  # the stub requires an output array
         before, after, corners, None, winSize=(15, 15), maxLevel=3
     )
     is_followed = status.ravel() == 1
@@ -159,40 +160,40 @@ def camera_motion(before: Image, after: Image) -> np.ndarray:
 
 
 def scene_motion(before: Image, after: Image, camera: np.ndarray, noise: float) -> np.ndarray:
-    """Return how much each pixel differs from the one before by more than a shift of a pixel explains.
+    """Return how much each pixel has changed, beyond what a shift of one pixel explains.
 
     Args:
-        before: The earlier picture, uint8 RGB.
-        after: The later picture, uint8 RGB.
-        camera: The camera's motion between them, as of :func:`camera_motion`.
-        noise: Levels that don't count.
+        before: The earlier image, uint8 RGB.
+        after: The later image, uint8 RGB.
+        camera: The camera's motion between them, from :func:`camera_motion`.
+        noise: Difference in levels that does not count.
 
     Returns:
-        Levels of the colour that changes most, at most 30.
+        Change in levels of the colour that changes most, at most 30.
 
     Shape:
         before and after ``(H, W, 3)`` -> ``(H, W)``, float32.
     """
     size, neighbours = (after.shape[1], after.shape[0]), np.ones((3, 3), np.uint8)
     warped = cv2.warpAffine(before, camera, size, borderMode=cv2.BORDER_REPLICATE)
-    is_seen = cv2.warpAffine(np.full(before.shape[:2], 255, np.uint8), camera, size) == 255
+    is_visible = cv2.warpAffine(np.full(before.shape[:2], 255, np.uint8), camera, size) == 255
     too_bright = cv2.subtract(after, cv2.dilate(warped, neighbours))
     too_dark = cv2.subtract(cv2.erode(warped, neighbours), after)
     change: np.ndarray = np.maximum(too_bright, too_dark).max(2).astype(np.float32) - noise
-    return np.where(is_seen, change.clip(0, 30), np.float32(0))
+    return np.where(is_visible, change.clip(0, 30), np.float32(0))
 
 
 def mean_shift(weights: np.ndarray, x: float, y: float, spread: float) -> tuple[float, float, float]:
-    """Find the mean and the spread of what lies under a Gaussian window, which moves and grows with them.
+    """Find the mean and the spread of a density under a Gaussian window that moves and scales with them.
 
     Args:
         weights: The density.
-        x: Where to begin, in pixels.
-        y: Where to begin, in pixels.
-        spread: The standard deviation to begin with, in pixels; the window's is twice that.
+        x: Horizontal start position, in pixels.
+        y: Vertical start position, in pixels.
+        spread: Initial standard deviation, in pixels; the window's is twice as large.
 
     Returns:
-        Place and standard deviation, the window's influence on it taken away.
+        Position x and y, and standard deviation, corrected for the influence of the window.
 
     Shape:
         weights ``(H, W)``.
@@ -217,39 +218,39 @@ def mean_shift(weights: np.ndarray, x: float, y: float, spread: float) -> tuple[
 
 
 def cut_out(image: Image, window: Window, size: tuple[int, int]) -> Image:
-    """Cut a window out of a picture and scale it; beyond the edge the edge is repeated.
+    """Cut a window out of a frame and scale it; beyond the frame, the edge pixels are repeated.
 
     Args:
-        image: The picture, uint8.
-        window: What to cut out.
-        size: Height and width of the result; they give the window its aspect.
+        image: The frame, uint8.
+        window: The window to cut out.
+        size: Height and width of the result; they also set the aspect ratio of the window.
 
     Shape:
         image ``(H, W, 3)`` -> ``(*size, 3)``.
     """
-    step = 2 * window.half_height / size[0]  # pixels of the picture to one of the result
+    step = 2 * window.half_height / size[0]  # pixels of the frame per pixel of the result
     if step > 1.5:
         image = cv2.GaussianBlur(image, (0, 0), 0.35 * step)
     left, top = window.x - step * (size[1] - 1) / 2, window.y - step * (size[0] - 1) / 2
     matrix = np.array([[step, 0, left], [0, step, top]], np.float32)
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, matrix, size[::-1], flags=how, borderMode=cv2.BORDER_REPLICATE)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def follow_player(
     frames: Iterable[tuple[float, Image]], patience_s: float = 1.0
 ) -> Iterator[tuple[float, Image, Window]]:
-    """Find the player in each frame of a video.
+    """Find the player's window in each frame of a video.
 
-    Frames before the first motion get the first window that is found; where none is found for a while, the
-    middle of the picture.
+    Frames before the first motion get the first window that is found. If none is found within
+    ``patience_s``, they get a window at the centre of the frame.
 
     Args:
         frames: Times and frames.
         patience_s: Seconds to wait for the first motion.
 
     Yields:
-        The time, the frame, and where the player is: see :func:`cut_out`.
+        The time, the frame and the player's window: see :func:`cut_out`.
 
     Shape:
         frames of ``(H, W, 3)``.

@@ -1,4 +1,4 @@
-"""Video files: frames at exact times, upright."""
+"""Reading of video files: upright frames at exact times."""
 
 import math
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from tt_actions.video.types import Image, Roi, Timed
 
 
 def check_roi(roi: Roi | None) -> None:
-    """Refuse a region that holds no pixel.
+    """Raise an error for a region without pixels.
 
     Args:
-        roi: (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
+        roi: (x0, y0, x1, y1) in pixels, x1 and y1 exclusive, or None.
 
     Raises:
-        ValueError: If it is not 0 <= x0 < x1 and 0 <= y0 < y1.
+        ValueError: Unless 0 <= x0 < x1 and 0 <= y0 < y1.
     """
     if roi is None:
         return
@@ -39,18 +39,18 @@ def check_request(
     crop: str = "none",
     flow: bool = False,
 ) -> None:
-    """Refuse a way to read frames that contradicts itself.
+    """Raise an error for options of reading frames that are out of range or contradict each other.
 
     Args:
-        fps: Frames a second; None for those of the file.
-        size: Height and width in pixels; None for those of the file.
-        aspect: What happens to the picture's aspect.
+        fps: Frames per second, or None for the rate of the file.
+        size: Height and width in pixels, or None for the size of the file.
+        aspect: How the frame is fitted into ``size``: ``pad`` or ``stretch``.
         roi: Region in pixels, or None.
-        crop: Whether the player is followed.
-        flow: Whether optical flow is read too.
+        crop: Whether to follow the player: ``motion`` or ``none``.
+        flow: Whether to add optical flow.
 
     Raises:
-        ValueError: If a value is out of its range, or needs another.
+        ValueError: If a value is out of range, or an option that it needs is missing.
     """
     if fps is not None and not 0 < fps < math.inf:
         raise UserError(f"Expected `fps` to be positive, but got {fps}.")
@@ -61,11 +61,13 @@ def check_request(
     if crop not in get_args(Crop):
         raise UserError(f"Expected `crop` to be one of {get_args(Crop)}, but got '{crop}'.")
     if crop == "motion" and size is None:
-        raise UserError("Expected `size`, the size of the window, with `crop: motion`, but got none.")
+        raise UserError("Expected `size`, the size of the window, with `crop: motion`, but got None. Set it.")
     if flow and (fps is None or size is None):
-        raise UserError(f"Expected `fps` and `size` with `flow`, but got {fps} and {size}.")
+        raise UserError(f"Expected `fps` and `size` with `flow`, but got {fps} and {size}. Set both.")
     if flow and size is not None and min(size) < 8:
-        raise UserError(f"Expected `size` of at least 8 pixels each way with `flow`, but got {size}.")
+        raise UserError(
+            f"Expected `size` with a height and width of at least 8 pixels with `flow`, but got {size}."
+        )
     check_roi(roi)
 
 
@@ -81,33 +83,34 @@ def iter_frames(
     crop: Crop = "none",
     flow: bool = False,
 ) -> Iterator[tuple[float, Image]]:
-    """Read the frames of a stretch of video one by one, upright.
+    """Yield the upright frames of a stretch of video one by one.
 
-    With ``fps`` the k-th frame is the one on display at ``start_s + k / fps``. Times count from the start of
-    the file, whatever its first timestamp. Where timestamps are missing or run backwards (and in every
-    AVI, which has none for reordered frames), they come from the frame's index and the average rate.
-    Rotation metadata is honoured in steps of 90 degrees; pixels are taken as square.
+    With ``fps``, the k-th frame is the one displayed at ``start_s + k / fps``. Times count from the start of
+    the file, whatever its first timestamp. If timestamps are missing or run backwards, times are computed
+    from the frame's index and the average rate. The same holds for every AVI file, which has no timestamps
+    for reordered frames. Rotation metadata is applied in steps of 90 degrees. Pixels count as square.
 
     Args:
         path: The video file.
-        fps: Frames a second to sample at, or None for every frame at its own time.
+        fps: Frames per second to sample at, or None for every frame at its own time.
         start_s: Start in seconds.
         end_s: End in seconds (exclusive), or None for the end of the last frame's display.
         size: Height and width to scale to, or None to keep the size.
-        aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
-        roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling.
-        crop: ``motion`` cuts a window round the player out of that region, ``none`` keeps it whole.
-        flow: Whether the frame's optical flow since the frame before, found at ``fps``, follows its colours.
+        aspect: ``pad`` keeps the aspect ratio and pads with black; ``stretch`` does not keep it.
+        roi: Region (x0, y0, x1, y1) of the upright frame to cut out before scaling, or None for all of it.
+        crop: ``motion`` cuts a window around the player out of the region; ``none`` keeps the whole region.
+        flow: Whether to add the optical flow since the previous frame, at ``fps``, as two channels after the
+            colours.
 
     Yields:
-        The time in seconds and the frame, uint8 RGB. One array may come several times in a row.
+        The time in seconds and the frame, uint8 RGB. The same array may be yielded several times in a row.
 
     Shape:
         frame ``(H, W, 3)``, or with flow ``(H, W, 5)``.
 
     Raises:
-        VideoError: If the file can't be read, the times or the region are outside, or no frame is there.
-        ValueError: If an argument is out of its range.
+        VideoError: If the file can't be read, the times or the region lie outside it, or there is no frame.
+        ValueError: If an argument is out of range.
     """
     check_request(fps, size, aspect, roi, crop, flow)
     check_times(path, start_s, end_s)
@@ -117,7 +120,7 @@ def iter_frames(
 
 
 def check_times(path: Path, start_s: float, end_s: float | None) -> None:
-    """Refuse a stretch of time that is none.
+    """Raise an error for an empty stretch of time, or one that starts before 0.
 
     Args:
         path: The video file.
@@ -129,7 +132,7 @@ def check_times(path: Path, start_s: float, end_s: float | None) -> None:
     """
     if not 0 <= start_s < (math.inf if end_s is None else end_s) or math.isinf(start_s):
         raise VideoError(
-            f"Expected `start_s` and `end_s` for '{path}' to be 0 <= start < end, but got {start_s}, {end_s}."
+            f"Expected 0 <= `start_s` < `end_s` for '{path}', but got {start_s} and {end_s}. Correct them."
         )
 
 
@@ -145,26 +148,26 @@ def read_frames(
     crop: Crop = "none",
     flow: bool = False,
 ) -> Timed:
-    """Read the frames of a stretch of video at once; see :func:`iter_frames`.
+    """Read all frames of a stretch of video at once; see :func:`iter_frames`.
 
     Args:
         path: The video file.
-        fps: Frames a second to sample at, or None for every frame at its own time.
+        fps: Frames per second to sample at, or None for every frame at its own time.
         start_s: Start in seconds.
         end_s: End in seconds (exclusive), or None for the end of the last frame's display.
         size: Height and width to scale to, or None to keep the size.
-        aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
-        roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling.
-        crop: ``motion`` cuts a window round the player out of that region, ``none`` keeps it whole.
-        flow: Whether each frame comes with its optical flow.
+        aspect: ``pad`` keeps the aspect ratio and pads with black; ``stretch`` does not keep it.
+        roi: Region (x0, y0, x1, y1) of the upright frame to cut out before scaling, or None for all of it.
+        crop: ``motion`` cuts a window around the player out of the region; ``none`` keeps the whole region.
+        flow: Whether to add the optical flow of each frame as two channels.
 
     Returns:
         The frames and their times.
 
     Raises:
-        VideoError: If the file can't be read, the times or the region are outside, no frame is there, or
-            the picture changes its size on the way and ``size`` is None.
-        ValueError: If an argument is out of its range.
+        VideoError: If the file can't be read, the times or the region lie outside it, there is no frame, or
+            the frames differ in size and ``size`` is None.
+        ValueError: If an argument is out of range.
     """
     times, images = zip(
         *iter_frames(
@@ -183,6 +186,7 @@ def read_frames(
     for time_s, image in zip(times, images, strict=True):
         if image.shape != images[0].shape:
             raise VideoError(
-                f"Expected one size of picture in '{path}', but it changes at {time_s:.3f} s. Set `size`."
+                f"Expected frames of one size in '{path}', but the size changes at {time_s:.3f} s. "
+                "Set `size`."
             )
     return Timed(np.stack(images), np.array(times, np.float64))

@@ -1,4 +1,4 @@
-"""What a video file holds, without reading all of it."""
+"""Basic information about a video file, without reading all of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,14 @@ from tt_actions.video.scaling import Scaler
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file holds.
+    """Basic information about a video file.
 
     Args:
         path: The file.
-        duration_s: From the first moment to the end of the last frame's display.
+        duration_s: Time in seconds from the start to the end of the last frame's display.
         fps: Average frame rate.
-        width: Of the upright picture, in pixels.
-        height: Of the upright picture, in pixels.
+        width: Width of the upright frame, in pixels.
+        height: Height of the upright frame, in pixels.
         codec: Name of the codec, such as ``h264``.
         num_frames: Number of frames.
     """
@@ -32,13 +32,13 @@ class VideoInfo:
 
 
 def probe(path: Path) -> VideoInfo:
-    """Tell what a video file holds, from its header where that says so, else by counting packets.
+    """Return basic information about a video file, from its header if possible, else by counting packets.
 
     Args:
         path: The video file.
 
     Raises:
-        VideoError: If the file can't be read or holds no frame.
+        VideoError: If the file can't be read or contains no frame.
     """
     path = Path(path)
     with open_decoder(path) as decoder:
@@ -46,7 +46,9 @@ def probe(path: Path) -> VideoInfo:
         codec, num_frames, duration_s = stream.codec_context.name, stream.frames, decoder.duration_s
         first = next(decoder.frames(), None)
         if first is None:
-            raise VideoError(f"Expected '{path}' to hold frames, but none decodes. Copy or export it again.")
+            raise VideoError(
+                f"Expected '{path}' to contain frames, but none can be decoded. Copy or export it again."
+            )
         height, width = Scaler(path)(first[1]).shape[:2]
     if not num_frames or duration_s is None:
         with open_decoder(path) as decoder:

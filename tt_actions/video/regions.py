@@ -1,4 +1,4 @@
-"""Frames of several regions of one video, decoded once: windows that follow a player, and optical flow."""
+"""Frames of several regions of one video, decoded only once, with optional player following and flow."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
@@ -29,58 +29,60 @@ def read_tracks(
     crop: Crop,
     flow: bool,
 ) -> Iterator[tuple[float, tuple[Image, ...]]]:
-    """Read several regions of a video at once; see :func:`tt_actions.clips.specs.iter_tracks`.
+    """Read several regions of a video, decoding it only once.
+
+    :func:`tt_actions.clips.specs.iter_tracks` checks the arguments first.
 
     Args:
         path: The video file.
-        fps: Frames a second to sample at, or None for every frame at its own time.
+        fps: Frames per second to sample at, or None for every frame at its own time.
         start_s: Start in seconds.
         end_s: End in seconds (exclusive), or infinity.
         size: Height and width to scale to, or None to keep the size.
-        aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
-        rois: The regions; None for the whole picture.
-        crop: ``motion`` cuts a window round the player out of each region, ``none`` keeps it whole.
-        flow: Whether the frame's optical flow follows its colours.
+        aspect: ``pad`` keeps the aspect ratio and pads with black; ``stretch`` does not keep it.
+        rois: The regions; None for the whole frame.
+        crop: ``motion`` cuts a window around the player out of each region; ``none`` keeps the whole region.
+        flow: Whether to add the optical flow as two channels after the colours.
 
     Yields:
-        The time in seconds, and for each region its frame.
+        The time in seconds, and the frame of each region.
 
     Raises:
-        VideoError: If the file can't be read, the times or a region are outside, or no frame is there.
+        VideoError: If the file can't be read, the times or a region lie outside it, or there is no frame.
     """
     detailed = None if size is None else (size[0] * DETAIL, size[1] * DETAIL) if flow else size
     follows = crop == "motion"
     scalers = [Scaler(path, None if follows else detailed, aspect, roi) for roi in rois]
-    pictures = _iterate(path, fps, start_s, end_s, scalers)
+    images = _iterate(path, fps, start_s, end_s, scalers)
     if not (follows or flow):
-        return pictures
+        return images
     flow_fps = None
     if flow:
         assert fps is not None
-        flow_fps = min(fps, probe(path).fps)  # one picture after the other, at whichever rate they come
+        flow_fps = min(fps, probe(path).fps)  # sampling faster than the file only repeats frames
     tracks = [
-        _finish(_track(copy, place), follows, detailed, flow_fps)
-        for place, copy in enumerate(tee(pictures, len(rois)))
+        _finish(_track(copy, index), follows, detailed, flow_fps)
+        for index, copy in enumerate(tee(images, len(rois)))
     ]
     return ((frames[0][0], tuple(image for _, image in frames)) for frames in zip(*tracks, strict=True))
 
 
-def _track(pictures: Iterable[tuple[float, tuple[Image, ...]]], place: int) -> Iterator[tuple[float, Image]]:
-    return ((time_s, images[place]) for time_s, images in pictures)
+def _track(frames: Iterable[tuple[float, tuple[Image, ...]]], index: int) -> Iterator[tuple[float, Image]]:
+    return ((time_s, images[index]) for time_s, images in frames)
 
 
 def _finish(
-    pictures: Iterator[tuple[float, Image]],
+    images: Iterator[tuple[float, Image]],
     follows: bool,
     size: tuple[int, int] | None,
     flow_fps: float | None,
 ) -> Iterator[tuple[float, Image]]:
-    """Cut the windows out, and find the flow where that is asked for, seen through one window."""
-    frames = follow_player(pictures) if follows else ((*picture, None) for picture in pictures)
+    """Cut out the windows and, if requested, compute the flow within each window."""
+    frames = follow_player(images) if follows else ((*timed, None) for timed in images)
     before: Image | None = None
     current: Image | None = None
     for time_s, image, window in frames:
-        if image is not current:  # one that is shown again keeps its flow
+        if image is not current:  # an image that is shown again keeps its flow
             before, current = current, image
         frame = _cut(image, window, size)
         if flow_fps is not None:
@@ -99,8 +101,8 @@ def _iterate(
     path: Path, fps: float | None, start_s: float, end_s: float, scalers: Sequence[Scaler]
 ) -> Iterator[tuple[float, tuple[Image, ...]]]:
     with open_decoder(path, start_s) as decoder:
-        if decoder.promised_s is not None:
-            decoder.check_inside(start_s, end_s, decoder.promised_s)
+        if decoder.header_duration_s is not None:
+            decoder.check_within_duration(start_s, end_s, decoder.header_duration_s)
         if fps is None:
             chosen = decoder.frames_between(start_s, end_s)
         else:
@@ -114,7 +116,7 @@ def _iterate(
                 yield time_s, images
         except av.FFmpegError as error:
             raise VideoError(
-                f"Expected '{path}' to decode, but it fails at {decoder.end_s:.3f} s ({error.strerror}). "
-                "Convert it to MP4 (H.264)."
+                f"Expected every frame of '{path}' to be decodable, but decoding fails at "
+                f"{decoder.end_s:.3f} s ({error.strerror}). Convert it to MP4 (H.264)."
             ) from error
-        decoder.check_outcome(start_s, end_s, found=converted is not None)
+        decoder.report_damage(start_s, end_s, found=converted is not None)

@@ -1,4 +1,4 @@
-"""Decoded frames as upright RGB pictures: a region cut out and scaled in one pass."""
+"""Decoded frames as upright RGB images: cropping and scaling in one pass."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,35 +17,35 @@ _SHRINK = "area+accurate_rnd+full_chroma_inp+full_chroma_int"
 _ENLARGE = "bilinear+accurate_rnd+full_chroma_inp+full_chroma_int"
 
 _CUTTABLE = "yuv420p|yuvj420p|yuv422p|yuvj422p|yuv444p|yuvj444p|rgb24|bgr24|gray"
-"""Of deeper formats libavfilter's crop gives garbage where the region begins at an odd column."""
+"""Formats to crop in: in deeper ones libavfilter's crop fails if the region begins at an odd column."""
 
 
 class Scaler:
-    """Makes pictures of one size from a video's frames, by libswscale on the planes as they are decoded.
+    """Scales a video's frames to one size, with libswscale on the decoded planes.
 
-    Each pixel of a shrunk picture is the average of the area that it stands for, so that the conversion to
-    RGB is done on the small picture: a tenth of the time that converting the whole picture first takes.
+    Each pixel of a smaller image is the average of the area that it covers. Scaling comes before the
+    conversion to RGB, which takes a tenth of the time of converting the whole frame first.
 
     Args:
         path: The video file, for messages.
         size: Height and width to scale to, or None to keep the size.
-        aspect: ``pad`` keeps the aspect and fills up with black, ``stretch`` does not.
-        roi: Region (x0, y0, x1, y1) of the upright picture to cut out before scaling, or None for all.
+        aspect: ``pad`` keeps the aspect ratio and pads with black; ``stretch`` does not keep it.
+        roi: Region (x0, y0, x1, y1) of the upright frame to cut out before scaling, or None for all of it.
     """
 
     def __init__(
         self, path: Path, size: tuple[int, int] | None = None, aspect: Aspect = "pad", roi: Roi | None = None
     ) -> None:
         self.path, self.size, self.aspect, self.roi = path, size, aspect, roi
-        self._made_for: tuple[object, ...] = ()
+        self._frame_kind: tuple[object, ...] = ()
         self._graph = Graph()
         self._turns = 0
 
     def __call__(self, frame: av.VideoFrame) -> Image:
-        """Return a frame's picture.
+        """Return a decoded frame as an upright image.
 
         Args:
-            frame: The frame; of another size or format than the one before if need be.
+            frame: The frame. Its size and format may differ from those of the frame before.
 
         Returns:
             uint8 RGB, contiguous.
@@ -54,16 +54,16 @@ class Scaler:
             ``(H, W, 3)``.
 
         Raises:
-            VideoError: If the region does not lie in the picture.
+            VideoError: If the region does not lie within the frame.
         """
-        made_for = frame.format.name, frame.width, frame.height, frame.rotation
-        if made_for != self._made_for:
-            self._graph, self._made_for = self._make_graph(frame), made_for
+        frame_kind = frame.format.name, frame.width, frame.height, frame.rotation
+        if frame_kind != self._frame_kind:
+            self._graph, self._frame_kind = self._make_graph(frame), frame_kind
         self._graph.push(frame)
         scaled = self._graph.pull()
         assert isinstance(scaled, av.VideoFrame)
         image = np.ascontiguousarray(np.rot90(scaled.to_ndarray(), self._turns))
-        return image if self.size is None else fill_up(image, self.size)
+        return image if self.size is None else pad_to_size(image, self.size)
 
     def _make_graph(self, frame: av.VideoFrame) -> Graph:
         self._turns = round(frame.rotation / 90) % 4
@@ -73,15 +73,15 @@ class Scaler:
         if roi[2] > upright[1] or roi[3] > upright[0]:
             raise VideoError(
                 f"Expected `roi` to lie within the {upright[1]}x{upright[0]} pixels of '{self.path}', but "
-                f"got {roi}. Correct the region; it counts in pixels of the upright picture."
+                f"got {roi}. Correct the region; its coordinates refer to the upright frame."
             )
-        x0, y0, x1, y1 = turn_back(roi, self._turns, stored)
+        x0, y0, x1, y1 = to_stored_region(roi, self._turns, stored)
         height, width = roi[3] - roi[1], roi[2] - roi[0]
         if self.size is not None:
             height, width = fit_size((height, width), self.size, self.aspect)
-        how = _CONVERT
+        flags = _CONVERT
         if (height, width) != (roi[3] - roi[1], roi[2] - roi[0]):
-            how = _SHRINK if height < roi[3] - roi[1] or width < roi[2] - roi[0] else _ENLARGE
+            flags = _SHRINK if height < roi[3] - roi[1] or width < roi[2] - roi[0] else _ENLARGE
         if self._turns % 2:
             height, width = width, height
         graph = Graph()
@@ -93,7 +93,7 @@ class Scaler:
             graph.add("buffer", source),
             graph.add("format", _CUTTABLE),
             graph.add("crop", f"{x1 - x0}:{y1 - y0}:{x0}:{y0}:exact=1"),
-            graph.add("scale", f"{width}:{height}:flags={how}"),
+            graph.add("scale", f"{width}:{height}:flags={flags}"),
             graph.add("format", "rgb24"),
             graph.add("buffersink"),
         ]
@@ -102,12 +102,12 @@ class Scaler:
 
 
 def fit_size(of: tuple[int, ...], size: tuple[int, int], aspect: Aspect) -> tuple[int, int]:
-    """Return the height and width that a picture is scaled to, before it is filled up with black.
+    """Return the height and width to which an image is scaled before it is padded with black.
 
     Args:
-        of: Its height and width.
+        of: Height and width of the image.
         size: Height and width of the result.
-        aspect: ``pad`` keeps the picture's aspect, ``stretch`` does not.
+        aspect: ``pad`` keeps the aspect ratio of the image; ``stretch`` does not.
 
     >>> fit_size((100, 400), (50, 50), "pad")
     (12, 50)
@@ -118,12 +118,12 @@ def fit_size(of: tuple[int, ...], size: tuple[int, int], aspect: Aspect) -> tupl
     return max(1, round(of[0] * scale)), max(1, round(of[1] * scale))
 
 
-def fill_up(image: Image, size: tuple[int, int]) -> Image:
-    """Put a picture into the middle of a black one.
+def pad_to_size(image: Image, size: tuple[int, int]) -> Image:
+    """Centre an image on a black one.
 
     Args:
-        image: The picture.
-        size: Height and width of the result, none smaller than the picture's.
+        image: The image.
+        size: Height and width of the result; neither may be smaller than the image's.
 
     Shape:
         image ``(h, w, ...)`` -> ``(*size, ...)``.
@@ -137,15 +137,15 @@ def fill_up(image: Image, size: tuple[int, int]) -> Image:
     return canvas
 
 
-def turn_back(roi: Roi, turns: int, stored: tuple[int, int]) -> Roi:
-    """Find a region of the upright picture in the picture as it is stored.
+def to_stored_region(roi: Roi, turns: int, stored: tuple[int, int]) -> Roi:
+    """Convert a region of the upright frame to coordinates of the frame as it is stored.
 
     Args:
-        roi: (x0, y0, x1, y1) in pixels of the upright picture.
-        turns: Quarter turns, counter-clockwise, that bring the stored picture upright.
-        stored: Height and width of the stored picture.
+        roi: (x0, y0, x1, y1) in pixels of the upright frame.
+        turns: Counter-clockwise quarter turns that bring the stored frame upright.
+        stored: Height and width of the stored frame.
 
-    >>> turn_back((0, 0, 2, 1), 1, (4, 6))
+    >>> to_stored_region((0, 0, 2, 1), 1, (4, 6))
     (5, 0, 6, 2)
     """
     x0, y0, x1, y1 = roi

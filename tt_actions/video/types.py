@@ -1,18 +1,18 @@
-"""What the readers of video share."""
+"""Types that the readers of video share."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 Image = np.ndarray
-"""A picture (H, W, C), uint8: RGB unless said otherwise."""
+"""An image (H, W, C), uint8; RGB unless stated otherwise."""
 
 Roi = tuple[int, int, int, int]
 """A region x0, y0, x1, y1 in pixels, x1 and y1 exclusive."""
 
 
 class Timed(NamedTuple):
-    """What a clip holds at each of its moments.
+    """The values of a clip, such as frames or joints, and the time of each.
 
     Shape:
         values ``(T, ..., C)``; times_s ``(T,)``, float64.

@@ -71,7 +71,7 @@ def read_file(path: Path) -> Timed:
     with open_decoder(path) as decoder:
         yield from decoder.frames()
         yield decoder.end_s, None
-        decoder.check_outcome(0.0, math.inf, found=decoder.end_s > 0)
+        decoder.report_damage(0.0, math.inf, found=decoder.end_s > 0)
 
 
 def read_stream(address: str, on_damage: Callable[[], object]) -> Timed:
