@@ -1,4 +1,4 @@
-"""The contract of every model: per-frame logits.
+"""Base classes of all models: every model returns per-frame logits.
 
 Letters used throughout the package: B batch, T frames, C channels, H W pixels, V joints, K classes,
 D features.
@@ -36,7 +36,7 @@ def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
 
 
 def frame_log_probabilities(logits: Tensor) -> Tensor:
-    """Return the log-softmax of logits, in float32 where they come in less: bfloat16 has three digits.
+    """Return the log-softmax of logits, in at least float32, because bfloat16 has only three digits.
 
     Args:
         logits: Of each frame.
@@ -78,7 +78,7 @@ class LearnedAverage(nn.Module):
         nn.init.zeros_(self.score.weight)
 
     def forward(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log of each clip's averaged probabilities.
+        """Return the log of the averaged probabilities of each clip.
 
         Args:
             logits: Per-frame logits; frames past ``lengths`` are ignored.
@@ -96,7 +96,7 @@ class LearnedAverage(nn.Module):
 
 
 class FeatureMaps(NamedTuple):
-    """Where a network's last feature maps with rows and columns come from.
+    """How to obtain a network's last feature maps that have rows and columns.
 
     Args:
         module: The module whose output they are: ``(B*T, C, h, w)``, a map a frame, or
@@ -120,7 +120,7 @@ class Chain(NamedTuple):
 
 
 class ActionModel(nn.Module, ABC):
-    """A network that gives every frame of a clip its class logits.
+    """A network that returns class logits for every frame of a clip.
 
     Subclasses implement :meth:`forward`. In eval mode the valid part of the result must not depend on the
     other clips of the batch or on the amount of padding. What sets kinds of models apart, each says itself:
@@ -132,7 +132,8 @@ class ActionModel(nn.Module, ABC):
 
     Args:
         num_classes: Number of classes *K*.
-        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
+        average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
+            average with learned weights.
 
     Raises:
         ValueError: If ``num_classes`` is below 2, or ``average`` is unknown.
@@ -194,7 +195,7 @@ class ActionModel(nn.Module, ABC):
         class_loss: Callable[[Tensor], Tensor],
         frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss to train with, and the logits: by default the class loss alone.
+        """Return the training loss and the logits; by default, the loss is the class loss.
 
         A model with objectives of its own adds them here.
 
@@ -212,7 +213,7 @@ class ActionModel(nn.Module, ABC):
         return class_loss(logits), logits
 
     def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return each clip's log-probabilities, averaged over its valid frames as ``average`` says.
+        """Return each clip's log-probabilities, averaged over its valid frames according to ``average``.
 
         Args:
             logits: What :meth:`forward` returned.
@@ -306,12 +307,13 @@ class ActionModel(nn.Module, ABC):
         """Drop training clips that were collected: by default none are."""
 
     def feature_maps(self) -> FeatureMaps | None:
-        """Return where the last feature maps come from, for explanations: by default None, there are none."""
+        """Return how to obtain the last feature maps, for explanations, or None (the default) if there are
+        none."""
         return None
 
 
 def hold_last_frame(inputs: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
-    """Lengthen clips by holding the last valid frame of each.
+    """Extend clips by repeating the last valid frame of each.
 
     Args:
         inputs: Frames of each clip, padded to the longest.

@@ -1,4 +1,4 @@
-"""Convolutions over space and time."""
+"""C3D: convolutions over space and time."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
 
 class C3D(ActionModel):
-    """3D convolutions and 3D max pooling, which shrinks space and time together.
+    """3D convolutions and 3D max pooling, which reduces space and time together.
 
     After Tran et al. (2015, arXiv:1412.0767), small enough for a CPU: in every layer a 3x3x3 convolution,
     batch normalisation, a rectifier and max pooling, of space alone in the first layer and of 2x2x2 in the
@@ -27,7 +27,7 @@ class C3D(ActionModel):
         grid: Rows and columns of the grid that the last feature map is pooled to.
         feature_size: Width of a step's features.
         fc_size: Width of the first fully connected layer of the head.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
         in_channels: Channels *C* of a frame.
 
     Shape:
@@ -71,7 +71,7 @@ class C3D(ActionModel):
         self.apply(initialise_for_relu)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -91,12 +91,12 @@ class C3D(ActionModel):
         return logits.repeat_interleave(math.prod(self.steps), dim=1)[:, : inputs.shape[1]]
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last layer, before its pooling."""
+        """Return how to obtain the last feature maps: the last layer, before its pooling."""
         return FeatureMaps(self.layers[-1], math.prod(self.steps[:-1]))
 
 
 def clear_padding(x: Tensor, lengths: Tensor) -> Tensor:
-    """Set what lies past each clip's end to zero: what a convolution at the end of a clip alone sees.
+    """Set everything past the end of each clip to zero, as a convolution on the single clip would see it.
 
     Args:
         x: Feature maps over time.

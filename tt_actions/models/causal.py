@@ -10,7 +10,7 @@ from tt_actions.models.base import ActionModel, Average, hold_last_frame
 
 
 class CausalModel(ActionModel):
-    """A model that reads frame after frame and remembers what came before: it can follow a video that runs.
+    """A model that reads frames one after another and keeps a state, so that it can process a live video.
 
     Subclasses implement :meth:`advance`, from which a whole clip, a stretch of a stream and one more frame
     come alike. With a delay the logits of a frame are given that many frames later, so that the model has
@@ -20,7 +20,7 @@ class CausalModel(ActionModel):
     Args:
         num_classes: Number of classes *K*.
         average: How per-frame probabilities become a clip's.
-        delay: Number of frames by which a frame's logits come later.
+        delay: Delay in frames between a frame and its logits.
 
     Raises:
         ValueError: If ``num_classes`` is below 2, ``average`` is unknown, or ``delay`` is negative.
@@ -39,7 +39,7 @@ class CausalModel(ActionModel):
 
     @abstractmethod
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -55,7 +55,7 @@ class CausalModel(ActionModel):
         """
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -70,7 +70,7 @@ class CausalModel(ActionModel):
         return logits
 
     def step(self, inputs_t: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Read one more frame of each clip.
+        """Process one more frame of each clip.
 
         Args:
             inputs_t: The frame.

@@ -15,16 +15,16 @@ from tt_actions.errors import UserError
 from tt_actions.models.base import valid_frames
 
 FORBIDDEN = -1e30
-"""What stands for -inf inside: finite, so that values and gradients stay numbers."""
+"""Finite replacement for -inf, so that values and gradients stay finite."""
 
 SMALLEST_SUM = 1e-250
-"""Below it terms that underflow in double precision could matter."""
+"""Sums below this may have lost terms to underflow in double precision."""
 
 
 def forward_backward(
     scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the log of each state's probability at each frame, given all frames, and of the sum over all.
+    """Return the log-probability of each state at each frame, given all frames, and the log of the total sum.
 
     Both are differentiable. Without gradient, on a CPU, it takes a fifth of the time.
 
@@ -70,7 +70,7 @@ def forward_backward(
 
 
 def log_partition(scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor) -> Tensor:
-    """Return the log of the summed exponentials of all labellings' scores, differentiably.
+    """Return the log of the sum of exponentiated scores over all labellings, with gradients.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -99,7 +99,7 @@ def log_partition(scores: Tensor, lengths: Tensor, initial: Tensor, transitions:
 def path_score(
     scores: Tensor, labels: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor
 ) -> Tensor:
-    """Return the score of one labelling of each sequence, differentiably.
+    """Return the score of one labelling of each sequence, with gradients.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -129,7 +129,7 @@ def path_score(
 
 @torch.no_grad()
 def viterbi(scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the labelling of each sequence that scores highest, and its score, without gradient.
+    """Return the labelling of each sequence with the highest score, and its score, without gradients.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -181,7 +181,7 @@ def _trace(pointers: np.ndarray, last: np.ndarray, ends: np.ndarray) -> np.ndarr
 
 
 def _sweep(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum over all labellings up to each frame, for D chains with a batch each; all is finite.
+    """Sum over all labellings up to each frame, for D chains with a batch each; all values are finite.
 
     Returns the log of each state's share at each frame, and what normalised it: the log of the sum over all
     labellings is its sum over the frames.
@@ -205,7 +205,7 @@ def _sweep(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor
 
 
 def _sweep_arrays(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Do the same without gradient, in double precision, by a matrix product a frame.
+    """Compute the same without gradients, in double precision, with one matrix product per frame.
 
     Where a product underflows, that frame's sums are taken in log space.
     """
@@ -237,7 +237,7 @@ def _sum_valid(norms: Tensor, is_valid: Tensor) -> Tensor:
 
 
 def _finite(scores: Tensor, is_valid: Tensor | None = None) -> Tensor:
-    """Put a finite number in place of -inf, and 0 in the padding."""
+    """Replace -inf by a finite number, and padding by 0."""
     if is_valid is not None:
         scores = scores.masked_fill(~is_valid[..., None], 0)
     return scores.clamp(min=FORBIDDEN)

@@ -6,7 +6,7 @@ from tt_actions.errors import UserError
 
 
 def check_positive(**sizes: int) -> None:
-    """Refuse a size below 1.
+    """Raise an error for a size below 1.
 
     Args:
         **sizes: Sizes by the name of their argument.
@@ -20,7 +20,7 @@ def check_positive(**sizes: int) -> None:
 
 
 def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
-    """Refuse clips that a network of frames can't read.
+    """Raise an error for clips that a network of video frames can't read.
 
     Args:
         frames: Clips of one batch.
@@ -47,7 +47,7 @@ def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
 
 
 def check_reads(network: nn.Module, num_channels: int) -> None:
-    """Refuse a network that reads frames of another number of channels.
+    """Raise an error if a network expects frames with another number of channels.
 
     Args:
         network: The network; one without ``in_channels`` reads any.

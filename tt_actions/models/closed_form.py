@@ -9,7 +9,8 @@ from tt_actions.models.base import ActionModel
 
 
 class ClosedFormModel(ActionModel):
-    """A model that is fitted to all training clips at once, without gradient: one epoch is a training.
+    """A model that is fitted to all training clips at once without gradients; one epoch is a complete
+    training.
 
     :meth:`collect` takes them into :attr:`collected`, batch by batch, and :meth:`solve` fits.
 
@@ -32,7 +33,7 @@ class ClosedFormModel(ActionModel):
 
     @abstractmethod
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Take in a batch of training clips.
+        """Add a batch of training clips.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -45,7 +46,7 @@ class ClosedFormModel(ActionModel):
 
     @abstractmethod
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
             The logits of each clip from a fit to all others, and the clips' classes: what the training can

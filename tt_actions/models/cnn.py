@@ -1,4 +1,4 @@
-"""The baseline without recurrence: the CNN and the head on every frame alone."""
+"""The baseline without recurrence: applies the CNN and the head to every frame separately."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 
 
 class CNN(CausalModel):
-    """Single frames are classified, and their probabilities averaged over time.
+    """Classifies single frames and averages their probabilities over time.
 
     The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM` without what lies
     between them. No frame knows of another.
@@ -21,9 +21,9 @@ class CNN(CausalModel):
         channels: Output channels of each convolutional layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
+        feature_size: Number of features per frame.
         fc_size: Width of the first fully connected layer.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
         in_channels: Channels *C* of a frame.
 
     Shape:
@@ -65,7 +65,7 @@ class CNN(CausalModel):
     def advance(
         self, inputs: Tensor, state: None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -82,5 +82,5 @@ class CNN(CausalModel):
         return logits, state
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last layer of the CNN."""
+        """Return how to obtain the last feature maps: the last layer of the CNN."""
         return FeatureMaps(self.cnn.layers)

@@ -24,12 +24,13 @@ class CNNLSTM(CausalModel):
         channels: Output channels of each convolutional layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
+        feature_size: Number of features per frame.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
         fc_size: Width of the first fully connected layer.
         dropout: Share of the LSTM's and of the first fully connected layer's output dropped in training.
-        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
+        average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
+            average with learned weights.
         delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
         in_channels: Channels *C* of a frame.
 
@@ -65,7 +66,7 @@ class CNNLSTM(CausalModel):
     def advance(
         self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -84,5 +85,5 @@ class CNNLSTM(CausalModel):
         return self.head(h), state
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last layer of the CNN."""
+        """Return how to obtain the last feature maps: the last layer of the CNN."""
         return FeatureMaps(self.cnn.layers)

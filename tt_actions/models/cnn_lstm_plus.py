@@ -1,4 +1,4 @@
-"""The hybrid network as one would build it today for few clips and no GPU."""
+"""A modern variant of the hybrid network, for few clips and no GPU."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
 
 class PlusState(NamedTuple):
-    """What :meth:`CNNLSTMPlus.advance` hands on.
+    """The state of :meth:`CNNLSTMPlus.advance`.
 
     Shape:
         frame ``(B, C, H, W)``; shifted, for each block ``(B, C / 8, H, W)``; lstm twice ``(B, H)``.
@@ -27,7 +27,7 @@ class PlusState(NamedTuple):
 
 
 class CNNLSTMPlus(CausalModel):
-    """A residual CNN that sees motion, read over time by a peephole LSTM.
+    """A residual CNN with motion input, followed by a peephole LSTM over time.
 
     Against the published :class:`CNNLSTM`: each frame comes with its difference from the frame before, a
     cheap stand-in for optical flow (Wang et al. 2016, arXiv:1608.00859); residual blocks with group
@@ -37,16 +37,17 @@ class CNNLSTMPlus(CausalModel):
 
     Args:
         num_classes: Number of classes *K*.
-        channels: Output channels of each residual block, multiples of 8; every block but the first halves the
-            picture.
-        motion: Whether each frame comes with its difference from the frame before.
-        shift: Whether blocks take channels from the frame before.
+        channels: Output channels of each residual block, multiples of 8. Every block except the first halves
+            the resolution.
+        motion: Whether the difference from the previous frame is added to the input.
+        shift: Whether the blocks shift channels from the previous frame (temporal shift).
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
+        feature_size: Number of features per frame.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
         dropout: Share of the pooled maps, the features and the LSTM's output dropped in training.
-        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
+        average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
+            average with learned weights.
         delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
         in_channels: Channels *C* of a frame.
 
@@ -108,7 +109,7 @@ class CNNLSTMPlus(CausalModel):
     def advance(
         self, inputs: Tensor, state: PlusState | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, PlusState]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -139,16 +140,16 @@ class CNNLSTMPlus(CausalModel):
         return self.head(h), PlusState(inputs[:, -1], shifted, lstm)
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last block."""
+        """Return how to obtain the last feature maps: the last block."""
         return FeatureMaps(self.blocks[-1])
 
 
 MOTION_GAIN = 2.0
-"""Frame differences are small beside the frames: this brings them to a like scale."""
+"""Scale for frame differences, which are small compared with the frames."""
 
 
 class ShiftBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, some of whose input comes from the frame before.
+    """Two 3x3 convolutions with a shortcut; some of the input channels come from the previous frame.
 
     Args:
         in_channels: Channels of the input.

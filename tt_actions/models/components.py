@@ -1,4 +1,4 @@
-"""A few numbers for all that a frame of joints shows: principal components of several streams."""
+"""Principal components of several joint streams: a few numbers that describe a frame."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from tt_actions.skeleton.layouts import Layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
 LEAST_SPREAD = 1e-4
-"""Added to the variance of each component, so that what hardly moves is not blown up."""
+"""Added to the variance of each component, so that scaling does not amplify components that hardly vary."""
 
 
 class PrincipalComponents(nn.Module):
-    """Streams of joints side by side, projected to the few directions in which frames differ most.
+    """Concatenates joint streams and projects them onto the directions in which frames differ most.
 
     Each stream is divided by its own root mean square over joints and frames, so that the motions count as
     much as the places; the components are scaled to variance 1. Fitted without gradient, and kept in buffers.
@@ -43,7 +43,7 @@ class PrincipalComponents(nn.Module):
         self.register_buffer("projection", torch.zeros(num_features, self.num_components))
 
     def read(self, joints: Tensor) -> Tensor:
-        """Return the streams side by side.
+        """Return the concatenated streams.
 
         Args:
             joints: Clips of one batch.
@@ -55,7 +55,7 @@ class PrincipalComponents(nn.Module):
         return torch.cat([make_stream(joints, self.layout, name) for name in self.streams], 2).flatten(2)
 
     def fit(self, frames: Tensor) -> None:
-        """Find the components of frames.
+        """Compute the principal components from frames.
 
         Args:
             frames: What :meth:`read` returns of all valid frames.
@@ -74,7 +74,7 @@ class PrincipalComponents(nn.Module):
         self.projection = (directions[:, chosen] / (scales[:, None] * spreads)).to(self.projection)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return the components of frames.
+        """Return the principal components of frames.
 
         Args:
             frames: What :meth:`read` returns.

@@ -13,7 +13,7 @@ from tt_actions.models.losses import mean_over_processes
 
 
 class CRF(ActionModel):
-    r"""A linear chain of frame labels, whose scores another model gives.
+    r"""A linear-chain CRF over frame labels, with the scores of another model.
 
     The conditional random field of Lafferty, McCallum & Pereira (2001): with the logits :math:`x_t` of the
     model below, a labelling *s* of the frames has the probability
@@ -25,7 +25,7 @@ class CRF(ActionModel):
 
     Args:
         num_classes: Number of classes *K*.
-        network: Makes the model below for a number of classes; its ``average`` must be the mean.
+        network: Creates the underlying model for a given number of classes. Its ``average`` must be the mean.
 
     Shape:
         inputs ``(B, T, ...)`` as the model below takes them, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -50,7 +50,7 @@ class CRF(ActionModel):
             self.in_channels = below.in_channels
 
     def emissions(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of the model below, in float32 where they come in less.
+        """Return the logits of the model below, in at least float32.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -63,7 +63,7 @@ class CRF(ActionModel):
         return logits.to(promote_types(logits.dtype, torch.float32))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
+        """Return the log-marginals of each frame's label; values past ``lengths`` are meaningless.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -81,7 +81,7 @@ class CRF(ActionModel):
         class_loss: Callable[[Tensor], Tensor],
         frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the negative log-likelihood of the frames' labels, a labelled frame, and the logits.
+        """Return the negative log-likelihood of the frame labels, per labelled frame, and the logits.
 
         Frames of unknown class are summed over. Where no frame of the batch has a label, of all processes
         that train together, it is the class loss.
@@ -118,7 +118,7 @@ class CRF(ActionModel):
         return self.network
 
     def from_frame_scores(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
+        """Return the log-marginals of each frame's label; values past ``lengths`` are meaningless.
 
         Args:
             scores: What :meth:`emissions` returned.
@@ -132,7 +132,8 @@ class CRF(ActionModel):
     def _negative_log_likelihood(
         self, scores: Tensor, lengths: Tensor, frame_labels: Tensor, is_known: Tensor
     ) -> Tensor:
-        """Sum it over the batch: all labellings against those that agree with the known labels."""
+        """Negative log-likelihood summed over the batch: all labellings against those that agree with the
+        known labels."""
         classes = torch.arange(self.num_classes, device=scores.device)
         is_other = (frame_labels[..., None] != classes) & is_known[..., None]
         both = torch.cat([scores, scores.masked_fill(is_other, -torch.inf)])
@@ -141,5 +142,5 @@ class CRF(ActionModel):
         return (every - agreeing).sum()
 
     def feature_maps(self) -> FeatureMaps | None:
-        """Return where the last feature maps of the model below come from."""
+        """Return how to obtain the last feature maps of the model below."""
         return self.network.feature_maps()

@@ -1,4 +1,4 @@
-"""Fisher vectors of a clip's frames, told apart linearly."""
+"""Fisher vectors of a clip's frames with a linear classifier."""
 
 import math
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream
 
 LEAST_VARIANCE = 1e-2
-"""Added to the mixture's variances, of components whose own is 1."""
+"""Added to the variances of the mixture; the components themselves have variance 1."""
 
 
 class Fisher(ClosedFormModel):
-    """Fisher vectors over a Gaussian mixture of frames, with a ridge regression of the classes on top.
+    """Fisher vectors over a Gaussian mixture of frames, with ridge regression as the classifier.
 
     A frame is described by the principal components of its joints and their motion. Of all training frames a
     mixture of Gaussians with diagonal covariances is fitted (by scikit-learn), and a clip is the gradient of
@@ -43,8 +43,8 @@ class Fisher(ClosedFormModel):
         num_classes: Number of classes *K*.
         layout: Name of the joints' layout.
         streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
-        num_components: Principal components of a frame.
-        num_gaussians: Gaussians *M* of the mixture.
+        num_components: Number of principal components per frame.
+        num_gaussians: Number of Gaussians *M* in the mixture.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -81,7 +81,7 @@ class Fisher(ClosedFormModel):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, those of the clip at each of its frames.
+        """Return per-frame logits: the logits of the clip, repeated for each frame.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -96,7 +96,8 @@ class Fisher(ClosedFormModel):
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, streams: Tensor, lengths: Tensor) -> Tensor:
-        """Return the normalised Fisher vectors of clips, in double precision: roots blow up rounding errors.
+        """Return the normalised Fisher vectors of clips, in double precision, because square roots amplify
+        rounding errors.
 
         Args:
             streams: What is read of each frame.
@@ -111,13 +112,13 @@ class Fisher(ClosedFormModel):
         return F.normalize(vectors.sign() * vectors.abs().sqrt(), dim=1)
 
     def _frames(self, streams: Tensor, lengths: Tensor) -> Tensor:
-        """The components of each frame, and when it is: ``(B, T, P + 1)``."""
+        """The components of each frame and its relative time: ``(B, T, P + 1)``."""
         times = torch.arange(streams.shape[1], device=streams.device) / (lengths[:, None] - 1).clamp(min=1)
         place = math.sqrt(12) * (times - 0.5)  # over a clip of variance 1, as the components
         return torch.cat([self.components(streams), place[..., None].to(streams)], 2)
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Keep what is read of a batch of training clips.
+        """Store the input of a batch of training clips.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -130,7 +131,7 @@ class Fisher(ClosedFormModel):
         self.collected.append((self.components.read(inputs), lengths, labels))
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
             The logits of each clip from a ridge regression on all others, and the clips' classes.
@@ -171,7 +172,8 @@ class Fisher(ClosedFormModel):
 
 
 def fisher_vectors(x: Tensor, lengths: Tensor, weights: Tensor, means: Tensor, spreads: Tensor) -> Tensor:
-    """Return the gradients of clips' mean log-density under a mixture, by the root of their information.
+    """Return the gradients of the clips' mean log-density under a mixture, divided by the square root of the
+    Fisher information.
 
     Equations 16 to 18 of Sanchez et al. (2013, "Image classification with the Fisher vector"), in which a
     Gaussian's weight is the softmax of its parameter.

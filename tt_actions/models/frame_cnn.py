@@ -1,4 +1,4 @@
-"""What the networks of single frames share: convolutional features, a head, and valid frames alone."""
+"""Shared parts of networks of single frames: convolutional features, a head, and masking of padding."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from tt_actions.models.checks import check_positive
 
 
 class FrameCNN(nn.Module):
-    """Convolutional features of single frames, of the same width for every picture size.
+    """Convolutional features of single frames, with the same width for every frame size.
 
     Each layer is a 3x3 convolution of stride 1 with SAME padding, a rectifier and a 2x2 max-pooling. Two
     points the source leaves open are read so: pooling moves by 2 pixels (it prints a step of 0), and its
@@ -78,7 +78,7 @@ class FrameCNN(nn.Module):
 
 
 class FrameHead(nn.Sequential):
-    """Two fully connected layers on every frame, a rectifier between them.
+    """Two fully connected layers per frame, with a rectifier between them.
 
     Args:
         feature_size: Width *D* of the input.
@@ -129,7 +129,7 @@ def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, length
 
 
 def normalise_valid(norm: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
-    """Batch-normalise features, with statistics of the valid places alone in training.
+    """Batch-normalise features; in training, the statistics use only valid positions.
 
     Args:
         norm: The normalisation.
@@ -150,7 +150,7 @@ def normalise_valid(norm: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def initialise_for_relu(layer: nn.Module) -> None:
-    """Start a layer that a rectifier follows as in He et al. (2015), equation 10, with a bias of zero.
+    """Initialise a layer that precedes a rectifier as in He et al. (2015), equation 10, with zero bias.
 
     Args:
         layer: The layer; any but convolutions and linear ones stay as they are.

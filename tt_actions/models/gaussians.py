@@ -1,4 +1,4 @@
-"""Gaussians whose dimensions do not depend on each other."""
+"""Gaussians with independent dimensions."""
 
 import math
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def standardise(x: Tensor, means: Tensor, spreads: Tensor) -> Tensor:
-    """Return how many standard deviations points lie from the mean of each of several Gaussians.
+    """Return the distance of points from the mean of each Gaussian, in standard deviations.
 
     Args:
         x: Points.

@@ -9,7 +9,7 @@ from tt_actions.skeleton.layouts import Layout
 
 
 class GraphConvolution(nn.Module):
-    """A convolution over joints that are neighbours in the body, or that the data find to be.
+    """A convolution over joints that are neighbours in the body, or in a graph learned from the data.
 
     Of 2s-AGCN (Shi et al. 2019, arXiv:1805.07694, equations 2 to 4): three partitions of neighbours (the
     joint itself, towards the root, outwards), each with a fixed adjacency A, a learned one B that starts at 0
@@ -59,7 +59,7 @@ class GraphConvolution(nn.Module):
 
 
 def gather(graph: Tensor, x: Tensor) -> Tensor:
-    """Take of each joint's features as much as a graph says.
+    """Combine the features of joints with the weights of a graph.
 
     Args:
         graph: What each joint takes of all, in the whole clip (S = 1) or at each frame (S = T).
@@ -74,7 +74,8 @@ def gather(graph: Tensor, x: Tensor) -> Tensor:
 
 
 def partitions(layout: Layout) -> Tensor:
-    """Return the three normalised adjacencies: a joint itself, its neighbours inwards, those outwards.
+    """Return three normalised adjacency matrices: the joint itself, its inward neighbours and its outward
+    neighbours.
 
     Each row sums to 1, or to 0 where there is no neighbour of the kind (Yan et al. 2018, section 3.3,
     "spatial configuration", with the tree's root for the centre of gravity).

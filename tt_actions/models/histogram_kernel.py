@@ -1,4 +1,4 @@
-"""Histograms of gradients and motion, compared clip by clip: for a few dozen clips."""
+"""Histograms of gradients and motion with a kernel classifier, for a few dozen clips."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Descriptor = Literal["hog", "hof", "mbh"]
 
 
 class HistogramKernel(ClosedFormModel):
-    """Kernel ridge regression on histograms of where edges point and things move.
+    """Kernel ridge regression on histograms of edge and motion directions.
 
     A clip is described as by Laptev et al. (2008) and Wang et al. (2011): by histograms of the directions of
     the brightness gradient (HOG), of the optical flow (HOF) and of the gradients of its two components, the
@@ -37,11 +37,12 @@ class HistogramKernel(ClosedFormModel):
     Args:
         num_classes: Number of classes *K*.
         descriptors: Any of ``hog``, ``hof`` and ``mbh``.
-        grid: Rows and columns of cells over the picture.
-        parts: Parts of a clip's time, from its first frame to its last.
-        num_directions: Bins of direction.
-        min_speed: Motion up to this many heights of the picture a second does not count in ``hof``.
-        gamma: Factor on the squared distance of two clips' descriptors in the kernel's exponent.
+        grid: Rows and columns of the grid of cells over the frame.
+        parts: Number of temporal parts that a clip is divided into.
+        num_directions: Number of direction bins.
+        min_speed: Motion slower than this, in frame heights per second, does not count in ``hof``.
+        gamma: Factor for the squared distance between the descriptors of two clips in the exponent of the
+            kernel.
 
     Shape:
         frames ``(B, T, 5, H, W)``, RGB and flow in heights a second, and lengths ``(B,)`` -> logits
@@ -87,7 +88,7 @@ class HistogramKernel(ClosedFormModel):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, those of the clip at each of its frames.
+        """Return per-frame logits: the logits of the clip, repeated for each frame.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -103,7 +104,7 @@ class HistogramKernel(ClosedFormModel):
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return what clips are compared by.
+        """Return the descriptors by which clips are compared.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -132,7 +133,7 @@ class HistogramKernel(ClosedFormModel):
         return torch.cat(described)
 
     def _histograms(self, field: Tensor, least: float) -> Tensor:
-        """Histograms of a field of vectors ``(T, 2, H, W)`` in all cells and parts of time."""
+        """Histograms of a vector field ``(T, 2, H, W)`` in all cells and temporal parts."""
         maps = direction_bins(field, self.num_directions, least)
         for dim, num_cells in enumerate((self.parts, self.num_directions, *self.grid)):
             if dim != 1:
@@ -141,7 +142,8 @@ class HistogramKernel(ClosedFormModel):
         return maps.flatten()
 
     def _kernel(self, some: Tensor, others: Tensor) -> Tensor:
-        """Compare ``(M, D)`` with ``(N, D)`` descriptions, each of as many unit vectors: ``(M, N)``."""
+        """Kernel between ``(M, D)`` and ``(N, D)`` descriptors, each made of the same number of unit vectors:
+        ``(M, N)``."""
         return torch.exp(2 * self.gamma * (some @ others.T - len(self.descriptors)))
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
@@ -158,7 +160,7 @@ class HistogramKernel(ClosedFormModel):
         self.collected.append((self.describe(inputs, lengths), labels))
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
             The logits of each clip from a fit to all others, and the clips' classes.
@@ -183,11 +185,11 @@ class HistogramKernel(ClosedFormModel):
 
 
 LEAST = 1e-6
-"""Added to each bin, so that a clip without motion has a description, and a gradient."""
+"""Added to each bin, so that a clip without motion still has a valid descriptor and gradient."""
 
 
 def direction_bins(field: Tensor, num_directions: int, least: float = 0.0) -> Tensor:
-    """Share out vectors between the two directions next to each: maps of how much goes where.
+    """Distribute vectors over the two nearest direction bins: maps of the share in each bin.
 
     Args:
         field: Vectors.
@@ -213,7 +215,7 @@ def direction_bins(field: Tensor, num_directions: int, least: float = 0.0) -> Te
 
 
 def cell_weights(size: int, num_cells: int) -> Tensor:
-    """Return how much each of a row of samples counts in each of the cells that share the row.
+    """Return the weight of each sample in a row for each of the cells along the row.
 
     Args:
         size: Number of samples.
@@ -235,7 +237,7 @@ def cell_weights(size: int, num_cells: int) -> Tensor:
 
 
 def gradient(maps: Tensor) -> Tensor:
-    """Return by how much maps rise to the right and down, by central differences.
+    """Return the derivatives of maps to the right and down, by central differences.
 
     Args:
         maps: The maps.

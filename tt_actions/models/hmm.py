@@ -1,4 +1,4 @@
-"""A left-to-right hidden Markov model whose states are mixtures of Gaussians, and its fit."""
+"""A left-to-right hidden Markov model with Gaussian-mixture states, and its fit."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ from tt_actions.models.gaussians import log_density, standardise
 
 
 class HMM(NamedTuple):
-    """A left-to-right hidden Markov model: a state is followed by itself or the next, the first is the start.
+    """A left-to-right hidden Markov model: it starts in the first state, and each state leads to itself or to
+    the next.
 
     Args:
         stay: Log-probability that a state follows itself.
@@ -57,7 +58,7 @@ class HMM(NamedTuple):
         return densities.view(*x.shape[:2], *self.weights.shape) + self.weights.log()
 
     def log_likelihood(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-likelihood of clips, summed over all ways through the states.
+        """Return the log-likelihood of clips, summed over all state sequences.
 
         Args:
             x: Frames of each clip, padded to the longest.
@@ -71,7 +72,8 @@ class HMM(NamedTuple):
 
 
 def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
-    """Return the likeliest model, given how much of each frame belongs to each Gaussian of each state.
+    """Return the maximum-likelihood model, given the responsibilities of each state's Gaussians for each
+    frame.
 
     A state is left at most once, and by all clips that end in a later one: so the transitions need no sums
     over pairs of states. What ``prior`` frames of mean 0 and variance 1 would add to the variances, and one
@@ -81,7 +83,7 @@ def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
         shares: Of each frame, 0 in the padding.
-        prior: Number of frames of variance 1 that are added to each Gaussian.
+        prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
         x ``(B, T, P)``, lengths ``(B,)``, shares ``(B, T, S, M)``.
@@ -107,7 +109,8 @@ def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
 
 
 def align(x: Tensor, lengths: Tensor, num_states: int, num_gaussians: int) -> Tensor:
-    """Share out frames to begin with: to states evenly over each clip's time, in a state by where they lie.
+    """Initialise the assignment of frames: evenly over time to states, and by position to Gaussians within a
+    state.
 
     A state's frames are put in order along the direction in which they differ most, and cut into equal parts.
 
@@ -145,7 +148,7 @@ def fit_hmm(
         num_states: Number of states *S*.
         num_gaussians: Gaussians *M* of each state.
         num_iterations: Number of times that frames are shared out anew.
-        prior: Number of frames of variance 1 that are added to each Gaussian.
+        prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
         x ``(B, T, P)``, lengths ``(B,)``.
@@ -158,7 +161,7 @@ def fit_hmm(
 
 
 def expect(model: HMM, x: Tensor, lengths: Tensor) -> Tensor:
-    """Return how much of each frame belongs to each Gaussian of each state.
+    """Return the responsibility of each state's Gaussians for each frame.
 
     Args:
         model: The model.

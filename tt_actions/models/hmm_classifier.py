@@ -1,4 +1,4 @@
-"""One hidden Markov model a class: the one under which a clip is likeliest names it."""
+"""Classification by one hidden Markov model per class."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream
 
 NUM_FOLDS = 5
-"""Parts of the training clips, each of which is judged by models of the others."""
+"""Number of cross-validation parts for estimating the temperature."""
 
 
 class HMMClassifier(ClosedFormModel):
-    """One hidden Markov model a class, and the class wins under whose model the frames are likeliest.
+    """One hidden Markov model per class; the class whose model gives the highest likelihood wins.
 
     The sequence models of the tennis system. A frame is the principal components of its joints and their
     motion. A class's states follow one another from left to right, as the phases of a stroke do; each is a
@@ -39,11 +39,11 @@ class HMMClassifier(ClosedFormModel):
         num_classes: Number of classes *K*.
         layout: Name of the joints' layout.
         streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
-        num_components: Principal components of a frame.
-        num_states: States *S* of a class.
-        num_gaussians: Gaussians *M* of a state.
-        num_iterations: Iterations of expectation maximisation.
-        prior: Number of frames of variance 1 that are added to each Gaussian.
+        num_components: Number of principal components per frame.
+        num_states: Number of states *S* per class.
+        num_gaussians: Number of Gaussians *M* per state.
+        num_iterations: Number of iterations of expectation maximisation.
+        prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -88,7 +88,7 @@ class HMMClassifier(ClosedFormModel):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, those of the clip at each of its frames.
+        """Return per-frame logits: the logits of the clip, repeated for each frame.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -117,7 +117,7 @@ class HMMClassifier(ClosedFormModel):
         return likelihoods([HMM(*values) for values in zip(*parts, strict=True)], x, lengths)
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Keep what is read of a batch of training clips.
+        """Store the input of a batch of training clips.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -131,7 +131,7 @@ class HMMClassifier(ClosedFormModel):
         self.collected += [(clip[:length], label) for clip, length, label in clips]
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
             The logits of each clip from models of other clips, and the clips' classes.
@@ -153,7 +153,7 @@ class HMMClassifier(ClosedFormModel):
         return (scores / temperature).to(self.means), labels.to(self.means.device)
 
     def _score_left_out(self, x: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
-        """What models of the other parts say of each clip: ``(N, K)``."""
+        """Log-likelihoods of each clip from models fitted to the other parts: ``(N, K)``."""
         scores = torch.empty(len(x), self.num_classes, dtype=x.dtype)
         folds = torch.empty_like(labels)
         for label in set(labels.tolist()):  # as many of each class in each part
@@ -166,7 +166,7 @@ class HMMClassifier(ClosedFormModel):
         return scores
 
     def _fit(self, x: Tensor, lengths: Tensor, labels: Tensor) -> list[HMM]:
-        """A model of each class."""
+        """Fit one model per class."""
         sizes = (self.num_states, self.num_gaussians, self.num_iterations, self.prior)
         own = [labels == label for label in range(self.num_classes)]
         return [fit_hmm(x[chosen], lengths[chosen], *sizes) for chosen in own]

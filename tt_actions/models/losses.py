@@ -1,4 +1,4 @@
-"""Cross-entropy over whatever has a target: clips, and frames of which some have none."""
+"""Cross-entropy over everything that has a target: clips, and frames, of which some have none."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequenc
 
 
 def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
-    """Refuse options of the loss that make no sense.
+    """Raise an error for invalid loss options.
 
     Args:
         frame_loss: Weight of the frames' cross-entropy.
@@ -50,7 +50,7 @@ def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
 
 
 def class_distributions(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:
-    """Return one distribution over the classes a label; all zero where the label is negative (none).
+    """Return one class distribution per label, or zeros for a negative label (no label).
 
     Args:
         labels: Class indices.
@@ -73,7 +73,7 @@ def class_distributions(labels: Tensor, num_classes: int, smoothing: float = 0.0
 def weighted_cross_entropy(
     log_probs: Tensor, targets: Tensor, class_weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the cross-entropy as a sum and the weight to divide it by, which give the mean.
+    """Return the sum of the cross-entropy and of its weights, whose ratio is the mean.
 
     Args:
         log_probs: Log-probability of each class.
@@ -88,7 +88,7 @@ def weighted_cross_entropy(
 
 
 def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
-    """Divide sums by their weights and add up; what nothing has contributed to counts 0.
+    """Divide each sum by its weight and add the results; a part without contributions counts as 0.
 
     Args:
         sums: The sums.
@@ -101,7 +101,7 @@ def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
 
 
 def mean_over_processes(counts: Tensor) -> Tensor:
-    """Average counts over the processes that train together; all of them must call it.
+    """Average counts over all training processes; every process must call it.
 
     Where gradients are averaged over processes, a loss that is a mean over clips or frames divides by this in
     place of its own count. Then the average of the processes' gradients is the gradient of the mean over all,

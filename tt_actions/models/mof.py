@@ -1,4 +1,4 @@
-"""The baseline that is trained on several objectives at once."""
+"""The baseline with several training objectives."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ from tt_actions.models.losses import mean_over_processes
 
 
 class MOF(CNN):
-    r"""The network of :class:`CNN`, trained on class, temporal smoothness and frame order at once.
+    r"""The network of :class:`CNN`, trained jointly on class, temporal smoothness and frame order.
 
     The published comparison names a "multi-objective function" (MOF) and says no more of it. This is a
     reading: three objectives with learned uncertainty weights (Kendall, Gal & Cipolla 2018, equation 7, in
@@ -30,9 +30,9 @@ class MOF(CNN):
         channels: Output channels of each convolutional layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
+        feature_size: Number of features per frame.
         fc_size: Width of the first fully connected layer, and of the order classifier's.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
         in_channels: Channels *C* of a frame.
 
     Shape:

@@ -1,4 +1,4 @@
-"""A long short-term memory whose cell state feeds its gates."""
+"""An LSTM with peepholes: the cell state also feeds the gates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +59,7 @@ class PeepholeLSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew."""
+        """Reinitialise the weights."""
         bound = self.hidden_size**-0.5
         for weight in self.parameters():
             nn.init.uniform_(weight, -bound, bound)
@@ -68,7 +68,7 @@ class PeepholeLSTM(nn.Module):
     def forward(
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read whole sequences.
+        """Process whole sequences.
 
         Args:
             x: Sequences, padded to the longest.
@@ -102,7 +102,7 @@ class PeepholeLSTM(nn.Module):
         return h.transpose(0, 1).masked_fill(~valid_frames(lengths, t)[..., None], 0), final
 
     def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Read one more step of each sequence.
+        """Process one more time step of each sequence.
 
         Args:
             x_t: The step's input.
@@ -119,7 +119,7 @@ class PeepholeLSTM(nn.Module):
 
 
 class _Recurrence(torch.autograd.Function):
-    """The steps of the recurrence, with a backward pass written by hand.
+    """The recurrence, with a hand-written backward pass.
 
     What autograd would record is many small operations a step. Here the backward loop holds only what
     depends on the step after; slopes of the gates before it, and gradients of the weights after it, are
@@ -130,7 +130,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, h0: Tensor, c0: Tensor, weight: Tensor, peephole: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Run the projected input (T, B, 4H) from h0, c0 (B, H) to h and c (T, B, H)."""
+        """Compute h and c (T, B, H) from the projected input (T, B, 4H) and the initial h0, c0 (B, H)."""
         gates = torch.empty_like(projected)
         i, f, g_in, o = gates.chunk(4, 2)
         i_and_f = gates.view(*gates.shape[:2], 4, -1)[:, :, :2]

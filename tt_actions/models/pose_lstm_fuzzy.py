@@ -1,4 +1,4 @@
-"""Motion and pose features, a peephole LSTM, and fuzzy rules that can be read."""
+"""Pose and motion features, a peephole LSTM, and readable fuzzy rules."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ LEVELS = ("low", "medium", "high")
 
 
 class FuzzyRules(nn.Module):
-    """Rules of Takagi and Sugeno (1985), whose parts are all trained.
+    """Takagi-Sugeno rules (1985) in which all parts are trained.
 
     Each input has Gaussian membership functions for low, medium and high. A rule fires by the product of its
     inputs' memberships, each to the power of a weight: a softmax over low, medium, high and "any", with which
@@ -67,7 +67,7 @@ class FuzzyRules(nn.Module):
         return self.consequents.bias.view(len(self.antecedents), -1)
 
     def firing(self, inputs: Tensor) -> Tensor:
-        """Return by how much each rule fires, of all that do.
+        """Return the normalised firing strength of each rule.
 
         Args:
             inputs: What the rules are about.
@@ -79,12 +79,12 @@ class FuzzyRules(nn.Module):
         return (log_memberships.flatten(-2) @ self.weights().flatten(1).T).softmax(-1)
 
     def weights(self) -> Tensor:
-        """Return how much each level of each input counts in each rule: ``(R, D, 3)``."""
+        """Return the weight of each level of each input in each rule: ``(R, D, 3)``."""
         return self.antecedents.softmax(-1)[..., :-1]
 
 
 class PoseLSTMFuzzy(CausalModel):
-    """Pose and motion features, read by a peephole LSTM, with fuzzy rules in the final classification.
+    """Pose and motion features, read by a peephole LSTM and classified by fuzzy rules.
 
     After Khobdeh et al., whose network finds the person, follows it by an LSTM and classifies by fuzzy logic;
     the table-tennis source says no more of it. Read so: the joints stand for the person's region; angles,
@@ -93,12 +93,12 @@ class PoseLSTMFuzzy(CausalModel):
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout, of a body.
-        hidden_size: Width of the LSTM's state.
-        num_outputs: Outputs of the LSTM that the rules are about.
+        layout: Name of the joint layout; it must be a body layout.
+        hidden_size: Number of LSTM units.
+        num_outputs: Number of LSTM outputs that the rules use.
         num_rules: Number of rules.
         dropout: Share of the LSTM's input and state dropped in training.
-        delay: Number of frames by which a frame's logits come later.
+        delay: Delay in frames between a frame and its logits.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -131,7 +131,7 @@ class PoseLSTMFuzzy(CausalModel):
         self.fuzzy = FuzzyRules(num_features + num_outputs, hidden_size, num_rules, num_classes)
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -153,7 +153,7 @@ class PoseLSTMFuzzy(CausalModel):
         return self.fuzzy(torch.cat([features, outputs], -1), h), (inputs[:, -1:], past)
 
     def rules(self, class_names: Sequence[str], longest: int = 4) -> str:
-        """Print the rules, a line each, features in their own units.
+        """Return the rules as text, one per line, with features in their own units.
 
         Args:
             class_names: Names of the classes.

@@ -1,4 +1,4 @@
-"""Residual convolutions over space and time, read by a bidirectional transformer."""
+"""A residual 3D CNN followed by a bidirectional transformer."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
 
 class R3DTransformer(ActionModel):
-    """A residual 3D CNN whose snippets a bidirectional transformer relates to one another.
+    """A residual 3D CNN whose snippet features are related by a bidirectional transformer.
 
     After Chalavadi and Yenduri: 3D features, aggregated over time by a transformer in the manner of BERT in
     place of global average pooling. The convolutions are factorised into space and time (Tran et al. 2018,
@@ -24,11 +24,12 @@ class R3DTransformer(ActionModel):
 
     Args:
         num_classes: Number of classes *K*.
-        channels: Output channels of each residual stage; every one but the first halves space and time.
-        num_layers: Layers of the transformer.
-        num_heads: Heads of its attention; they divide the last of the channels.
+        channels: Output channels of each residual stage. Every stage except the first halves the spatial and
+            temporal resolution.
+        num_layers: Number of transformer layers.
+        num_heads: Number of attention heads. It must divide the last entry of ``channels``.
         fc_size: Width of the first fully connected layer of the head.
-        dropout: Share dropped in training in transformer and head.
+        dropout: Dropout rate in the transformer and the head.
         in_channels: Channels *C* of a frame.
 
     Shape:
@@ -85,7 +86,7 @@ class R3DTransformer(ActionModel):
         self.stages.apply(initialise_for_relu)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -105,14 +106,14 @@ class R3DTransformer(ActionModel):
         return logits.repeat_interleave(self.stride, dim=1)[:, : inputs.shape[1]]
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the rectifier of the last block."""
+        """Return how to obtain the last feature maps: the rectifier of the last block."""
         last = self.stages[-1]
         assert isinstance(last, ResidualBlock)
         return FeatureMaps(last.relu, self.stride)
 
 
 class ResidualBlock(nn.Module):
-    """Two factorised 3D convolutions beside a shortcut (He et al. 2016; Tran et al. 2018).
+    """Two factorised 3D convolutions with a shortcut (He et al. 2016; Tran et al. 2018).
 
     Args:
         in_channels: Channels of the input.
@@ -138,7 +139,7 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the block's output and its number of valid steps.
+        """Return the block's output and the number of valid time steps.
 
         Args:
             x: Feature maps over time.

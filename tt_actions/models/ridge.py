@@ -1,4 +1,4 @@
-"""Ridge regression on the classes of clips that are compared pair by pair."""
+"""Ridge regression on the classes of clips from pairwise similarities."""
 
 import math
 from typing import NamedTuple
@@ -12,7 +12,7 @@ TEMPERATURES = torch.logspace(1, -1.3, 47, dtype=torch.float64)  # of equals the
 
 
 class RidgeFit(NamedTuple):
-    """A regression of the classes.
+    """The parameters of a fitted regression.
 
     Args:
         coefficients: Weight of each training clip in each class's score.
@@ -29,7 +29,8 @@ class RidgeFit(NamedTuple):
 
 
 def fit_ridge(kernel: Tensor, labels: Tensor, num_classes: int) -> RidgeFit:
-    """Regress classes on comparisons, by the ridge and temperature under which clips left out are likeliest.
+    """Regress classes on similarities, with the ridge and temperature that maximise the leave-one-out
+    likelihood.
 
     Args:
         kernel: How alike each two clips are.
@@ -54,7 +55,7 @@ def fit_ridge(kernel: Tensor, labels: Tensor, num_classes: int) -> RidgeFit:
 
 
 def best_temperature(scores: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-    """Return the temperature under which clips are likeliest, and their cross-entropy then.
+    """Return the temperature that maximises the likelihood of the clips, and the resulting cross-entropy.
 
     Args:
         scores: Of clips that had no part in the fit.

@@ -1,4 +1,4 @@
-"""Shape, structure and motion of the player's silhouette, read over time by a peephole LSTM."""
+"""Shape, structure and motion features of the player's silhouette, read by a peephole LSTM."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from tt_actions.models.frame_cnn import FrameHead, map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 
 NUM_BINS = 12
-"""Bins of a profile along one side of the picture."""
+"""Number of bins of a profile along one side of the frame."""
 
 NUM_ANGLES = 16
-"""Directions in which the contour's distance from the middle is measured."""
+"""Number of directions in which the distance of the contour from the centre is measured."""
 
 CHANGE_GRID = (6, 4)
-"""Rows and columns in which the change of the mask is counted."""
+"""Rows and columns of the grid in which changes of the mask are measured."""
 
 
 class SilhouetteLSTM(CausalModel):
-    """What a silhouette tells of a stroke, batch-normalised, is the input of a peephole LSTM.
+    """A peephole LSTM on batch-normalised silhouette features.
 
     The published tennis system takes motion features, the structure of the whole body and its outer shape
     from the silhouette and says no more. Read so: see :func:`describe_silhouettes`. Layers and head are those
@@ -31,9 +31,9 @@ class SilhouetteLSTM(CausalModel):
     Args:
         num_classes: Number of classes *K*.
         feature_size: Width of the linear layer.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
-        fc_size: Width of the head's first layer.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
+        fc_size: Size of the first layer of the head.
         dropout: Share of the linear layer's, the LSTM's and the head's output dropped in training.
         delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
 
@@ -69,7 +69,7 @@ class SilhouetteLSTM(CausalModel):
         self.head = FrameHead(hidden_size, fc_size, num_classes, dropout)
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -91,7 +91,7 @@ class SilhouetteLSTM(CausalModel):
 
 
 def describe_silhouettes(masks: Tensor) -> Tensor:
-    """Describe each silhouette but the first of a clip by shape, structure, and motion since the one before.
+    """Compute shape, structure and motion features of each silhouette, relative to the previous one.
 
     Shape: area, spread along both axes and their covariance, and the distance of the contour from the middle
     in sixteen directions, in units of the root of the area. Structure: the middle, the profiles along rows
@@ -139,7 +139,7 @@ def _of_single_frames(masks: Tensor) -> Tensor:
 
 
 def _reach(inside: Tensor, away_y: Tensor, away_x: Tensor) -> Tensor:
-    """The greatest distance from the middle that the figure reaches in each direction: ``(B, T, 16)``."""
+    """The maximum extent of the figure from the centre in each direction: ``(B, T, 16)``."""
     angle = torch.atan2(away_y, away_x)  # (B, T, H, W)
     sector = ((angle / (2 * torch.pi) + 0.5) * NUM_ANGLES).long().clamp(max=NUM_ANGLES - 1)
     distance = torch.hypot(away_y, away_x) * inside

@@ -1,4 +1,4 @@
-"""Joints drawn as heat maps, read by convolutions over space and time."""
+"""3D convolutions on joint heat maps."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from tt_actions.skeleton.streams import check_joints
 
 
 class SkeletonC3D(ActionModel):
-    """3D convolutions and 3D max pooling on joints drawn as heat maps, so that no graph need be known.
+    """3D convolutions and 3D max pooling on joint heat maps, which need no skeleton graph.
 
     After PoseConv3D (Duan et al. 2022, arXiv:2104.13586): each joint is a Gaussian spot in a map of its own,
     a clip a volume of such maps over time. Here a body is seen from the front and, in space, from the side
@@ -26,14 +26,14 @@ class SkeletonC3D(ActionModel):
     Args:
         num_classes: Number of classes *K*.
         layout: Name of the joints' layout.
-        size: Rows and columns of a map.
-        reach: How far from the body's centre a map goes to each side, in lengths of the trunk.
-        spread: Standard deviation of a joint's spot, in lengths of the trunk.
-        maps: Maps that the joints of a view are mixed to.
+        size: Rows and columns of a heat map.
+        reach: How far a heat map extends from the body's centre to each side, in trunk lengths.
+        spread: Standard deviation of the spot of a joint, in trunk lengths.
+        maps: Number of maps into which the joints of a view are mixed.
         channels: Output channels of each convolutional layer.
         feature_size: Width of a step's features.
         fc_size: Width of the first fully connected layer of the head.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -81,7 +81,7 @@ class SkeletonC3D(ActionModel):
         )
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -95,7 +95,7 @@ class SkeletonC3D(ActionModel):
         return logits
 
     def draw(self, joints: Tensor) -> Tensor:
-        """Draw the mixed maps, the first row at the top.
+        """Draw the mixed heat maps, with the first row at the top.
 
         Args:
             joints: Joints of each clip.
@@ -110,9 +110,9 @@ class SkeletonC3D(ActionModel):
         return maps.reshape(*maps.shape[:2], -1, len(self.centres), len(self.centres))
 
     def _spots(self, places: Tensor) -> Tensor:
-        """Gaussian profiles around places along one axis: ``(...) -> (..., size)``."""
+        """Gaussian profiles around positions along one axis: ``(...) -> (..., size)``."""
         return torch.exp(-(((places[..., None] - self.centres) / self.spread) ** 2) / 2)
 
     def feature_maps(self) -> FeatureMaps | None:
-        """Return where the last feature maps come from: the last layer, before its pooling."""
+        """Return how to obtain the last feature maps: the last layer, before its pooling."""
         return self.network.feature_maps()

@@ -1,4 +1,5 @@
-"""Adaptive graph convolutions over joints and time, a stream each for joints, bones and their motion."""
+"""Adaptive graph convolutions over joints and time, with one stream each for joints, bones and their
+motion."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from tt_actions.skeleton.streams import Stream, check_joints, check_streams, mak
 
 
 class _Past(NamedTuple):
-    """What a causal block remembers: the frames its convolution still sees, and the mean so far."""
+    """The state of a causal block: the past frames that its convolution needs, and the running mean."""
 
     frames: Tensor
     total: Tensor
@@ -26,7 +27,7 @@ class _Past(NamedTuple):
 
 
 class Block(nn.Module):
-    """A graph convolution, then one over time, each normalised, around them a connection past both.
+    """A graph convolution and a temporal convolution, each normalised, with a residual connection.
 
     Args:
         in_channels: Width of the input.
@@ -96,7 +97,7 @@ class Block(nn.Module):
         return normalise_valid(norm, x, valid)
 
     def _mean(self, x: Tensor, lengths: Tensor | None, past: _Past | None) -> tuple[Tensor, Tensor, int]:
-        """The mean over the clip, or over the frames so far; their sum and number."""
+        """The mean over the clip, or over the frames so far, with the sum and the count."""
         num_frames = x.shape[2]
         if not self.causal:
             total = x.sum(2, keepdim=True)
@@ -108,7 +109,7 @@ class Block(nn.Module):
 
 
 def strided(lengths: Tensor | None, stride: int) -> Tensor | None:
-    """Return how many frames are left where every ``stride``-th is kept, from the first on.
+    """Return the number of frames left after keeping every ``stride``-th frame.
 
     Args:
         lengths: Numbers of frames, or None for all there are.
@@ -136,7 +137,7 @@ def keep_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 class _Backbone(nn.Module):
-    """One stream's network, from joints to per-frame logits, at the rate of the last stage."""
+    """The network of one stream, from joints to per-frame logits, at the frame rate of the last stage."""
 
     def __init__(
         self,
@@ -192,12 +193,12 @@ class STGCN(CausalModel):
         layout: Name of the joints' layout.
         streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
         channels: Width of each stage.
-        blocks: Blocks of a stage.
-        kernel_size: Frames that a convolution over time sees, odd.
-        stride: By how much time shrinks from stage to stage; 1 with ``causal``.
-        causal: Whether no frame sees what comes after it.
-        dropout: Share of each block's output and of the last features dropped in training.
-        delay: Number of frames by which a frame's logits come later, with ``causal``.
+        blocks: Number of blocks per stage.
+        kernel_size: Number of frames covered by a temporal convolution; must be odd.
+        stride: Factor by which each stage reduces the temporal resolution. Must be 1 with ``causal``.
+        causal: Whether the network is causal: no frame uses later frames.
+        dropout: Dropout rate of each block's output and of the final features.
+        delay: Delay in frames between a frame and its logits; only with ``causal``.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -244,11 +245,11 @@ class STGCN(CausalModel):
 
     @property
     def is_causal(self) -> bool:
-        """Whether no frame sees what comes after it."""
+        """Whether the network is causal: no frame uses later frames."""
         return self.causal
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
@@ -292,7 +293,7 @@ class STGCN(CausalModel):
         class_loss: Callable[[Tensor], Tensor],
         frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of the fused logits and of each stream's, and the fused logits.
+        """Return the mean of the fused loss and the loss of each stream, and the fused logits.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -312,7 +313,7 @@ class STGCN(CausalModel):
 
 
 def fuse(logits: Sequence[Tensor]) -> Tensor:
-    """Return the log of the mean probabilities of several networks.
+    """Return the log of the averaged probabilities of several networks.
 
     Args:
         logits: Of each network.

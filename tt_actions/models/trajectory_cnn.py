@@ -1,4 +1,4 @@
-"""A one-dimensional CNN on a path in space of any length."""
+"""A one-dimensional CNN on a trajectory of any length."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from tt_actions.skeleton.streams import Stream, check_joints, check_streams, mak
 
 
 class TrajectoryCNN(ActionModel):
-    """A CNN over time on the path of a racket or a ball, whatever its length (after Zhang et al.).
+    """A temporal CNN on the trajectory of a racket or a ball, of any length (after Zhang et al.).
 
     The source classifies a racket's path alone by a CNN whose input may have any length. Read so: place and
     velocity of each moment go through convolutions over time with SAME padding, batch normalisation and
@@ -23,12 +23,13 @@ class TrajectoryCNN(ActionModel):
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or joints, which are many paths.
+        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or a body layout, whose joints are
+            treated as separate trajectories.
         streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``; a path has no bones.
         channels: Width of each convolution.
-        kernel_size: Frames that a convolution sees, odd.
-        dilations: Frames between them, of each convolution.
-        dropout: Share of the last features that is dropped in training.
+        kernel_size: Number of frames covered by a convolution; must be odd.
+        dilations: Dilation of each convolution.
+        dropout: Dropout rate of the final features.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -70,7 +71,7 @@ class TrajectoryCNN(ActionModel):
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Paths of one batch, padded to the longest.

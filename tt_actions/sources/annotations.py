@@ -1,4 +1,4 @@
-"""What the files that annotate untrimmed video have in common."""
+"""Shared code for files that annotate untrimmed video."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,11 +10,11 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 
 _MAX_BYTES = 16 * 2**20
-"""A hundred times what the largest known file of annotations has."""
+"""A hundred times the size of the largest known annotation file."""
 
 
 class Annotation(NamedTuple):
-    """What a file tells of one video.
+    """The annotations of one video.
 
     Args:
         strokes: The strokes of each player in order, by the player's name or None where there is one alone.
@@ -26,7 +26,7 @@ class Annotation(NamedTuple):
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file of annotations whole.
+    """Read a complete annotation file.
 
     Args:
         path: The file.
@@ -52,7 +52,7 @@ def read_file(path: Path) -> bytes:
 
 
 def find_words(label: str, vocabulary: Collection[str]) -> list[str]:
-    """Split a label at blanks, hyphens and underscores into words, lower case and singular.
+    """Split a label at spaces, hyphens and underscores into lower-case singular words.
 
     Args:
         label: As an annotator wrote it.
@@ -67,7 +67,7 @@ def find_words(label: str, vocabulary: Collection[str]) -> list[str]:
 
 
 def coarse_class(words: Collection[str]) -> str:
-    """Return which of the four strokes a finer name belongs to.
+    """Return the basic stroke, one of four, to which a finer stroke name belongs.
 
     Args:
         words: The name's words; ``forehand`` or ``backhand`` is one of them.
@@ -79,7 +79,7 @@ def coarse_class(words: Collection[str]) -> str:
 
 
 def spans_around(contacts_s: Sequence[float], before_s: float, after_s: float) -> list[tuple[float, float]]:
-    """Give strokes of one player, known by their contacts, a start and an end.
+    """Add start and end times to the strokes of one player that are known only by their contacts.
 
     Two that are too close for that share the time between their contacts in the same proportion.
 

@@ -1,4 +1,4 @@
-"""What a folder or a manifest of clips, or annotations of recordings, hold, and what can't be read."""
+"""Summary of a folder of clips, a manifest or annotations, and a list of unreadable files."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -81,7 +81,7 @@ def _check_joints(path: Path, spec: JointSpec) -> int:
 def _report(
     records: list[ClipRecord], durations: dict[ClipRecord, float], problems: dict[str, str], formats: Table
 ) -> int:
-    """Print the tables and what can't be read, and return the exit code."""
+    """Print the tables and the unreadable files, and return the exit code."""
     console = Console()
     console.print(_class_table(records, durations))
     if any(record.group for record in records):
@@ -112,7 +112,7 @@ def _probe(video: Path) -> VideoInfo | str:
 
 
 def _duration_s(record: ClipRecord, info: VideoInfo | str) -> float | str:
-    """Return how long a clip is, or what is wrong with it."""
+    """Return the duration of a clip, or what is wrong with it."""
     if isinstance(info, str):
         return info
     end_s = info.duration_s if record.end_s is None else record.end_s

@@ -1,4 +1,4 @@
-"""Clips in folders, one folder a class: what a user has."""
+"""Clips in folders, one folder per class: the usual form of user data."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,15 @@ SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 
 class FolderSource(ClipSource):
-    """Files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are left out.
+    """Files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are ignored.
 
     Args:
-        path: The folder of the classes' folders.
-        group_pattern: Regular expression that finds a clip's group (player, match or scene) in its file name
-            without the suffix: its first group, or else the whole match. None for clips that have nothing in
-            common.
-        suffixes: What the files' names end with.
-        folders: Whether a folder within a class's folder is a clip too: its pictures, in order.
+        path: The folder that contains the class folders.
+        group_pattern: Regular expression that finds the group of a clip (player, match or scene) in its file
+            name without the suffix: the first capture group or, if there is none, the whole match. None
+            treats every clip as its own group.
+        suffixes: Suffixes of the files to include.
+        folders: Whether a subfolder of images inside a class folder is also a clip, with its images in order.
 
     Raises:
         ValueError: If ``group_pattern`` is not a regular expression.
@@ -42,7 +42,7 @@ class FolderSource(ClipSource):
             ) from error
 
     def records(self) -> list[ClipRecord]:
-        """List the clips, by class and name.
+        """List the clips, sorted by class and name.
 
         Raises:
             FileNotFoundError: If the folder is not there.

@@ -1,4 +1,4 @@
-"""Events of the OpenTTGames recordings, with the strokes that their extension names."""
+"""Events of the OpenTTGames recordings, with the stroke names of the extended annotations."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from tt_actions.errors import UserError
 from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file, spans_around
 
 FPS = 120
-"""Frame rate of the recordings, by which events are numbered."""
+"""Frame rate of the recordings; events are given as frame numbers."""
 
 SIDES = ("left", "right")
-"""The players, by where they stand in the picture."""
+"""The players, named by their side of the frame."""
 
 _HANDS = ("forehand", "backhand")
 _TECHNIQUES = ("serve", "loop", "block", "push", "flick", "lob", "chop", "smash")
@@ -35,7 +35,8 @@ _VOCABULARY = {
 
 
 class _Event(NamedTuple):
-    """What a label says: who played what, or None, and whether all of it is understood."""
+    """The meaning of a label: the player and the stroke, or None, and whether the whole label is
+    understood."""
 
     stroke: tuple[str, str, str] | None
     is_known: bool
@@ -51,7 +52,7 @@ def read_events(path: Path, before_s: float, after_s: float, fine: bool = False)
     Args:
         path: The file, a JSON object from frame numbers to labels.
         before_s: From a stroke's start to its contact, which is what the file numbers.
-        after_s: From its contact to its end.
+        after_s: Seconds from the contact of a stroke to its end, used if only the contact is annotated.
         fine: Whether a stroke is called by hand and technique, such as ``forehand_loop``, or one of the four.
 
     Raises:

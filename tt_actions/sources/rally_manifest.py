@@ -1,4 +1,4 @@
-"""The manifest of untrimmed recordings: a row a stroke."""
+"""The manifest of untrimmed recordings: one row per stroke."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tt_actions.sources.annotations import spans_around
 
 
 class _Row(NamedTuple):
-    """A line with its stroke, if any; without an end, the contact alone is given."""
+    """A line with its stroke, if it has one; a stroke without an end time has only a contact time."""
 
     line: int
     clip: ClipRecord
@@ -36,7 +36,7 @@ def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -
         path: The CSV file.
         folder: Where relative paths start.
         before_s: From a stroke's start to its contact, where the contact alone is given.
-        after_s: From its contact to its end.
+        after_s: Seconds from the contact of a stroke to its end, used if only the contact is annotated.
 
     Returns:
         The recordings, in the order of their first rows.

@@ -32,7 +32,7 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 def read_moves(path: Path, fps: float, fine: bool = False) -> Annotation:
-    """Read the strokes of the one player of a video.
+    """Read the strokes of the only player in a video.
 
     A move is a kind, a hand and a technique, such as ``Offensive Backhand Hit``, or ``Negative`` or ``None``
     where nothing is played. Case, plural and the signs between words don't count. Any other is no stroke, and

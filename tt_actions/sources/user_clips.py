@@ -1,4 +1,4 @@
-"""A user's own clips, as a folder or as a manifest."""
+"""A user's own clips, as a folder or a manifest."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,7 @@ from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
 
 
 class UserClips(ClipSource):
-    """A folder with a folder of clips for each class, or a manifest CSV, whichever the path is.
+    """User clips: a folder with one subfolder per class, or a manifest CSV.
 
     Attributes:
         suffixes: What the files in a folder end with.
@@ -22,8 +22,8 @@ class UserClips(ClipSource):
 
     Args:
         path: The folder or the CSV file.
-        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
-            has a column for it.
+        group_pattern: Regular expression that finds the group of a clip in its file name. Only for folders; a
+            manifest has a `group` column.
 
     Raises:
         ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
@@ -65,14 +65,14 @@ class UserClips(ClipSource):
 
 
 class UserJoints(UserClips):
-    """Files of joints: a folder with a folder of them for each class, or a manifest CSV that lists them.
+    """Joint files: a folder with one subfolder per class, or a manifest CSV.
 
     The formats are those of :func:`tt_actions.skeleton.files.read_joints`.
 
     Args:
         path: The folder or the CSV file.
-        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
-            has a column for it.
+        group_pattern: Regular expression that finds the group of a clip in its file name. Only for folders; a
+            manifest has a `group` column.
 
     Raises:
         ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
@@ -84,15 +84,15 @@ class UserJoints(UserClips):
 
 
 class UserDepth(UserClips):
-    """Depth: a folder with a folder of clips for each class, or a manifest CSV that lists them.
+    """Depth clips: a folder with one subfolder per class, or a manifest CSV.
 
     A clip is an ``.npz`` file or a folder of 16-bit PNG files: see
     :func:`tt_actions.video.depth_files.find_depth`.
 
     Args:
         path: The folder or the CSV file.
-        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
-            has a column for it.
+        group_pattern: Regular expression that finds the group of a clip in its file name. Only for folders; a
+            manifest has a `group` column.
 
     Raises:
         ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a

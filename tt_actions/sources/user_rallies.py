@@ -1,4 +1,4 @@
-"""A user's untrimmed recordings, with annotations in one of several forms."""
+"""Untrimmed recordings of a user, with annotations in one of several formats."""
 
 import re
 import warnings
@@ -22,7 +22,7 @@ _PATTERNS = ("events_markup*.json", "game_*.json", "test_*.json", "video_*.json"
 
 
 class UserRallies(ClipSource):
-    """Untrimmed recordings of one player each, in which strokes are annotated.
+    """Untrimmed recordings with annotated strokes, each of one player.
 
     The annotations are a manifest CSV with a row a stroke, see
     :func:`tt_actions.sources.rally_manifest.read_recordings`; or files of OpenTTGames with its extension, see
@@ -31,14 +31,16 @@ class UserRallies(ClipSource):
     are listed in a warning.
 
     Args:
-        path: The CSV, JSON or XML file, or a folder with such JSON or XML files, in it or below.
-        videos: The folder of the video files, where they are not beside the annotations. The video of
-            ``events_markup1.json`` is called video_1, game_1, test_1 or 1; that of a file
-            ``events_markup.json`` as its folder; and that of any other as the file.
-        before_s: From a stroke's start to its contact, where the contact alone is annotated.
-        after_s: From its contact to its end.
-        fine: Whether strokes are called by the data set's own names, or the four that they belong to. The
-            names in a manifest stay as they are.
+        path: The CSV, JSON or XML file, or a folder that contains such JSON or XML files (also in
+            subfolders).
+        videos: The folder of the video files, if they are not next to the annotations. The video of
+            ``events_markup1.json`` must be named video_1, game_1, test_1 or 1; the video of
+            ``events_markup.json`` must have the name of its folder; any other video must have the name of its
+            annotation file.
+        before_s: Seconds from the start of a stroke to its contact, used if only the contact is annotated.
+        after_s: Seconds from the contact of a stroke to its end, used if only the contact is annotated.
+        fine: Whether to use the dataset's own stroke names instead of the four basic strokes. Names in a
+            manifest stay as they are.
 
     Raises:
         ValueError: If there is no path, ``before_s`` is negative or ``after_s`` not positive.
@@ -70,7 +72,7 @@ class UserRallies(ClipSource):
         self.fine = fine
 
     def records(self) -> list[ClipRecord]:
-        """List the recordings in the order of the file, or by the names of the files.
+        """List the recordings in the order of the manifest, or sorted by file name.
 
         Raises:
             FileNotFoundError: If the annotations or a video are not there.
@@ -105,7 +107,7 @@ class UserRallies(ClipSource):
         return files
 
     def _read(self, path: Path, unknown: dict[Path, Mapping[str, list[int]]]) -> list[ClipRecord]:
-        """Read the recordings of one video, and note the labels that are not understood."""
+        """Read the recordings of one video, and collect the labels that are not understood."""
         video = find_video(path, path.parent if self.videos is None else self.videos)
         info = probe(video)
         if path.suffix.lower() == ".json":
@@ -117,7 +119,7 @@ class UserRallies(ClipSource):
 
 
 def annotation_files(folder: Path) -> list[Path]:
-    """List the JSON and XML files with annotations in a folder and below.
+    """List the JSON and XML annotation files in a folder and its subfolders.
 
     Args:
         folder: Where to look.
@@ -127,7 +129,7 @@ def annotation_files(folder: Path) -> list[Path]:
 
 
 def is_annotation(path: Path) -> bool:
-    """Tell whether a path is what :class:`UserRallies` reads, and not clips of one stroke.
+    """Whether a path contains annotations that :class:`UserRallies` can read, instead of single-stroke clips.
 
     Args:
         path: A manifest of recordings, whose rows have a contact, a JSON or XML file, or a folder with such
@@ -165,7 +167,7 @@ def _recordings(path: Path, info: VideoInfo, annotation: Annotation) -> list[Cli
 
 
 def _end_within(path: Path, info: VideoInfo, strokes: Iterable[Stroke]) -> Iterable[Stroke]:
-    """End strokes with the video, and refuse those that lie behind it."""
+    """Clip strokes to the end of the video, and raise an error for strokes after it."""
     for stroke in strokes:
         last_s = stroke.start_s if stroke.contact_s is None else stroke.contact_s
         if last_s >= info.duration_s:
@@ -177,7 +179,7 @@ def _end_within(path: Path, info: VideoInfo, strokes: Iterable[Stroke]) -> Itera
 
 
 def find_video(path: Path, folder: Path) -> Path:
-    """Find the video that a file annotates.
+    """Find the video that belongs to an annotation file.
 
     Args:
         path: The JSON or XML file.
@@ -204,7 +206,7 @@ def find_video(path: Path, folder: Path) -> Path:
 
 
 def video_names(path: Path) -> list[str]:
-    """List how the video that a file annotates may be called, in lower case and without suffix.
+    """List the possible names of the video of an annotation file, in lower case and without suffix.
 
     Args:
         path: The JSON or XML file.

@@ -14,7 +14,7 @@ _UNTRIMMED = (SyntheticRallies.__name__, UserRallies.__name__)
 
 
 def user_source(*configs: Path) -> str:
-    """Name the source that reads a user's own clips for an experiment.
+    """Return the name of the source class that reads user data for an experiment.
 
     Args:
         *configs: The experiment's YAML files; a later one overrules those before.

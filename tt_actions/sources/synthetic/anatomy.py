@@ -1,4 +1,4 @@
-"""The flesh on the joints: the parts of a body, each made of a few balls."""
+"""The shape of a body around its joints: parts made of a few balls each."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,8 @@ class Disc(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A piece of the body: the hull of its discs, ``lift_m`` nearer than they are when sorted by depth."""
+    """A part of the body: the convex hull of its discs. For depth sorting it counts as ``lift_m`` nearer than
+    it is."""
 
     colour: str
     lift_m: float
@@ -30,7 +31,7 @@ class Part(NamedTuple):
 
 
 def _side(shoulder: int, hip: int, tips: int) -> tuple[Part, ...]:
-    """The limbs of one side: joints from the shoulder, from the hip, and from the finger tips on."""
+    """The limbs of one side: from the shoulder, from the hip, and from the fingertips."""
     elbow, wrist, hand = shoulder + 1, shoulder + 2, shoulder + 3
     knee, ankle, foot = hip + 1, hip + 2, hip + 3
     return (
@@ -96,7 +97,7 @@ _HEAD = 3
 
 
 def disc_centres(player_motion: PlayerMotion, frames: slice, lag: float = 0.0) -> list[np.ndarray]:
-    """Place the discs of every part.
+    """Compute the positions of the discs of every part.
 
     Args:
         player_motion: Who moves.
@@ -140,7 +141,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def shifted(values: np.ndarray, lag: float) -> np.ndarray:
-    """Give values a fraction of a frame later, or earlier where ``lag`` is negative, by linear interpolation.
+    """Shift values by a fraction of a frame (earlier if ``lag`` is negative), by linear interpolation.
 
     Args:
         values: One for each frame.
@@ -157,7 +158,7 @@ def shifted(values: np.ndarray, lag: float) -> np.ndarray:
 
 
 def disc_radii(part: Part, player: Player) -> np.ndarray:
-    """Give the radii of a part's discs in metres.
+    """Return the radii of a part's discs in metres.
 
     Args:
         part: One of :data:`PARTS`.

@@ -1,4 +1,5 @@
-"""What stands still in a scene: drawn once, a little larger than the picture, and shifted with the camera."""
+"""The static background of a scene: rendered once, slightly larger than the frame, and shifted with the
+camera."""
 
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ OVERSAMPLING = 2
 
 @dataclass(frozen=True)
 class Background:
-    """The hall with its table, and the net as a layer of its own.
+    """The hall with its table, and the net as a separate layer.
 
     Args:
         hall: RGB, and where the table is.
@@ -36,7 +37,7 @@ class Background:
 
 
 def draw_background(scene: Scene) -> Background:
-    """Draw what stands still, large enough for every shake of the camera.
+    """Render the static background, large enough for any camera shake.
 
     Args:
         scene: How it is filmed.
@@ -72,7 +73,7 @@ def _shrunk(layer: np.ndarray, scene: Scene) -> np.ndarray:
 
 
 def _with_top(rays: Rays, depth: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Put the table's depth over the hall's: its top where that is seen, else its nearest side."""
+    """Insert the table into the hall's depth: its top where visible, otherwise its nearest side."""
     top = rays.depth_of_plane(2, TOP_M)
     on_top = (
         (np.abs(rays.at(top, 0)) < LENGTH_M / 2) & (np.abs(rays.at(top, 1)) < WIDTH_M / 2) & (top > NEAR_M)

@@ -12,7 +12,7 @@ TABLE_HEIGHT_M = 0.76
 HALF_LENGTH_M = 1.37
 HALF_WIDTH_M = 0.7625
 NET_HEIGHT_M = 0.1525
-"""Of ball, table and net, as the rules of the ITTF have them."""
+"""Height of the net, and sizes of ball, table and net, according to the rules of the ITTF."""
 
 _ON_TABLE_M = TABLE_HEIGHT_M + RADIUS_M
 _OVER_NET_M = _ON_TABLE_M + NET_HEIGHT_M + 0.01
@@ -38,7 +38,7 @@ class Arc:
     velocity: np.ndarray
 
     def at(self, times_s: np.ndarray) -> np.ndarray:
-        """Give the ball's place.
+        """Return the ball's position.
 
         Args:
             times_s: The moments, in seconds.
@@ -51,7 +51,7 @@ class Arc:
 
 
 def toss(start_s: float, end_s: float, start: np.ndarray, end: np.ndarray) -> Arc:
-    """Throw from one place and moment to another.
+    """Compute a throw from one position and time to another.
 
     Args:
         start_s: When the ball leaves, in seconds.
@@ -70,7 +70,7 @@ def toss(start_s: float, end_s: float, start: np.ndarray, end: np.ndarray) -> Ar
 def fly(
     rng: np.random.Generator, start: np.ndarray, end: np.ndarray, halves: Sequence[int], wanted_s: float
 ) -> list[Arc] | None:
-    """Find a flight from racket to racket that bounces as it must and clears the net.
+    """Find a flight from racket to racket that bounces correctly and clears the net.
 
     Every arc is solved in closed form from the time to the first bounce; of a grid of such times and of
     horizontal speeds kept at a bounce, the flight of nearly the wanted duration is taken.
@@ -148,7 +148,7 @@ def _arcs(
 
 
 def let_fall(arc: Arc) -> list[Arc]:
-    """Let a ball that nobody strikes fly on to the floor and bounce there twice.
+    """Continue the flight of a ball that nobody hits, until it has bounced twice on the floor.
 
     Args:
         arc: The last arc of a flight.
@@ -169,7 +169,7 @@ def let_fall(arc: Arc) -> list[Arc]:
 
 
 def places(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
-    """Give the ball's place; NaN where no arc flies.
+    """Return the ball's position, or NaN when it is not in flight.
 
     Args:
         arcs: All flights.
@@ -186,7 +186,7 @@ def places(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
 
 
 def delayed(arcs: Sequence[Arc], delay_s: float) -> list[Arc]:
-    """Give the same flight, later.
+    """Return the same flight at a later time.
 
     Args:
         arcs: The flight.

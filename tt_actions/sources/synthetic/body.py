@@ -1,4 +1,4 @@
-"""A body of 25 joints: bone lengths, and the joints that a pose gives.
+"""A body with 25 joints: bone lengths, and the joint positions of a pose.
 
 Everything here is right-handed and faces +x, with y to the left and z up, in metres. The joints stand in the
 order of NTU RGB+D (Shahroudy et al. 2016, figure 2): 0 hips' middle, 1 spine's middle, 2 neck, 3 head,
@@ -24,7 +24,7 @@ MIRRORED = (0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15
 """For every joint, its counterpart on the other side."""
 
 GRIP_M = 0.14
-"""From the hand's joint to the centre of the blade, in metres."""
+"""Offset from the hand joint to the centre of the blade, in metres."""
 
 _STRAIGHTEST = 0.985  # of a limb's length: neither knee nor elbow ever locks
 _SHARPEST_ELBOW_RAD = np.radians(42)
@@ -73,7 +73,7 @@ class Body:
 
 
 def body_of(player: Player) -> Body:
-    """Give the bone lengths that a player's height and proportions make.
+    """Return the bone lengths for a player's height and proportions.
 
     Args:
         player: Whose body.
@@ -99,7 +99,7 @@ def body_of(player: Player) -> Body:
 
 @dataclass(frozen=True)
 class Pose:
-    """What a body is asked to do, at T moments.
+    """The target pose of a body at T moments.
 
     Args:
         blade: Wanted centre of the blade.
@@ -138,7 +138,7 @@ class Pose:
 
 
 def solve(body: Body, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the joints and the racket of a pose; every bone keeps its length.
+    """Compute the joints and the racket of a pose, keeping all bone lengths.
 
     Args:
         body: Bone lengths.
@@ -240,7 +240,7 @@ def bend(
     pole: np.ndarray,
     sharpest_rad: float = 0.3,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Place the middle joint and the end of a limb of two bones (law of cosines).
+    """Compute the middle joint and the end of a two-bone limb (law of cosines).
 
     Args:
         root: Shoulder or hip.
@@ -268,7 +268,7 @@ def bend(
 
 
 def trunk_rotation(yaw: np.ndarray, lean: np.ndarray, tilt: np.ndarray) -> np.ndarray:
-    """Turn about the spine by ``yaw``, then lean the spine to the right and forward.
+    """Rotate about the spine by ``yaw``, then lean the spine to the right and forward.
 
     Args:
         yaw: Turn to the left, in radians.
@@ -289,7 +289,8 @@ def trunk_rotation(yaw: np.ndarray, lean: np.ndarray, tilt: np.ndarray) -> np.nd
 
 
 def _carry(pole: np.ndarray, rest: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Turn the elbow's direction with the arm by the smallest rotation from rest: it never flips."""
+    """Rotate the elbow's direction with the arm by the smallest rotation from rest, so that it never
+    flips."""
     pole = pole - (pole * rest).sum(-1, keepdims=True) * rest
     onto = (pole * along).sum(-1, keepdims=True) / (1.02 + (rest * along).sum(-1, keepdims=True))
     return np.asarray(pole - onto * (rest + along))

@@ -1,4 +1,4 @@
-"""Perspective cameras: how a point in metres becomes a pixel."""
+"""Perspective cameras: projection of points in metres to pixels."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ Size = tuple[int, int]
 """Width and height of a picture in pixels."""
 
 NEAR_M = 0.3
-"""Nothing closer to the camera than this is drawn."""
+"""Minimum distance from the camera; nearer things are not drawn."""
 
 
 def look_at(position: np.ndarray, target: np.ndarray, focal_px: float, centre_px: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def look_at(position: np.ndarray, target: np.ndarray, focal_px: float, centre_px
 
 
 def project(camera: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pixels of points; (0, 0) is the centre of the first pixel.
+    """Project points to pixels; (0, 0) is the centre of the first pixel.
 
     Args:
         camera: Matrices as :func:`look_at` builds them.
@@ -51,7 +51,7 @@ def project(camera: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def centre_of(camera: np.ndarray) -> np.ndarray:
-    """Find where a camera stands, in metres.
+    """Return the position of a camera, in metres.
 
     Args:
         camera: A matrix as :func:`look_at` builds it.
@@ -65,7 +65,7 @@ def centre_of(camera: np.ndarray) -> np.ndarray:
 def frame_points(
     rng: np.random.Generator, position: np.ndarray, points: np.ndarray, size: Size, fill: float, axis: int
 ) -> np.ndarray:
-    """Aim and zoom a camera so that moving points fill a share of the picture and stay in it.
+    """Aim and zoom a camera so that moving points fill a given share of the frame and stay in it.
 
     Args:
         rng: Where the place of the points in the picture comes from.
@@ -92,7 +92,7 @@ def frame_points(
 def draw_shake(
     rng: np.random.Generator, num_frames: int, fps: float, size: Size, drift: float, tremor: float
 ) -> np.ndarray:
-    """Draw the small movements of a held camera.
+    """Generate the small movements of a hand-held camera.
 
     Arms drift slowly and tremble fast; a tremor hardly moves the picture, but it does so all the time.
 

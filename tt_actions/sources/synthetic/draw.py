@@ -1,4 +1,4 @@
-"""Frames of a motion, filmed: the painter's algorithm over a still background."""
+"""Rendering the frames of a motion: the painter's algorithm over a static background."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,13 +14,14 @@ from tt_actions.sources.synthetic.shapes import cast_shadows, draw_shapes
 from tt_actions.sources.synthetic.table import LENGTH_M, SHIFT, WIDTH_M, darken, fixed_point
 
 BLOCK = 64
-"""Frames whose outlines are computed at once."""
+"""Number of frames whose outlines are computed together."""
 
 SMEAR_PX = 2.0
-"""What moves farther than this while the shutter is open is drawn several times and averaged."""
+"""Movement in pixels during the exposure above which a part is drawn several times and averaged."""
 
 BEYOND, OVER_FAR_HALF, NEARER = 0, 1, 2
-"""What the table hides, what only the net may hide, and what neither hides."""
+"""Layers: things that the table can hide, things that only the net can hide, and things that neither can
+hide."""
 
 Layers = tuple[list["Item"], list["Item"], list["Item"]]
 
@@ -46,7 +47,7 @@ class Item(NamedTuple):
 
 
 def draw_pictures(scene: Scene, motion: Motion) -> Iterator[np.ndarray]:
-    """Draw what the camera records.
+    """Render the frames that the camera records.
 
     Args:
         scene: How it is filmed.
@@ -71,7 +72,7 @@ def draw_pictures(scene: Scene, motion: Motion) -> Iterator[np.ndarray]:
 
 
 def draw_truth(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Draw what is known of the pixels of every frame; a body part's depth is that of its middle.
+    """Render the ground truth for the pixels of every frame; a body part has the depth of its centre.
 
     Args:
         scene: How it is filmed.
@@ -100,7 +101,7 @@ def draw_truth(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, np.nd
 
 
 def _plan(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, Layers, np.ndarray]]:
-    """Give every frame's shake, its parts by layer and from far to near, and its shadows."""
+    """Return every frame's shake, its parts by layer from far to near, and its shadows."""
     num_shades = 4 if scene.size[1] <= 320 else 8
     for start in range(0, len(motion.ball), BLOCK):
         frames = slice(start, start + BLOCK)
@@ -130,7 +131,7 @@ def _plan(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, Layers, np
 
 
 def _layer(places: np.ndarray, eye: np.ndarray) -> np.ndarray:
-    """Sort parts by the table and the net, each of which splits the hall in a nearer and a farther half."""
+    """Assign parts to layers by their position relative to table and net."""
     x, y = places[..., 0], places[..., 1]
     behind_end = np.abs(x) > LENGTH_M / 2
     beside = ~behind_end & (np.abs(y) > WIDTH_M / 2)
@@ -142,7 +143,7 @@ def _layer(places: np.ndarray, eye: np.ndarray) -> np.ndarray:
 
 
 def _to_picture(background: Background, shake: np.ndarray) -> np.ndarray:
-    """Give the affine map, ``(2, 3)``, from the background's pixels to a shaken frame's."""
+    """Return the affine map, ``(2, 3)``, from background pixels to the pixels of a shaken frame."""
     margin = np.array([[1, 0, -background.margin], [0, 1, -background.margin], [0, 0, 1]])
     to_picture: np.ndarray = shake[:2] @ margin
     return to_picture
@@ -153,7 +154,7 @@ def _split(layer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shade_floor(picture: np.ndarray, shadows: np.ndarray, amount: float) -> None:
-    """Cast soft shadows, drawn at half the size."""
+    """Draw soft shadows on the floor, at half resolution."""
     dark = np.zeros((picture.shape[0] // 2, picture.shape[1] // 2), np.uint8)
     for outline in shadows:
         cv2.fillConvexPoly(dark, outline, 255, cv2.LINE_8, SHIFT + 1)
@@ -161,7 +162,7 @@ def _shade_floor(picture: np.ndarray, shadows: np.ndarray, amount: float) -> Non
 
 
 def _hang_net(picture: np.ndarray, background: Background, to_picture: np.ndarray) -> None:
-    """Blend the net over what is behind it."""
+    """Blend the net over everything behind it."""
     if not background.net.size:
         return
     net_height, net_width = background.net.shape[:2]
@@ -192,7 +193,7 @@ def _fill(picture: np.ndarray, outlines: np.ndarray, colours: list[list[float]])
 
 
 def _smear(picture: np.ndarray, item: Item) -> None:
-    """Average a part over the time that the shutter is open."""
+    """Average the drawings of a part over the exposure time."""
     times = min(8, 1 + int(item.smear_px / SMEAR_PX))
     points = item.ends[:, 0].reshape(-1, 2)
     left, top = np.maximum(points.min(0) - 2, 0).astype(int).tolist()
@@ -208,7 +209,7 @@ def _smear(picture: np.ndarray, item: Item) -> None:
 
 
 class _Sensor:
-    """What lens and sensor do to a picture: softness, dark corners, noise."""
+    """Effects of lens and sensor: blur, vignetting, noise."""
 
     def __init__(self, scene: Scene) -> None:
         self.softness_px = scene.softness_px

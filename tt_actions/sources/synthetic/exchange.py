@@ -1,4 +1,4 @@
-"""Exchanges of strokes: who hits what and when, and the ball's flight between."""
+"""Exchanges of strokes: who hits which stroke when, and the ball's flight between hits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from tt_actions.sources.synthetic.player import Player
 from tt_actions.sources.synthetic.strokes import Swing, plan_swing
 
 Plan = Callable[[np.random.Generator, Player, str], Swing]
-"""How a player's stroke of a class is planned."""
+"""Plans a player's stroke of a class."""
 
 BALL_ON_PALM_M = np.array([0.0, 0.0, 0.045])
 _HALF_BLADE_M = 0.006
@@ -31,7 +31,7 @@ _TRIES = 60
 
 @dataclass(frozen=True)
 class Hit:
-    """One contact of racket and ball.
+    """A contact between racket and ball.
 
     Args:
         side: 0 for the near player, 1 for the opponent.
@@ -53,7 +53,7 @@ class Hit:
     released: np.ndarray | None = None
 
     def toss(self) -> list[Arc]:
-        """Give the flight from the hand to the racket; empty unless the ball is served."""
+        """Return the flight from the hand to the racket, empty unless the stroke is a serve."""
         if self.swing is None or self.swing.release_s is None or self.released is None:
             return []
         return [toss(self.time_s + self.swing.release_s, self.time_s, self.released, self.place)]
@@ -62,7 +62,7 @@ class Hit:
 def draw_hit(
     rng: np.random.Generator, players: Sequence[Player], side: int, label: str, plan: Plan = plan_swing
 ) -> Hit:
-    """Draw a stroke and where it meets the ball; the time is left at 0.
+    """Generate a random stroke and its contact point with the ball; the time remains 0.
 
     Args:
         rng: Where all chance comes from.
@@ -90,7 +90,7 @@ def _somewhere_behind(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def link(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc] | None:
-    """Find the ball's flight from one hit to the next, beginning at the first one's time.
+    """Find the ball's flight from one hit to the next, starting at the time of the first.
 
     Args:
         rng: Where all chance comes from.
@@ -110,7 +110,7 @@ def link(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc] | None
 def hit_next(
     rng: np.random.Generator, players: Sequence[Player], hit: Hit, label: str
 ) -> tuple[Hit, list[Arc]] | None:
-    """Draw the answer to a hit until the ball can be brought there.
+    """Generate random replies to a hit until the ball can reach one.
 
     Args:
         rng: Where all chance comes from.
@@ -132,7 +132,7 @@ def hit_next(
 def hit_before(
     rng: np.random.Generator, players: Sequence[Player], hit: Hit, label: str
 ) -> tuple[Hit, list[Arc]] | None:
-    """Draw the hit that brings the ball to another one.
+    """Generate the hit that sends the ball to a given hit.
 
     Args:
         rng: Where all chance comes from.
@@ -153,7 +153,7 @@ def hit_before(
 
 
 def pass_by(rng: np.random.Generator, hit: Hit) -> list[Arc]:
-    """Find the flight of a ball that nobody returns, down to the floor; none if it can't clear the net.
+    """Find the flight of an unreturned ball down to the floor, or None if it can't clear the net.
 
     Args:
         rng: Where all chance comes from.

@@ -1,4 +1,4 @@
-"""Strokes with a known fault of a graded size: what a coach would see and correct."""
+"""Strokes with a known fault of a graded size, of the kind that a coach would correct."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ Change = Callable[[Player, Swing, float], Swing]
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is done wrong.
+    """A fault in a stroke.
 
     Args:
         name: As in :data:`FAULTS`.
@@ -45,12 +45,12 @@ def _rekeyed(swing: Swing, keys: np.ndarray, times_s: np.ndarray | None = None) 
 
 
 def _from_shoulder(player: Player, swing: Swing) -> np.ndarray:
-    """The way from the playing shoulder to the blade at contact, on the floor's plane: ``(2,)``."""
+    """The vector from the playing shoulder to the blade at contact, in the floor plane: ``(2,)``."""
     return np.asarray(swing.keys[-2, BLADE][:2] - _shoulders(player, swing)[1, :2])
 
 
 def _meet_late(player: Player, swing: Swing, amount: float) -> Swing:
-    """Turn the swing back about the shoulder till the ball is met so far behind.
+    """Rotate the swing back about the shoulder, so that the ball is met too late by the given distance.
 
     The elbow's key stays, but as the hand comes nearer, a forehand's elbow rises by 8 to 18 cm with it.
     """
@@ -69,13 +69,14 @@ def _meet_late(player: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _shoulders(player: Player, swing: Swing) -> np.ndarray:
-    """Where the playing shoulder is at the last three keys, seen from the middle of the feet: ``(3, 3)``."""
+    """Positions of the playing shoulder in the last three key poses, relative to the middle of the feet:
+    ``(3, 3)``."""
     joints, _, _ = rest_at(player, swing, swing.times_s[-3:])
     return np.asarray(joints[:, 8] - [*swing.centre, 0])
 
 
 def _bend_elbow(player: Player, swing: Swing, amount: float) -> Swing:
-    """Keep the upper arm where it is and bring the forearm up to it, from the backswing on.
+    """Bend the forearm towards the upper arm, which stays fixed, from the backswing on.
 
     Forehands are played with the elbow so bent already that hardly any could be bent further.
     """
@@ -93,7 +94,7 @@ def _bend_elbow(player: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _raise_elbow(_: Player, swing: Swing, amount: float) -> Swing:
-    """Turn the elbow outwards and up about the line from shoulder to wrist."""
+    """Rotate the elbow outwards and up about the line from shoulder to wrist."""
     keys, turn = swing.keys.copy(), np.radians(amount)
     _, across, up = keys[:, ELBOW].T
     outwards = np.hypot(across, up) * np.stack(
@@ -110,7 +111,7 @@ def _scale_backswing(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _stop_short(_: Player, swing: Swing, amount: float) -> Swing:
-    """Stop all movement soon after contact, as fast as it was until then."""
+    """Stop all movement shortly after contact, at unchanged speed until then."""
     keys, times_s, share = swing.keys.copy(), swing.times_s.copy(), 1 - amount / 100
     keys[-1] = keys[-2] + share * (keys[-1] - keys[-2])
     times_s[-1] *= share
@@ -126,14 +127,15 @@ def _turn_less(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _lean_back(_: Player, swing: Swing, amount: float) -> Swing:
-    """Bend the waist back; hips to shoulders lean 0.85 of the angle, and the elbow straightens with it."""
+    """Bend the waist back. Hips to shoulders lean by 0.85 of the angle, and the elbow straightens as a
+    result."""
     keys = swing.keys.copy()
     keys[:, LEAN] -= np.radians(amount)
     return _rekeyed(swing, keys)
 
 
 def _swing_slowly(_: Player, swing: Swing, amount: float) -> Swing:
-    """Let the forward swing last longer, and begin all before it earlier."""
+    """Make the forward swing longer, and start everything before it earlier."""
     times_s = swing.times_s.copy()
     times_s[:-2] -= 0.001 * amount
     return replace(
@@ -144,7 +146,7 @@ def _swing_slowly(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _toss_low(_: Player, swing: Swing, amount: float) -> Swing:
-    """Lift the free hand less and let the ball go later: it has less time to rise and fall."""
+    """Raise the free hand less and release the ball later, so that it has less time to rise and fall."""
     assert swing.release_s is not None
     keys, times_s, height = swing.keys.copy(), swing.times_s.copy(), FREE_HAND.start + 2
     late_s = 0.001 * amount
@@ -189,11 +191,11 @@ FAULTS = {
         Fault(NARROW_STANCE, _ALL, (20, 40, 60), "cm", _keep),
     )
 }
-"""All faults there are, by name."""
+"""All faults by name."""
 
 
 def draw_fault(rng: np.random.Generator, label: str) -> tuple[str, str]:
-    """Draw a fault of a stroke and its size, or none for one stroke in four.
+    """Choose a random fault of a stroke and its size, or none for one stroke in four.
 
     Args:
         rng: Where all chance comes from.
@@ -210,7 +212,7 @@ def draw_fault(rng: np.random.Generator, label: str) -> tuple[str, str]:
 def faulty_motion(
     rng: np.random.Generator, player: Player, label: str, duration_s: float, name: str, size: str
 ) -> Motion:
-    """Move through one stroke with a fault, alone in view.
+    """Generate the motion of one stroke with a fault, with only this player in view.
 
     Args:
         rng: Where all chance comes from.

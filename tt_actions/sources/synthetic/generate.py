@@ -1,4 +1,4 @@
-"""A data set of synthetic strokes on disk: videos, and beside each one what is true of it."""
+"""Generating a synthetic dataset on disk: videos with their ground truth."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -61,7 +61,7 @@ def synthesize(
             player as group; it is written last.
         num_clips: Number of clips, the classes in turn.
         num_players: Number of players.
-        seed: Of everything.
+        seed: Random seed.
         size: Width and height of the pictures.
         num_rallies: Number of rallies.
         rally_s: Length of a rally in seconds.
@@ -92,7 +92,7 @@ def synthesize(
 
 
 def _missing(settings: Settings, out: Path) -> list[Callable[[], None]]:
-    """List what is still to draw."""
+    """List the files that are still missing."""
     clips = [i for i in range(settings.num_clips) if not _is_done(_clip_path(settings, out, i))]
     rallies = [i for i in range(settings.num_rallies) if not _is_done(rally_path(out, i))]
     return [
@@ -130,7 +130,7 @@ def _clip_path(settings: Settings, out: Path, index: int) -> Path:
 
 
 def rally_path(out: Path, index: int) -> Path:
-    """Return the file of a rally.
+    """Return the path of a rally's file.
 
     Args:
         out: Folder of the set.
@@ -154,7 +154,7 @@ def _record(settings: Settings, out: Path, index: int) -> ClipRecord:
 
 
 def _region(rng: np.random.Generator, joints: np.ndarray, size: Size) -> Roi:
-    """Draw an upright region round the player, as loose as one drawn by hand.
+    """Generate an upright region around the player, as loose as one drawn by hand.
 
     Its size and place follow from how tall the player stands and where, not from how far the arms reach: it
     hardly tells the stroke (on 1,200 clips its corners alone name 0.34 of them, where chance is 0.25). Racket
@@ -200,7 +200,7 @@ def _make_rally(settings: Settings, out: Path, index: int) -> None:
 
 
 def _cast(settings: Settings, rng: np.random.Generator) -> tuple[bool, list[Player]]:
-    """Draw a rally's view, wide or close, and its players, the near one first."""
+    """Choose the view of a rally (wide or close) and its players, the near one first."""
     wide = bool(rng.random() < settings.world.rally_wide_share)
     alone = not wide and rng.random() > settings.world.opponent_share
     numbers = rng.choice(settings.num_players, 1 if alone else 2, replace=False).tolist()
@@ -208,7 +208,7 @@ def _cast(settings: Settings, rng: np.random.Generator) -> tuple[bool, list[Play
 
 
 def rally_cast(num_players: int, seed: int, index: int) -> tuple[bool, list[str]]:
-    """Tell how a rally of :func:`synthesize` is filmed, and who plays in it.
+    """Return the view and the players of a rally of :func:`synthesize`.
 
     Args:
         num_players: Number of players of the set.

@@ -1,4 +1,4 @@
-"""Key poses: what the body does at the turning points of each stroke, a row of channels each.
+"""Key poses: the body at the turning points of each stroke, one row of channels per pose.
 
 They are those of a right-hander of 1.75 m who faces +x, with the middle of the feet at the origin, and were
 set by hand while watching the figure move.
@@ -10,10 +10,11 @@ BLADE, AXIS, NORMAL, ELBOW, FREE_HAND, HIPS = (slice(3 * i, 3 * i + 3) for i in 
 HIP_YAW, CHEST_YAW, LEAN, TILT = range(18, 22)
 HEELS = slice(22, 24)
 NUM_CHANNELS = 24
-"""Where a key pose keeps what; points and directions take three channels each, angles in radians one."""
+"""Slices of the channels of a key pose; points and directions have three channels each, angles (in radians)
+one."""
 
 STANDARD_HEIGHT_M = 1.75
-"""Height of the player whose key poses these are."""
+"""Height of the player for whom the key poses are defined."""
 
 Point = tuple[float, float, float]
 
@@ -28,7 +29,7 @@ def key_pose(
     turns_deg: tuple[float, float, float, float],
     heels: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Put a key pose into one row of channels.
+    """Convert a key pose to a row of channels.
 
     Args:
         blade: Centre of the blade, in metres.
@@ -51,7 +52,7 @@ READY = key_pose((.50, -.07, .92), (.83, .50, .25), (-.49, .86, -.11), (-.20, -.
 """The ready stance."""
 RELAXED = key_pose((.32, -.24, .82), (.90, .21, -.37), (-.19, .98, .10), (-.40, -.40, -.85), (.22, .27, .90),
                    (-.02, .00, .94), (0, 0, 9, 0))  # fmt: skip
-"""Standing at ease."""
+"""A relaxed standing pose."""
 
 # Of each style: the end of the backswing, contact, the end of the follow-through.
 _FOREHAND_FLAT = np.stack([
@@ -175,4 +176,4 @@ STYLES = {
     "backhand": (_BACKHAND_FLAT, _BACKHAND_TOPSPIN, _BACKHAND_PUSH),
     "smash": (_SMASH_HIGH, _SMASH_FLAT),
 }
-"""The styles of each stroke, as rows of key poses; the last but one is contact."""
+"""The styles of each stroke, as rows of key poses; the second-to-last row is the contact."""

@@ -1,4 +1,4 @@
-"""What moves in a scene: players, rackets and the ball over time."""
+"""The moving parts of a scene: players, rackets and the ball over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from tt_actions.sources.synthetic.player import Player
 from tt_actions.sources.synthetic.strokes import plan_swing, smooth_step
 
 FPS = 30.0
-"""Frames a second of every motion."""
+"""Frame rate of every motion."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Motion:
     strokes: tuple[PlayedStroke, ...]
 
     def frame_labels(self, player: int = 0) -> np.ndarray:
-        """Give the class of every frame.
+        """Return the class of every frame.
 
         Args:
             player: Index of the player who counts.
@@ -105,7 +105,7 @@ class Motion:
 
 
 SHORTEST_CLIP_S = 2.0
-"""What a clip needs to hold any stroke whole."""
+"""Minimum clip duration that fits any complete stroke."""
 
 _MARGIN_S = 0.03
 _BALL_OUT_BEFORE_SERVE_S = 0.6
@@ -126,7 +126,7 @@ def clip_motion(
     opponent: Player | None,
     plan: Plan = plan_swing,
 ) -> Motion:
-    """Move through one stroke of ``player`` that begins at a random time, waiting before and after.
+    """Generate the motion of one stroke that begins at a random time, with waiting before and after.
 
     An opponent waits and follows the ball but does not play: whose stroke gives the clip its class is plain
     from every side, mirrored or not.
@@ -159,7 +159,7 @@ def clip_motion(
 def _draw_clip(
     rng: np.random.Generator, player: Player, label: str, duration_s: float, plan: Plan
 ) -> _Exchange | None:
-    """Draw the stroke and the flights to and from it; None if the ball can't be brought there."""
+    """Generate the stroke and the flights to and from it, or return None if the ball can't reach it."""
     hit = draw_hit(rng, [player], 0, label, plan)
     assert hit.swing is not None
     latest_s = duration_s - _MARGIN_S - (hit.swing.end_s - hit.swing.start_s)
@@ -174,7 +174,7 @@ def _draw_clip(
 
 
 def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s: float) -> Motion:
-    """Move through exchanges that begin with a serve, with pauses between.
+    """Generate the motion of exchanges that begin with a serve, with pauses between them.
 
     Args:
         rng: Where all chance comes from.
@@ -253,7 +253,7 @@ def _move(
 
 
 def _fly(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
-    """Place the ball of every exchange; the one before is out of sight once the next is taken out."""
+    """Place the ball of every exchange; a ball disappears when the next one is taken out."""
     ball = np.full((len(times_s), 3), np.nan)
     for exchange in exchanges:
         first = exchange.hits[0]

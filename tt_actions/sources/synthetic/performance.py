@@ -26,7 +26,7 @@ _SHORTEST_PAUSE_S = 1.0
 
 
 def to_court(points: np.ndarray, player: Player, side: int) -> np.ndarray:
-    """Bring points between the world and the court of a right-hander who faces +x; its own inverse.
+    """Convert points between the world and the court of a right-handed player who faces +x; its own inverse.
 
     Args:
         points: Places or directions.
@@ -42,7 +42,7 @@ def to_court(points: np.ndarray, player: Player, side: int) -> np.ndarray:
 
 
 def rest_at(player: Player, swing: Swing, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the body in the middle of a stroke, feet planted, in the player's own court.
+    """Compute the body in the middle of a stroke, with planted feet, in the player's own court.
 
     Args:
         player: Who plays.
@@ -72,7 +72,7 @@ def perform(
     relaxed: np.ndarray,
     ball: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Move one player through time.
+    """Compute the motion of one player over time.
 
     Args:
         rng: Where all chance comes from.

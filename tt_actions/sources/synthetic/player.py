@@ -1,4 +1,4 @@
-"""Who plays: build, habits and clothing of one player."""
+"""A player's build, habits and clothing."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ GRIPS: tuple[Rgb, ...] = ((168, 122, 74), (120, 80, 50), (90, 90, 96))
 
 @dataclass(frozen=True)
 class Player:
-    """One player: the group that splits keep apart.
+    """A player; splits use the player as the group.
 
     Args:
         name: Identifier, unique in a set.
@@ -77,7 +77,7 @@ class Player:
 
 
 def draw_player(rng: np.random.Generator, name: str) -> Player:
-    """Draw a player at random; about 10 % are left-handed.
+    """Generate a random player; about 10 % are left-handed.
 
     Args:
         rng: Where all chance comes from.

@@ -1,4 +1,4 @@
-"""Drawn rallies, untrimmed, each player who is seen a recording of their own."""
+"""Synthetic rallies as untrimmed recordings, one for each visible player."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,24 +13,25 @@ from tt_actions.sources.synthetic.scene import World
 from tt_actions.video.types import Roi
 
 _MARGIN = 0.12
-"""What is kept round the joints on each side, as a share of the region: room for the racket."""
+"""Margin around the joints on each side, as a share of the region, to leave room for the racket."""
 _ASPECT = 0.75
 
 
 class SyntheticRallies(ClipSource):
-    """Drawn rallies of one or two players with pauses between the exchanges, made where they are absent.
+    """Synthetic rallies of one or two players with pauses between the exchanges, generated if missing.
 
     Half of them show the whole table from the side: both players count, each with the region round them. The
     others show the near player from close by. Players who have met, directly or through others, are one
     group.
 
     Args:
-        out: The folder that holds them.
+        out: Folder for the rallies.
         rallies: Number of rallies.
         seconds: Length of a rally.
-        players: Number of players to draw them from; many, or most have met through others.
-        halls: Number of halls to draw them in, each with its look, its lamps and its camera stand.
-        seed: Of everything.
+        players: Number of different players. Use many; otherwise most of them end up in one group, because
+            they have met directly or through others.
+        halls: Number of different halls, each with its own look, lamps and camera position.
+        seed: Random seed.
         size: Width and height of the pictures in pixels.
     """
 
@@ -55,7 +56,7 @@ class SyntheticRallies(ClipSource):
         self.size = size
 
     def prepare(self) -> None:
-        """Draw the rallies that are missing.
+        """Generate the missing rallies.
 
         Raises:
             ValueError: If a setting is out of its range, or the folder was made with other settings.
@@ -72,7 +73,7 @@ class SyntheticRallies(ClipSource):
         )
 
     def records(self) -> list[ClipRecord]:
-        """List the recordings, those of one rally after each other.
+        """List the recordings, with those of the same rally next to each other.
 
         Raises:
             FileNotFoundError: If they have not been drawn; ``prepare`` does so.
@@ -110,7 +111,7 @@ def _recordings(path: Path, num_players: int, group: str, size: tuple[int, int])
 
 
 def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
-    """Return the upright region that a player stays in, as one would draw it by hand.
+    """Return the upright region in which a player stays, similar to one drawn by hand.
 
     Args:
         joints: The player's joints in pixels.
@@ -130,7 +131,7 @@ def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
 
 
 def join_groups(meetings: Sequence[Sequence[str]]) -> list[str]:
-    """Name the group of each meeting: all who have met, directly or through others, share the first's name.
+    """Return the group of each meeting: players who have met, directly or through others, share a group.
 
     Args:
         meetings: Names of who meet.

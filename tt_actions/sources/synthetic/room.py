@@ -1,4 +1,4 @@
-"""The hall that a match is filmed in: floor and walls, painted as textures and seen by casting rays."""
+"""The hall in which a match is filmed: textured floor and walls, rendered by ray casting."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Rays:
-    """Where the line of sight of every pixel goes.
+    """The viewing ray of every pixel.
 
     Args:
         origin: Where the camera stands, in metres.
@@ -57,7 +57,7 @@ class Rays:
         return cls(centre_of(camera), columns + rows + inverse[:, 2])
 
     def depth_of_plane(self, axis: int, place_m: float) -> np.ndarray:
-        """Find the depth at which rays meet the plane where coordinate ``axis`` is ``place_m``.
+        """Return the depth at which rays hit the plane on which coordinate ``axis`` equals ``place_m``.
 
         Args:
             axis: 0, 1 or 2: x, y or z.
@@ -75,7 +75,7 @@ class Rays:
         return depth
 
     def at(self, depth: np.ndarray, axis: int, box: tuple[slice, slice] = np.s_[:, :]) -> np.ndarray:
-        """Give a coordinate of the points at some depth, in metres, in a box of the picture.
+        """Return one coordinate, in metres, of the points at a given depth in a box of the frame.
 
         Args:
             depth: Along the camera's axis, in metres.
@@ -142,7 +142,7 @@ def _floor(look: "_Paint", rays: Rays, depth: np.ndarray, box: tuple[slice, slic
 
 
 class _Paint:
-    """Textures of one hall, RGB."""
+    """Generates the textures of one hall, in RGB."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -154,18 +154,18 @@ class _Paint:
         self.boarded = rng.random() < 0.6
 
     def colour(self, low: int, high: int, vivid: float) -> np.ndarray:
-        """Draw a colour between grey (vivid 0) and any (1)."""
+        """Choose a random colour between grey (vivid 0) and fully saturated (1)."""
         grey = self.rng.uniform(low, high)
         return grey * (1 - vivid) + self.rng.uniform(low, high, 3) * vivid
 
     def mottle(self, height: int, width: int, cell: int, amount: float) -> np.ndarray:
-        """Factors around 1 that change softly."""
+        """Generate smoothly varying factors around 1."""
         rough = self.rng.normal(1, amount, (height // cell + 2, width // cell + 2, 1)).astype(np.float32)
         smooth: np.ndarray = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
         return smooth
 
     def floor(self) -> np.ndarray:
-        """A piece of floor that is repeated by mirroring."""
+        """Generate a floor tile that is repeated by mirroring."""
         side = FLOOR_TILE_M * FLOOR_PX_M
         kind = self.rng.choice(["rubber", "planks", "tiles"], p=[0.55, 0.3, 0.15])
         if kind == "planks":
@@ -183,7 +183,7 @@ class _Paint:
         return _to_bytes(texture * self.mottle(side, side, 3, 0.02))
 
     def wall(self) -> np.ndarray:
-        """A wall with what hangs on it and stands before it, slightly out of focus."""
+        """Generate a wall with objects on and in front of it, slightly out of focus."""
         height, width = WALL_HEIGHT_M * WALL_PX_M, WALL_LENGTH_M * WALL_PX_M
         rise = np.linspace(1.1, 0.85, height, dtype=np.float32)[:, None, None]
         texture = np.ascontiguousarray(np.broadcast_to(self.base * rise, (height, width, 3)), np.float32)

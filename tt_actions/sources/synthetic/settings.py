@@ -16,7 +16,8 @@ from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, World, draw_hall
 
 EDITION = 2
-"""Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
+"""Version of the rendering code, for changes that ``World`` does not show; files of different versions are
+not mixed."""
 
 PLAYERS, CLIPS, RALLIES, HALLS, REGIONS = range(5)
 """What each stream of chance is for: see :meth:`Settings.rng`."""
@@ -26,12 +27,12 @@ _ABSENT: dict[str, object] = {"pictures": True, "faults": False}  # what older f
 
 @dataclass(frozen=True)
 class Settings:
-    """What a data set is made with; each file follows from this and its own number alone.
+    """Settings of a dataset; each file depends only on these settings and its own number.
 
     Args:
         num_clips: Number of clips.
         num_players: Number of players.
-        seed: Of everything.
+        seed: Random seed.
         size: Width and height of the pictures.
         num_rallies: Number of rallies.
         rally_s: Length of a rally in seconds.
@@ -86,7 +87,7 @@ class Settings:
         return draw_hall(self.rng(HALLS, number), number, self.world)
 
     def rng(self, stream: int, index: int) -> np.random.Generator:
-        """Give the source of chance of one player, clip, rally or hall.
+        """Return the random generator of one player, clip, rally or hall.
 
         Args:
             stream: Which of these it is.
@@ -95,7 +96,7 @@ class Settings:
         return np.random.default_rng([self.seed, stream, index])
 
     def player(self, index: int) -> Player:
-        """Draw one of the players.
+        """Generate one of the players.
 
         Args:
             index: The player's number.
@@ -103,7 +104,8 @@ class Settings:
         return draw_player(self.rng(PLAYERS, index), f"player_{index:02d}")
 
     def clip(self, index: int) -> tuple[str, int]:
-        """Give a clip's class and its player's number, both in turn: every player plays every class.
+        """Return the class and the player number of a clip; both alternate, so that every player plays every
+        class.
 
         Args:
             index: The clip's number.
@@ -112,7 +114,7 @@ class Settings:
 
 
 def claim_folder(out: Path, settings: Settings) -> None:
-    """Write what the folder is made with, or check that it is the same.
+    """Save the settings of the folder, or check that the existing settings are the same.
 
     Args:
         out: The folder, which exists.
@@ -138,7 +140,7 @@ def claim_folder(out: Path, settings: Settings) -> None:
 
 
 def _flatten(settings: dict[str, object]) -> dict[str, object]:
-    """Put what the world is drawn from beside the other settings."""
+    """Merge the settings of the world with the other settings."""
     world = settings.get("world")
     rest = {name: value for name, value in settings.items() if name != "world"}
     return rest | (world if isinstance(world, dict) else {})

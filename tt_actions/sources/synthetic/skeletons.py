@@ -1,4 +1,4 @@
-"""Synthetic strokes as joints, racket and ball alone: nothing is drawn, so that hundreds take seconds."""
+"""Synthetic strokes as joints, racket and ball only; without rendering, hundreds take seconds."""
 
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from tt_actions.sources.synthetic.scene import World
 
 
 class SyntheticSkeletons(ClipSource):
-    """Serve, forehand, backhand and smash as joints in space and in a camera's picture, racket and ball.
+    """Synthetic serves, forehands, backhands and smashes as 3D and image joints, with racket and ball.
 
     The group of a clip is its player. Each file is the ``.npz`` that stands beside the videos of
     :class:`SyntheticStrokes`; cameras stand elsewhere in each of the halls.
 
     Args:
-        out: The folder that holds them.
+        out: Folder for the rallies.
         clips: Number of clips.
         players: Number of players.
-        seed: Of everything.
+        seed: Random seed.
         halls: Number of halls.
-        faults: Whether three strokes in four have a fault, each of a known kind and size.
+        faults: Whether three out of four strokes have a fault of a known kind and size.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SyntheticSkeletons(ClipSource):
         self.out, self.clips, self.players, self.seed, self.halls = out, clips, players, seed, halls
 
     def prepare(self) -> None:
-        """Make the clips that are missing.
+        """Generate the missing clips.
 
         Raises:
             ValueError: If a setting is out of its range, or the folder was made with other settings.
@@ -48,7 +48,7 @@ class SyntheticSkeletons(ClipSource):
         )
 
     def records(self) -> list[ClipRecord]:
-        """List the clips in the order of their numbers.
+        """List the clips, sorted by number.
 
         Raises:
             FileNotFoundError: If they have not been made; ``prepare`` does so.

@@ -1,4 +1,4 @@
-"""What a player does between strokes: ready stance, small gestures, and steps of the feet."""
+"""Movements between strokes: ready stance, small gestures and footsteps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,11 +41,11 @@ _SWAY[BLADE], _SWAY[AXIS], _SWAY[NORMAL], _SWAY[ELBOW] = 0.022, 0.07, 0.06, 0.05
 _SWAY[FREE_HAND], _SWAY[HIPS], _SWAY[HIP_YAW : TILT + 1] = 0.022, (0.014, 0.024, 0.010), 0.035
 
 TOE_HEIGHT_M = 0.03
-"""Of a foot's tip over the sole, in metres."""
+"""Height of the toe above the sole, in metres."""
 
 
 def smooth_noise(rng: np.random.Generator, times_s: np.ndarray, num_channels: int) -> np.ndarray:
-    """Draw smooth random signals of unit variance, slower than 1.5 Hz.
+    """Generate smooth random signals of unit variance, slower than 1.5 Hz.
 
     Args:
         rng: Where all chance comes from.
@@ -67,7 +67,7 @@ def stand_ready(
     relaxed: np.ndarray,
     free_s: Sequence[tuple[float, float]],
 ) -> np.ndarray:
-    """Give the channels of a player who waits: sway, bouncing on the feet, now and then a gesture.
+    """Return the channels of a waiting player: swaying, bouncing and occasional gestures.
 
     Args:
         rng: Where all chance comes from.
@@ -121,7 +121,7 @@ def _bounce(
 
 @dataclass(frozen=True)
 class Stand:
-    """Where the feet are to stand from a moment on.
+    """Target position of the feet from a given moment.
 
     Args:
         time_s: When both feet are down, in seconds.
@@ -140,7 +140,7 @@ class Stand:
 
 
 def feet_at(player: Player, centre: np.ndarray, yaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place both feet of a stance.
+    """Compute the positions of both feet of a stance.
 
     Args:
         player: Who stands.
@@ -164,7 +164,8 @@ def feet_at(player: Player, centre: np.ndarray, yaw: np.ndarray) -> tuple[np.nda
 def walk(
     player: Player, times_s: np.ndarray, stands: Sequence[Stand]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Step from stand to stand, the foot on the side of the movement first; feet on the floor stay put.
+    """Step from stand to stand, first with the foot on the side of the movement; feet on the floor do not
+    move.
 
     Args:
         player: Who walks.
@@ -198,7 +199,7 @@ def walk(
 def plan_steps(
     rng: np.random.Generator, player: Player, swings: Sequence[tuple[float, Swing]], end_s: float
 ) -> list[Stand]:
-    """Plan the stands of a player: at each stroke, back in between, and a few small steps while waiting.
+    """Plan a player's stands: at each stroke, back in between, and small steps while waiting.
 
     Args:
         rng: Where all chance comes from.

@@ -1,4 +1,4 @@
-"""How each stroke is performed: key poses varied from player to player, and the path between them."""
+"""Performance of each stroke: key poses varied for each player, and the path between them."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,10 @@ from tt_actions.sources.synthetic.key_poses import (
 from tt_actions.sources.synthetic.player import Player
 
 END_LINE_M = -1.37
-"""Where the near end of the table is, along x."""
+"""Position of the near end of the table along x."""
 LOWEST_CONTACT_M = 0.88
-"""No ball is struck lower: a serve's would be below the table, others could not clear its edge."""
+"""Minimum height of a contact: a lower serve would be below the table, and other strokes could not clear its
+edge."""
 
 # Shortest and longest preparation, forward swing and follow-through, in seconds at a tempo of 1.
 _PHASES_S = {
@@ -71,7 +72,7 @@ class Swing:
     release_s: float | None
 
     def path(self, times_s: np.ndarray) -> np.ndarray:
-        """Give the channels by cubic Hermite splines, held at both ends.
+        """Return the channels as cubic Hermite splines, constant beyond both ends.
 
         Args:
             times_s: Seconds after contact.
@@ -91,7 +92,7 @@ class Swing:
         )
 
     def weight(self, times_s: np.ndarray) -> np.ndarray:
-        """Give how much the stroke overrules the ready stance, in [0, 1].
+        """Return the weight of the stroke over the ready stance, in [0, 1].
 
         Args:
             times_s: Seconds after contact.
@@ -105,7 +106,7 @@ class Swing:
 
 
 def smooth_step(s: np.ndarray) -> np.ndarray:
-    """Rise from 0 at 0 to 1 at 1, at rest at both ends.
+    """Rise smoothly from 0 at 0 to 1 at 1, with zero slope at both ends.
 
     Args:
         s: Progress; held below 0 and above 1.
@@ -118,7 +119,7 @@ def smooth_step(s: np.ndarray) -> np.ndarray:
 
 
 def plan_swing(rng: np.random.Generator, player: Player, label: str) -> Swing:
-    """Draw a stroke around the player's own habits.
+    """Generate a random stroke according to the player's habits.
 
     Args:
         rng: Where all chance comes from.
@@ -168,7 +169,7 @@ def _mix_styles(rng: np.random.Generator, player: Player, label: str) -> np.ndar
 
 
 def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray, contact: int) -> None:
-    """Change the key poses in place to this player's build and habits, and by chance."""
+    """Adapt the key poses in place to the player's build and habits, with random variation."""
     for points in (BLADE, FREE_HAND, HIPS):
         keys[:, points] *= player.height_m / STANDARD_HEIGHT_M
     amplitude = player.amplitude * rng.uniform(0.82, 1.15)
@@ -197,14 +198,15 @@ def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray
 
 
 def _draw_toss_s(rng: np.random.Generator, hand: np.ndarray, blade: np.ndarray) -> float:
-    """Draw how long a toss lasts that rises by more than the 16 cm that the rules of the ITTF ask for."""
+    """Choose a random toss duration for which the ball rises by more than 16 cm, as the ITTF rules
+    require."""
     rise_m = rng.uniform(0.21, 0.42)
     drop_m = rise_m + hand[2] - blade[2]
     return float(np.sqrt(2 * rise_m / GRAVITY) + np.sqrt(2 * drop_m / GRAVITY))
 
 
 def key_slopes(times_s: np.ndarray, keys: np.ndarray, release_s: float | None) -> np.ndarray:
-    """Stand still at the ends of backswing and follow-through, and be fastest at contact.
+    """Compute slopes that are zero at the ends of backswing and follow-through, and largest at contact.
 
     Args:
         times_s: When each key pose is met, in seconds after contact.
@@ -244,7 +246,7 @@ def _draw_stance(
 
 
 def home_of(player: Player) -> np.ndarray:
-    """Give the middle of the feet in the ready stance, in a court where the player is right-handed.
+    """Return the middle of the feet in the ready stance, in a court in which the player is right-handed.
 
     Args:
         player: Who stands there.
