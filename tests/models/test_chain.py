@@ -190,5 +190,5 @@ def test_shapes_that_do_not_fit_are_refused(function):
 
 
 def test_what_stands_for_minus_infinity_is_lost_beside_any_score():
-    assert np.float32(chain.FORBIDDEN) + np.float32(1e6) == np.float32(chain.FORBIDDEN)
-    assert np.isfinite(np.float32(chain.FORBIDDEN) * 1e6)
+    assert np.float32(chain.LOG_ZERO) + np.float32(1e6) == np.float32(chain.LOG_ZERO)
+    assert np.isfinite(np.float32(chain.LOG_ZERO) * 1e6)

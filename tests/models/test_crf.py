@@ -134,7 +134,7 @@ def test_what_lies_below_is_asked_for_channels_and_feature_maps():
 
 @pytest.mark.parametrize("below", [HistogramKernel, lambda k: CNNLSTMPlus(k, average="learned")])
 def test_a_model_that_could_not_learn_below_it_is_refused(below):
-    with pytest.raises(ValueError, match="trained by gradient and to average by 'mean', but got"):
+    with pytest.raises(ValueError, match="trained by gradient descent and to have `average` 'mean', but"):
         CRF(4, below)
 
 

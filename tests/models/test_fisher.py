@@ -73,5 +73,5 @@ def test_batches_do_not_matter():
 def test_fewer_frames_than_gaussians_are_refused():
     model = Fisher(K, "kinect20", num_gaussians=10)
     model.collect(torch.randn(3, 3, 3, 20), torch.full((3,), 3), torch.arange(3))
-    with pytest.raises(ValueError, match="as many training frames as `num_gaussians`, 10, but got 9"):
+    with pytest.raises(ValueError, match=r"at least 10 training frames \(`num_gaussians`\), but got 9"):
         model.solve()

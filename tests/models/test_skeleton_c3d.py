@@ -44,5 +44,5 @@ def test_later_layers_are_shorter_and_smaller():
 
 @pytest.mark.parametrize("options", [{"size": 7}, {"reach": 0.0}, {"spread": -1.0}])
 def test_what_makes_no_sense_is_refused(options):
-    with pytest.raises(ValueError, match="Expected `reach` and `spread` above 0 and `size`"):
+    with pytest.raises(ValueError, match="Expected `reach` and `spread` above 0, and `size`"):
         SkeletonC3D(2, "kinect20", **options)

@@ -1,4 +1,4 @@
-"""Models that see nothing of what follows, so that they read videos that run."""
+"""Models that use no later frames, so that they can process live videos."""
 
 from abc import abstractmethod
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ActionModel, Average, hold_last_frame
+from tt_actions.models.base import ActionModel, Average, repeat_last_frame
 
 
 class CausalModel(ActionModel):
     """A model that reads frames one after another and keeps a state, so that it can process a live video.
 
-    Subclasses implement :meth:`advance`, from which a whole clip, a stretch of a stream and one more frame
-    come alike. With a delay the logits of a frame are given that many frames later, so that the model has
-    seen what follows (a target delay: Graves & Schmidhuber 2005, section 3); after a clip's end its last
-    frame is held.
+    Subclasses implement :meth:`advance`, which serves whole clips, stretches of a stream and single frames.
+    With a delay, the model returns the logits of a frame that many frames later, so that it has seen what
+    follows (a target delay: Graves & Schmidhuber 2005, section 3). After the end of a clip, its last frame is
+    repeated.
 
     Args:
         num_classes: Number of classes *K*.
-        average: How per-frame probabilities become a clip's.
+        average: How per-frame probabilities are combined into the clip's probabilities.
         delay: Delay in frames between a frame and its logits.
 
     Raises:
@@ -34,7 +34,7 @@ class CausalModel(ActionModel):
 
     @property
     def is_causal(self) -> bool:
-        """Whether it reads frame after frame: true unless a subclass is built to see what follows."""
+        """Whether the model reads frame by frame: true unless a subclass is built to use later frames."""
         return True
 
     @abstractmethod
@@ -43,12 +43,13 @@ class CausalModel(ActionModel):
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
-            lengths: Number of valid frames of each clip; all if None. After padding the state means nothing.
+            state: State that the previous call returned; None at the start.
+            lengths: Number of valid frames of each clip; all if None. After padding, the state is
+                meaningless.
 
         Returns:
-            The logits that come out at each frame, which with a delay are those of an earlier one, and the
-            state to hand to the next call.
+            The logits at each frame, which with a delay belong to an earlier frame, and the state for the
+            next call.
 
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -65,7 +66,7 @@ class CausalModel(ActionModel):
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         if self.delay:
-            inputs, lengths = hold_last_frame(inputs, lengths, self.delay), lengths + self.delay
+            inputs, lengths = repeat_last_frame(inputs, lengths, self.delay), lengths + self.delay
         logits: Tensor = self.advance(inputs, None, lengths)[0][:, self.delay :]
         return logits
 
@@ -73,12 +74,12 @@ class CausalModel(ActionModel):
         """Process one more frame of each clip.
 
         Args:
-            inputs_t: The frame.
-            state: What the step before returned; None at the start.
+            inputs_t: The next frame of each clip.
+            state: State that the previous step returned; None at the start.
 
         Returns:
-            Logits of the frame that came ``delay`` steps before, the first ``delay`` of which mean nothing,
-            and the state to hand to the next step.
+            Logits of the frame ``delay`` steps earlier, and the state for the next step. The logits of the
+            first ``delay`` steps are meaningless.
 
         Shape:
             inputs_t ``(B, ...)`` -> logits_t ``(B, K)``.

@@ -13,8 +13,8 @@ from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 class CNN(CausalModel):
     """Classifies single frames and averages their probabilities over time.
 
-    The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM` without what lies
-    between them. No frame knows of another.
+    The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM`, without the LSTM
+    between them. Each frame is classified independently of the others.
 
     Args:
         num_classes: Number of classes *K*.
@@ -24,7 +24,7 @@ class CNN(CausalModel):
         feature_size: Number of features per frame.
         fc_size: Width of the first fully connected layer.
         dropout: Dropout rate of the features and of the output of the first fully connected layer.
-        in_channels: Channels *C* of a frame.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -69,11 +69,11 @@ class CNN(CausalModel):
 
         Args:
             inputs: The next frames of each clip.
-            state: None: nothing is remembered.
+            state: Always None: the model keeps no state.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and None.
+            The logits of each frame, and None.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.

@@ -18,7 +18,7 @@ class PlusState(NamedTuple):
     """The state of :meth:`CNNLSTMPlus.advance`.
 
     Shape:
-        frame ``(B, C, H, W)``; shifted, for each block ``(B, C / 8, H, W)``; lstm twice ``(B, H)``.
+        frame ``(B, C, H, W)``; shifted ``(B, C / 8, H, W)`` for each block; lstm twice ``(B, H)``.
     """
 
     frame: Tensor
@@ -29,33 +29,34 @@ class PlusState(NamedTuple):
 class CNNLSTMPlus(CausalModel):
     """A residual CNN with motion input, followed by a peephole LSTM over time.
 
-    Against the published :class:`CNNLSTM`: each frame comes with its difference from the frame before, a
-    cheap stand-in for optical flow (Wang et al. 2016, arXiv:1608.00859); residual blocks with group
-    normalisation, which does not depend on the batch (He et al. 2016; Wu & He 2018); in every block an eighth
-    of the channels comes from the frame before, the online temporal shift of Lin et al. (2019,
-    arXiv:1811.08383); dropout. It is causal: :meth:`step` takes one frame after the other.
+    It differs from the published :class:`CNNLSTM` in four points. Each frame comes with its difference from
+    the previous frame, a cheap substitute for optical flow (Wang et al. 2016, arXiv:1608.00859). Residual
+    blocks use group normalisation, which does not depend on the batch (He et al. 2016; Wu & He 2018). In
+    every block, an eighth of the channels comes from the previous frame, the online temporal shift of Lin et
+    al. (2019, arXiv:1811.08383). It has dropout. The model is causal: :meth:`step` processes one frame at a
+    time.
 
     Args:
         num_classes: Number of classes *K*.
         channels: Output channels of each residual block, multiples of 8. Every block except the first halves
             the resolution.
-        motion: Whether the difference from the previous frame is added to the input.
+        motion: Whether the difference from the previous frame is an additional input.
         shift: Whether the blocks shift channels from the previous frame (temporal shift).
         grid: Rows and columns of the grid that the last feature map is pooled to.
         feature_size: Number of features per frame.
         hidden_size: Number of LSTM units.
         peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
-        dropout: Share of the pooled maps, the features and the LSTM's output dropped in training.
+        dropout: Dropout rate of the pooled maps, the features and the LSTM's output.
         average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
             average with learned weights.
-        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
-        in_channels: Channels *C* of a frame.
+        delay: Delay in frames between a frame and its logits: see :class:`CausalModel`.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, normalised, and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a size is below 1, a width is no multiple of 8, or ``average`` is unknown.
+        ValueError: If a size is below 1, a width is not a multiple of 8, or ``average`` is unknown.
     """
 
     def __init__(
@@ -113,11 +114,11 @@ class CNNLSTMPlus(CausalModel):
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -154,8 +155,8 @@ class ShiftBlock(nn.Module):
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        stride: By how much the picture shrinks.
-        shift: Whether an eighth of the input channels is taken from the frame before.
+        stride: Factor by which the block reduces the resolution.
+        shift: Whether an eighth of the input channels comes from the previous frame.
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int, shift: bool) -> None:
@@ -181,7 +182,7 @@ class ShiftBlock(nn.Module):
 
         Args:
             x: Feature maps of single frames.
-            before: The first channels of the frames before, or None without shift.
+            before: The first channels of the previous frames, or None without shift.
 
         Shape:
             x ``(N, C, H, W)``, before ``(N, C / 8, H, W)`` -> ``(N, C', H / s, W / s)``.

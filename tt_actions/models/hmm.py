@@ -11,15 +11,14 @@ from tt_actions.models.gaussians import log_density, standardise
 
 
 class HMM(NamedTuple):
-    """A left-to-right hidden Markov model: it starts in the first state, and each state leads to itself or to
-    the next.
+    """A left-to-right hidden Markov model: it starts in the first state; each leads to itself or the next.
 
     Args:
         stay: Log-probability that a state follows itself.
-        leave: Log-probability that the next one does; -inf of the last.
-        weights: Weight of each Gaussian in its state's mixture.
-        means: Of the Gaussians.
-        spreads: Their standard deviations.
+        leave: Log-probability that the next state follows; -inf for the last state.
+        weights: Weight of each Gaussian in the mixture of its state.
+        means: Means of the Gaussians.
+        spreads: Standard deviations of the Gaussians.
 
     Shape:
         stay and leave ``(S,)``, weights ``(S, M)``, means and spreads ``(S, M, P)``.
@@ -38,7 +37,7 @@ class HMM(NamedTuple):
         return start
 
     def transitions(self) -> Tensor:
-        """Return the log-probability of each state (row) being followed by each other: ``(S, S)``."""
+        """Return the log-probability of each transition from row to column: ``(S, S)``."""
         steps = torch.full_like(self.stay.diag(), -torch.inf)
         steps.diagonal().copy_(self.stay)
         steps.diagonal(1).copy_(self.leave[:-1])
@@ -72,17 +71,17 @@ class HMM(NamedTuple):
 
 
 def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
-    """Return the maximum-likelihood model, given the responsibilities of each state's Gaussians for each
-    frame.
+    """Return the model that maximises the likelihood, given the responsibilities of the Gaussians.
 
-    A state is left at most once, and by all clips that end in a later one: so the transitions need no sums
-    over pairs of states. What ``prior`` frames of mean 0 and variance 1 would add to the variances, and one
-    frame to the weights and times, keeps a model of few clips apart from certainty.
+    A clip leaves a state at most once, and every clip that ends in a later state has left it, so the
+    transitions need no sums over pairs of states. The variances get the contribution of ``prior`` frames of
+    mean 0 and variance 1, and the weights and durations that of one frame. This keeps a model of few clips
+    from becoming overconfident.
 
     Args:
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
-        shares: Of each frame, 0 in the padding.
+        shares: Responsibility of each Gaussian of each state for each frame, 0 in the padding.
         prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
@@ -94,7 +93,7 @@ def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
     variances = (squares.clamp(min=0) + prior) / (counts + prior)[..., None]
     states = shares.sum(-1)  # (B, T, S)
     ends = states[torch.arange(len(x), device=x.device), lengths - 1]  # (B, S)
-    left = ends.sum(0).flip(0).cumsum(0).flip(0) - ends.sum(0)  # by clips that end later
+    left = ends.sum(0).flip(0).cumsum(0).flip(0) - ends.sum(0)  # clips that end in a later state
     stayed = (states.sum((0, 1)) - ends.sum(0) - left).clamp(min=0)
     total = stayed + left + 2
     stay, leave = ((stayed + 1) / total).log(), ((left + 1) / total).log()
@@ -109,16 +108,15 @@ def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
 
 
 def align(x: Tensor, lengths: Tensor, num_states: int, num_gaussians: int) -> Tensor:
-    """Initialise the assignment of frames: evenly over time to states, and by position to Gaussians within a
-    state.
+    """Assign frames initially: to states evenly over time, and to the Gaussians of a state by position.
 
-    A state's frames are put in order along the direction in which they differ most, and cut into equal parts.
+    The frames of a state are sorted along the direction in which they differ most, and cut into equal parts.
 
     Args:
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
         num_states: Number of states *S*.
-        num_gaussians: Gaussians *M* of each state.
+        num_gaussians: Number of Gaussians *M* per state.
 
     Shape:
         x ``(B, T, P)``, lengths ``(B,)`` -> ``(B, T, S, M)``, 0 in the padding.
@@ -146,8 +144,8 @@ def fit_hmm(
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
         num_states: Number of states *S*.
-        num_gaussians: Gaussians *M* of each state.
-        num_iterations: Number of times that frames are shared out anew.
+        num_gaussians: Number of Gaussians *M* per state.
+        num_iterations: Number of iterations of expectation maximisation.
         prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
@@ -164,7 +162,7 @@ def expect(model: HMM, x: Tensor, lengths: Tensor) -> Tensor:
     """Return the responsibility of each state's Gaussians for each frame.
 
     Args:
-        model: The model.
+        model: The current model.
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
 

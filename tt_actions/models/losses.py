@@ -20,13 +20,14 @@ def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequenc
         ``(K,)``.
 
     Raises:
-        ValueError: If they are not as many as classes, one is negative or not finite, or all are 0.
+        ValueError: If the number of weights is not the number of classes, a weight is negative or not finite,
+            or all are 0.
     """
     weights = torch.ones(len(class_names)) if class_weights is None else torch.tensor(class_weights)
     is_weight = weights.isfinite() & (weights >= 0)
     if len(weights) != len(class_names) or not is_weight.all() or not weights.any():
         raise UserError(
-            f"Expected `class_weights` for {', '.join(class_names)}, finite and from 0 but not all 0, "
+            f"Expected `class_weights` for {', '.join(class_names)}, finite, not negative and not all 0, "
             f"but got {class_weights}."
         )
     return weights
@@ -36,11 +37,11 @@ def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
     """Raise an error for invalid loss options.
 
     Args:
-        frame_loss: Weight of the frames' cross-entropy.
-        label_smoothing: Share of the target spread over all classes.
+        frame_loss: Weight of the cross-entropy of the frames.
+        label_smoothing: Share of the target that is spread over all classes.
 
     Raises:
-        ValueError: If one is out of its range.
+        ValueError: If an option is out of range.
     """
     if frame_loss < 0 or not 0 <= label_smoothing < 1:
         raise UserError(
@@ -77,7 +78,7 @@ def weighted_cross_entropy(
 
     Args:
         log_probs: Log-probability of each class.
-        targets: Distribution over the classes; all zero where there is none.
+        targets: Distribution over the classes; all zero if there is no label.
         class_weights: Weight of each class.
 
     Shape:
@@ -92,7 +93,7 @@ def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         sums: The sums.
-        weights: What to divide each by.
+        weights: Divisor of each sum.
 
     Shape:
         sums ``(N,)``, weights ``(N,)`` -> ``()``.
@@ -103,15 +104,16 @@ def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
 def mean_over_processes(counts: Tensor) -> Tensor:
     """Average counts over all training processes; every process must call it.
 
-    Where gradients are averaged over processes, a loss that is a mean over clips or frames divides by this in
-    place of its own count. Then the average of the processes' gradients is the gradient of the mean over all,
-    however clips and frames are spread.
+    Training averages gradients over processes. A loss that is a mean over clips or frames therefore divides
+    by this average instead of its own count. The averaged gradient is then the gradient of the mean over all
+    clips or frames, however they are distributed over the processes.
 
     Args:
         counts: The counts of this process, or sums of weights.
 
     Returns:
-        Their mean, floating point, without gradient; alone the counts themselves.
+        The mean of the counts as floating point, without gradients; for a single process, the counts
+        themselves.
 
     Shape:
         any -> the same.

@@ -12,8 +12,8 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 class LSTM(CausalModel):
     """Shrinks frames to a few pixels and reads them over time with a peephole LSTM.
 
-    The "LSTM" of the published comparison, which says no more than that it reads raw frames. Read so: each
-    frame is averaged down to a small grid, and the grid's pixels are the LSTM's input.
+    The "LSTM" of the published comparison, which only says that it reads raw frames. Our reading: each frame
+    is averaged down to a small grid, and the pixels of the grid are the input of the LSTM.
 
     Args:
         num_classes: Number of classes *K*.
@@ -21,8 +21,8 @@ class LSTM(CausalModel):
         hidden_size: Number of LSTM units.
         peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
         fc_size: Width of the first fully connected layer.
-        dropout: Share of the LSTM's and of the first fully connected layer's output dropped in training.
-        in_channels: Channels *C* of a frame.
+        dropout: Dropout rate of the outputs of the LSTM and of the first fully connected layer.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -54,11 +54,11 @@ class LSTM(CausalModel):
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.

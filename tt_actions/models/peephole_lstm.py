@@ -18,7 +18,7 @@ State = tuple[Tensor, Tensor]
 class PeepholeLSTM(nn.Module):
     r"""One layer of LSTM cells with peepholes, over padded batches of sequences.
 
-    The cell of Gers & Schmidhuber, "Recurrent nets that time and count" (2000), with one peephole weight a
+    The cell of Gers & Schmidhuber, "Recurrent nets that time and count" (2000), with one peephole weight per
     unit and gate:
 
     .. math::
@@ -31,14 +31,14 @@ class PeepholeLSTM(nn.Module):
 
     Weights are laid out as in :class:`torch.nn.LSTM`: ``weight_ih`` (4H, D), ``weight_hh`` (4H, H) in the
     order i, f, g, o, but with a single ``bias`` (4H), and ``weight_peephole`` (3, H) in the order i, f, o.
-    All start uniform in +-1/sqrt(H), except the forget gate's bias, which starts at 1 (Jozefowicz et al.
-    2015). Under autocast the input projection runs in low precision and the recurrence in that of the
-    weights.
+    All are initialised uniformly in +-1/sqrt(H), except the bias of the forget gate, which starts at 1
+    (Jozefowicz et al. 2015). Under autocast, the input projection runs in low precision and the recurrence in
+    the precision of the weights.
 
     Args:
         input_size: Width *D* of the input.
         hidden_size: Width *H* of the state.
-        peepholes: Whether the cell feeds the gates; without, this is :class:`torch.nn.LSTM`.
+        peepholes: Whether the cell state feeds the gates; without, this is :class:`torch.nn.LSTM`.
 
     Raises:
         ValueError: If a size is below 1.
@@ -106,10 +106,10 @@ class PeepholeLSTM(nn.Module):
 
         Args:
             x_t: The step's input.
-            state: What the step before returned; None at the start.
+            state: State that the previous step returned; None at the start.
 
         Returns:
-            The hidden state of this step, and the state to hand to the next.
+            The hidden state of this step, and the state for the next step.
 
         Shape:
             x_t ``(B, D)`` -> h_t ``(B, H)``, twice ``(B, H)``.
@@ -121,9 +121,9 @@ class PeepholeLSTM(nn.Module):
 class _Recurrence(torch.autograd.Function):
     """The recurrence, with a hand-written backward pass.
 
-    What autograd would record is many small operations a step. Here the backward loop holds only what
-    depends on the step after; slopes of the gates before it, and gradients of the weights after it, are
-    taken for all steps at once.
+    Autograd would record many small operations per step. Here the backward loop contains only the
+    computations that depend on the next step. The slopes of the gates (before the loop) and the gradients of
+    the weights (after it) are computed for all steps at once.
     """
 
     @staticmethod
@@ -160,18 +160,18 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None) -> tuple[Tensor | None, ...]:
         gates, tanh_c, h, c, weight, peephole = ctx.saved_tensors
         i, f, g, o = gates.chunk(4, 2)
-        # First the slopes: of c_t in what enters i, f and g, of h_t in what enters o
+        # Slopes first: d c_t / d (inputs of i, f and g), and d h_t / d (input of o)
         d_gates = gates - gates * gates
         d_i, d_f, d_g, d_o = d_gates.chunk(4, 2)
         d_i *= g
         d_f *= c[:-1]
         torch.addcmul(i, i, g * g, value=-1, out=d_g)
         d_o *= tanh_c
-        dh_dc, dc_dc = torch.addcmul(o, o, tanh_c * tanh_c, value=-1), f  # of h_t in c_t, of c_t in c_{t-1}
+        dh_dc, dc_dc = torch.addcmul(o, o, tanh_c * tanh_c, value=-1), f  # d h_t / d c_t, d c_t / d c_{t-1}
         if peephole is not None:
             dh_dc = torch.addcmul(dh_dc, d_o, peephole[2])
             dc_dc = torch.addcmul(f, d_i, peephole[0]).addcmul_(d_f, peephole[1])
-        # Then, from the last step to the first, times the gradients of h_t and c_t
+        # Then multiply by the gradients of h_t and c_t, from the last step to the first
         d_ifg = d_gates.view(*gates.shape[:2], 4, -1)[:, :, :3]
         d_h, d_c = torch.zeros_like(h[0]), torch.zeros_like(c[0])
         for t in reversed(range(len(gates))):

@@ -24,9 +24,9 @@ CHANGE_GRID = (6, 4)
 class SilhouetteLSTM(CausalModel):
     """A peephole LSTM on batch-normalised silhouette features.
 
-    The published tennis system takes motion features, the structure of the whole body and its outer shape
-    from the silhouette and says no more. Read so: see :func:`describe_silhouettes`. Layers and head are those
-    of :class:`SkeletonLSTM`.
+    The published tennis system computes motion features, the structure of the whole body and its outer shape
+    from the silhouette, and gives no further details. For our reading see :func:`describe_silhouettes`.
+    Layers and head are the same as in :class:`SkeletonLSTM`.
 
     Args:
         num_classes: Number of classes *K*.
@@ -34,8 +34,8 @@ class SilhouetteLSTM(CausalModel):
         hidden_size: Number of LSTM units.
         peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
         fc_size: Size of the first layer of the head.
-        dropout: Share of the linear layer's, the LSTM's and the head's output dropped in training.
-        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
+        dropout: Dropout rate of the outputs of the linear layer, the LSTM and the head.
+        delay: Delay in frames between a frame and its logits: see :class:`CausalModel`.
 
     Shape:
         masks ``(B, T, 1, H, W)``, from 0 to 1, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -73,11 +73,11 @@ class SilhouetteLSTM(CausalModel):
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, 1, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -93,16 +93,17 @@ class SilhouetteLSTM(CausalModel):
 def describe_silhouettes(masks: Tensor) -> Tensor:
     """Compute shape, structure and motion features of each silhouette, relative to the previous one.
 
-    Shape: area, spread along both axes and their covariance, and the distance of the contour from the middle
-    in sixteen directions, in units of the root of the area. Structure: the middle, the profiles along rows
-    and columns, the shares of the left and the upper half about the middle, and how far the profile of each
-    half differs from the mirrored other. Motion: the change of all these, and of the mask in a grid.
+    The first silhouette only serves as the previous one of the second. Shape: area, standard deviations along
+    both axes and their covariance, and the distance of the contour from the centre in sixteen directions, in
+    units of the root of the area. Structure: the centre, the profiles along rows and columns, the shares of
+    the left and the upper half around the centre, and the asymmetry of each profile. Motion: the change of
+    all these, and of the mask in a grid.
 
     Args:
-        masks: How much of each pixel is the figure.
+        masks: Share of each pixel that the figure covers.
 
     Returns:
-        Features, in shares of the picture's sides where nothing else is said.
+        Features, as shares of the frame's sides unless stated otherwise.
 
     Shape:
         masks ``(B, T + 1, 1, H, W)``, from 0 to 1 -> ``(B, T, D)``.
