@@ -16,9 +16,9 @@ class UserClips(ClipSource):
     """User clips: a folder with one subfolder per class, or a manifest CSV.
 
     Attributes:
-        suffixes: What the files in a folder end with.
-        folders: Whether folders of pictures are clips too.
-        example: A command that names such clips.
+        suffixes: Suffixes of the files in a folder.
+        folders: Whether folders of images are also clips.
+        example: A command that uses such clips.
 
     Args:
         path: The folder or the CSV file.
@@ -26,7 +26,7 @@ class UserClips(ClipSource):
             manifest has a `group` column.
 
     Raises:
-        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+        ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
             manifest.
     """
 
@@ -35,10 +35,10 @@ class UserClips(ClipSource):
     example: ClassVar[str] = "make train EXP=clips DATA=my_clips"
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
-        if str(path) == "???":  # OmegaConf's mark of what must be given
+        if str(path) == "???":  # OmegaConf's mark of a missing value
             raise UserError(
-                "Expected a folder with a folder of clips for each class, or a manifest CSV, but got none. "
-                f"Say where: `{self.example}`, or `--data.source.path my_clips`."
+                "Expected a folder with one subfolder of clips per class, or a manifest CSV, but got none. "
+                f"Pass its path: `{self.example}`, or `--data.source.path my_clips`."
             )
         is_manifest = path.is_file() or path.suffix.lower() == ".csv"
         if is_manifest and group_pattern is not None:
@@ -58,8 +58,9 @@ class UserClips(ClipSource):
         """List the clips.
 
         Raises:
-            FileNotFoundError: If the folder or the file is not there.
-            ValueError: If it holds no clips that can be learnt from; see the two sources.
+            FileNotFoundError: If the folder or the file does not exist.
+            ValueError: If it contains no clips for training; see :class:`ManifestSource` and
+                :class:`~tt_actions.sources.folders.FolderSource`.
         """
         return self._source.records()
 
@@ -75,7 +76,7 @@ class UserJoints(UserClips):
             manifest has a `group` column.
 
     Raises:
-        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+        ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
             manifest.
     """
 
@@ -86,7 +87,7 @@ class UserJoints(UserClips):
 class UserDepth(UserClips):
     """Depth clips: a folder with one subfolder per class, or a manifest CSV.
 
-    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see
+    A clip is an ``.npz`` file or a folder of 16-bit PNG files; see
     :func:`tt_actions.video.depth_files.find_depth`.
 
     Args:
@@ -95,7 +96,7 @@ class UserDepth(UserClips):
             manifest has a `group` column.
 
     Raises:
-        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+        ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
             manifest.
     """
 
@@ -115,11 +116,12 @@ class ManifestSource(ClipSource):
         self.path = path
 
     def records(self) -> list[ClipRecord]:
-        """List the clips in the file's order.
+        """List the clips in the order of the file.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it can't be read or learnt from; see :func:`tt_actions.clips.records.check_labels`.
+            ValueError: If the file can't be read, or its clips can't be used for training; see
+                :func:`tt_actions.clips.records.check_labels`.
         """
         records = read_manifest(self.path)
         check_labels(self.path, records)

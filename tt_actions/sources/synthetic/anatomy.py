@@ -9,9 +9,9 @@ from tt_actions.sources.synthetic.player import Player
 
 
 class Disc(NamedTuple):
-    """A ball between two joints: at ``joint`` (share 0) or ``other`` (1), then moved.
+    """A ball between two joints: at ``joint`` for share 0, at ``other`` for share 1, plus an offset.
 
-    Radius and move (forward, to the left, up along the spine) are in metres for a player of 1.75 m.
+    Radius and offset (forward, to the left, up along the spine) are in metres for a player of 1.75 m.
     """
 
     joint: int
@@ -22,8 +22,7 @@ class Disc(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of the body: the convex hull of its discs. For depth sorting it counts as ``lift_m`` nearer than
-    it is."""
+    """A part of the body: the convex hull of its discs, sorted by depth as if ``lift_m`` nearer."""
 
     colour: str
     lift_m: float
@@ -100,12 +99,12 @@ def disc_centres(player_motion: PlayerMotion, frames: slice, lag: float = 0.0) -
     """Compute the positions of the discs of every part.
 
     Args:
-        player_motion: Who moves.
-        frames: Which frames.
-        lag: How much later than each frame's moment, in frames, between -1 and 1.
+        player_motion: Motion of the player.
+        frames: The frames to use.
+        lag: Shift to later times, in frames, between -1 and 1.
 
     Returns:
-        For each of :data:`PARTS` its discs' centres in metres, ``(T, D, 3)``.
+        The centres of the discs in metres, ``(T, D, 3)``, for each of :data:`PARTS`.
     """
     joints = shifted(player_motion.joints, lag)[frames].astype(np.float64)
     scale = player_motion.player.height_m / 1.75
@@ -127,7 +126,7 @@ def _axes(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for up in (_unit(joints[:, 20] - joints[:, 1]), _unit(joints[:, 3] - joints[:, 2])):
         forward = _unit(np.cross(left, up))
         axes.append(np.stack([forward, np.cross(up, forward), up], 1))
-    # Players look where the table is, whatever their shoulders do.
+    # Players look at the table, whatever the direction of their shoulders.
     table = np.zeros_like(left)
     table[:, 0] = -np.sign(joints[:, 0, 0])
     ahead = _unit(axes[1][:, 0] + 1.2 * table)
@@ -144,8 +143,8 @@ def shifted(values: np.ndarray, lag: float) -> np.ndarray:
     """Shift values by a fraction of a frame (earlier if ``lag`` is negative), by linear interpolation.
 
     Args:
-        values: One for each frame.
-        lag: How much later, in frames, between -1 and 1.
+        values: One value per frame.
+        lag: Shift to later times, in frames, between -1 and 1.
 
     >>> shifted(np.array([0.0, 4.0, 6.0]), 0.25)
     array([1. , 4.5, 6. ])
@@ -162,7 +161,7 @@ def disc_radii(part: Part, player: Player) -> np.ndarray:
 
     Args:
         part: One of :data:`PARTS`.
-        player: Whose.
+        player: The player.
 
     Shape:
         ``(D,)``.

@@ -19,7 +19,7 @@ BLOCK = 64
 SMEAR_PX = 2.0
 """Movement in pixels during the exposure above which a part is drawn several times and averaged."""
 
-BEYOND, OVER_FAR_HALF, NEARER = 0, 1, 2
+BEHIND_TABLE, BEHIND_NET, IN_FRONT = 0, 1, 2
 """Layers: things that the table can hide, things that only the net can hide, and things that neither can
 hide."""
 
@@ -30,12 +30,13 @@ class Item(NamedTuple):
     """A part in one frame.
 
     Args:
-        outlines: Its shades while the shutter is half way, ``(L, N, 2)``, as OpenCV's fixed-point numbers.
-        ends: The same when it opens and closes, ``(2, L, N, 2)``, in pixels.
-        smear_px: How far it moves in between.
-        colours: RGB of its shades.
-        depth: In metres.
-        owner: Index of the player it belongs to, -1 of the ball.
+        outlines: Outlines of its shades at the middle of the exposure, ``(L, N, 2)``, as OpenCV's fixed-point
+            numbers.
+        ends: Outlines at the start and end of the exposure, ``(2, L, N, 2)``, in pixels.
+        smear_px: Movement during the exposure, in pixels.
+        colours: RGB values of its shades.
+        depth: Depth in metres.
+        owner: Index of the player to whom the part belongs, or -1 for the ball.
     """
 
     outlines: np.ndarray
@@ -50,11 +51,11 @@ def draw_pictures(scene: Scene, motion: Motion) -> Iterator[np.ndarray]:
     """Render the frames that the camera records.
 
     Args:
-        scene: How it is filmed.
-        motion: What is filmed.
+        scene: How the motion is filmed.
+        motion: The motion to film.
 
     Yields:
-        The RGB picture of every frame, uint8, ``(H, W, 3)``.
+        Every frame as an RGB image, uint8, ``(H, W, 3)``.
     """
     background = draw_background(scene)
     develop = _Sensor(scene)
@@ -63,11 +64,11 @@ def draw_pictures(scene: Scene, motion: Motion) -> Iterator[np.ndarray]:
         hall, table = _split(cv2.warpAffine(background.hall, to_picture, scene.size))
         picture = hall.copy()
         _shade_floor(picture, shadows, scene.light.shadow)
-        _paint(picture, layers[BEYOND])
+        _paint(picture, layers[BEHIND_TABLE])
         cv2.copyTo(hall, cv2.threshold(table, 127, 255, cv2.THRESH_BINARY)[1], picture)
-        _paint(picture, layers[OVER_FAR_HALF])
+        _paint(picture, layers[BEHIND_NET])
         _hang_net(picture, background, to_picture)
-        _paint(picture, layers[NEARER])
+        _paint(picture, layers[IN_FRONT])
         yield develop(picture)
 
 
@@ -75,12 +76,12 @@ def draw_truth(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, np.nd
     """Render the ground truth for the pixels of every frame; a body part has the depth of its centre.
 
     Args:
-        scene: How it is filmed.
-        motion: What is filmed.
+        scene: How the motion is filmed.
+        motion: The motion to film.
 
     Yields:
-        Depth along the camera's axis in metres, float32, and where the first player, racket in hand, is to be
-        seen, bool; both ``(H, W)``.
+        Depth along the camera's axis in metres, float32, and the mask of the visible first player with the
+        racket, bool; both ``(H, W)``.
     """
     background = draw_background(scene)
     covered = np.where(background.hall[..., 3] > 127, np.uint8(255), np.uint8(0))
@@ -94,7 +95,7 @@ def draw_truth(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, np.nd
                 outline = item.outlines[0]
                 cv2.fillConvexPoly(depth, outline, item.depth, cv2.LINE_8, SHIFT)
                 cv2.fillConvexPoly(figure, outline, 255 if item.owner == 0 else 0, cv2.LINE_8, SHIFT)
-            if level == BEYOND:
+            if level == BEHIND_TABLE:
                 cv2.copyTo(hall, table, depth)
                 figure[table > 0] = 0
         yield depth, figure > 0
@@ -137,8 +138,8 @@ def _layer(places: np.ndarray, eye: np.ndarray) -> np.ndarray:
     beside = ~behind_end & (np.abs(y) > WIDTH_M / 2)
     eye_behind_end = eye[0] * np.sign(x) > LENGTH_M / 2
     eye_beside = eye[1] * np.sign(y) > WIDTH_M / 2
-    over = np.where(eye[0] * x >= 0, NEARER, OVER_FAR_HALF)
-    outside = np.where(np.where(behind_end, eye_behind_end, eye_beside), NEARER, BEYOND)
+    over = np.where(eye[0] * x >= 0, IN_FRONT, BEHIND_NET)
+    outside = np.where(np.where(behind_end, eye_behind_end, eye_beside), IN_FRONT, BEHIND_TABLE)
     return np.where(behind_end | beside, outside, over)
 
 

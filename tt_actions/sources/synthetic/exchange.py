@@ -11,8 +11,8 @@ from tt_actions.sources.synthetic.ball import (
     TABLE_HEIGHT_M,
     Arc,
     delayed,
+    fall_to_floor,
     fly,
-    let_fall,
     toss,
 )
 from tt_actions.sources.synthetic.performance import rest_at, to_court
@@ -36,10 +36,10 @@ class Hit:
     Args:
         side: 0 for the near player, 1 for the opponent.
         label: Class name.
-        time_s: When, in seconds.
-        place: Where the ball is struck, in metres.
-        swing: How; None for an opponent who isn't seen.
-        released: Where a served ball leaves the hand, in metres.
+        time_s: Time in seconds.
+        place: Position at which the ball is hit, in metres.
+        swing: The stroke; None for an invisible opponent.
+        released: Position at which a served ball leaves the hand, in metres.
 
     Shape:
         place and released ``(3,)``.
@@ -65,11 +65,11 @@ def draw_hit(
     """Generate a random stroke and its contact point with the ball; the time remains 0.
 
     Args:
-        rng: Where all chance comes from.
-        players: The players who are seen, the near one first.
-        side: Index of who hits.
+        rng: Random generator.
+        players: The visible players, the near one first.
+        side: Index of the player who hits.
         label: Class name.
-        plan: How the stroke is planned.
+        plan: Function that plans the stroke.
     """
     if side >= len(players):
         return Hit(side, label, 0.0, _somewhere_behind(rng, side))
@@ -89,16 +89,16 @@ def _somewhere_behind(rng: np.random.Generator, side: int) -> np.ndarray:
     return np.array([x if side else -x, rng.uniform(-0.6, 0.6), rng.uniform(0.88, 1.15)])
 
 
-def link(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc] | None:
+def find_flight(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc] | None:
     """Find the ball's flight from one hit to the next, starting at the time of the first.
 
     Args:
-        rng: Where all chance comes from.
+        rng: Random generator.
         hit: The earlier hit.
-        following: The hit that the ball is brought to.
+        following: The next hit.
 
     Returns:
-        The arcs, or None if the ball can't be brought from there to there.
+        The arcs, or None if no flight connects the two hits.
     """
     other = 1 - 2 * hit.side
     halves = [-other, other] if hit.label == "serve" and following.label != "smash" else [other]
@@ -107,60 +107,60 @@ def link(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc] | None
     return None if arcs is None else delayed(arcs, hit.time_s)
 
 
-def hit_next(
+def draw_reply(
     rng: np.random.Generator, players: Sequence[Player], hit: Hit, label: str
 ) -> tuple[Hit, list[Arc]] | None:
     """Generate random replies to a hit until the ball can reach one.
 
     Args:
-        rng: Where all chance comes from.
-        players: The players who are seen, the near one first.
-        hit: The hit that is answered.
-        label: The answer's class.
+        rng: Random generator.
+        players: The visible players, the near one first.
+        hit: The hit to reply to.
+        label: Class of the reply.
 
     Returns:
-        The answer and the flight to it, or None if none was found.
+        The reply and the flight to it, or None if none was found.
     """
     for _ in range(_TRIES):
         following = draw_hit(rng, players, 1 - hit.side, label)
-        arcs = link(rng, hit, following)
+        arcs = find_flight(rng, hit, following)
         if arcs is not None:
             return replace(following, time_s=arcs[-1].end_s), arcs
     return None
 
 
-def hit_before(
+def draw_previous_hit(
     rng: np.random.Generator, players: Sequence[Player], hit: Hit, label: str
 ) -> tuple[Hit, list[Arc]] | None:
     """Generate the hit that sends the ball to a given hit.
 
     Args:
-        rng: Where all chance comes from.
-        players: The players who are seen, the near one first.
-        hit: Where and when the ball has to be.
-        label: Class of the hit before.
+        rng: Random generator.
+        players: The visible players, the near one first.
+        hit: The hit that the ball must reach.
+        label: Class of the earlier hit.
 
     Returns:
         The earlier hit and the flight from it, or None if none was found.
     """
     for _ in range(_TRIES):
         earlier = draw_hit(rng, players, 1 - hit.side, label)
-        arcs = link(rng, earlier, hit)
+        arcs = find_flight(rng, earlier, hit)
         if arcs is not None:
             start_s = hit.time_s - arcs[-1].end_s
             return replace(earlier, time_s=start_s), delayed(arcs, start_s)
     return None
 
 
-def pass_by(rng: np.random.Generator, hit: Hit) -> list[Arc]:
-    """Find the flight of an unreturned ball down to the floor, or None if it can't clear the net.
+def unreturned_flight(rng: np.random.Generator, hit: Hit) -> list[Arc]:
+    """Find the flight of an unreturned ball down to the floor; an empty list if it can't clear the net.
 
     Args:
-        rng: Where all chance comes from.
+        rng: Random generator.
         hit: The last hit.
     """
-    answer = hit_next(rng, (), hit, "forehand")
+    answer = draw_reply(rng, (), hit, "forehand")
     if answer is None:
         return []
     arcs = answer[1]
-    return [*arcs[:-1], *let_fall(arcs[-1])]
+    return [*arcs[:-1], *fall_to_floor(arcs[-1])]

@@ -20,8 +20,8 @@ _ASPECT = 0.75
 class SyntheticRallies(ClipSource):
     """Synthetic rallies of one or two players with pauses between the exchanges, generated if missing.
 
-    Half of them show the whole table from the side: both players count, each with the region round them. The
-    others show the near player from close by. Players who have met, directly or through others, are one
+    Half of them show the whole table from the side; both players get a recording with the region around them.
+    The others show the near player close up. Players who have met, directly or through others, are in one
     group.
 
     Args:
@@ -32,7 +32,7 @@ class SyntheticRallies(ClipSource):
             they have met directly or through others.
         halls: Number of different halls, each with its own look, lamps and camera position.
         seed: Random seed.
-        size: Width and height of the pictures in pixels.
+        size: Width and height of the frames in pixels.
     """
 
     is_untrimmed = True
@@ -59,7 +59,7 @@ class SyntheticRallies(ClipSource):
         """Generate the missing rallies.
 
         Raises:
-            ValueError: If a setting is out of its range, or the folder was made with other settings.
+            ValueError: If a setting is out of range, or the folder was generated with other settings.
         """
         synthesize(
             self.out,
@@ -76,7 +76,7 @@ class SyntheticRallies(ClipSource):
         """List the recordings, with those of the same rally next to each other.
 
         Raises:
-            FileNotFoundError: If they have not been drawn; ``prepare`` does so.
+            FileNotFoundError: If the files have not been generated; ``prepare`` generates them.
         """
         casts = [rally_cast(self.players, self.seed, index) for index in range(self.rallies)]
         groups = join_groups([names for _, names in casts])
@@ -104,7 +104,7 @@ def _recordings(path: Path, num_players: int, group: str, size: tuple[int, int])
             path,
             roi=player_region(joints[player], size),
             group=group,
-            strokes=tuple(stroke for who, stroke in strokes if who == player),
+            strokes=tuple(stroke for index, stroke in strokes if index == player),
         )
         for player in range(num_players)
     ]
@@ -114,8 +114,8 @@ def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
     """Return the upright region in which a player stays, similar to one drawn by hand.
 
     Args:
-        joints: The player's joints in pixels.
-        size: Width and height of the picture.
+        joints: Joints of the player in pixels.
+        size: Width and height of the frame.
 
     Shape:
         joints ``(T, V, 2)``.
@@ -131,10 +131,10 @@ def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
 
 
 def join_groups(meetings: Sequence[Sequence[str]]) -> list[str]:
-    """Return the group of each meeting: players who have met, directly or through others, share a group.
+    """Return the group of each meeting: all who have met, directly or through others, share the first's name.
 
     Args:
-        meetings: Names of who meet.
+        meetings: Names of the players of each meeting.
 
     >>> join_groups([["a", "b"], ["c"], ["b", "d"]])
     ['a', 'c', 'a']

@@ -12,15 +12,15 @@ from tt_actions.sources.synthetic.scene import World
 class SyntheticSkeletons(ClipSource):
     """Synthetic serves, forehands, backhands and smashes as 3D and image joints, with racket and ball.
 
-    The group of a clip is its player. Each file is the ``.npz`` that stands beside the videos of
-    :class:`SyntheticStrokes`; cameras stand elsewhere in each of the halls.
+    The group of a clip is its player. Each file is the same ``.npz`` as next to the videos of
+    :class:`SyntheticStrokes`. The camera position differs between the halls.
 
     Args:
         out: Folder for the rallies.
         clips: Number of clips.
         players: Number of players.
         seed: Random seed.
-        halls: Number of halls.
+        halls: Number of halls, each with its own camera position.
         faults: Whether three out of four strokes have a fault of a known kind and size.
     """
 
@@ -40,7 +40,7 @@ class SyntheticSkeletons(ClipSource):
         """Generate the missing clips.
 
         Raises:
-            ValueError: If a setting is out of its range, or the folder was made with other settings.
+            ValueError: If a setting is out of range, or the folder was generated with other settings.
         """
         world = World(halls=self.halls)
         synthesize(
@@ -51,6 +51,6 @@ class SyntheticSkeletons(ClipSource):
         """List the clips, sorted by number.
 
         Raises:
-            FileNotFoundError: If they have not been made; ``prepare`` does so.
+            FileNotFoundError: If the files have not been generated; ``prepare`` generates them.
         """
         return read_manifest(self.out / "manifest.csv")

@@ -18,7 +18,7 @@ class SyntheticStrokes(ClipSource):
         clips: Number of clips.
         players: Number of players.
         seed: Random seed.
-        size: Width and height of the pictures in pixels.
+        size: Width and height of the frames in pixels.
         depth: Whether to write depth maps next to each video, as needed for ``picture: depth`` or ``rgbd``.
     """
 
@@ -42,7 +42,7 @@ class SyntheticStrokes(ClipSource):
         """Generate the missing clips.
 
         Raises:
-            ValueError: If a setting is out of its range, or the folder was made with other settings.
+            ValueError: If a setting is out of range, or the folder was generated with other settings.
         """
         synthesize(self.out, self.clips, self.players, self.seed, self.size, depth=self.depth)
 
@@ -50,6 +50,6 @@ class SyntheticStrokes(ClipSource):
         """List the clips, sorted by number.
 
         Raises:
-            FileNotFoundError: If they have not been drawn; ``prepare`` does so.
+            FileNotFoundError: If the files have not been generated; ``prepare`` generates them.
         """
         return read_manifest(self.out / "manifest.csv")

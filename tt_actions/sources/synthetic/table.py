@@ -19,7 +19,7 @@ def fixed_point(pixels: np.ndarray) -> np.ndarray:
     """Convert pixels to OpenCV's fixed-point numbers (1/16 pixel).
 
     Args:
-        pixels: Coordinates of any shape; those far outside of any picture are brought nearer.
+        pixels: Coordinates of any shape; those far outside the frame are clipped.
     """
     fixed: np.ndarray = np.rint(np.clip(pixels, -8000, 8000) * (1 << SHIFT)).astype(np.int32)
     return fixed
@@ -47,10 +47,10 @@ def fill(picture: np.ndarray, camera: np.ndarray, corners: np.ndarray, colour: S
     """Fill a convex 3D polygon, clipped near the camera.
 
     Args:
-        picture: What is drawn on.
+        picture: Image to draw on.
         camera: The camera, ``(3, 4)``.
         corners: The polygon's corners in metres, in order.
-        colour: A value for each channel.
+        colour: One value per channel.
 
     Shape:
         picture ``(H, W)`` or ``(H, W, C)``, corners ``(N, 3)``.
@@ -79,14 +79,14 @@ def draw_table(
     """Draw the table and its shadow into the image of an empty hall.
 
     Args:
-        rng: Where its colours come from.
+        rng: Random generator, for the colours.
         camera: The camera, ``(3, 4)``.
-        rays: The camera's lines of sight.
-        picture: The hall, RGB; drawn on.
-        light: Where shadow and gloss come from.
+        rays: Viewing rays of the camera.
+        picture: The hall, RGB; modified in place.
+        light: Lighting, for shadow and gloss.
 
     Returns:
-        Where the table covers the hall, in [0, 255].
+        Coverage of the hall by the table, in [0, 255].
 
     Shape:
         picture ``(H, W, 3)``, uint8 -> ``(H, W)``, uint8.
@@ -117,7 +117,7 @@ def darken(picture: np.ndarray, dark: np.ndarray, amount: float) -> None:
     """Darken an image according to a smaller mask.
 
     Args:
-        picture: RGB; changed.
+        picture: RGB image, modified in place.
         dark: The mask, 255 for full shadow.
         amount: Loss of light in full shadow, in [0, 1].
 
@@ -175,10 +175,10 @@ def draw_net(camera: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
     Args:
         camera: The camera, ``(3, 4)``.
-        shape: Height and width of the picture.
+        shape: Height and width of the frame.
 
     Returns:
-        RGB, and how much it hides in [0, 255].
+        RGB, and the opacity of the net in [0, 255].
 
     Shape:
         ``(H, W, 4)``, uint8.
