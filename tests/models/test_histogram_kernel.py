@@ -171,8 +171,8 @@ def test_clips_have_a_finite_gradient(still):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"descriptors": []}, "Expected `descriptors` out of"),
-        ({"descriptors": ["sift"]}, "Expected `descriptors` out of"),
+        ({"descriptors": []}, "Expected `descriptors` to be any of"),
+        ({"descriptors": ["sift"]}, "Expected `descriptors` to be any of"),
         ({"grid": (0, 4)}, "Expected `grid`"),
         ({"parts": 0}, "Expected `parts`"),
         ({"num_directions": 2}, "Expected `num_directions` >= 3"),

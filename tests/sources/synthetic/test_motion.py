@@ -146,7 +146,7 @@ def test_racket_and_ball_touch_at_the_moment_of_contact(label, side):
         hit = draw_hit(rng, (player, player), side, label)
         unseen = np.full((61, 3), np.nan)
         _, blade, rotation = perform(rng, player, side, times_s, [(1.0, hit.swing)], np.zeros(61), unseen)
-        offset = hit.place - blade[30]
+        offset = hit.position - blade[30]
         assert np.linalg.norm(offset) == pytest.approx(RADIUS_M + 0.006)
         facing = offset @ rotation[30, :, 2] / np.linalg.norm(offset)
         assert facing == pytest.approx(-1 if label == "backhand" else hit.swing.side)
@@ -333,7 +333,7 @@ def test_impossible_requests_are_refused():
         clip_motion(rng, player, "lob", 2.5, None)
     with pytest.raises(ValueError, match="Expected `duration_s` to be at least 2"):
         clip_motion(rng, player, "serve", 1.0, None)
-    with pytest.raises(ValueError, match="Expected `players` to hold 1 or 2 players, but got 0"):
+    with pytest.raises(ValueError, match="Expected `players` to contain 1 or 2 players, but got 0"):
         rally_motion(rng, [], 10.0)
     with pytest.raises(ValueError, match="Expected `duration_s` to be at least 3"):
         rally_motion(rng, [player], 1.0)

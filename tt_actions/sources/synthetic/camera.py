@@ -85,8 +85,8 @@ def frame_points(
     low, high = np.percentile(pixels.reshape(-1, 2), [0.5, 99.5], axis=0)
     focal_px = min(fill * size[axis] / extent, float((0.96 * np.array(size) / (high - low)).min()))
     slack = np.array(size) - focal_px * (high - low)
-    place = slack * rng.uniform(0.3, 0.7, 2) - focal_px * low
-    return look_at(position, middle, focal_px, place)
+    offset = slack * rng.uniform(0.3, 0.7, 2) - focal_px * low
+    return look_at(position, middle, focal_px, offset)
 
 
 def draw_shake(

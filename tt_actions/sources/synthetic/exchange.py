@@ -37,18 +37,18 @@ class Hit:
         side: 0 for the near player, 1 for the opponent.
         label: Class name.
         time_s: Time in seconds.
-        place: Position at which the ball is hit, in metres.
+        position: Position at which the ball is hit, in metres.
         swing: The stroke; None for an invisible opponent.
         released: Position at which a served ball leaves the hand, in metres.
 
     Shape:
-        place and released ``(3,)``.
+        position and released ``(3,)``.
     """
 
     side: int
     label: str
     time_s: float
-    place: np.ndarray
+    position: np.ndarray
     swing: Swing | None = None
     released: np.ndarray | None = None
 
@@ -56,7 +56,7 @@ class Hit:
         """Return the flight from the hand to the racket, empty unless the stroke is a serve."""
         if self.swing is None or self.swing.release_s is None or self.released is None:
             return []
-        return [toss(self.time_s + self.swing.release_s, self.time_s, self.released, self.place)]
+        return [toss(self.time_s + self.swing.release_s, self.time_s, self.released, self.position)]
 
 
 def draw_hit(
@@ -77,11 +77,11 @@ def draw_hit(
     swing = plan(rng, player, label)
     release_s = swing.release_s or 0.0
     joints, blade, rotation = rest_at(player, swing, np.array([0.0, release_s]))
-    place = blade[0] + swing.side * (RADIUS_M + _HALF_BLADE_M) * rotation[0, :, 2]
-    if place[2] < _LOWEST_M:
+    position = blade[0] + swing.side * (RADIUS_M + _HALF_BLADE_M) * rotation[0, :, 2]
+    if position[2] < _LOWEST_M:
         return draw_hit(rng, players, side, label, plan)
     released = None if swing.release_s is None else to_court(joints[1, 7] + BALL_ON_PALM_M, player, side)
-    return Hit(side, label, 0.0, to_court(place, player, side), swing, released)
+    return Hit(side, label, 0.0, to_court(position, player, side), swing, released)
 
 
 def _somewhere_behind(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -103,7 +103,7 @@ def find_flight(rng: np.random.Generator, hit: Hit, following: Hit) -> list[Arc]
     other = 1 - 2 * hit.side
     halves = [-other, other] if hit.label == "serve" and following.label != "smash" else [other]
     wanted_s = 1.4 if following.label == "smash" else _FLIGHT_S[hit.label]
-    arcs = fly(rng, hit.place, following.place, halves, wanted_s * rng.uniform(0.85, 1.2))
+    arcs = fly(rng, hit.position, following.position, halves, wanted_s * rng.uniform(0.85, 1.2))
     return None if arcs is None else delayed(arcs, hit.time_s)
 
 
