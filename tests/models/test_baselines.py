@@ -1,4 +1,4 @@
-"""What sets the compared models apart from one another."""
+"""Differences between the compared models."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ from tt_actions.models import SkeletonC3D
 
 
 def drawn(layout, joints):
-    """The maps of one frame, each of one joint of one view: (views, V, size, size)."""
+    """The heat maps of one frame, one per joint and view: (views, V, size, size)."""
     v = joints.shape[-1]
     model = SkeletonC3D(2, layout, maps=v, spread=0.5)
     model.mix.data = torch.eye(v).expand_as(model.mix).clone()

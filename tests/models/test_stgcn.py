@@ -9,7 +9,7 @@ from tt_actions.skeleton.layouts import MOVENET13, NTU25
 
 
 def trained(**options):
-    """A network whose every weight and statistic is away from where it starts."""
+    """A network with all weights and statistics changed from their initial values."""
     torch.manual_seed(0)
     model = STGCN(4, "ntu25", channels=(8, 16), **options)
     for parameter in model.parameters():

@@ -336,7 +336,7 @@ def test_a_latin_1_file_that_says_so_is_read(tmp_path):
     assert spans(read_moves(tmp_path / "m.xml", 10).strokes[None]) == [("serve", 0.1, 0.9)]
 
 
-# What the source is given
+# Arguments of the source
 
 
 def test_a_path_that_holds_no_annotations_is_refused(tmp_path):

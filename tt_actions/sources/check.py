@@ -1,4 +1,4 @@
-"""Summary of a folder of clips, a manifest or annotations, and a list of unreadable files."""
+"""The command ``check``: a summary of clips or annotations, and a list of unreadable files."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -163,7 +163,7 @@ def _group_table(records: list[ClipRecord]) -> Table:
 
 
 def _format_table(infos: Iterable[VideoInfo]) -> Table:
-    table = Table("picture", "fps", "codec", title="Files by format")
+    table = Table("frame size", "fps", "codec", title="Files by format")
     table.add_column("files", justify="right")
     counts = Counter((f"{info.width}x{info.height}", f"{info.fps:.4g}", info.codec) for info in infos)
     for kind, count in counts.most_common():

@@ -129,7 +129,7 @@ def annotation_files(folder: Path) -> list[Path]:
 
 
 def is_annotation(path: Path) -> bool:
-    """Whether a path contains annotations that :class:`UserRallies` can read, instead of single-stroke clips.
+    """Return whether a path contains annotations for :class:`UserRallies`, not clips of one stroke.
 
     Args:
         path: A manifest of recordings, with a column ``contact_s``; a JSON or XML file; or a folder with such

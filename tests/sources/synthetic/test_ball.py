@@ -7,8 +7,8 @@ from tt_actions.sources.synthetic.ball import (
     RADIUS_M,
     TABLE_HEIGHT_M,
     delayed,
-    fly,
     fall_to_floor,
+    fly,
     positions,
     toss,
 )

@@ -1,4 +1,4 @@
-"""Strokes with a fault: the performed joints show it, as large as it is said to be."""
+"""Strokes with a fault: the joints show it in the stated size."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def angle(first, second):
 
 
 def measure(motion):
-    """Numbers of a right-hander facing +x, at the contact that the motion itself tells."""
+    """Measures of a right-handed player facing +x, at the contact that the motion contains."""
     track, stroke = motion.players[0], motion.strokes[0]
     joints = track.joints.astype(float)
     if track.player.left_handed:
@@ -48,7 +48,7 @@ def measure(motion):
     }
 
 
-LEAST = {  # a median change at medium size, in degrees or cm; the speed of a slow swing in metres a frame
+MIN_CHANGES = {  # a median change at medium size, in degrees or cm; the speed of a slow swing in metres per frame
     "late_contact": 18, "bent_elbow": 25, "raised_elbow": 10, "small_backswing": 20,
     "short_follow_through": 30, "no_trunk_turn": 25, "lean_back": 18, "slow_swing": 0.01,
     "low_toss": 8, "square_feet": 36, "narrow_stance": 32,
@@ -73,7 +73,7 @@ def test_joints_show_the_fault_and_more_of_it_the_larger_it_is(name, label):
         for size in SIZES
     }
     assert 0 < more["small"] <= more["medium"] <= more["large"] + 1e-9
-    assert more["medium"] >= LEAST[name]
+    assert more["medium"] >= MIN_CHANGES[name]
 
 
 def test_a_set_of_faulty_strokes_tells_them(tmp_path):

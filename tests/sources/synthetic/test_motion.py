@@ -61,7 +61,7 @@ def ball_at(motion, time_s):
 
 
 def height_over_net(ball):
-    """The ball's height at x = 0 between the middle two of four frames, one of which may follow a bounce."""
+    """The ball's height at x = 0 between the middle two of four frames, which may include a bounce."""
     heights = []
     for one, other in ((ball[1], ball[0]), (ball[2], ball[3])):
         step = one - other  # per frame, away from the other one
@@ -71,7 +71,7 @@ def height_over_net(ball):
 
 
 def value_at(values, time_s):
-    """A value at a moment, by the parabola through the frames around it."""
+    """A value at a point in time, by the parabola through the frames around it."""
     i = int(time_s * FPS)
     s = np.array(time_s * FPS - i)
     a, b, c, d = values[i - 1 : i + 3].astype(float)
@@ -252,7 +252,7 @@ def test_a_left_hander_is_the_mirror_of_the_right_hander():
     left = make_clip("forehand", 3, left_handed=True)
     joints = left.players[0].joints * [1, -1, 1]
     for one, other in ((7, 11), (15, 19), (4, 8), (0, 0), (3, 3)):
-        # the eyes follow the ball, whose flight is drawn anew: the head may differ a little
+        # the eyes follow the ball, whose flight is generated again: the head may differ a little
         np.testing.assert_allclose(joints[:, one], right.players[0].joints[:, other], atol=0.05)
     position = left.players[0].racket_position * [1, -1, 1]
     np.testing.assert_allclose(position, right.players[0].racket_position, atol=1e-5)

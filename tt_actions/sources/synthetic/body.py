@@ -291,7 +291,7 @@ def trunk_rotation(yaw: np.ndarray, lean: np.ndarray, tilt: np.ndarray) -> np.nd
 
 
 def _carry(pole: np.ndarray, rest: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Rotate the elbow's direction with the arm, by the smallest rotation from rest so it never flips."""
+    """Rotate the elbow's direction with the arm by the smallest rotation from rest; it never flips."""
     pole = pole - (pole * rest).sum(-1, keepdims=True) * rest
     onto = (pole * along).sum(-1, keepdims=True) / (1.02 + (rest * along).sum(-1, keepdims=True))
     return np.asarray(pole - onto * (rest + along))

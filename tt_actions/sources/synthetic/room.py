@@ -156,7 +156,7 @@ class _Paint:
         self.boarded = rng.random() < 0.6
 
     def colour(self, low: int, high: int, vivid: float) -> np.ndarray:
-        """Choose a random colour between grey (vivid 0) and fully saturated (1)."""
+        """Choose a random colour, from grey (vivid 0) to any colour (1)."""
         grey = self.rng.uniform(low, high)
         return grey * (1 - vivid) + self.rng.uniform(low, high, 3) * vivid
 

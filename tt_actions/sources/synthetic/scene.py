@@ -130,7 +130,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Hall:
-    """The place where clips are filmed: everything that is the same in all clips.
+    """The hall where clips are filmed: everything that its clips have in common.
 
     Args:
         seed: Random seed of the look.
