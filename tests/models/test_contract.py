@@ -271,7 +271,7 @@ def step_through(model, inputs):
 
 @by_name
 def test_says_what_sets_it_apart(model_class):
-    """Methods that only some kinds of models support raise an error in others, and a property announces it."""
+    """Methods that only some kinds of models support raise an error in others; a property announces them."""
     model, name = build(model_class), model_class.__name__
     inputs, lengths = draw(model_class, 2, 4), torch.full((2,), 4)
     assert model.input_kind == ("joints" if reads_joints(model_class) else "frames")

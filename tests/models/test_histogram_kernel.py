@@ -43,8 +43,8 @@ def test_directions_add_up_to_the_vector():
 
 def test_short_vectors_do_not_count():
     field = torch.tensor([[0.1, 0.0], [0.3, 0.4]]).view(2, 2, 1, 1)
-    assert direction_bins(field, 8, least=0.2)[0].abs().sum() == 0
-    torch.testing.assert_close(direction_bins(field, 8, least=0.2)[1], direction_bins(field, 8)[1])
+    assert direction_bins(field, 8, min_length=0.2)[0].abs().sum() == 0
+    torch.testing.assert_close(direction_bins(field, 8, min_length=0.2)[1], direction_bins(field, 8)[1])
 
 
 def test_the_gradient_is_numpys():

@@ -84,23 +84,12 @@ class CNNLSTMPlus(CausalModel):
         if any(width % 8 for width in channels):
             raise UserError(f"Expected `channels` to be multiples of 8, but got {list(channels)}.")
         self.in_channels, self.motion, self.min_size = in_channels, motion, 2 ** len(channels)
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels * (2 if motion else 1), channels[0], 5, stride=2, padding=2, bias=False),
-            nn.GroupNorm(8, channels[0]),
-            nn.ReLU(inplace=True),
-        )
+        self.stem = _make_stem(in_channels * (2 if motion else 1), channels[0])
         self.blocks = nn.ModuleList(
             ShiftBlock(before, width, stride=1 if i == 0 else 2, shift=shift)
             for i, (before, width) in enumerate(zip((channels[0], *channels), channels, strict=False))
         )
-        self.pool = nn.Sequential(
-            nn.AdaptiveAvgPool2d(tuple(grid)),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(channels[-1] * grid[0] * grid[1], feature_size),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-        )
+        self.pool = _make_pool(channels[-1], grid, feature_size, dropout)
         self.lstm = PeepholeLSTM(feature_size, hidden_size, peepholes)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_size, num_classes))
         for part in (self.stem, self.blocks, self.pool):
@@ -143,6 +132,25 @@ class CNNLSTMPlus(CausalModel):
     def feature_maps(self) -> FeatureMaps:
         """Return how to obtain the last feature maps: the last block."""
         return FeatureMaps(self.blocks[-1])
+
+
+def _make_stem(in_channels: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 5, stride=2, padding=2, bias=False),
+        nn.GroupNorm(8, channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _make_pool(channels: int, grid: tuple[int, int], feature_size: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(tuple(grid)),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(channels * grid[0] * grid[1], feature_size),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+    )
 
 
 MOTION_GAIN = 2.0

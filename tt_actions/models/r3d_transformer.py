@@ -73,14 +73,7 @@ class R3DTransformer(ActionModel):
             for i, (before, width) in enumerate(zip((channels[0], *channels), channels, strict=False))
         )
         self.stride = 2 ** (len(channels) - 1)  # of the stages, in space and time
-        self.transformer = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(
-                width, num_heads, 2 * width, dropout, batch_first=True, norm_first=True
-            ),
-            num_layers,
-            norm=nn.LayerNorm(width),
-            enable_nested_tensor=False,
-        )
+        self.transformer = _make_transformer(width, num_layers, num_heads, dropout)
         self.head = FrameHead(width, fc_size, num_classes, dropout)
         self.stem.apply(initialise_for_relu)
         self.stages.apply(initialise_for_relu)
@@ -110,6 +103,13 @@ class R3DTransformer(ActionModel):
         last = self.stages[-1]
         assert isinstance(last, ResidualBlock)
         return FeatureMaps(last.relu, self.stride)
+
+
+def _make_transformer(width: int, num_layers: int, num_heads: int, dropout: float) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(
+        width, num_heads, 2 * width, dropout, batch_first=True, norm_first=True
+    )
+    return nn.TransformerEncoder(layer, num_layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
 
 
 class ResidualBlock(nn.Module):

@@ -19,17 +19,17 @@ def angle(first, second):
 
 def measure(motion):
     """Measures of a right-handed player facing +x, at the contact that the motion contains."""
-    track, stroke = motion.players[0], motion.strokes[0]
-    joints = track.joints.astype(float)
-    if track.player.left_handed:
+    player_motion, stroke = motion.players[0], motion.strokes[0]
+    joints = player_motion.joints.astype(float)
+    if player_motion.player.left_handed:
         joints = joints[:, MIRRORED] * [1, -1, 1]
     contact = round(stroke.contact_s * FPS)
     at = joints[contact]
     across = joints[:, 4] - joints[:, 8]
     yaw = np.degrees(np.unwrap(np.arctan2(-across[:, 0], across[:, 1])))
-    blade = track.racket_position[contact : round(stroke.end_s * FPS)]
-    before = track.racket_position[max(0, contact - 8) : contact + 1]
-    speed = np.linalg.norm(np.diff(track.racket_position[contact - 6 : contact + 1], axis=0), axis=1)
+    blade = player_motion.racket_position[contact : round(stroke.end_s * FPS)]
+    before = player_motion.racket_position[max(0, contact - 8) : contact + 1]
+    speed = np.linalg.norm(np.diff(player_motion.racket_position[contact - 6 : contact + 1], axis=0), axis=1)
     foot = (at[15] - at[14])[:2] / np.linalg.norm((at[15] - at[14])[:2])
     other = (at[19] - at[18])[:2] / np.linalg.norm((at[19] - at[18])[:2])
     free = joints[max(0, contact - 30) : contact + 1, 7, 2]
@@ -48,7 +48,8 @@ def measure(motion):
     }
 
 
-MIN_CHANGES = {  # a median change at medium size, in degrees or cm; the speed of a slow swing in metres per frame
+# Median change at medium size, in degrees or cm; for a slow swing, the speed in metres per frame
+MIN_CHANGES = {
     "late_contact": 18, "bent_elbow": 25, "raised_elbow": 10, "small_backswing": 20,
     "short_follow_through": 30, "no_trunk_turn": 25, "lean_back": 18, "slow_swing": 0.01,
     "low_toss": 8, "square_feet": 36, "narrow_stance": 32,
