@@ -20,8 +20,8 @@ class CRF(ActionModel):
 
     .. math:: P(s | x) \propto \exp\Big(a_{s_0} + \sum_t x_{t, s_t} + \sum_{t > 0} A_{s_{t-1}, s_t}\Big)
 
-    *a* and *A* are learned. They start at 0, which has no effect. The CRF returns the log of the marginal
-    probabilities of each frame given the whole clip as logits, so it is not causal.
+    *a* and *A* are learned. At their initial value 0, they have no effect. The CRF returns the log of the
+    marginal probabilities of each frame given the whole clip as logits, so it is not causal.
 
     Args:
         num_classes: Number of classes *K*.

@@ -24,8 +24,8 @@ class TrajectoryCNN(ActionModel):
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or a body layout, whose joints are
-            treated as separate trajectories.
+        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or a body layout, whose joints form
+            several trajectories.
         streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``; a trajectory
             has no bones.
         channels: Output channels of each convolution.
