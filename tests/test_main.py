@@ -137,7 +137,7 @@ UNFIT = {
             *("--model.network", "HistogramKernel", "--model.optimizer", "null"),
             *("--model.augmentation", "null", "--model.frame_loss", "0"),
         ],
-        "Expected frames of 5 channels for HistogramKernel, but got 3",
+        "Expected frames with 5 channels for HistogramKernel, but got 3",
     ),
     "weights that are not there": (["--model.init_from", "nowhere.ckpt"], "no file 'nowhere.ckpt'"),
 }

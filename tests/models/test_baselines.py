@@ -1,11 +1,11 @@
-"""What sets the compared models apart from one another."""
+"""Differences between the compared models."""
 
 import numpy as np
 import pytest
 import torch
 
 from tt_actions.models import C3D, CNN, LSTM, MOF, CNNLSTMPlus, R3DTransformer
-from tt_actions.models.c3d import clear_padding
+from tt_actions.models.c3d import zero_padding
 from tt_actions.models.mof import smoothness_loss
 from tt_actions.models.r3d_transformer import sinusoids
 
@@ -94,7 +94,7 @@ def test_the_order_of_frames_is_learnt():
 
 def test_padding_is_cleared():
     x = torch.ones(2, 3, 4, 2, 2)
-    cleared = clear_padding(x, torch.tensor([4, 1]))
+    cleared = zero_padding(x, torch.tensor([4, 1]))
     assert cleared[0].all()
     assert cleared[1, :, 0].all()
     assert not cleared[1, :, 1:].any()

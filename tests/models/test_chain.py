@@ -1,4 +1,4 @@
-"""The dynamic programming, against all labellings written out and against hmmlearn."""
+"""Dynamic programming, compared with explicit sums over all labellings and with hmmlearn."""
 
 from itertools import pairwise, product
 
@@ -15,7 +15,7 @@ S = 3
 
 
 def draw(seed=0, dtype=torch.float64, forbid=False):
-    """Random potentials of three sequences; their padding holds what must not leak."""
+    """Random potentials of three sequences; their padding contains values that must not leak."""
     generator = torch.Generator().manual_seed(seed)
     scores = torch.randn(3, 5, S, generator=generator, dtype=dtype)
     initial, transitions = (2 * torch.randn(*n, generator=generator, dtype=dtype) for n in [(S,), (S, S)])
@@ -190,5 +190,5 @@ def test_shapes_that_do_not_fit_are_refused(function):
 
 
 def test_what_stands_for_minus_infinity_is_lost_beside_any_score():
-    assert np.float32(chain.FORBIDDEN) + np.float32(1e6) == np.float32(chain.FORBIDDEN)
-    assert np.isfinite(np.float32(chain.FORBIDDEN) * 1e6)
+    assert np.float32(chain.LOG_ZERO) + np.float32(1e6) == np.float32(chain.LOG_ZERO)
+    assert np.isfinite(np.float32(chain.LOG_ZERO) * 1e6)

@@ -139,8 +139,8 @@ def test_trains_under_bfloat16_autocast():
     ("shape", "message"),
     [
         ((2, 3, 1, 16, 16), r"Expected `frames` to be \(B, T, 3, H, W\), but got \(2, 3, 1, 16, 16\)\."),
-        ((2, 3, 3, 7, 16), r"at least one frame of 8 x 8 pixels, but got \(2, 3, 3, 7, 16\)\."),
-        ((2, 0, 3, 16, 16), r"at least one frame of 8 x 8 pixels, but got \(2, 0, 3, 16, 16\)\."),
+        ((2, 3, 3, 7, 16), r"at least one frame of at least 8 x 8 pixels, but got \(2, 3, 3, 7, 16\)\."),
+        ((2, 0, 3, 16, 16), r"at least one frame of at least 8 x 8 pixels, but got \(2, 0, 3, 16, 16\)\."),
     ],
 )
 def test_frames_that_cannot_be_read_are_refused(shape, message):

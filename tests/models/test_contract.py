@@ -1,4 +1,4 @@
-"""What every model promises, checked on every model there is: a new one is tested by existing.
+"""The contract of all models, checked on every model: a new model is tested automatically.
 
 A model needs to be buildable as ``Model(num_classes=4)``; one of joints, which has a ``layout``, is given it.
 One that reads something else tells its input's shape past (B, T) in ``INPUT_SHAPES``, and one that has to be
@@ -271,7 +271,7 @@ def step_through(model, inputs):
 
 @by_name
 def test_says_what_sets_it_apart(model_class):
-    """What only some kinds of models do, the others refuse by name, and a property says so beforehand."""
+    """Methods that only some kinds of models support raise an error in others; a property announces them."""
     model, name = build(model_class), model_class.__name__
     inputs, lengths = draw(model_class, 2, 4), torch.full((2,), 4)
     assert model.input_kind == ("joints" if reads_joints(model_class) else "frames")

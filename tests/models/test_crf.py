@@ -1,4 +1,4 @@
-"""The conditional random field: its likelihood, what it learns, and its way through config and checkpoint."""
+"""The conditional random field: likelihood, learning, configuration and checkpoints."""
 
 from itertools import pairwise, product
 
@@ -17,7 +17,7 @@ LENGTHS = torch.tensor([4, 2])
 
 
 class Pointwise(ActionModel):
-    """A linear layer on two numbers a frame."""
+    """A linear layer on two numbers per frame."""
 
     def __init__(self, num_classes):
         super().__init__(num_classes)
@@ -40,7 +40,7 @@ def refuse(_):
 
 
 def likelihood(model, inputs, length, allowed):
-    """The negative log-likelihood of one clip whose frames may each be of the allowed classes."""
+    """The negative log-likelihood of one clip, with a set of allowed classes for each frame."""
     scores = model.emissions(inputs[None, :length], torch.tensor([length]))[0]
     every, agreeing = [], []
     for path in product(range(3), repeat=length):
@@ -89,7 +89,7 @@ def test_posteriors_are_probabilities_and_of_the_clip_their_mean():
 
 
 def draw_cycles(num, seed):
-    """Sequences that go round three classes; two of them look alike."""
+    """Sequences that cycle through three classes, two of which look the same."""
     generator = torch.Generator().manual_seed(seed)
     labels = (torch.arange(24) // 4 + torch.randint(3, (num, 1), generator=generator)) % 3
     looks = torch.tensor([[1.0, 0.0], [-1.0, 0.5], [-1.0, -0.5]])[labels]
@@ -134,7 +134,7 @@ def test_what_lies_below_is_asked_for_channels_and_feature_maps():
 
 @pytest.mark.parametrize("below", [HistogramKernel, lambda k: CNNLSTMPlus(k, average="learned")])
 def test_a_model_that_could_not_learn_below_it_is_refused(below):
-    with pytest.raises(ValueError, match="trained by gradient and to average by 'mean', but got"):
+    with pytest.raises(ValueError, match="trained by gradient descent and to have `average` 'mean', but"):
         CRF(4, below)
 
 

@@ -39,7 +39,7 @@ def test_the_vectors_are_the_mixtures_gradients_by_the_root_of_their_information
 def test_one_gaussian_counted_by_hand():
     x = torch.tensor([[[3.0], [1.0]]])
     vector = fisher_vectors(x, torch.tensor([2]), torch.ones(1), torch.tensor([[1.0]]), torch.tensor([[2.0]]))
-    # deviations 1 and 0: their mean, and the mean of their squares less 1, by the root of 2
+    # deviations 1 and 0: their mean, and the mean of their squares less 1, divided by the root of 2
     torch.testing.assert_close(vector, torch.tensor([[0.0, 0.5, -0.5 / math.sqrt(2)]]))
 
 
@@ -73,5 +73,5 @@ def test_batches_do_not_matter():
 def test_fewer_frames_than_gaussians_are_refused():
     model = Fisher(K, "kinect20", num_gaussians=10)
     model.collect(torch.randn(3, 3, 3, 20), torch.full((3,), 3), torch.arange(3))
-    with pytest.raises(ValueError, match="as many training frames as `num_gaussians`, 10, but got 9"):
+    with pytest.raises(ValueError, match=r"at least 10 training frames \(`num_gaussians`\), but got 9"):
         model.solve()

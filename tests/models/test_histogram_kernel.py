@@ -13,7 +13,7 @@ K = 3
 
 
 def clips(num, seed=0, t=6, size=16):
-    """Clips whose middle moves in a direction of its own for each class, in noise, and their classes."""
+    """Noisy clips whose middle moves in a different direction for each class, and their classes."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(num) % K
     frames = 0.3 * torch.randn(num, t, 5, size, size, generator=generator)
@@ -43,8 +43,8 @@ def test_directions_add_up_to_the_vector():
 
 def test_short_vectors_do_not_count():
     field = torch.tensor([[0.1, 0.0], [0.3, 0.4]]).view(2, 2, 1, 1)
-    assert direction_bins(field, 8, least=0.2)[0].abs().sum() == 0
-    torch.testing.assert_close(direction_bins(field, 8, least=0.2)[1], direction_bins(field, 8)[1])
+    assert direction_bins(field, 8, min_length=0.2)[0].abs().sum() == 0
+    torch.testing.assert_close(direction_bins(field, 8, min_length=0.2)[1], direction_bins(field, 8)[1])
 
 
 def test_the_gradient_is_numpys():
@@ -68,7 +68,7 @@ def test_a_pixel_counts_in_the_cells_beside_it_the_more_the_nearer():
 
 
 def kernel(model, some, others):
-    """Compare described clips, by scikit-learn."""
+    """The kernel between descriptors of clips, by scikit-learn."""
     width = 1 / math.sqrt(2 * model.gamma)
     return RBF(width)(*(model.describe(*clips[:2]).double().numpy() for clips in (some, others)))
 
@@ -78,7 +78,7 @@ def targets(labels):
 
 
 def left_out_scores(kernel, labels, ridge):
-    """Each clip's scores from a fit to all the others."""
+    """The scores of each clip from a fit to all other clips."""
     scores = []
     for i in range(len(labels)):
         others = np.arange(len(labels)) != i
@@ -89,7 +89,7 @@ def left_out_scores(kernel, labels, ridge):
 
 
 def choose(kernel, labels):
-    """The ridge and the temperature under which the clips left out are likeliest, and their logits then."""
+    """The ridge and temperature that maximise the leave-one-out likelihood, and the resulting logits."""
     choices = []
     for ridge in np.logspace(-2, 1, 13):
         scores = left_out_scores(kernel, labels, ridge)
@@ -171,8 +171,8 @@ def test_clips_have_a_finite_gradient(still):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"descriptors": []}, "Expected `descriptors` out of"),
-        ({"descriptors": ["sift"]}, "Expected `descriptors` out of"),
+        ({"descriptors": []}, "Expected `descriptors` to be any of"),
+        ({"descriptors": ["sift"]}, "Expected `descriptors` to be any of"),
         ({"grid": (0, 4)}, "Expected `grid`"),
         ({"parts": 0}, "Expected `parts`"),
         ({"num_directions": 2}, "Expected `num_directions` >= 3"),

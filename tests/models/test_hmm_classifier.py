@@ -22,7 +22,7 @@ def walks():
 
 
 def as_hmmlearn(model, **options):
-    """The same model, by hmmlearn, whose fit adds the same frames."""
+    """The same model in hmmlearn, with the same prior frames."""
     m = model.weights.shape[1]
     if m == 1:
         priors = {"covars_prior": np.full((S, P), PRIOR), "covars_weight": PRIOR + 1}

@@ -15,7 +15,7 @@ def _seed():
 
 
 def make_pair(peepholes):
-    """An LSTM of ours whose peepholes are zero or absent, and torch's with the same weights."""
+    """Our LSTM with zero or no peepholes, and torch's LSTM with the same weights."""
     ours, reference = PeepholeLSTM(5, 6, peepholes), nn.LSTM(5, 6, batch_first=True)
     with torch.no_grad():
         if ours.weight_peephole is not None:
@@ -28,7 +28,7 @@ def make_pair(peepholes):
 
 
 def run_by_hand(lstm, x, h, c):
-    """The equations, one sequence and one step at a time."""
+    """The equations, computed one sequence and one step at a time."""
 
     def sigmoid(z):
         return 1 / (1 + np.exp(-z))

@@ -6,7 +6,7 @@ from tt_actions.models import SkeletonC3D
 
 
 def drawn(layout, joints):
-    """The maps of one frame, each of one joint of one view: (views, V, size, size)."""
+    """The heat maps of one frame, one per joint and view: (views, V, size, size)."""
     v = joints.shape[-1]
     model = SkeletonC3D(2, layout, maps=v, spread=0.5)
     model.mix.data = torch.eye(v).expand_as(model.mix).clone()
@@ -44,5 +44,5 @@ def test_later_layers_are_shorter_and_smaller():
 
 @pytest.mark.parametrize("options", [{"size": 7}, {"reach": 0.0}, {"spread": -1.0}])
 def test_what_makes_no_sense_is_refused(options):
-    with pytest.raises(ValueError, match="Expected `reach` and `spread` above 0 and `size`"):
+    with pytest.raises(ValueError, match="Expected `reach` and `spread` above 0, and `size`"):
         SkeletonC3D(2, "kinect20", **options)

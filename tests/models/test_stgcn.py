@@ -9,7 +9,7 @@ from tt_actions.skeleton.layouts import MOVENET13, NTU25
 
 
 def trained(**options):
-    """A network whose every weight and statistic is away from where it starts."""
+    """A network with all weights and statistics changed from their initial values."""
     torch.manual_seed(0)
     model = STGCN(4, "ntu25", channels=(8, 16), **options)
     for parameter in model.parameters():
@@ -76,7 +76,7 @@ def test_whole_clips_see_all_of_the_clip():
     other[:, 19:] += 1
     lengths = torch.tensor([20])
     assert not torch.allclose(model(joints, lengths)[:, 0], model(other, lengths)[:, 0])
-    with pytest.raises(ValueError, match="Expected `causal: true` to read on"):
+    with pytest.raises(ValueError, match="Expected `causal: true` for frame-by-frame processing"):
         model.step(joints[:, 0], model.advance(joints)[1])
 
 

@@ -48,8 +48,8 @@ def test_a_manifests_groups_times_and_regions_are_checked(clips, capsys):
     write_manifest(clips / "m.csv", records)
     assert check(clips / "m.csv") == 1
     output = capsys.readouterr().out
-    assert output.count("unreadable: Expected times within the 3.000 s") == 2
-    assert "unreadable: Expected `roi` to lie within the 48x32 pixels" in output
+    assert output.count("unreadable: Expected `start_s` and `end_s` within the duration") == 2
+    assert "unreadable: Expected `roi` within the 48x32 pixels" in output
     assert ["anna", "1", "1", "2"] in rows(output)
     assert ["bert", "0", "3", "3"] in rows(output)
     assert ["smash", "4", "2", "3", "0.50", "0.50", "0.50"] in rows(output)

@@ -46,10 +46,10 @@ def test_a_broken_pattern_is_refused_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "0 folders and no such file"),
-        (["a.mp4", "b.mp4"], "0 folders and no such file"),
-        (["serve/a.txt", "smash/b.txt"], "2 folders and no such file"),
-        (["serve/a.mp4", "smash/b.txt"], "got none in smash"),
+        ([], "0 subfolders without such files"),
+        (["a.mp4", "b.mp4"], "0 subfolders without such files"),
+        (["serve/a.txt", "smash/b.txt"], "2 subfolders without such files"),
+        (["serve/a.mp4", "smash/b.txt"], "found none in smash"),
         (["serve/a.mp4", "serve/b.mp4"], "two classes"),
     ],
 )

@@ -102,9 +102,11 @@ def test_every_other_label_of_the_real_matches_is_documented_or_listed(path):
 @here
 def test_real_annotations_without_their_videos_are_refused_by_what_is_missing(tmp_path):
     message = (
-        r"video of '.*events_markup1.json' in the folder '.*', called video_1, game_1, test_1, 1 and one "
+        r"video of '.*events_markup1.json' in the folder '.*', named video_1, game_1, test_1, 1 with one "
     )
-    with pytest.raises(FileNotFoundError, match=message + r"of \.mp4, \.mov, \.avi, \.mkv, .*by `videos`"):
+    with pytest.raises(
+        FileNotFoundError, match=message + r"of the suffixes \.mp4, \.mov, \.avi, \.mkv, .*set `videos`"
+    ):
         UserRallies(EVENTS, videos=tmp_path).records()
 
 
@@ -163,7 +165,7 @@ def test_labels_that_are_not_documented_are_listed_and_never_guessed(video, tmp_
     known = {60: "left_forehand_loop neutral both_feet_planted", 90: misspelt, 120: misspelt}
     write_events(tmp_path / "events_markup1.json", known | {150: "left_backhand_push back_heavyn unknown"})
     write_events(tmp_path / "events_markup2.json", {7: "xright_backhand_chop", 8: "right_forehand_block"})
-    with pytest.warns(UserWarning, match="Expected the labels") as caught:
+    with pytest.warns(UserWarning, match="Expected only labels") as caught:
         records = UserRallies(tmp_path).records()
     assert len(caught) == 1
     message = str(caught[0].message)
@@ -190,13 +192,17 @@ def test_labels_that_are_not_documented_are_listed_and_never_guessed(video, tmp_
         ("events_markup_test_1.json", ["test_1.mp4", "game_1.mp4"], None),
         ("game_1.json", ["test_1.mp4", "game_1.avi"], None),
         ("game_1/events_markup.json", ["game_1.mp4", "game_2.mp4"], None),
-        ("events_markup1.json", ["test_1.mp4", "game_1.mp4"], "one video .*, but got game_1.mp4, test_1.mp4"),
+        (
+            "events_markup1.json",
+            ["test_1.mp4", "game_1.mp4"],
+            "one video .*, but found game_1.mp4, test_1.mp4",
+        ),
         (
             "events_markup1.json",
             ["game_11.mp4", "game_1.txt"],
-            "called video_1, game_1, test_1, 1 and one of",
+            "named video_1, game_1, test_1, 1 with one of",
         ),
-        ("game_1/events_markup.json", ["1.mp4"], "called game_1 and one of"),
+        ("game_1/events_markup.json", ["1.mp4"], "named game_1 with one of"),
     ],
 )
 def test_annotations_find_their_video_by_its_name(video, tmp_path, annotations, videos, message):
@@ -220,7 +226,7 @@ def test_strokes_end_with_the_video_and_none_lies_behind_it(video, tmp_path):
     assert UserRallies(path).records()[0].strokes[0].end_s == pytest.approx(4.0, abs=2e-3)
     write_events(path, {490: "left_forehand_loop neutral unknown"})
     with pytest.raises(
-        ValueError, match=r"within the 4\.0.. s of '.*1\.mp4', but got a forehand at 4\.083 s"
+        ValueError, match=r"within the duration of '.*1\.mp4' \(4\.0.. s\), but got a forehand at 4\.083 s"
     ):
         UserRallies(path).records()
 
@@ -232,12 +238,12 @@ def test_strokes_end_with_the_video_and_none_lies_behind_it(video, tmp_path):
         (b'{"1": "net"', "JSON file in UTF-8"),
         ('{"1": "l\u00e9ft_net"}'.encode("latin-1"), "JSON file in UTF-8"),
         (b"[" * 100_000, "plain JSON object, but it is nested deeply"),
-        (b'["net"]', "from frame to event"),
-        (b"7", "from frame to event"),
+        (b'["net"]', "from frame number to event"),
+        (b"7", "from frame number to event"),
         (b'{"-5": "net"}', "but got 'net' for '-5'"),
         (b'{"1.5": "net"}', "but got 'net' for '1.5'"),
         (b'{"' + b"9" * 5000 + b'": "net"}', "but got 'net' for '9999"),
-        (b'{"5": {"x": 1, "y": 2}}', "for '5'. Give an `events_markup` file"),
+        (b'{"5": {"x": 1, "y": 2}}', "for '5'. Use an `events_markup` file"),
         (b'{"5": null}', "but got None for '5'"),
         (b'{"5": "net", "05": "bounce"}', "each frame once .*, but got 5 twice"),
         (b" " * (16 * 2**20 + 1), "of at most 16777216 bytes, but .* has 16777217"),
@@ -330,7 +336,7 @@ def test_a_latin_1_file_that_says_so_is_read(tmp_path):
     assert spans(read_moves(tmp_path / "m.xml", 10).strokes[None]) == [("serve", 0.1, 0.9)]
 
 
-# What the source is given
+# Arguments of the source
 
 
 def test_a_path_that_holds_no_annotations_is_refused(tmp_path):
@@ -342,9 +348,9 @@ def test_a_path_that_holds_no_annotations_is_refused(tmp_path):
     (tmp_path / "._1.xml").touch()
     with pytest.raises(ValueError, match=r"\.csv, \.json or \.xml file"):
         UserRallies(tmp_path / "notes.txt").records()
-    with pytest.raises(ValueError, match=r"events_markup\*\.json.* or below, but got none"):
+    with pytest.raises(ValueError, match=r"events_markup\*\.json.* or its subfolders, but found none"):
         UserRallies(tmp_path).records()
-    with pytest.raises(ValueError, match="Say where"):
+    with pytest.raises(ValueError, match="Pass its path"):
         UserRallies(Path("???"))
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ActionModel, hold_last_frame
+from tt_actions.models.base import ActionModel, repeat_last_frame
 from tt_actions.models.cnn_lstm_plus import PlusState
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.recognition.recognizer import Recognizer
@@ -97,7 +97,7 @@ class ClipGraph(_Graph):
             logits: Tensor = network(self.normalise(frames), lengths)
             return logits
         if network.delay:
-            frames = hold_last_frame(frames, lengths, network.delay)
+            frames = repeat_last_frame(frames, lengths, network.delay)
         logits, _ = network.advance(self.normalise(frames))
         return logits[:, network.delay :]
 

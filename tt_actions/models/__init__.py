@@ -1,4 +1,4 @@
-"""The networks: one architecture a file, all on the contract of :mod:`tt_actions.models.base`."""
+"""The networks: one architecture per file, all derived from :mod:`tt_actions.models.base`."""
 
 from tt_actions.models.base import ActionModel as ActionModel
 from tt_actions.models.c3d import C3D as C3D

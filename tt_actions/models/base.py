@@ -1,4 +1,4 @@
-"""The contract of every model: per-frame logits.
+"""Base classes of all models: every model returns per-frame logits.
 
 Letters used throughout the package: B batch, T frames, C channels, H W pixels, V joints, K classes,
 D features.
@@ -18,7 +18,7 @@ InputKind = Literal["frames", "joints"]
 
 
 def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
-    """Mark the frames of a padded batch that belong to its clips.
+    """Return a mask of the frames of a padded batch that belong to its clips.
 
     Args:
         lengths: Number of frames of each clip.
@@ -36,10 +36,10 @@ def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
 
 
 def frame_log_probabilities(logits: Tensor) -> Tensor:
-    """Return the log-softmax of logits, in float32 where they come in less: bfloat16 has three digits.
+    """Return the log-softmax of logits, in at least float32, because bfloat16 has only three digits.
 
     Args:
-        logits: Of each frame.
+        logits: Logits of each frame.
 
     Shape:
         logits ``(..., K)`` -> log-probabilities ``(..., K)``.
@@ -65,8 +65,8 @@ def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
 class LearnedAverage(nn.Module):
     """A weighted average of per-frame probabilities over time.
 
-    The source only says "weighted average". Read so: a frame's weight is the softmax, over the clip's valid
-    frames, of a linear score of its logits. It starts as the plain mean.
+    The source only says "weighted average". Our reading: the weight of a frame is the softmax, over the valid
+    frames of the clip, of a linear score of its logits. It starts as the plain mean.
 
     Args:
         num_classes: Number of classes *K*.
@@ -78,7 +78,7 @@ class LearnedAverage(nn.Module):
         nn.init.zeros_(self.score.weight)
 
     def forward(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log of each clip's averaged probabilities.
+        """Return the log of the averaged probabilities of each clip.
 
         Args:
             logits: Per-frame logits; frames past ``lengths`` are ignored.
@@ -96,12 +96,12 @@ class LearnedAverage(nn.Module):
 
 
 class FeatureMaps(NamedTuple):
-    """Where a network's last feature maps with rows and columns come from.
+    """How to obtain a network's last feature maps that have rows and columns.
 
     Args:
-        module: The module whose output they are: ``(B*T, C, h, w)``, a map a frame, or
+        module: The module that outputs the feature maps, ``(B*T, C, h, w)`` with one map per frame, or
             ``(B, C, T / stride, h, w)``.
-        stride: Number of frames that one map stands for.
+        stride: Number of frames per map.
     """
 
     module: nn.Module
@@ -109,10 +109,10 @@ class FeatureMaps(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """How likely a label is at the first frame, and after each other label: scores of a linear chain.
+    """Scores of a linear chain: of each label at the first frame, and of each transition between labels.
 
     Shape:
-        initial ``(K,)``, transitions ``(K, K)``, from the row's label to the column's.
+        initial ``(K,)``, transitions ``(K, K)``, from the label of the row to the label of the column.
     """
 
     initial: Tensor
@@ -120,19 +120,20 @@ class Chain(NamedTuple):
 
 
 class ActionModel(nn.Module, ABC):
-    """A network that gives every frame of a clip its class logits.
+    """A network that returns class logits for every frame of a clip.
 
-    Subclasses implement :meth:`forward`. In eval mode the valid part of the result must not depend on the
-    other clips of the batch or on the amount of padding. What sets kinds of models apart, each says itself:
+    Subclasses implement :meth:`forward`. In eval mode, the valid part of the result must not depend on the
+    other clips of the batch or on the amount of padding. These properties distinguish the kinds of models:
     :attr:`is_causal`, :attr:`learns_by_gradient`, :attr:`chain`, :attr:`frame_network`, :attr:`input_kind`.
 
     Attributes:
-        delay: Number of frames by which a causal model's logits come later.
-        layout: The joints that it reads; None for a model of frames.
+        delay: Delay in frames between a frame and the logits of a causal model.
+        layout: Layout of the joints that the model reads; None for a model that reads frames.
 
     Args:
         num_classes: Number of classes *K*.
-        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
+        average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
+            average with learned weights.
 
     Raises:
         ValueError: If ``num_classes`` is below 2, or ``average`` is unknown.
@@ -152,27 +153,27 @@ class ActionModel(nn.Module, ABC):
 
     @property
     def is_causal(self) -> bool:
-        """Whether it reads frame after frame: then it has :meth:`CausalModel.advance` and ``step``."""
+        """Whether the model reads frame by frame, with :meth:`CausalModel.advance` and ``step``."""
         return False
 
     @property
     def learns_by_gradient(self) -> bool:
-        """Whether an optimizer trains it; else see :class:`ClosedFormModel`."""
+        """Whether an optimizer trains the model; otherwise see :class:`ClosedFormModel`."""
         return True
 
     @property
     def chain(self) -> Chain | None:
-        """The chain of labels that it puts over the scores of its frame network; None without one."""
+        """The label chain on top of the scores of the frame network, or None."""
         return None
 
     @property
     def frame_network(self) -> "ActionModel":
-        """The network that sees the frames: itself, or the one below a chain."""
+        """The network that reads the frames: the model itself, or the network below a chain."""
         return self
 
     @property
     def input_kind(self) -> InputKind:
-        """What it reads: frames of video, or joints."""
+        """The kind of input: video frames or joints."""
         return "frames" if self.layout is None else "joints"
 
     @abstractmethod
@@ -194,15 +195,15 @@ class ActionModel(nn.Module, ABC):
         class_loss: Callable[[Tensor], Tensor],
         frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss to train with, and the logits: by default the class loss alone.
+        """Return the training loss and the logits; by default, the loss is the class loss.
 
-        A model with objectives of its own adds them here.
+        A model with additional objectives adds them here.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
-            class_loss: The loss of per-frame logits.
-            frame_labels: Class of each frame, negative where it is not known, or None.
+            class_loss: Function that returns the loss of per-frame logits.
+            frame_labels: Class of each frame, negative if it is unknown, or None.
 
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)``, frame_labels ``(B, T)`` -> loss ``()``, logits
@@ -212,10 +213,10 @@ class ActionModel(nn.Module, ABC):
         return class_loss(logits), logits
 
     def clip_log_probability(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return each clip's log-probabilities, averaged over its valid frames as ``average`` says.
+        """Return each clip's log-probabilities, averaged over its valid frames according to ``average``.
 
         Args:
-            logits: What :meth:`forward` returned.
+            logits: Logits that :meth:`forward` returned.
             lengths: Number of valid frames of each clip.
 
         Shape:
@@ -227,10 +228,10 @@ class ActionModel(nn.Module, ABC):
         return log_probs
 
     def from_frame_scores(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits that the scores of the frame network give: by default these scores.
+        """Convert the scores of the frame network to logits; by default, they are the logits.
 
         Args:
-            scores: What :attr:`frame_network` returned.
+            scores: Scores that :attr:`frame_network` returned.
             lengths: Number of valid frames of each clip.
 
         Shape:
@@ -244,36 +245,36 @@ class ActionModel(nn.Module, ABC):
         state: Any = None,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Any]:
-        """Read on: only for causal models, see :meth:`CausalModel.advance`.
+        """Process the next frames; only for causal models, see :meth:`CausalModel.advance`.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Raises:
             TypeError: If the model is not causal.
         """
-        raise TypeError(f"{type(self).__name__} is not causal: it reads whole clips.")
+        raise TypeError(f"{type(self).__name__} is not causal: it reads only whole clips.")
 
     def forward_in_stretches(
         self, inputs: Tensor, lengths: Tensor, prepare: Callable[[Tensor], Tensor], num_frames: int = 256
     ) -> Tensor:
-        """Return what :meth:`forward` does for long recordings: without gradient, stretch by stretch.
+        """Return the same as :meth:`forward` for long recordings, one stretch at a time, without gradients.
 
         Only for causal models.
 
         Args:
             inputs: Frames of each recording, padded to the longest.
-            lengths: Number of valid frames of each.
-            prepare: Makes a stretch of them what :meth:`forward` takes.
-            num_frames: Frames of a stretch.
+            lengths: Number of valid frames of each recording.
+            prepare: Function that converts a stretch of frames to the input of :meth:`forward`.
+            num_frames: Number of frames per stretch.
 
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         if self.delay:
-            inputs = hold_last_frame(inputs, lengths, self.delay)
+            inputs = repeat_last_frame(inputs, lengths, self.delay)
         parts, state = [], None
         with no_grad():
             for start in range(0, inputs.shape[1], num_frames):
@@ -282,47 +283,47 @@ class ActionModel(nn.Module, ABC):
         return cat(parts, 1)[:, self.delay :]
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Take in training clips: see :class:`ClosedFormModel`.
+        """Add training clips; only for models without gradient, see :class:`ClosedFormModel`.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
-            labels: Their classes.
+            labels: Class of each clip.
 
         Raises:
             TypeError: If the model learns by gradient.
         """
-        raise TypeError(f"{type(self).__name__} learns by gradient: it collects no clips.")
+        raise TypeError(f"{type(self).__name__} learns by gradient: it does not collect clips.")
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to what was collected: see :class:`ClosedFormModel`.
+        """Fit the model to the collected clips; only without gradient, see :class:`ClosedFormModel`.
 
         Raises:
             TypeError: If the model learns by gradient.
         """
-        raise TypeError(f"{type(self).__name__} learns by gradient: it solves nothing.")
+        raise TypeError(f"{type(self).__name__} learns by gradient: it has no closed-form solution.")
 
     def forget(self) -> None:
-        """Drop training clips that were collected: by default none are."""
+        """Discard the collected training clips; by default, there are none."""
 
     def feature_maps(self) -> FeatureMaps | None:
-        """Return where the last feature maps come from, for explanations: by default None, there are none."""
+        """Return how to obtain the last feature maps, for explanations, or None (the default)."""
         return None
 
 
-def hold_last_frame(inputs: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
-    """Lengthen clips by holding the last valid frame of each.
+def repeat_last_frame(inputs: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
+    """Extend clips by repeating the last valid frame of each.
 
     Args:
         inputs: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
-        num_frames: By how much.
+        num_frames: Number of frames to add.
 
     Shape:
         inputs ``(B, T, ...)``, lengths ``(B,)`` -> ``(B, T + num_frames, ...)``.
 
     >>> import torch
-    >>> hold_last_frame(torch.tensor([[1, 2, 0], [3, 4, 5]]), torch.tensor([2, 3]), 1)
+    >>> repeat_last_frame(torch.tensor([[1, 2, 0], [3, 4, 5]]), torch.tensor([2, 3]), 1)
     tensor([[1, 2, 2, 2],
             [3, 4, 5, 5]])
     """

@@ -1,4 +1,4 @@
-"""Convolutions over space and time."""
+"""C3D: convolutions over space and time."""
 
 import math
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
 
 class C3D(ActionModel):
-    """3D convolutions and 3D max pooling, which shrinks space and time together.
+    """3D convolutions and 3D max pooling, which reduces space and time together.
 
-    After Tran et al. (2015, arXiv:1412.0767), small enough for a CPU: in every layer a 3x3x3 convolution,
-    batch normalisation, a rectifier and max pooling, of space alone in the first layer and of 2x2x2 in the
-    others, so that later layers cost less. The head then names each of the shorter steps, and a step's logits
-    are repeated for the frames that it came from: there is no finer resolution in time. It is not causal.
+    After Tran et al. (2015, arXiv:1412.0767), small enough for a CPU: every layer has a 3x3x3 convolution,
+    batch normalisation, a rectifier and max pooling. The first layer pools only space, the others pool 2x2x2,
+    so later layers cost less. The head classifies each of the remaining time steps, and the logits of a step
+    are repeated for its frames: the resolution in time is no finer. The model is not causal.
 
     Args:
         num_classes: Number of classes *K*.
         channels: Output channels of each convolutional layer.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a step's features.
+        feature_size: Number of features per time step.
         fc_size: Width of the first fully connected layer of the head.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
-        in_channels: Channels *C* of a frame.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -60,7 +60,7 @@ class C3D(ActionModel):
             nn.Sequential(nn.Conv3d(w_in, w_out, 3, padding=1, bias=False), nn.BatchNorm3d(w_out), nn.ReLU())
             for w_in, w_out in widths
         )
-        self.steps = [1 if i == 0 else 2 for i in range(len(widths))]  # of pooling, in time
+        self.steps = [1 if i == 0 else 2 for i in range(len(widths))]  # pooling steps in time
         self.adjust_scale = nn.Sequential(
             nn.AdaptiveAvgPool2d(tuple(grid)),
             nn.Flatten(),
@@ -71,7 +71,7 @@ class C3D(ActionModel):
         self.apply(initialise_for_relu)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -81,9 +81,9 @@ class C3D(ActionModel):
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         check_frames(inputs, self.in_channels, self.min_size)
-        x = clear_padding(inputs.transpose(1, 2), lengths)  # (B, C, T, H, W)
+        x = zero_padding(inputs.transpose(1, 2), lengths)  # (B, C, T, H, W)
         for layer, step in zip(self.layers, self.steps, strict=True):
-            x = F.max_pool3d(clear_padding(layer(x), lengths), (step, 2, 2), ceil_mode=True)
+            x = F.max_pool3d(zero_padding(layer(x), lengths), (step, 2, 2), ceil_mode=True)
             lengths = torch.div(lengths + step - 1, step, rounding_mode="floor")
         b, t = x.shape[0], x.shape[2]
         features = self.adjust_scale(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (b, t))  # (B, T/4, D)
@@ -91,12 +91,12 @@ class C3D(ActionModel):
         return logits.repeat_interleave(math.prod(self.steps), dim=1)[:, : inputs.shape[1]]
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last layer, before its pooling."""
+        """Return how to obtain the last feature maps: the last layer, before its pooling."""
         return FeatureMaps(self.layers[-1], math.prod(self.steps[:-1]))
 
 
-def clear_padding(x: Tensor, lengths: Tensor) -> Tensor:
-    """Set what lies past each clip's end to zero: what a convolution at the end of a clip alone sees.
+def zero_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    """Set everything past the end of each clip to zero, as a convolution on the clip alone sees it.
 
     Args:
         x: Feature maps over time.

@@ -1,10 +1,11 @@
 """Exact sums and maxima over all label sequences of a linear chain, by dynamic programming in log space.
 
 A labelling ``s`` of T frames scores ``initial[s_0] + sum_t scores[t, s_t] + sum_t transitions[s_t-1, s_t]``:
-of a hidden Markov model the log of its joint probability (Rabiner 1989, section III), of a conditional random
-field its unnormalised log-probability (Lafferty et al. 2001). ``-inf`` in any of the three forbids.
+in a hidden Markov model, this is the log of its joint probability (Rabiner 1989, section III); in a
+conditional random field, its unnormalised log-probability (Lafferty et al. 2001). ``-inf`` in any of the
+three forbids a labelling.
 
-S is the number of states. Values come out in the dtype of the scores.
+S is the number of states. Results have the dtype of the scores.
 """
 
 import numpy as np
@@ -14,19 +15,19 @@ from torch import Tensor
 from tt_actions.errors import UserError
 from tt_actions.models.base import valid_frames
 
-FORBIDDEN = -1e30
-"""What stands for -inf inside: finite, so that values and gradients stay numbers."""
+LOG_ZERO = -1e30
+"""Finite replacement for -inf, so that values and gradients stay finite."""
 
 SMALLEST_SUM = 1e-250
-"""Below it terms that underflow in double precision could matter."""
+"""Sums below this may have lost terms to underflow in double precision."""
 
 
 def forward_backward(
     scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the log of each state's probability at each frame, given all frames, and of the sum over all.
+    """Return the log-probability of each state at each frame given all frames, and the log-partition.
 
-    Both are differentiable. Without gradient, on a CPU, it takes a fifth of the time.
+    Both are differentiable. Without gradients, on a CPU, the function takes a fifth of the time.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -35,8 +36,8 @@ def forward_backward(
         transitions: Score of each state (row) being followed by each other (column).
 
     Returns:
-        Log-marginals, -inf where a state is impossible, and ``-log S`` in the padding; and the log of the
-        partition function. Of a sequence without any possible labelling all is -inf.
+        Log-marginals, -inf for impossible states and ``-log S`` in the padding; and the log of the partition
+        function. For a sequence without any possible labelling, all values are -inf.
 
     Shape:
         scores ``(B, T, S)``, lengths ``(B,)``, initial ``(S,)``, transitions ``(S, S)`` -> log-marginals
@@ -62,15 +63,15 @@ def forward_backward(
         torch.stack([initial, torch.zeros_like(initial)]),
         torch.stack([transitions, transitions.mT]),
     )
-    joint = sums[0] + sums[1].gather(1, backwards) - scores  # both hold the frame's own score
+    joint = sums[0] + sums[1].gather(1, backwards) - scores  # both contain the frame's own score
     partition = _sum_valid(norms[0], is_valid)
-    impossible = (joint < FORBIDDEN / 2) | partition.isneginf()[:, None, None]
+    impossible = (joint < LOG_ZERO / 2) | partition.isneginf()[:, None, None]
     marginals = joint.log_softmax(-1).masked_fill(impossible, -torch.inf)
     return marginals.masked_fill(~is_valid[..., None], -float(np.log(s))), partition
 
 
 def log_partition(scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor) -> Tensor:
-    """Return the log of the summed exponentials of all labellings' scores, differentiably.
+    """Return the log of the sum of exponentiated scores over all labellings, with gradients.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -79,14 +80,14 @@ def log_partition(scores: Tensor, lengths: Tensor, initial: Tensor, transitions:
         transitions: Score of each state (row) being followed by each other (column).
 
     Shape:
-        scores ``(B, T, S)``, lengths ``(B,)``, initial ``(S,)``, transitions ``(S, S)`` -> ``(B,)``; -inf
-        where no labelling is possible.
+        scores ``(B, T, S)``, lengths ``(B,)``, initial ``(S,)``, transitions ``(S, S)`` -> ``(B,)``; -inf if
+        no labelling is possible.
 
     Raises:
         ValueError: If the shapes don't fit.
 
     >>> total = log_partition(torch.zeros(1, 3, 2), torch.tensor([3]), torch.zeros(2), torch.zeros(2, 2))
-    >>> total.exp()  # of two states at three frames
+    >>> total.exp()  # two states at three frames
     tensor([8.])
     """
     _check(scores, lengths, initial, transitions)
@@ -99,7 +100,7 @@ def log_partition(scores: Tensor, lengths: Tensor, initial: Tensor, transitions:
 def path_score(
     scores: Tensor, labels: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor
 ) -> Tensor:
-    """Return the score of one labelling of each sequence, differentiably.
+    """Return the score of one labelling of each sequence, with gradients.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -129,7 +130,7 @@ def path_score(
 
 @torch.no_grad()
 def viterbi(scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the labelling of each sequence that scores highest, and its score, without gradient.
+    """Return the labelling of each sequence with the highest score, and its score, without gradients.
 
     Args:
         scores: Score of each state at each frame; frames past ``lengths`` are ignored.
@@ -138,7 +139,7 @@ def viterbi(scores: Tensor, lengths: Tensor, initial: Tensor, transitions: Tenso
         transitions: Score of each state (row) being followed by each other (column).
 
     Returns:
-        States, the last one repeated in the padding, and scores: -inf where no labelling is possible.
+        States, with the last one repeated in the padding, and scores, -inf if no labelling is possible.
 
     Shape:
         scores ``(B, T, S)``, lengths ``(B,)``, initial ``(S,)``, transitions ``(S, S)`` -> states ``(B, T)``,
@@ -181,10 +182,10 @@ def _trace(pointers: np.ndarray, last: np.ndarray, ends: np.ndarray) -> np.ndarr
 
 
 def _sweep(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum over all labellings up to each frame, for D chains with a batch each; all is finite.
+    """Sum over all labellings up to each frame, for D chains with a batch each; all values are finite.
 
-    Returns the log of each state's share at each frame, and what normalised it: the log of the sum over all
-    labellings is its sum over the frames.
+    Return the log of each state's share at each frame, and the log of the normaliser: its sum over the frames
+    is the log of the sum over all labellings.
 
     Shape:
         scores ``(D, B, T, S)``, initial ``(D, S)``, transitions ``(D, S, S)`` -> ``(D, B, T, S)``,
@@ -205,9 +206,9 @@ def _sweep(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor
 
 
 def _sweep_arrays(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Do the same without gradient, in double precision, by a matrix product a frame.
+    """Compute the same without gradients, in double precision, with one matrix product per frame.
 
-    Where a product underflows, that frame's sums are taken in log space.
+    If a product underflows, the sums of that frame are computed in log space.
     """
     d, b, t, s = scores.shape
     frames, before, steps = _array(scores.movedim(2, 0)), _array(initial)[:, None], _array(transitions)
@@ -233,14 +234,14 @@ def _sweep_arrays(scores: Tensor, initial: Tensor, transitions: Tensor) -> tuple
 
 def _sum_valid(norms: Tensor, is_valid: Tensor) -> Tensor:
     total = norms.masked_fill(~is_valid, 0).sum(1)
-    return total.masked_fill(total < FORBIDDEN / 2, -torch.inf)
+    return total.masked_fill(total < LOG_ZERO / 2, -torch.inf)
 
 
 def _finite(scores: Tensor, is_valid: Tensor | None = None) -> Tensor:
-    """Put a finite number in place of -inf, and 0 in the padding."""
+    """Replace -inf by a finite number, and padding by 0."""
     if is_valid is not None:
         scores = scores.masked_fill(~is_valid[..., None], 0)
-    return scores.clamp(min=FORBIDDEN)
+    return scores.clamp(min=LOG_ZERO)
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a network refuses: sizes and inputs that it can't take."""
+"""Checks of the sizes and inputs of a network."""
 
 from torch import Tensor, nn
 
@@ -6,13 +6,13 @@ from tt_actions.errors import UserError
 
 
 def check_positive(**sizes: int) -> None:
-    """Refuse a size below 1.
+    """Raise an error for a size below 1.
 
     Args:
-        **sizes: Sizes by the name of their argument.
+        **sizes: Sizes by argument name.
 
     Raises:
-        ValueError: If one is below 1.
+        ValueError: If a size is below 1.
     """
     for name, size in sizes.items():
         if size < 1:
@@ -20,11 +20,11 @@ def check_positive(**sizes: int) -> None:
 
 
 def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
-    """Refuse clips that a network of frames can't read.
+    """Raise an error for clips that a network of video frames can't read.
 
     Args:
         frames: Clips of one batch.
-        in_channels: Channels *C* that the network reads.
+        in_channels: Number of channels *C* that the network reads.
         min_size: Smallest height and width, in pixels, that the network reads.
 
     Shape:
@@ -41,25 +41,25 @@ def check_frames(frames: Tensor, in_channels: int, min_size: int) -> None:
         )
     if shape[1] < 1 or min(shape[3:]) < min_size:
         raise UserError(
-            f"Expected `frames` to hold at least one frame of {min_size} x {min_size} pixels, "
+            f"Expected `frames` to contain at least one frame of at least {min_size} x {min_size} pixels, "
             f"but got {shape}. Use longer clips or larger frames."
         )
 
 
 def check_reads(network: nn.Module, num_channels: int) -> None:
-    """Refuse a network that reads frames of another number of channels.
+    """Raise an error if a network expects frames with another number of channels.
 
     Args:
-        network: The network; one without ``in_channels`` reads any.
-        num_channels: Channels *C* of the frames.
+        network: The network; without the attribute ``in_channels`` it reads any number.
+        num_channels: Number of channels *C* of the frames.
 
     Raises:
-        ValueError: If the network's are others.
+        ValueError: If the network expects another number.
     """
     in_channels = getattr(network, "in_channels", num_channels)
     if in_channels != num_channels:
         raise UserError(
-            f"Expected frames of {in_channels} channels for {type(network).__name__}, but got {num_channels} "
-            "(3 of colour, 2 of flow, 1 of depth or of a silhouette). Set `data.preprocessing.flow` or "
-            "`picture`, or `in_channels` of a network that takes it."
+            f"Expected frames with {in_channels} channels for {type(network).__name__}, but got "
+            f"{num_channels} (colour has 3, flow 2, depth or a silhouette 1). Change "
+            "`data.preprocessing.flow` or `picture`, or set `in_channels` of a network that has this option."
         )

@@ -1,4 +1,4 @@
-"""Models that are fitted to all clips at once, without gradient."""
+"""Models that are fitted to all clips at once, without gradients."""
 
 from abc import abstractmethod
 from typing import Any
@@ -9,9 +9,9 @@ from tt_actions.models.base import ActionModel
 
 
 class ClosedFormModel(ActionModel):
-    """A model that is fitted to all training clips at once, without gradient: one epoch is a training.
+    """A model that is fitted to all training clips at once, without gradients, in a single epoch.
 
-    :meth:`collect` takes them into :attr:`collected`, batch by batch, and :meth:`solve` fits.
+    :meth:`collect` adds the clips to :attr:`collected`, batch by batch, and :meth:`solve` fits the model.
 
     Args:
         num_classes: Number of classes *K*.
@@ -23,21 +23,21 @@ class ClosedFormModel(ActionModel):
 
     @property
     def learns_by_gradient(self) -> bool:
-        """Whether an optimizer trains it: no, it is fitted."""
+        """Whether an optimizer trains the model: False, because it is fitted in closed form."""
         return False
 
     def forget(self) -> None:
-        """Drop the clips that were taken in, such as those of a training that was interrupted."""
+        """Discard the collected clips, such as those of an interrupted training run."""
         self.collected.clear()
 
     @abstractmethod
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Take in a batch of training clips.
+        """Add a batch of training clips.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
-            labels: Their classes.
+            labels: Class of each clip.
 
         Shape:
             inputs ``(B, T, ...)``, lengths and labels ``(B,)``.
@@ -45,11 +45,11 @@ class ClosedFormModel(ActionModel):
 
     @abstractmethod
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
-            The logits of each clip from a fit to all others, and the clips' classes: what the training can
-            say of clips that it hasn't seen.
+            The logits of each clip from a fit to other clips, and the classes of the clips. They estimate how
+            the model performs on unseen clips.
 
         Shape:
             logits ``(N, K)``, labels ``(N,)``.

@@ -1,4 +1,4 @@
-"""The baseline without recurrence: the CNN and the head on every frame alone."""
+"""The baseline without recurrence: applies the CNN and the head to every frame separately."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,20 @@ from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 
 
 class CNN(CausalModel):
-    """Single frames are classified, and their probabilities averaged over time.
+    """Classifies single frames and averages their probabilities over time.
 
-    The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM` without what lies
-    between them. No frame knows of another.
+    The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM`, without the LSTM
+    between them. Each frame is classified independently of the others.
 
     Args:
         num_classes: Number of classes *K*.
         channels: Output channels of each convolutional layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
+        feature_size: Number of features per frame.
         fc_size: Width of the first fully connected layer.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
-        in_channels: Channels *C* of a frame.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -65,15 +65,15 @@ class CNN(CausalModel):
     def advance(
         self, inputs: Tensor, state: None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: None: nothing is remembered.
+            state: Always None: the model keeps no state.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and None.
+            The logits of each frame, and None.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -82,5 +82,5 @@ class CNN(CausalModel):
         return logits, state
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last layer of the CNN."""
+        """Return how to obtain the last feature maps: the last layer of the CNN."""
         return FeatureMaps(self.cnn.layers)

@@ -15,23 +15,24 @@ class CNNLSTM(CausalModel):
     """Per-frame convolutional features, read over time by a peephole LSTM.
 
     The network of the published table-tennis action recogniser: a CNN on every frame, a scale adjustment, a
-    peephole LSTM, two fully connected layers at every step, and the average over time of the per-frame
-    softmax. See :class:`FrameCNN`, :class:`PeepholeLSTM` and :class:`LearnedAverage` for how its open
-    points are read.
+    peephole LSTM, two fully connected layers at every step, and the average of the per-frame softmax over
+    time. See :class:`FrameCNN`, :class:`PeepholeLSTM` and :class:`LearnedAverage` for our reading of the
+    points that the source leaves open.
 
     Args:
         num_classes: Number of classes *K*.
         channels: Output channels of each convolutional layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
+        feature_size: Number of features per frame.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
         fc_size: Width of the first fully connected layer.
-        dropout: Share of the LSTM's and of the first fully connected layer's output dropped in training.
-        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
-        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
-        in_channels: Channels *C* of a frame.
+        dropout: Dropout rate of the outputs of the LSTM and of the first fully connected layer.
+        average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
+            average with learned weights.
+        delay: Delay in frames between a frame and its logits: see :class:`CausalModel`.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point in [0, 1] or normalised, H and W of at least 8 with three
@@ -65,15 +66,15 @@ class CNNLSTM(CausalModel):
     def advance(
         self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -84,5 +85,5 @@ class CNNLSTM(CausalModel):
         return self.head(h), state
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last layer of the CNN."""
+        """Return how to obtain the last feature maps: the last layer of the CNN."""
         return FeatureMaps(self.cnn.layers)

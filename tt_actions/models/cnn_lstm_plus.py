@@ -1,4 +1,4 @@
-"""The hybrid network as one would build it today for few clips and no GPU."""
+"""A modern variant of the hybrid network, for few clips and no GPU."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,10 +15,10 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
 
 class PlusState(NamedTuple):
-    """What :meth:`CNNLSTMPlus.advance` hands on.
+    """The state of :meth:`CNNLSTMPlus.advance`.
 
     Shape:
-        frame ``(B, C, H, W)``; shifted, for each block ``(B, C / 8, H, W)``; lstm twice ``(B, H)``.
+        frame ``(B, C, H, W)``; shifted ``(B, C / 8, H, W)`` for each block; lstm twice ``(B, H)``.
     """
 
     frame: Tensor
@@ -27,34 +27,36 @@ class PlusState(NamedTuple):
 
 
 class CNNLSTMPlus(CausalModel):
-    """A residual CNN that sees motion, read over time by a peephole LSTM.
+    """A residual CNN with motion input, followed by a peephole LSTM over time.
 
-    Against the published :class:`CNNLSTM`: each frame comes with its difference from the frame before, a
-    cheap stand-in for optical flow (Wang et al. 2016, arXiv:1608.00859); residual blocks with group
-    normalisation, which does not depend on the batch (He et al. 2016; Wu & He 2018); in every block an eighth
-    of the channels comes from the frame before, the online temporal shift of Lin et al. (2019,
-    arXiv:1811.08383); dropout. It is causal: :meth:`step` takes one frame after the other.
+    It differs from the published :class:`CNNLSTM` in four points. Each frame comes with its difference from
+    the previous frame, a cheap substitute for optical flow (Wang et al. 2016, arXiv:1608.00859). Residual
+    blocks use group normalisation, which does not depend on the batch (He et al. 2016; Wu & He 2018). In
+    every block, an eighth of the channels comes from the previous frame, the online temporal shift of Lin et
+    al. (2019, arXiv:1811.08383). It has dropout. The model is causal: :meth:`step` processes one frame at a
+    time.
 
     Args:
         num_classes: Number of classes *K*.
-        channels: Output channels of each residual block, multiples of 8; every block but the first halves the
-            picture.
-        motion: Whether each frame comes with its difference from the frame before.
-        shift: Whether blocks take channels from the frame before.
+        channels: Output channels of each residual block, multiples of 8. Every block except the first halves
+            the resolution.
+        motion: Whether the difference from the previous frame is an additional input.
+        shift: Whether the blocks shift channels from the previous frame (temporal shift).
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
-        dropout: Share of the pooled maps, the features and the LSTM's output dropped in training.
-        average: How per-frame probabilities become a clip's: their mean, or an average with learned weights.
-        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
-        in_channels: Channels *C* of a frame.
+        feature_size: Number of features per frame.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
+        dropout: Dropout rate of the pooled maps, the features and the LSTM's output.
+        average: How per-frame probabilities are combined into the clip's probabilities: their mean, or an
+            average with learned weights.
+        delay: Delay in frames between a frame and its logits: see :class:`CausalModel`.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, normalised, and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a size is below 1, a width is no multiple of 8, or ``average`` is unknown.
+        ValueError: If a size is below 1, a width is not a multiple of 8, or ``average`` is unknown.
     """
 
     def __init__(
@@ -82,23 +84,12 @@ class CNNLSTMPlus(CausalModel):
         if any(width % 8 for width in channels):
             raise UserError(f"Expected `channels` to be multiples of 8, but got {list(channels)}.")
         self.in_channels, self.motion, self.min_size = in_channels, motion, 2 ** len(channels)
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels * (2 if motion else 1), channels[0], 5, stride=2, padding=2, bias=False),
-            nn.GroupNorm(8, channels[0]),
-            nn.ReLU(inplace=True),
-        )
+        self.stem = _make_stem(in_channels * (2 if motion else 1), channels[0])
         self.blocks = nn.ModuleList(
             ShiftBlock(before, width, stride=1 if i == 0 else 2, shift=shift)
             for i, (before, width) in enumerate(zip((channels[0], *channels), channels, strict=False))
         )
-        self.pool = nn.Sequential(
-            nn.AdaptiveAvgPool2d(tuple(grid)),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(channels[-1] * grid[0] * grid[1], feature_size),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-        )
+        self.pool = _make_pool(channels[-1], grid, feature_size, dropout)
         self.lstm = PeepholeLSTM(feature_size, hidden_size, peepholes)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_size, num_classes))
         for part in (self.stem, self.blocks, self.pool):
@@ -108,15 +99,15 @@ class CNNLSTMPlus(CausalModel):
     def advance(
         self, inputs: Tensor, state: PlusState | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, PlusState]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -139,22 +130,41 @@ class CNNLSTMPlus(CausalModel):
         return self.head(h), PlusState(inputs[:, -1], shifted, lstm)
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the last block."""
+        """Return how to obtain the last feature maps: the last block."""
         return FeatureMaps(self.blocks[-1])
 
 
+def _make_stem(in_channels: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 5, stride=2, padding=2, bias=False),
+        nn.GroupNorm(8, channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _make_pool(channels: int, grid: tuple[int, int], feature_size: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(tuple(grid)),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(channels * grid[0] * grid[1], feature_size),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+    )
+
+
 MOTION_GAIN = 2.0
-"""Frame differences are small beside the frames: this brings them to a like scale."""
+"""Scale for frame differences, which are small compared with the frames."""
 
 
 class ShiftBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, some of whose input comes from the frame before.
+    """Two 3x3 convolutions with a shortcut; some of the input channels come from the previous frame.
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        stride: By how much the picture shrinks.
-        shift: Whether an eighth of the input channels is taken from the frame before.
+        stride: Factor by which the block reduces the resolution.
+        shift: Whether an eighth of the input channels comes from the previous frame.
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int, shift: bool) -> None:
@@ -180,7 +190,7 @@ class ShiftBlock(nn.Module):
 
         Args:
             x: Feature maps of single frames.
-            before: The first channels of the frames before, or None without shift.
+            before: The first channels of the previous frames, or None without shift.
 
         Shape:
             x ``(N, C, H, W)``, before ``(N, C / 8, H, W)`` -> ``(N, C', H / s, W / s)``.

@@ -1,4 +1,4 @@
-"""A few numbers for all that a frame of joints shows: principal components of several streams."""
+"""Principal components of several joint streams: a few numbers that describe a frame."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,24 @@ from tt_actions.models.checks import check_positive
 from tt_actions.skeleton.layouts import Layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
-LEAST_SPREAD = 1e-4
-"""Added to the variance of each component, so that what hardly moves is not blown up."""
+MIN_SPREAD = 1e-4
+"""Added to the variance of each component, so that scaling does not amplify components that hardly vary."""
 
 
 class PrincipalComponents(nn.Module):
-    """Streams of joints side by side, projected to the few directions in which frames differ most.
+    """Concatenates joint streams and projects them onto the directions in which frames differ most.
 
-    Each stream is divided by its own root mean square over joints and frames, so that the motions count as
-    much as the places; the components are scaled to variance 1. Fitted without gradient, and kept in buffers.
+    Each stream is divided by its own root mean square over joints and frames, so that motions count as much
+    as positions. The components are scaled to variance 1. They are fitted without gradients and stored in
+    buffers.
 
     Args:
-        layout: What the joints are.
-        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
-        num_components: Number of components *P*; all there are, if they are fewer.
+        layout: Layout of the joints.
+        streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
+        num_components: Number of components *P*; reduced to the number of features if that is smaller.
 
     Raises:
-        ValueError: If ``num_components`` is below 1 or a stream unknown.
+        ValueError: If ``num_components`` is below 1 or a stream is unknown.
     """
 
     offset: Tensor
@@ -43,7 +44,7 @@ class PrincipalComponents(nn.Module):
         self.register_buffer("projection", torch.zeros(num_features, self.num_components))
 
     def read(self, joints: Tensor) -> Tensor:
-        """Return the streams side by side.
+        """Return the concatenated streams.
 
         Args:
             joints: Clips of one batch.
@@ -55,29 +56,29 @@ class PrincipalComponents(nn.Module):
         return torch.cat([make_stream(joints, self.layout, name) for name in self.streams], 2).flatten(2)
 
     def fit(self, frames: Tensor) -> None:
-        """Find the components of frames.
+        """Compute the principal components from frames.
 
         Args:
-            frames: What :meth:`read` returns of all valid frames.
+            frames: The output of :meth:`read` for all valid frames.
 
         Shape:
             frames ``(N, D)``.
         """
         centred = frames.double() - frames.double().mean(0)
         squares = centred.square().mean(0).view(-1, self.stream_size)
-        scales = squares.mean(1).sqrt().clamp(min=LEAST_SPREAD).repeat_interleave(self.stream_size)
+        scales = squares.mean(1).sqrt().clamp(min=MIN_SPREAD).repeat_interleave(self.stream_size)
         scaled = centred / scales
-        variances, directions = torch.linalg.eigh(scaled.T @ scaled / len(frames))  # in rising order
+        variances, directions = torch.linalg.eigh(scaled.T @ scaled / len(frames))  # in ascending order
         chosen = slice(-self.num_components, None)
-        spreads = (variances[chosen].clamp(min=0) + LEAST_SPREAD).sqrt()
+        spreads = (variances[chosen].clamp(min=0) + MIN_SPREAD).sqrt()
         self.offset = frames.double().mean(0).to(self.offset)
         self.projection = (directions[:, chosen] / (scales[:, None] * spreads)).to(self.projection)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return the components of frames.
+        """Return the principal components of frames.
 
         Args:
-            frames: What :meth:`read` returns.
+            frames: The output of :meth:`read`.
 
         Shape:
             frames ``(..., D)`` -> ``(..., P)``.

@@ -1,4 +1,4 @@
-"""A conditional random field over the frames of a clip, on top of another model."""
+"""A conditional random field over the frame labels of a clip, on top of another model."""
 
 from collections.abc import Callable
 
@@ -13,25 +13,25 @@ from tt_actions.models.losses import mean_over_processes
 
 
 class CRF(ActionModel):
-    r"""A linear chain of frame labels, whose scores another model gives.
+    r"""A linear-chain CRF over frame labels, with the scores of another model.
 
     The conditional random field of Lafferty, McCallum & Pereira (2001): with the logits :math:`x_t` of the
-    model below, a labelling *s* of the frames has the probability
+    underlying model, a labelling *s* of the frames has the probability
 
     .. math:: P(s | x) \propto \exp\Big(a_{s_0} + \sum_t x_{t, s_t} + \sum_{t > 0} A_{s_{t-1}, s_t}\Big)
 
-    *a* and *A* are learned and start at 0, where they change nothing. The logits it returns are the logs of
-    each frame's marginal probabilities given the whole clip, so it is not causal.
+    *a* and *A* are learned. At their initial value 0, they have no effect. The CRF returns the log of the
+    marginal probabilities of each frame given the whole clip as logits, so it is not causal.
 
     Args:
         num_classes: Number of classes *K*.
-        network: Makes the model below for a number of classes; its ``average`` must be the mean.
+        network: Creates the underlying model for a given number of classes. Its ``average`` must be the mean.
 
     Shape:
-        inputs ``(B, T, ...)`` as the model below takes them, and lengths ``(B,)`` -> logits ``(B, T, K)``.
+        inputs ``(B, T, ...)`` as for the underlying model, and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If the model below is not trained by gradient, or learns an average.
+        ValueError: If the underlying model is not trained by gradient descent, or learns an average.
     """
 
     def __init__(self, num_classes: int, network: Callable[[int], ActionModel] = CNNLSTM) -> None:
@@ -39,8 +39,9 @@ class CRF(ActionModel):
         below = network(num_classes)
         if not below.learns_by_gradient or below.average is not None:
             raise UserError(
-                "Expected `network` of a CRF to be trained by gradient and to average by 'mean', but got "
-                f"{type(below).__name__}, which is not or does not. Use another, or set its `average`."
+                "Expected the `network` of a CRF to be trained by gradient descent and to have `average` "
+                f"'mean', but {type(below).__name__} does not meet both conditions. Use another network, or "
+                "set its `average` to 'mean'."
             )
         self.network = below
         self.layout = below.layout
@@ -50,7 +51,7 @@ class CRF(ActionModel):
             self.in_channels = below.in_channels
 
     def emissions(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of the model below, in float32 where they come in less.
+        """Return the logits of the underlying model, in at least float32.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -63,7 +64,7 @@ class CRF(ActionModel):
         return logits.to(promote_types(logits.dtype, torch.float32))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
+        """Return the log-marginals of each frame's label; values past ``lengths`` are meaningless.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -81,16 +82,16 @@ class CRF(ActionModel):
         class_loss: Callable[[Tensor], Tensor],
         frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the negative log-likelihood of the frames' labels, a labelled frame, and the logits.
+        """Return the negative log-likelihood of the frame labels, per labelled frame, and the logits.
 
-        Frames of unknown class are summed over. Where no frame of the batch has a label, of all processes
-        that train together, it is the class loss.
+        The loss sums over the classes of unlabelled frames. If no frame of the batch has a label, in any of
+        the training processes, the loss is the class loss.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
-            class_loss: The loss of per-frame logits.
-            frame_labels: Class of each frame, negative where it is not known, or None.
+            class_loss: Function that returns the loss of per-frame logits.
+            frame_labels: Class of each frame, negative if it is unknown, or None.
 
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)``, frame_labels ``(B, T)`` -> loss ``()``, logits
@@ -109,19 +110,19 @@ class CRF(ActionModel):
 
     @property
     def chain(self) -> Chain:
-        """The learned scores of first labels and of transitions."""
+        """The learned scores of the first labels and of the transitions."""
         return Chain(self.initial, self.transitions)
 
     @property
     def frame_network(self) -> ActionModel:
-        """The model below."""
+        """The underlying model."""
         return self.network
 
     def from_frame_scores(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-marginals of each frame's label; those past ``lengths`` mean nothing.
+        """Return the log-marginals of each frame's label; values past ``lengths`` are meaningless.
 
         Args:
-            scores: What :meth:`emissions` returned.
+            scores: Logits that :meth:`emissions` returned.
             lengths: Number of valid frames of each clip.
 
         Shape:
@@ -132,7 +133,7 @@ class CRF(ActionModel):
     def _negative_log_likelihood(
         self, scores: Tensor, lengths: Tensor, frame_labels: Tensor, is_known: Tensor
     ) -> Tensor:
-        """Sum it over the batch: all labellings against those that agree with the known labels."""
+        """Sum over the batch: all labellings against those that agree with the known labels."""
         classes = torch.arange(self.num_classes, device=scores.device)
         is_other = (frame_labels[..., None] != classes) & is_known[..., None]
         both = torch.cat([scores, scores.masked_fill(is_other, -torch.inf)])
@@ -141,5 +142,5 @@ class CRF(ActionModel):
         return (every - agreeing).sum()
 
     def feature_maps(self) -> FeatureMaps | None:
-        """Return where the last feature maps of the model below come from."""
+        """Return how to obtain the last feature maps of the underlying model."""
         return self.network.feature_maps()

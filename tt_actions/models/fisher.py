@@ -1,4 +1,4 @@
-"""Fisher vectors of a clip's frames, told apart linearly."""
+"""Fisher vectors of a clip's frames with a linear classifier."""
 
 import math
 from collections.abc import Sequence
@@ -17,34 +17,35 @@ from tt_actions.models.ridge import fit_ridge
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream
 
-LEAST_VARIANCE = 1e-2
-"""Added to the mixture's variances, of components whose own is 1."""
+VARIANCE_OFFSET = 1e-2
+"""Added to the variances of the mixture; the components themselves have variance 1."""
 
 
 class Fisher(ClosedFormModel):
-    """Fisher vectors over a Gaussian mixture of frames, with a ridge regression of the classes on top.
+    """Fisher vectors over a Gaussian mixture of frames, with ridge regression as the classifier.
 
-    A frame is described by the principal components of its joints and their motion. Of all training frames a
-    mixture of Gaussians with diagonal covariances is fitted (by scikit-learn), and a clip is the gradient of
-    its mean log-density with respect to weights, means and standard deviations, each divided by the root of
-    its Fisher information, with the power and L2 normalisation of Perronnin et al. (2010, "Improving the
-    Fisher kernel for large-scale image classification"). The linear classifier is a ridge regression, whose
-    strength and temperature are those under which the training clips, each left out in turn, are likeliest;
-    the mixture, which knows no classes, has seen them all. Where clips are alike, such as those of one
-    player, that is too sure of itself.
+    The principal components of the joints and their motion describe a frame. scikit-learn fits a mixture of
+    Gaussians with diagonal covariances to all training frames. A clip is described by the gradient of its
+    mean log-density with respect to weights, means and standard deviations, each divided by the root of its
+    Fisher information, with the power and L2 normalisation of Perronnin et al. (2010, "Improving the Fisher
+    kernel for large-scale image classification"). The linear classifier is a ridge regression. Its strength
+    and temperature maximise the leave-one-out likelihood of the training clips; the mixture, which does not
+    use the classes, is fitted to all of them. If clips are similar, such as several of one player, the
+    resulting probabilities are overconfident.
 
-    A sum over frames forgets their order. So motion, which tells of neighbours, is among the streams, and
-    when in the clip a frame is, from start to end, stands beside its components: as the place of a patch in
-    a picture does in Sanchez et al. (2012, "Modeling the spatial layout of images beyond spatial pyramids").
+    A sum over frames ignores their order. Therefore the streams include motion, which depends on neighbouring
+    frames, and the relative time of a frame in the clip is an additional feature, like the position of a
+    patch in an image in Sanchez et al. (2012, "Modeling the spatial layout of images beyond spatial
+    pyramids").
 
-    All frames of a clip get the clip's logits, so that its temporal consistency is 1 and says nothing.
+    All frames of a clip get the clip's logits, so its temporal consistency is always 1 and has no meaning.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout.
-        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
-        num_components: Principal components of a frame.
-        num_gaussians: Gaussians *M* of the mixture.
+        layout: Name of the joint layout.
+        streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
+        num_components: Number of principal components per frame.
+        num_gaussians: Number of Gaussians *M* in the mixture.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -81,7 +82,7 @@ class Fisher(ClosedFormModel):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, those of the clip at each of its frames.
+        """Return per-frame logits: the logits of the clip, repeated for each frame.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -96,10 +97,10 @@ class Fisher(ClosedFormModel):
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, streams: Tensor, lengths: Tensor) -> Tensor:
-        """Return the normalised Fisher vectors of clips, in double precision: roots blow up rounding errors.
+        """Return the normalised Fisher vectors of clips, in double precision: roots amplify rounding errors.
 
         Args:
-            streams: What is read of each frame.
+            streams: Concatenated streams of each frame.
             lengths: Number of valid frames of each clip.
 
         Shape:
@@ -111,18 +112,18 @@ class Fisher(ClosedFormModel):
         return F.normalize(vectors.sign() * vectors.abs().sqrt(), dim=1)
 
     def _frames(self, streams: Tensor, lengths: Tensor) -> Tensor:
-        """The components of each frame, and when it is: ``(B, T, P + 1)``."""
+        """The components of each frame and its relative time: ``(B, T, P + 1)``."""
         times = torch.arange(streams.shape[1], device=streams.device) / (lengths[:, None] - 1).clamp(min=1)
-        place = math.sqrt(12) * (times - 0.5)  # over a clip of variance 1, as the components
-        return torch.cat([self.components(streams), place[..., None].to(streams)], 2)
+        position = math.sqrt(12) * (times - 0.5)  # variance 1 over a clip, like the components
+        return torch.cat([self.components(streams), position[..., None].to(streams)], 2)
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Keep what is read of a batch of training clips.
+        """Store the input of a batch of training clips.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
-            labels: Their classes.
+            labels: Class of each clip.
 
         Shape:
             inputs ``(B, T, C, V)``, lengths and labels ``(B,)``.
@@ -130,10 +131,10 @@ class Fisher(ClosedFormModel):
         self.collected.append((self.components.read(inputs), lengths, labels))
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
-            The logits of each clip from a ridge regression on all others, and the clips' classes.
+            The logits of each clip from a ridge regression on all other clips, and the classes of the clips.
 
         Shape:
             logits ``(N, K)``, labels ``(N,)``.
@@ -158,11 +159,11 @@ class Fisher(ClosedFormModel):
         num_gaussians = len(self.weights)
         if len(frames) < num_gaussians:
             raise UserError(
-                f"Expected at least as many training frames as `num_gaussians`, {num_gaussians}, but got "
-                f"{len(frames)}. Lower it or add clips."
+                f"Expected at least {num_gaussians} training frames (`num_gaussians`), but got "
+                f"{len(frames)}. Lower `num_gaussians`, or add clips."
             )
         mixture = GaussianMixture(
-            num_gaussians, covariance_type="diag", reg_covar=LEAST_VARIANCE, max_iter=300, random_state=0
+            num_gaussians, covariance_type="diag", reg_covar=VARIANCE_OFFSET, max_iter=300, random_state=0
         )
         mixture.fit(frames.double().cpu().numpy())
         self.weights = torch.from_numpy(mixture.weights_).to(self.weights)
@@ -171,17 +172,18 @@ class Fisher(ClosedFormModel):
 
 
 def fisher_vectors(x: Tensor, lengths: Tensor, weights: Tensor, means: Tensor, spreads: Tensor) -> Tensor:
-    """Return the gradients of clips' mean log-density under a mixture, by the root of their information.
+    """Return the gradients of clips' mean log-density under a mixture, scaled by the Fisher information.
 
-    Equations 16 to 18 of Sanchez et al. (2013, "Image classification with the Fisher vector"), in which a
-    Gaussian's weight is the softmax of its parameter.
+    Equations 16 to 18 of Sanchez et al. (2013, "Image classification with the Fisher vector"), in which the
+    weight of a Gaussian is the softmax of its parameter. Each gradient is divided by the root of its Fisher
+    information.
 
     Args:
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
-        weights: Of the Gaussians.
-        means: Of the Gaussians.
-        spreads: Their standard deviations.
+        weights: Weights of the Gaussians.
+        means: Means of the Gaussians.
+        spreads: Standard deviations of the Gaussians.
 
     Returns:
         The gradients with respect to weights, means and standard deviations, one after the other.

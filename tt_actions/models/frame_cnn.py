@@ -1,4 +1,4 @@
-"""What the networks of single frames share: convolutional features, a head, and valid frames alone."""
+"""Shared parts of networks of single frames: convolutional features, a head, and masking of padding."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,16 +10,16 @@ from tt_actions.models.checks import check_positive
 
 
 class FrameCNN(nn.Module):
-    """Convolutional features of single frames, of the same width for every picture size.
+    """Convolutional features of single frames, with the same width for every frame size.
 
-    Each layer is a 3x3 convolution of stride 1 with SAME padding, a rectifier and a 2x2 max-pooling. Two
-    points the source leaves open are read so: pooling moves by 2 pixels (it prints a step of 0), and its
-    "scale adjustment" is adaptive average pooling to a fixed grid, a linear layer and a rectifier. Pooling
-    runs before the rectifier: both are monotone, so the result is the same for a quarter of the work.
-    Convolutions start as in He et al. (2015), equation 10, and run in channels-last memory.
+    Each layer is a 3x3 convolution of stride 1 with SAME padding, a rectifier and a 2x2 max-pooling. The
+    source leaves two points open. Our reading: pooling has a stride of 2 pixels (the source prints 0), and
+    the "scale adjustment" is adaptive average pooling to a fixed grid, a linear layer and a rectifier.
+    Pooling runs before the rectifier: both are monotone, so the result is the same for a quarter of the work.
+    Convolutions are initialised as in He et al. (2015), equation 10, and run in channels-last memory.
 
     Args:
-        in_channels: Channels *C* of a frame.
+        in_channels: Number of channels *C* per frame.
         channels: Output channels of each layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
@@ -78,13 +78,13 @@ class FrameCNN(nn.Module):
 
 
 class FrameHead(nn.Sequential):
-    """Two fully connected layers on every frame, a rectifier between them.
+    """Two fully connected layers per frame, with a rectifier between them.
 
     Args:
         feature_size: Width *D* of the input.
         fc_size: Width of the first layer.
         num_classes: Number of classes *K*.
-        dropout: Share of the input and of the first layer's output that is dropped in training.
+        dropout: Dropout rate of the input and of the output of the first layer.
 
     Shape:
         features ``(..., D)`` -> logits ``(..., K)``.
@@ -108,10 +108,10 @@ class FrameHead(nn.Sequential):
 def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, lengths: Tensor | None) -> Tensor:
     """Apply a network of single frames to the valid frames of a batch of clips.
 
-    Padding costs nothing this way, and stays out of the statistics of batch normalisation.
+    This way, padding costs no computation and does not enter the statistics of batch normalisation.
 
     Args:
-        network: Takes single frames to features of width *D*.
+        network: Maps single frames to features of width *D*.
         frames: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip; all if None.
 
@@ -129,15 +129,15 @@ def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, length
 
 
 def normalise_valid(norm: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
-    """Batch-normalise features, with statistics of the valid places alone in training.
+    """Batch-normalise features; in training, the statistics use only valid positions.
 
     Args:
-        norm: The normalisation.
-        x: Features of each place.
-        valid: Which places are no padding; all if None.
+        norm: The normalisation layer.
+        x: Features of each position.
+        valid: Mask of the positions that are not padding; all if None.
 
     Returns:
-        The features; past the valid ones 0 in training.
+        The features; in training, padding is 0.
 
     Shape:
         x ``(..., C)``, valid ``(...)``, bool -> ``(..., C)``.
@@ -150,10 +150,10 @@ def normalise_valid(norm: nn.Module, x: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def initialise_for_relu(layer: nn.Module) -> None:
-    """Start a layer that a rectifier follows as in He et al. (2015), equation 10, with a bias of zero.
+    """Initialise a layer that precedes a rectifier as in He et al. (2015), equation 10, with zero bias.
 
     Args:
-        layer: The layer; any but convolutions and linear ones stay as they are.
+        layer: The layer; other layers than convolutions and linear ones are not changed.
     """
     if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""Gaussians whose dimensions do not depend on each other."""
+"""Gaussians with independent dimensions."""
 
 import math
 
@@ -6,12 +6,12 @@ from torch import Tensor
 
 
 def standardise(x: Tensor, means: Tensor, spreads: Tensor) -> Tensor:
-    """Return how many standard deviations points lie from the mean of each of several Gaussians.
+    """Return the distance of points from the mean of each Gaussian, in standard deviations.
 
     Args:
         x: Points.
-        means: Of the Gaussians.
-        spreads: Their standard deviations.
+        means: Means of the Gaussians.
+        spreads: Standard deviations of the Gaussians.
 
     Shape:
         x ``(..., D)``, means and spreads ``(M, D)`` -> ``(..., M, D)``.
@@ -23,8 +23,8 @@ def log_density(standardised: Tensor, spreads: Tensor) -> Tensor:
     """Return the log-density of points under each Gaussian.
 
     Args:
-        standardised: What :func:`standardise` returned.
-        spreads: The Gaussians' standard deviations.
+        standardised: The output of :func:`standardise`.
+        spreads: Standard deviations of the Gaussians.
 
     Shape:
         standardised ``(..., M, D)``, spreads ``(M, D)`` -> ``(..., M)``.

@@ -9,18 +9,19 @@ from tt_actions.skeleton.layouts import Layout
 
 
 class GraphConvolution(nn.Module):
-    """A convolution over joints that are neighbours in the body, or that the data find to be.
+    """A convolution over joints that are neighbours in the body, or in a graph learned from the data.
 
-    Of 2s-AGCN (Shi et al. 2019, arXiv:1805.07694, equations 2 to 4): three partitions of neighbours (the
-    joint itself, towards the root, outwards), each with a fixed adjacency A, a learned one B that starts at 0
-    and one C of the clip itself, the softmax over joints of the products of two embeddings. Read so: the
-    embeddings are of the features' mean over time, of the frames so far where the network is causal, and
-    C counts by a learned factor that starts at 0 (as in the authors' later multi-stream version).
+    After 2s-AGCN (Shi et al. 2019, arXiv:1805.07694, equations 2 to 4): there are three partitions of
+    neighbours (the joint itself, towards the root, outwards). Each has a fixed adjacency A, a learned one B
+    that starts at 0, and one C computed from the clip: the softmax over joints of the products of two
+    embeddings. Our reading: the embeddings use the mean of the features over time (over the frames so far in
+    a causal network), and C has a learned weight that starts at 0 (as in the authors' later multi-stream
+    version).
 
     Args:
         in_channels: Width of the input.
         out_channels: Width of the output.
-        layout: What hangs on what.
+        layout: Layout of the joints, with their bones.
         embedding: Width of the embeddings.
     """
 
@@ -37,11 +38,11 @@ class GraphConvolution(nn.Module):
         nn.init.normal_(self.mix, 0, math.sqrt(2 / (num * out_channels)))
 
     def forward(self, x: Tensor, mean: Tensor) -> Tensor:
-        """Convolve.
+        """Return the convolved features of each joint at each frame.
 
         Args:
             x: Features of each joint at each frame.
-            mean: Their mean over time, of the clip (S = 1) or up to each frame (S = T).
+            mean: Mean of the features over the clip (S = 1) or up to each frame (S = T).
 
         Shape:
             x ``(B, V, T, C)``, mean ``(B, V, S, C)`` -> ``(B, V, T, D)``.
@@ -50,19 +51,21 @@ class GraphConvolution(nn.Module):
         one, other = pairs.permute(3, 4, 0, 2, 1, 5)  # (P, B, S, V, E) each
         found = (one @ other.mT / math.sqrt(one.shape[-1])).softmax(-1)
         fixed = (self.adjacency + self.learned)[:, None, None]
-        graphs = fixed + self.factor * found  # (P, B, S, V, V): what each joint takes of all
+        graphs = fixed + self.factor * found  # (P, B, S, V, V): weights of all joints for each joint
         mixed = x.new_zeros(x[..., 0].numel(), self.mix.shape[2])
         for graph, weight in zip(graphs, self.mix, strict=True):
             gathered = gather(graph, x).reshape(-1, x.shape[3])
-            mixed = mixed.addmm_(gathered.to(mixed.dtype), weight.to(mixed.dtype))  # of autocast's two dtypes
+            mixed = mixed.addmm_(
+                gathered.to(mixed.dtype), weight.to(mixed.dtype)
+            )  # autocast mixes two dtypes
         return mixed.view(*x.shape[:3], -1)
 
 
 def gather(graph: Tensor, x: Tensor) -> Tensor:
-    """Take of each joint's features as much as a graph says.
+    """Combine the features of joints with the weights of a graph.
 
     Args:
-        graph: What each joint takes of all, in the whole clip (S = 1) or at each frame (S = T).
+        graph: Weights of all joints for each joint, for the whole clip (S = 1) or for each frame (S = T).
         x: Features of each joint at each frame.
 
     Shape:
@@ -74,13 +77,13 @@ def gather(graph: Tensor, x: Tensor) -> Tensor:
 
 
 def partitions(layout: Layout) -> Tensor:
-    """Return the three normalised adjacencies: a joint itself, its neighbours inwards, those outwards.
+    """Return three normalised adjacency matrices: joint itself, inward neighbours, outward neighbours.
 
-    Each row sums to 1, or to 0 where there is no neighbour of the kind (Yan et al. 2018, section 3.3,
-    "spatial configuration", with the tree's root for the centre of gravity).
+    Each row sums to 1, or to 0 if the joint has no neighbour of that kind (Yan et al. 2018, section 3.3,
+    "spatial configuration", with the root of the tree in place of the centre of gravity).
 
     Args:
-        layout: What hangs on what.
+        layout: Layout of the joints, with their bones.
 
     Shape:
         ``(3, V, V)``.

@@ -1,4 +1,4 @@
-"""Histograms of gradients and motion, compared clip by clip: for a few dozen clips."""
+"""Histograms of gradients and motion with a kernel classifier, for a few dozen clips."""
 
 import math
 from collections.abc import Sequence
@@ -17,38 +17,39 @@ Descriptor = Literal["hog", "hof", "mbh"]
 
 
 class HistogramKernel(ClosedFormModel):
-    """Kernel ridge regression on histograms of where edges point and things move.
+    """Kernel ridge regression on histograms of edge and motion directions.
 
-    A clip is described as by Laptev et al. (2008) and Wang et al. (2011): by histograms of the directions of
-    the brightness gradient (HOG), of the optical flow (HOF) and of the gradients of its two components, the
-    motion boundaries (MBH), in the cells of a grid over the picture and parts of the clip's time. A pixel
-    counts in the cells and parts next to it, the more the nearer (Dalal & Triggs 2005), so that little
-    changes when the player stands a little to the side. Each descriptor's square root has length 1. Clips
-    are compared by a Gaussian kernel of the descriptors' distances, so that a new clip is judged by the
-    training clips that it is like, and the classes are regressed on it. The ridge's strength and the
-    temperature that makes probabilities of the scores are those under which the training clips, each left
-    out in turn, are likeliest; where clips are alike, such as neighbours out of one match, that is too sure
-    of itself.
+    A clip is described as in Laptev et al. (2008) and Wang et al. (2011): by histograms of the directions of
+    the brightness gradient (HOG), of the optical flow (HOF) and of the gradients of the two flow components,
+    the motion boundaries (MBH), in the cells of a grid over the frame and in temporal parts of the clip. A
+    pixel counts in the nearest cells and parts, with more weight in the nearer ones (Dalal & Triggs 2005), so
+    that a small shift of the player changes little. The square root of each descriptor has length 1. A
+    Gaussian kernel of the distances between descriptors compares clips, so that similar training clips decide
+    about a new clip, and the classes are regressed on this kernel. The strength of the ridge, and the
+    temperature that converts scores to probabilities, maximise the leave-one-out likelihood of the training
+    clips. If clips are similar, such as neighbours from one match, the resulting probabilities are
+    overconfident.
 
-    All frames of a clip get the clip's logits, so that its temporal consistency is 1 and says nothing. The
-    fit takes time with the third and memory with the second power of the number of clips: a thousand take a
-    second or two, ten thousand many minutes and some 5 GB.
+    All frames of a clip get the clip's logits, so its temporal consistency is always 1 and has no meaning.
+    Fitting time grows with the third power of the number of clips, and memory with the second: a thousand
+    clips take a second or two, ten thousand take many minutes and some 5 GB.
 
     Args:
         num_classes: Number of classes *K*.
         descriptors: Any of ``hog``, ``hof`` and ``mbh``.
-        grid: Rows and columns of cells over the picture.
-        parts: Parts of a clip's time, from its first frame to its last.
-        num_directions: Bins of direction.
-        min_speed: Motion up to this many heights of the picture a second does not count in ``hof``.
-        gamma: Factor on the squared distance of two clips' descriptors in the kernel's exponent.
+        grid: Rows and columns of the grid of cells over the frame.
+        parts: Number of temporal parts that a clip is divided into.
+        num_directions: Number of direction bins.
+        min_speed: Motion slower than this, in frame heights per second, does not count in ``hof``.
+        gamma: Factor for the squared distance between the descriptors of two clips in the exponent of the
+            kernel.
 
     Shape:
-        frames ``(B, T, 5, H, W)``, RGB and flow in heights a second, and lengths ``(B,)`` -> logits
+        frames ``(B, T, 5, H, W)``, RGB and flow in frame heights per second, and lengths ``(B,)`` -> logits
         ``(B, T, K)``.
 
     Raises:
-        ValueError: If a number is out of its range or a descriptor unknown.
+        ValueError: If a number is out of range or a descriptor is unknown.
     """
 
     in_channels = 5
@@ -71,7 +72,7 @@ class HistogramKernel(ClosedFormModel):
         unknown = [name for name in descriptors if name not in get_args(Descriptor)]
         if unknown or not descriptors:
             raise UserError(
-                f"Expected `descriptors` out of {get_args(Descriptor)}, but got {list(descriptors)}."
+                f"Expected `descriptors` to be any of {get_args(Descriptor)}, but got {list(descriptors)}."
             )
         if num_directions < 3 or min_speed < 0 or gamma <= 0:
             raise UserError(
@@ -87,7 +88,7 @@ class HistogramKernel(ClosedFormModel):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, those of the clip at each of its frames.
+        """Return per-frame logits: the logits of the clip, repeated for each frame.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -103,7 +104,7 @@ class HistogramKernel(ClosedFormModel):
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return what clips are compared by.
+        """Return the descriptors by which clips are compared.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -118,7 +119,7 @@ class HistogramKernel(ClosedFormModel):
             return torch.stack([self._describe(clip[:length].float()) for clip, length in clips])
 
     def _describe(self, clip: Tensor) -> Tensor:
-        """Describe the ``(T, 5, H, W)`` frames of one clip: ``(D,)``."""
+        """Return the descriptors ``(D,)`` of the frames ``(T, 5, H, W)`` of one clip."""
         fields: dict[Descriptor, list[Tensor]] = {
             "hog": [gradient(clip[:, :3].mean(1))],
             "hof": [clip[:, 3:]],
@@ -126,14 +127,14 @@ class HistogramKernel(ClosedFormModel):
         }
         described = []
         for name in self.descriptors:
-            least = self.min_speed if name == "hof" else 0.0
-            histograms = torch.cat([self._histograms(field, least) for field in fields[name]])
-            described.append(F.normalize((histograms + LEAST).sqrt(), dim=0))
+            min_length = self.min_speed if name == "hof" else 0.0
+            histograms = torch.cat([self._histograms(field, min_length) for field in fields[name]])
+            described.append(F.normalize((histograms + BIN_OFFSET).sqrt(), dim=0))
         return torch.cat(described)
 
-    def _histograms(self, field: Tensor, least: float) -> Tensor:
-        """Histograms of a field of vectors ``(T, 2, H, W)`` in all cells and parts of time."""
-        maps = direction_bins(field, self.num_directions, least)
+    def _histograms(self, field: Tensor, min_length: float) -> Tensor:
+        """Histograms of a vector field ``(T, 2, H, W)`` in all cells and temporal parts."""
+        maps = direction_bins(field, self.num_directions, min_length)
         for dim, num_cells in enumerate((self.parts, self.num_directions, *self.grid)):
             if dim != 1:
                 weights = cell_weights(maps.shape[dim], num_cells).to(maps)
@@ -141,16 +142,16 @@ class HistogramKernel(ClosedFormModel):
         return maps.flatten()
 
     def _kernel(self, some: Tensor, others: Tensor) -> Tensor:
-        """Compare ``(M, D)`` with ``(N, D)`` descriptions, each of as many unit vectors: ``(M, N)``."""
+        """Kernel ``(M, N)`` between descriptors ``(M, D)`` and ``(N, D)``, each made of unit vectors."""
         return torch.exp(2 * self.gamma * (some @ others.T - len(self.descriptors)))
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Describe a batch of training clips.
+        """Store the descriptors of a batch of training clips.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
-            labels: Their classes.
+            labels: Class of each clip.
 
         Shape:
             inputs ``(B, T, 5, H, W)``, lengths and labels ``(B,)``.
@@ -158,10 +159,10 @@ class HistogramKernel(ClosedFormModel):
         self.collected.append((self.describe(inputs, lengths), labels))
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
-            The logits of each clip from a fit to all others, and the clips' classes.
+            The logits of each clip from a fit to all other clips, and the classes of the clips.
 
         Shape:
             logits ``(N, K)``, labels ``(N,)``.
@@ -175,27 +176,27 @@ class HistogramKernel(ClosedFormModel):
         return fit.left_out.float().to(device), labels.to(device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name in ("described", "coefficients"):  # as many rows as there were training clips
+        for name in ("described", "coefficients"):  # one row per training clip
             saved, own = state_dict.get(prefix + name), getattr(self, name)
             if saved is not None and saved.shape[1:] == own.shape[1:]:
                 setattr(self, name, own.new_zeros(saved.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-LEAST = 1e-6
-"""Added to each bin, so that a clip without motion has a description, and a gradient."""
+BIN_OFFSET = 1e-6
+"""Added to each bin, so that a clip without motion still has a valid descriptor and gradient."""
 
 
-def direction_bins(field: Tensor, num_directions: int, least: float = 0.0) -> Tensor:
-    """Share out vectors between the two directions next to each: maps of how much goes where.
+def direction_bins(field: Tensor, num_directions: int, min_length: float = 0.0) -> Tensor:
+    """Distribute vectors over the two nearest direction bins: maps of the share in each bin.
 
     Args:
-        field: Vectors.
-        num_directions: Number of directions, the first to the right and the second next to it towards y.
-        least: Length up to which a vector counts nothing.
+        field: Vector fields.
+        num_directions: Number of directions. The first points right (x), the next ones turn towards y.
+        min_length: Vectors up to this length count as 0.
 
     Returns:
-        The length along each direction: the vector is the sum of its two shares along theirs.
+        The length along each direction: the vector is the sum of its components along its two directions.
 
     Shape:
         field ``(N, 2, H, W)`` -> ``(N, num_directions, H, W)``.
@@ -209,18 +210,19 @@ def direction_bins(field: Tensor, num_directions: int, least: float = 0.0) -> Te
     x, y = field[:, :1], field[:, 1:]
     beside = x * angles.sin().view(-1, 1, 1) - y * angles.cos().view(-1, 1, 1)  # cross product with each
     shares = torch.minimum(beside.roll(-1, 1), -beside.roll(1, 1)).relu() / math.sin(step)
-    return shares * (field.norm(dim=1, keepdim=True) > least) if least else shares
+    return shares * (field.norm(dim=1, keepdim=True) > min_length) if min_length else shares
 
 
 def cell_weights(size: int, num_cells: int) -> Tensor:
-    """Return how much each of a row of samples counts in each of the cells that share the row.
+    """Return the weight of each sample in a row for each of the cells along the row.
 
     Args:
         size: Number of samples.
         num_cells: Number of cells.
 
     Returns:
-        Weights that fall off evenly from a cell's centre to those of the cells beside it and sum to 1.
+        Weights that fall linearly from the centre of a cell to the centres of the neighbouring cells and sum
+        to 1.
 
     Shape:
         ``(num_cells, size)``.
@@ -229,13 +231,15 @@ def cell_weights(size: int, num_cells: int) -> Tensor:
     [[3.0, 3.0, 1.0, 0.0], [0.0, 1.0, 3.0, 3.0]]
     """
     samples, centres = ((torch.arange(num) + 0.5) / num for num in (size, num_cells))
-    distance = (samples - centres[:, None]).abs() * min(size, num_cells)  # of few samples the nearest counts
+    distance = (samples - centres[:, None]).abs() * min(
+        size, num_cells
+    )  # with fewer samples than cells, the nearest sample counts
     weights = (1 - distance).clamp(min=0)
     return weights / weights.sum(1, keepdim=True)
 
 
 def gradient(maps: Tensor) -> Tensor:
-    """Return by how much maps rise to the right and down, by central differences.
+    """Return the derivatives of maps to the right and down, by central differences.
 
     Args:
         maps: The maps.

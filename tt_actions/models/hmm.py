@@ -1,4 +1,4 @@
-"""A left-to-right hidden Markov model whose states are mixtures of Gaussians, and its fit."""
+"""A left-to-right hidden Markov model with Gaussian-mixture states, and its fit."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from tt_actions.models.gaussians import log_density, standardise
 
 
 class HMM(NamedTuple):
-    """A left-to-right hidden Markov model: a state is followed by itself or the next, the first is the start.
+    """A left-to-right hidden Markov model: it starts in the first state; each leads to itself or the next.
 
     Args:
         stay: Log-probability that a state follows itself.
-        leave: Log-probability that the next one does; -inf of the last.
-        weights: Weight of each Gaussian in its state's mixture.
-        means: Of the Gaussians.
-        spreads: Their standard deviations.
+        leave: Log-probability that the next state follows; -inf for the last state.
+        weights: Weight of each Gaussian in the mixture of its state.
+        means: Means of the Gaussians.
+        spreads: Standard deviations of the Gaussians.
 
     Shape:
         stay and leave ``(S,)``, weights ``(S, M)``, means and spreads ``(S, M, P)``.
@@ -37,7 +37,7 @@ class HMM(NamedTuple):
         return start
 
     def transitions(self) -> Tensor:
-        """Return the log-probability of each state (row) being followed by each other: ``(S, S)``."""
+        """Return the log-probability of each transition from row to column: ``(S, S)``."""
         steps = torch.full_like(self.stay.diag(), -torch.inf)
         steps.diagonal().copy_(self.stay)
         steps.diagonal(1).copy_(self.leave[:-1])
@@ -57,7 +57,7 @@ class HMM(NamedTuple):
         return densities.view(*x.shape[:2], *self.weights.shape) + self.weights.log()
 
     def log_likelihood(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-likelihood of clips, summed over all ways through the states.
+        """Return the log-likelihood of clips, summed over all state sequences.
 
         Args:
             x: Frames of each clip, padded to the longest.
@@ -71,17 +71,18 @@ class HMM(NamedTuple):
 
 
 def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
-    """Return the likeliest model, given how much of each frame belongs to each Gaussian of each state.
+    """Return the model that maximises the likelihood, given the responsibilities of the Gaussians.
 
-    A state is left at most once, and by all clips that end in a later one: so the transitions need no sums
-    over pairs of states. What ``prior`` frames of mean 0 and variance 1 would add to the variances, and one
-    frame to the weights and times, keeps a model of few clips apart from certainty.
+    A clip leaves a state at most once, and every clip that ends in a later state has left it, so the
+    transitions need no sums over pairs of states. The variances get the contribution of ``prior`` frames of
+    mean 0 and variance 1, and the weights and durations that of one frame. This keeps a model of few clips
+    from becoming overconfident.
 
     Args:
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
-        shares: Of each frame, 0 in the padding.
-        prior: Number of frames of variance 1 that are added to each Gaussian.
+        shares: Responsibility of each Gaussian of each state for each frame, 0 in the padding.
+        prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
         x ``(B, T, P)``, lengths ``(B,)``, shares ``(B, T, S, M)``.
@@ -92,7 +93,7 @@ def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
     variances = (squares.clamp(min=0) + prior) / (counts + prior)[..., None]
     states = shares.sum(-1)  # (B, T, S)
     ends = states[torch.arange(len(x), device=x.device), lengths - 1]  # (B, S)
-    left = ends.sum(0).flip(0).cumsum(0).flip(0) - ends.sum(0)  # by clips that end later
+    left = ends.sum(0).flip(0).cumsum(0).flip(0) - ends.sum(0)  # clips that end in a later state
     stayed = (states.sum((0, 1)) - ends.sum(0) - left).clamp(min=0)
     total = stayed + left + 2
     stay, leave = ((stayed + 1) / total).log(), ((left + 1) / total).log()
@@ -107,15 +108,15 @@ def maximise(x: Tensor, lengths: Tensor, shares: Tensor, prior: float) -> HMM:
 
 
 def align(x: Tensor, lengths: Tensor, num_states: int, num_gaussians: int) -> Tensor:
-    """Share out frames to begin with: to states evenly over each clip's time, in a state by where they lie.
+    """Assign frames initially: to states evenly over time, and to the Gaussians of a state by position.
 
-    A state's frames are put in order along the direction in which they differ most, and cut into equal parts.
+    The frames of a state are sorted along the direction in which they differ most, and cut into equal parts.
 
     Args:
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
         num_states: Number of states *S*.
-        num_gaussians: Gaussians *M* of each state.
+        num_gaussians: Number of Gaussians *M* per state.
 
     Shape:
         x ``(B, T, P)``, lengths ``(B,)`` -> ``(B, T, S, M)``, 0 in the padding.
@@ -143,9 +144,9 @@ def fit_hmm(
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
         num_states: Number of states *S*.
-        num_gaussians: Gaussians *M* of each state.
-        num_iterations: Number of times that frames are shared out anew.
-        prior: Number of frames of variance 1 that are added to each Gaussian.
+        num_gaussians: Number of Gaussians *M* per state.
+        num_iterations: Number of iterations of expectation maximisation.
+        prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
         x ``(B, T, P)``, lengths ``(B,)``.
@@ -158,10 +159,10 @@ def fit_hmm(
 
 
 def expect(model: HMM, x: Tensor, lengths: Tensor) -> Tensor:
-    """Return how much of each frame belongs to each Gaussian of each state.
+    """Return the responsibility of each state's Gaussians for each frame.
 
     Args:
-        model: The model.
+        model: The current model.
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
 

@@ -1,4 +1,4 @@
-"""One hidden Markov model a class: the one under which a clip is likeliest names it."""
+"""Classification by one hidden Markov model per class."""
 
 from collections.abc import Sequence
 
@@ -16,40 +16,40 @@ from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream
 
 NUM_FOLDS = 5
-"""Parts of the training clips, each of which is judged by models of the others."""
+"""Number of cross-validation parts for estimating the temperature."""
 
 
 class HMMClassifier(ClosedFormModel):
-    """One hidden Markov model a class, and the class wins under whose model the frames are likeliest.
+    """One hidden Markov model per class; the class whose model gives the highest likelihood wins.
 
-    The sequence models of the tennis system. A frame is the principal components of its joints and their
-    motion. A class's states follow one another from left to right, as the phases of a stroke do; each is a
-    mixture of Gaussians with diagonal covariances, fitted to the clips of the class by expectation
-    maximisation from an even division of each clip (Rabiner 1989, sections III.C and IV). Each Gaussian's
-    variances are those of its frames and of ``prior`` more, of variance 1, as all components have: so that a
-    few clips a class suffice.
+    These are the sequence models of the tennis system. The principal components of the joints and their
+    motion describe a frame. The states of a class follow one another from left to right, like the phases of a
+    stroke. Each state is a mixture of Gaussians with diagonal covariances, fitted to the clips of the class
+    by expectation maximisation, which starts from an even division of each clip (Rabiner 1989, sections III.C
+    and IV). The variances of each Gaussian include ``prior`` pseudo-frames of variance 1, which is the
+    variance of all components, so that a few clips per class suffice.
 
-    Logits are the clip's log-likelihood by the number of its frames, over a temperature: that under which the
-    training clips, in five parts, each judged by models of the other four, are likeliest. Where clips are
-    alike, such as those of one player, that is too sure of itself. All frames of a clip get the clip's
-    logits, so that the mean over frames of their softmax is largest for the class of the highest likelihood;
-    temporal consistency is 1 and says nothing.
+    The logits are the log-likelihood of the clip per frame, divided by a temperature. The temperature
+    maximises the likelihood of the training clips in five-fold cross-validation. If clips are similar, such
+    as several of one player, the resulting probabilities are overconfident. All frames of a clip get the
+    clip's logits, so the mean softmax over frames is largest for the class of the highest likelihood;
+    temporal consistency is always 1 and has no meaning.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout.
-        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
-        num_components: Principal components of a frame.
-        num_states: States *S* of a class.
-        num_gaussians: Gaussians *M* of a state.
-        num_iterations: Iterations of expectation maximisation.
-        prior: Number of frames of variance 1 that are added to each Gaussian.
+        layout: Name of the joint layout.
+        streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
+        num_components: Number of principal components per frame.
+        num_states: Number of states *S* per class.
+        num_gaussians: Number of Gaussians *M* per state.
+        num_iterations: Number of iterations of expectation maximisation.
+        prior: Number of pseudo-frames of variance 1 that are added to each Gaussian.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a number is out of its range, or the layout or a stream is unknown.
+        ValueError: If a number is out of range, or the layout or a stream is unknown.
     """
 
     stay: Tensor
@@ -88,7 +88,7 @@ class HMMClassifier(ClosedFormModel):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, those of the clip at each of its frames.
+        """Return per-frame logits: the logits of the clip, repeated for each frame.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -117,12 +117,12 @@ class HMMClassifier(ClosedFormModel):
         return likelihoods([HMM(*values) for values in zip(*parts, strict=True)], x, lengths)
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Keep what is read of a batch of training clips.
+        """Store the input of a batch of training clips.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
-            labels: Their classes.
+            labels: Class of each clip.
 
         Shape:
             inputs ``(B, T, C, V)``, lengths and labels ``(B,)``.
@@ -131,10 +131,10 @@ class HMMClassifier(ClosedFormModel):
         self.collected += [(clip[:length], label) for clip, length, label in clips]
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit to the clips that were taken in, and forget them.
+        """Fit the model to the collected clips, and discard them.
 
         Returns:
-            The logits of each clip from models of other clips, and the clips' classes.
+            The logits of each clip from models fitted to other clips, and the classes of the clips.
 
         Shape:
             logits ``(N, K)``, labels ``(N,)``.
@@ -153,10 +153,10 @@ class HMMClassifier(ClosedFormModel):
         return (scores / temperature).to(self.means), labels.to(self.means.device)
 
     def _score_left_out(self, x: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
-        """What models of the other parts say of each clip: ``(N, K)``."""
+        """Return each clip's log-likelihood per frame under models of the other parts: ``(N, K)``."""
         scores = torch.empty(len(x), self.num_classes, dtype=x.dtype)
         folds = torch.empty_like(labels)
-        for label in set(labels.tolist()):  # as many of each class in each part
+        for label in set(labels.tolist()):  # spread each class evenly over the parts
             own = labels == label
             folds[own] = torch.arange(int(own.sum())) % NUM_FOLDS
         for fold in set(folds.tolist()):
@@ -166,7 +166,7 @@ class HMMClassifier(ClosedFormModel):
         return scores
 
     def _fit(self, x: Tensor, lengths: Tensor, labels: Tensor) -> list[HMM]:
-        """A model of each class."""
+        """Fit one model per class."""
         sizes = (self.num_states, self.num_gaussians, self.num_iterations, self.prior)
         own = [labels == label for label in range(self.num_classes)]
         return [fit_hmm(x[chosen], lengths[chosen], *sizes) for chosen in own]
@@ -176,7 +176,7 @@ def likelihoods(models: Sequence[HMM], x: Tensor, lengths: Tensor) -> Tensor:
     """Return the log-likelihood of clips under several models.
 
     Args:
-        models: The models.
+        models: One model per class.
         x: Frames of each clip, padded to the longest.
         lengths: Number of valid frames of each clip.
 

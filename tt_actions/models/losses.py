@@ -1,4 +1,4 @@
-"""Cross-entropy over whatever has a target: clips, and frames of which some have none."""
+"""Cross-entropy over everything that has a target: clips, and frames, of which some have none."""
 
 from collections.abc import Sequence
 
@@ -20,27 +20,28 @@ def weights_by_class(class_weights: Sequence[float] | None, class_names: Sequenc
         ``(K,)``.
 
     Raises:
-        ValueError: If they are not as many as classes, one is negative or not finite, or all are 0.
+        ValueError: If the number of weights is not the number of classes, a weight is negative or not finite,
+            or all are 0.
     """
     weights = torch.ones(len(class_names)) if class_weights is None else torch.tensor(class_weights)
     is_weight = weights.isfinite() & (weights >= 0)
     if len(weights) != len(class_names) or not is_weight.all() or not weights.any():
         raise UserError(
-            f"Expected `class_weights` for {', '.join(class_names)}, finite and from 0 but not all 0, "
+            f"Expected `class_weights` for {', '.join(class_names)}, finite, not negative and not all 0, "
             f"but got {class_weights}."
         )
     return weights
 
 
 def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
-    """Refuse options of the loss that make no sense.
+    """Raise an error for invalid loss options.
 
     Args:
-        frame_loss: Weight of the frames' cross-entropy.
-        label_smoothing: Share of the target spread over all classes.
+        frame_loss: Weight of the cross-entropy of the frames.
+        label_smoothing: Share of the target that is spread over all classes.
 
     Raises:
-        ValueError: If one is out of its range.
+        ValueError: If an option is out of range.
     """
     if frame_loss < 0 or not 0 <= label_smoothing < 1:
         raise UserError(
@@ -50,7 +51,7 @@ def check_loss_options(frame_loss: float, label_smoothing: float) -> None:
 
 
 def class_distributions(labels: Tensor, num_classes: int, smoothing: float = 0.0) -> Tensor:
-    """Return one distribution over the classes a label; all zero where the label is negative (none).
+    """Return one class distribution per label, or zeros for a negative label (no label).
 
     Args:
         labels: Class indices.
@@ -73,11 +74,11 @@ def class_distributions(labels: Tensor, num_classes: int, smoothing: float = 0.0
 def weighted_cross_entropy(
     log_probs: Tensor, targets: Tensor, class_weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the cross-entropy as a sum and the weight to divide it by, which give the mean.
+    """Return the sum of the cross-entropy and of its weights, whose ratio is the mean.
 
     Args:
         log_probs: Log-probability of each class.
-        targets: Distribution over the classes; all zero where there is none.
+        targets: Distribution over the classes; all zero if there is no label.
         class_weights: Weight of each class.
 
     Shape:
@@ -88,11 +89,11 @@ def weighted_cross_entropy(
 
 
 def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
-    """Divide sums by their weights and add up; what nothing has contributed to counts 0.
+    """Divide each sum by its weight and add the results; a part without contributions counts as 0.
 
     Args:
         sums: The sums.
-        weights: What to divide each by.
+        weights: Divisor of each sum.
 
     Shape:
         sums ``(N,)``, weights ``(N,)`` -> ``()``.
@@ -101,17 +102,18 @@ def sum_of_means(sums: Tensor, weights: Tensor) -> Tensor:
 
 
 def mean_over_processes(counts: Tensor) -> Tensor:
-    """Average counts over the processes that train together; all of them must call it.
+    """Average counts over all training processes; every process must call it.
 
-    Where gradients are averaged over processes, a loss that is a mean over clips or frames divides by this in
-    place of its own count. Then the average of the processes' gradients is the gradient of the mean over all,
-    however clips and frames are spread.
+    Training averages gradients over processes. A loss that is a mean over clips or frames therefore divides
+    by this average instead of its own count. The averaged gradient is then the gradient of the mean over all
+    clips or frames, however they are distributed over the processes.
 
     Args:
         counts: The counts of this process, or sums of weights.
 
     Returns:
-        Their mean, floating point, without gradient; alone the counts themselves.
+        The mean of the counts as floating point, without gradients; for a single process, the counts
+        themselves.
 
     Shape:
         any -> the same.

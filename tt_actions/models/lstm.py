@@ -10,19 +10,19 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 
 
 class LSTM(CausalModel):
-    """Frames are shrunk to a few pixels, which a peephole LSTM reads over time.
+    """Shrinks frames to a few pixels and reads them over time with a peephole LSTM.
 
-    The "LSTM" of the published comparison, which says no more than that it reads raw frames. Read so: each
-    frame is averaged down to a small grid, and the grid's pixels are the LSTM's input.
+    The "LSTM" of the published comparison, which only says that it reads raw frames. Our reading: each frame
+    is averaged down to a small grid, and the pixels of the grid are the input of the LSTM.
 
     Args:
         num_classes: Number of classes *K*.
-        grid: Rows and columns that a frame is averaged down to.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
+        grid: Rows and columns to which each frame is downsampled by averaging.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
         fc_size: Width of the first fully connected layer.
-        dropout: Share of the LSTM's and of the first fully connected layer's output dropped in training.
-        in_channels: Channels *C* of a frame.
+        dropout: Dropout rate of the outputs of the LSTM and of the first fully connected layer.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -50,15 +50,15 @@ class LSTM(CausalModel):
     def advance(
         self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.

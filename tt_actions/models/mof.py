@@ -1,4 +1,4 @@
-"""The baseline that is trained on several objectives at once."""
+"""The baseline with several training objectives."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,28 +12,28 @@ from tt_actions.models.losses import mean_over_processes
 
 
 class MOF(CNN):
-    r"""The network of :class:`CNN`, trained on class, temporal smoothness and frame order at once.
+    r"""The network of :class:`CNN`, trained jointly on class, temporal smoothness and frame order.
 
-    The published comparison names a "multi-objective function" (MOF) and says no more of it. This is a
-    reading: three objectives with learned uncertainty weights (Kendall, Gal & Cipolla 2018, equation 7, in
-    their form with :math:`s = \log \sigma^2`):
+    The published comparison mentions a "multi-objective function" (MOF) without details. Our reading: three
+    objectives with learned uncertainty weights (Kendall, Gal & Cipolla 2018, equation 7, in their form with
+    :math:`s = \log \sigma^2`):
 
     .. math:: e^{-s_1} L_{class} + \tfrac12 e^{-s_2} L_{smooth} + e^{-s_3} L_{order} + \tfrac12 \sum_i s_i
 
     :math:`L_{smooth}` is the squared change of the class probabilities between neighbouring frames.
-    :math:`L_{order}` is self-supervised: from the features of two frames of a clip, a quarter of its length
-    apart and swapped at random, a small classifier tells which came first. Both are means over the
-    frames of all processes that train together.
+    :math:`L_{order}` is self-supervised: a small classifier predicts which of two frames of a clip came first
+    from their features; the frames are a quarter of the clip apart and swapped at random. Both losses are
+    means over the frames of all training processes.
 
     Args:
         num_classes: Number of classes *K*.
         channels: Output channels of each convolutional layer.
         batch_norm: Whether batch normalisation follows each convolution.
         grid: Rows and columns of the grid that the last feature map is pooled to.
-        feature_size: Width of a frame's features.
-        fc_size: Width of the first fully connected layer, and of the order classifier's.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
-        in_channels: Channels *C* of a frame.
+        feature_size: Number of features per frame.
+        fc_size: Width of the first fully connected layer, also in the order classifier.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -69,8 +69,8 @@ class MOF(CNN):
         Args:
             inputs: Frames of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
-            class_loss: The loss of per-frame logits.
-            frame_labels: Class of each frame, or None; not looked at.
+            class_loss: Function that returns the loss of per-frame logits.
+            frame_labels: Class of each frame, or None; not used.
 
         Shape:
             inputs ``(B, T, C, H, W)``, lengths ``(B,)`` -> loss ``()``, logits ``(B, T, K)``.
@@ -106,7 +106,7 @@ def smoothness_loss(logits: Tensor, lengths: Tensor) -> Tensor:
         lengths: Number of valid frames of each clip.
 
     Shape:
-        logits ``(B, T, K)``, lengths ``(B,)`` -> loss ``()``, 0 where no clip has two frames.
+        logits ``(B, T, K)``, lengths ``(B,)`` -> loss ``()``, 0 if no clip has two frames.
 
     >>> smoothness_loss(torch.tensor([[[0.0, 99.0], [99.0, 0.0], [0.0, 0.0]]]), torch.tensor([2])).item()
     2.0

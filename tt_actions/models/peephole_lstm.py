@@ -1,4 +1,4 @@
-"""A long short-term memory whose cell state feeds its gates."""
+"""An LSTM with peepholes: the cell state also feeds the gates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ State = tuple[Tensor, Tensor]
 class PeepholeLSTM(nn.Module):
     r"""One layer of LSTM cells with peepholes, over padded batches of sequences.
 
-    The cell of Gers & Schmidhuber, "Recurrent nets that time and count" (2000), with one peephole weight a
+    The cell of Gers & Schmidhuber, "Recurrent nets that time and count" (2000), with one peephole weight per
     unit and gate:
 
     .. math::
@@ -31,14 +31,14 @@ class PeepholeLSTM(nn.Module):
 
     Weights are laid out as in :class:`torch.nn.LSTM`: ``weight_ih`` (4H, D), ``weight_hh`` (4H, H) in the
     order i, f, g, o, but with a single ``bias`` (4H), and ``weight_peephole`` (3, H) in the order i, f, o.
-    All start uniform in +-1/sqrt(H), except the forget gate's bias, which starts at 1 (Jozefowicz et al.
-    2015). Under autocast the input projection runs in low precision and the recurrence in that of the
-    weights.
+    All are initialised uniformly in +-1/sqrt(H), except the bias of the forget gate, which starts at 1
+    (Jozefowicz et al. 2015). Under autocast, the input projection runs in low precision and the recurrence in
+    the precision of the weights.
 
     Args:
         input_size: Width *D* of the input.
         hidden_size: Width *H* of the state.
-        peepholes: Whether the cell feeds the gates; without, this is :class:`torch.nn.LSTM`.
+        peepholes: Whether the cell state feeds the gates; without, this is :class:`torch.nn.LSTM`.
 
     Raises:
         ValueError: If a size is below 1.
@@ -59,7 +59,7 @@ class PeepholeLSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew."""
+        """Reinitialise the weights."""
         bound = self.hidden_size**-0.5
         for weight in self.parameters():
             nn.init.uniform_(weight, -bound, bound)
@@ -68,7 +68,7 @@ class PeepholeLSTM(nn.Module):
     def forward(
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read whole sequences.
+        """Process whole sequences.
 
         Args:
             x: Sequences, padded to the longest.
@@ -102,14 +102,14 @@ class PeepholeLSTM(nn.Module):
         return h.transpose(0, 1).masked_fill(~valid_frames(lengths, t)[..., None], 0), final
 
     def step(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Read one more step of each sequence.
+        """Process one more time step of each sequence.
 
         Args:
             x_t: The step's input.
-            state: What the step before returned; None at the start.
+            state: State that the previous step returned; None at the start.
 
         Returns:
-            The hidden state of this step, and the state to hand to the next.
+            The hidden state of this step, and the state for the next step.
 
         Shape:
             x_t ``(B, D)`` -> h_t ``(B, H)``, twice ``(B, H)``.
@@ -119,18 +119,18 @@ class PeepholeLSTM(nn.Module):
 
 
 class _Recurrence(torch.autograd.Function):
-    """The steps of the recurrence, with a backward pass written by hand.
+    """The recurrence, with a hand-written backward pass.
 
-    What autograd would record is many small operations a step. Here the backward loop holds only what
-    depends on the step after; slopes of the gates before it, and gradients of the weights after it, are
-    taken for all steps at once.
+    Autograd would record many small operations per step. Here the backward loop contains only the
+    computations that depend on the next step. The slopes of the gates (before the loop) and the gradients of
+    the weights (after it) are computed for all steps at once.
     """
 
     @staticmethod
     def forward(
         ctx: Any, projected: Tensor, h0: Tensor, c0: Tensor, weight: Tensor, peephole: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Run the projected input (T, B, 4H) from h0, c0 (B, H) to h and c (T, B, H)."""
+        """Compute h and c (T, B, H) from the projected input (T, B, 4H) and the initial h0, c0 (B, H)."""
         gates = torch.empty_like(projected)
         i, f, g_in, o = gates.chunk(4, 2)
         i_and_f = gates.view(*gates.shape[:2], 4, -1)[:, :, :2]
@@ -160,18 +160,18 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None) -> tuple[Tensor | None, ...]:
         gates, tanh_c, h, c, weight, peephole = ctx.saved_tensors
         i, f, g, o = gates.chunk(4, 2)
-        # First the slopes: of c_t in what enters i, f and g, of h_t in what enters o
+        # Slopes first: d c_t / d (inputs of i, f and g), and d h_t / d (input of o)
         d_gates = gates - gates * gates
         d_i, d_f, d_g, d_o = d_gates.chunk(4, 2)
         d_i *= g
         d_f *= c[:-1]
         torch.addcmul(i, i, g * g, value=-1, out=d_g)
         d_o *= tanh_c
-        dh_dc, dc_dc = torch.addcmul(o, o, tanh_c * tanh_c, value=-1), f  # of h_t in c_t, of c_t in c_{t-1}
+        dh_dc, dc_dc = torch.addcmul(o, o, tanh_c * tanh_c, value=-1), f  # d h_t / d c_t, d c_t / d c_{t-1}
         if peephole is not None:
             dh_dc = torch.addcmul(dh_dc, d_o, peephole[2])
             dc_dc = torch.addcmul(f, d_i, peephole[0]).addcmul_(d_f, peephole[1])
-        # Then, from the last step to the first, times the gradients of h_t and c_t
+        # Then multiply by the gradients of h_t and c_t, from the last step to the first
         d_ifg = d_gates.view(*gates.shape[:2], 4, -1)[:, :, :3]
         d_h, d_c = torch.zeros_like(h[0]), torch.zeros_like(c[0])
         for t in reversed(range(len(gates))):

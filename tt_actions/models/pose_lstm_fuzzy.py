@@ -1,4 +1,4 @@
-"""Motion and pose features, a peephole LSTM, and fuzzy rules that can be read."""
+"""Pose and motion features, a peephole LSTM, and readable fuzzy rules."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,13 +18,14 @@ LEVELS = ("low", "medium", "high")
 
 
 class FuzzyRules(nn.Module):
-    """Rules of Takagi and Sugeno (1985), whose parts are all trained.
+    """Takagi-Sugeno rules (1985) in which all parts are trained.
 
-    Each input has Gaussian membership functions for low, medium and high. A rule fires by the product of its
-    inputs' memberships, each to the power of a weight: a softmax over low, medium, high and "any", with which
-    an input does not matter. A rule's logits are a constant and a linear function of a state; the whole's are
-    their mean, weighted by how the rules fire. Products are sums of logs, and the weighting is a softmax, so
-    that nothing underflows.
+    Each input has Gaussian membership functions for low, medium and high. The firing strength of a rule is
+    the product of the memberships of its inputs, each to the power of a weight. The weights are a softmax
+    over low, medium, high and "any"; with "any", an input does not matter. The logits of a rule are a
+    constant plus a linear function of a state. The final logits are their mean, weighted by the firing
+    strengths. Products are computed as sums of logs, and the weighting as a softmax, so that nothing
+    underflows.
 
     Args:
         num_inputs: Number of inputs *D*, each of variance about 1.
@@ -48,11 +49,11 @@ class FuzzyRules(nn.Module):
         nn.init.normal_(self.consequents.bias)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Return logits.
+        """Return the logits: the mean of the rules' logits, weighted by their firing strengths.
 
         Args:
-            inputs: What the rules are about.
-            state: What their consequents depend on.
+            inputs: Inputs of the rules.
+            state: State on which the consequents of the rules depend.
 
         Shape:
             inputs ``(..., D)``, state ``(..., H)`` -> logits ``(..., K)``.
@@ -67,10 +68,10 @@ class FuzzyRules(nn.Module):
         return self.consequents.bias.view(len(self.antecedents), -1)
 
     def firing(self, inputs: Tensor) -> Tensor:
-        """Return by how much each rule fires, of all that do.
+        """Return the normalised firing strength of each rule.
 
         Args:
-            inputs: What the rules are about.
+            inputs: Inputs of the rules.
 
         Shape:
             inputs ``(..., D)`` -> shares ``(..., R)``.
@@ -79,32 +80,33 @@ class FuzzyRules(nn.Module):
         return (log_memberships.flatten(-2) @ self.weights().flatten(1).T).softmax(-1)
 
     def weights(self) -> Tensor:
-        """Return how much each level of each input counts in each rule: ``(R, D, 3)``."""
+        """Return the weight of each level of each input in each rule: ``(R, D, 3)``."""
         return self.antecedents.softmax(-1)[..., :-1]
 
 
 class PoseLSTMFuzzy(CausalModel):
-    """Pose and motion features, read by a peephole LSTM, with fuzzy rules in the final classification.
+    """Pose and motion features, read by a peephole LSTM and classified by fuzzy rules.
 
-    After Khobdeh et al., whose network finds the person, follows it by an LSTM and classifies by fuzzy logic;
-    the table-tennis source says no more of it. Read so: the joints stand for the person's region; angles,
-    heights, speeds and distances of each frame, standardised, are the LSTM's input; and the rules are about
-    them and a few outputs of the LSTM, which tell what came before. :meth:`rules` prints what was learnt.
+    After Khobdeh et al., whose network detects the person, follows the person with an LSTM and classifies by
+    fuzzy logic; the table-tennis source gives no further details. Our reading: the joints replace the region
+    of the person. Standardised angles, heights, speeds and distances of each frame are the input of the LSTM.
+    The rules use these features and a few outputs of the LSTM, which summarise the previous frames.
+    :meth:`rules` returns the learned rules as text.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout, of a body.
-        hidden_size: Width of the LSTM's state.
-        num_outputs: Outputs of the LSTM that the rules are about.
+        layout: Name of the joint layout; it must be a body layout.
+        hidden_size: Number of LSTM units.
+        num_outputs: Number of LSTM outputs that the rules use.
         num_rules: Number of rules.
-        dropout: Share of the LSTM's input and state dropped in training.
-        delay: Number of frames by which a frame's logits come later.
+        dropout: Dropout rate of the LSTM's input and state.
+        delay: Delay in frames between a frame and its logits.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a size is below 1, or the layout is unknown or a path.
+        ValueError: If a size is below 1, or the layout is unknown or not a body layout.
     """
 
     layout: Layout
@@ -131,15 +133,15 @@ class PoseLSTMFuzzy(CausalModel):
         self.fuzzy = FuzzyRules(num_features + num_outputs, hidden_size, num_rules, num_classes)
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -149,19 +151,19 @@ class PoseLSTMFuzzy(CausalModel):
         features = map_valid_frames(self.norm, self.measure(inputs, before), lengths)  # (B, T, F)
         h, past = self.lstm(self.dropout(features), past, lengths)
         h = self.dropout(h)
-        outputs = self.outputs(h).tanh() * 2  # about as far apart as the features
+        outputs = self.outputs(h).tanh() * 2  # about the same range as the features
         return self.fuzzy(torch.cat([features, outputs], -1), h), (inputs[:, -1:], past)
 
     def rules(self, class_names: Sequence[str], longest: int = 4) -> str:
-        """Print the rules, a line each, features in their own units.
+        """Return the rules as text, one per line, with features in their own units.
 
         Args:
             class_names: Names of the classes.
-            longest: Number of conditions that a rule is told by; those that count most.
+            longest: Number of conditions to print per rule: those with the largest weights.
 
         Returns:
-            Lines such as ``IF right_wrist_above_chest is high (0.82 +- 0.10) AND ... THEN serve (1.7)``, with
-            how far the class's logit lies above the mean of all.
+            Lines such as ``IF right_wrist_above_chest is high (0.82 +- 0.10) AND ... THEN serve (1.7)``. The
+            last number is the difference between the logit of the class and the mean over all classes.
         """
         mean = self.norm.running_mean
         variance = self.norm.running_var
@@ -179,8 +181,8 @@ class PoseLSTMFuzzy(CausalModel):
             conditions = []
             for i in weights.amax(1).topk(min(longest, len(names))).indices.tolist():
                 level = int(weights[i].argmax())
-                where = f"({centres[i, level]:.3g} +- {widths[i, level]:.2g})"
-                conditions.append(f"{names[i]} is {LEVELS[level]} {where}")
+                value = f"({centres[i, level]:.3g} +- {widths[i, level]:.2g})"
+                conditions.append(f"{names[i]} is {LEVELS[level]} {value}")
             best = int(logits.argmax())
             above = float(logits[best] - logits.mean())
             lines.append(f"IF {' AND '.join(conditions)} THEN {class_names[best]} ({above:.1f})")

@@ -1,4 +1,4 @@
-"""Residual convolutions over space and time, read by a bidirectional transformer."""
+"""A residual 3D CNN followed by a bidirectional transformer."""
 
 import math
 from collections.abc import Sequence
@@ -8,34 +8,35 @@ from torch import Tensor, nn
 
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel, FeatureMaps, valid_frames
-from tt_actions.models.c3d import clear_padding
+from tt_actions.models.c3d import zero_padding
 from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 
 
 class R3DTransformer(ActionModel):
-    """A residual 3D CNN whose snippets a bidirectional transformer relates to one another.
+    """A residual 3D CNN whose snippet features are related by a bidirectional transformer.
 
-    After Chalavadi and Yenduri: 3D features, aggregated over time by a transformer in the manner of BERT in
-    place of global average pooling. The convolutions are factorised into space and time (Tran et al. 2018,
-    arXiv:1711.11248). Read so: every step of the last feature map is a snippet and gets a token, tokens know
-    their place from sinusoids (Vaswani et al. 2017), and each is classified; a snippet's logits are repeated
-    for the frames that it came from: there is no finer resolution in time. It is not causal.
+    After Chalavadi and Yenduri: a BERT-like transformer aggregates 3D features over time, in place of global
+    average pooling. The convolutions are factorised into space and time (Tran et al. 2018, arXiv:1711.11248).
+    Our reading: every time step of the last feature map is a snippet with one token, sinusoids encode the
+    positions of the tokens (Vaswani et al. 2017), and each token is classified. The logits of a snippet are
+    repeated for its frames: the resolution in time is no finer. The model is not causal.
 
     Args:
         num_classes: Number of classes *K*.
-        channels: Output channels of each residual stage; every one but the first halves space and time.
-        num_layers: Layers of the transformer.
-        num_heads: Heads of its attention; they divide the last of the channels.
+        channels: Output channels of each residual stage. Every stage except the first halves the spatial and
+            temporal resolution.
+        num_layers: Number of transformer layers.
+        num_heads: Number of attention heads. It must divide the last entry of ``channels``.
         fc_size: Width of the first fully connected layer of the head.
-        dropout: Share dropped in training in transformer and head.
-        in_channels: Channels *C* of a frame.
+        dropout: Dropout rate in the transformer and the head.
+        in_channels: Number of channels *C* per frame.
 
     Shape:
         frames ``(B, T, C, H, W)``, floating point, and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If there is no stage, a size is below 1, or the heads don't divide the width.
+        ValueError: If there is no stage, a size is below 1, or ``num_heads`` does not divide the width.
     """
 
     def __init__(
@@ -58,8 +59,8 @@ class R3DTransformer(ActionModel):
         width = channels[-1]
         if width % num_heads or width % 2:
             raise UserError(
-                f"Expected `num_heads` to divide the last of `channels`, an even number, but got {num_heads} "
-                f"and {width}."
+                f"Expected `num_heads` to divide the last of `channels`, which must be even, but got "
+                f"{num_heads} and {width}."
             )
         self.in_channels, self.min_size = in_channels, 2 ** (len(channels) + 1)
         self.stem = nn.Sequential(
@@ -71,21 +72,14 @@ class R3DTransformer(ActionModel):
             ResidualBlock(before, width, stride=1 if i == 0 else 2)
             for i, (before, width) in enumerate(zip((channels[0], *channels), channels, strict=False))
         )
-        self.stride = 2 ** (len(channels) - 1)  # of space and time, in the stages
-        self.transformer = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(
-                width, num_heads, 2 * width, dropout, batch_first=True, norm_first=True
-            ),
-            num_layers,
-            norm=nn.LayerNorm(width),
-            enable_nested_tensor=False,
-        )
+        self.stride = 2 ** (len(channels) - 1)  # of the stages, in space and time
+        self.transformer = _make_transformer(width, num_layers, num_heads, dropout)
         self.head = FrameHead(width, fc_size, num_classes, dropout)
         self.stem.apply(initialise_for_relu)
         self.stages.apply(initialise_for_relu)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -105,19 +99,26 @@ class R3DTransformer(ActionModel):
         return logits.repeat_interleave(self.stride, dim=1)[:, : inputs.shape[1]]
 
     def feature_maps(self) -> FeatureMaps:
-        """Return where the last feature maps come from: the rectifier of the last block."""
+        """Return how to obtain the last feature maps: the rectifier of the last block."""
         last = self.stages[-1]
         assert isinstance(last, ResidualBlock)
         return FeatureMaps(last.relu, self.stride)
 
 
+def _make_transformer(width: int, num_layers: int, num_heads: int, dropout: float) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(
+        width, num_heads, 2 * width, dropout, batch_first=True, norm_first=True
+    )
+    return nn.TransformerEncoder(layer, num_layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+
+
 class ResidualBlock(nn.Module):
-    """Two factorised 3D convolutions beside a shortcut (He et al. 2016; Tran et al. 2018).
+    """Two factorised 3D convolutions with a shortcut (He et al. 2016; Tran et al. 2018).
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        stride: By how much space and time shrink.
+        stride: Factor by which the block reduces space and time.
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
@@ -138,7 +139,7 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the block's output and its number of valid steps.
+        """Return the block's output and the number of valid time steps.
 
         Args:
             x: Feature maps over time.
@@ -147,7 +148,7 @@ class ResidualBlock(nn.Module):
         Shape:
             x ``(B, C, T, H, W)``, lengths ``(B,)`` -> ``(B, C', T/s, H/s, W/s)``, ``(B,)``.
         """
-        y = self.time(clear_padding(self.space(x), lengths)) + self.shortcut(x)
+        y = self.time(zero_padding(self.space(x), lengths)) + self.shortcut(x)
         return self.relu(y), torch.div(lengths + self.stride - 1, self.stride, rounding_mode="floor")
 
 

@@ -1,4 +1,4 @@
-"""Ridge regression on the classes of clips that are compared pair by pair."""
+"""Ridge regression on the classes of clips from pairwise similarities."""
 
 import math
 from typing import NamedTuple
@@ -8,16 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 RIDGES = torch.logspace(-2, 1, 13, dtype=torch.float64)
-TEMPERATURES = torch.logspace(1, -1.3, 47, dtype=torch.float64)  # of equals the humblest comes first
+TEMPERATURES = torch.logspace(
+    1, -1.3, 47, dtype=torch.float64
+)  # among equals, the least confident comes first
 
 
 class RidgeFit(NamedTuple):
-    """A regression of the classes.
+    """The parameters of a fitted regression.
 
     Args:
         coefficients: Weight of each training clip in each class's score.
-        temperature: What makes logits of scores, by division.
-        left_out: Logits of each clip from a fit to all others.
+        temperature: Divisor that converts scores to logits.
+        left_out: Logits of each clip from a fit to all other clips.
 
     Shape:
         coefficients ``(N, K)``, temperature ``()``, left_out ``(N, K)``, float64.
@@ -29,11 +31,11 @@ class RidgeFit(NamedTuple):
 
 
 def fit_ridge(kernel: Tensor, labels: Tensor, num_classes: int) -> RidgeFit:
-    """Regress classes on comparisons, by the ridge and temperature under which clips left out are likeliest.
+    """Regress classes on similarities; ridge and temperature maximise the leave-one-out likelihood.
 
     Args:
-        kernel: How alike each two clips are.
-        labels: Their classes.
+        kernel: Similarity of each pair of clips.
+        labels: Class of each clip.
         num_classes: Number of classes *K*.
 
     Shape:
@@ -44,8 +46,8 @@ def fit_ridge(kernel: Tensor, labels: Tensor, num_classes: int) -> RidgeFit:
     best = math.inf
     for ridge in RIDGES:
         coefficients = vectors @ ((vectors.T @ targets) / (values + ridge)[:, None])
-        diagonal = (vectors.square() / (values + ridge)).sum(1)  # of the inverse of kernel and ridge
-        # each clip's score without it: Rifkin & Lippert 2007, "Notes on regularized least squares"
+        diagonal = (vectors.square() / (values + ridge)).sum(1)  # of the inverse of kernel + ridge
+        # leave-one-out scores: Rifkin & Lippert 2007, "Notes on regularized least squares"
         left_out = targets - coefficients / diagonal[:, None]
         loss, temperature = best_temperature(left_out, labels)
         if loss < best:
@@ -54,11 +56,11 @@ def fit_ridge(kernel: Tensor, labels: Tensor, num_classes: int) -> RidgeFit:
 
 
 def best_temperature(scores: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-    """Return the temperature under which clips are likeliest, and their cross-entropy then.
+    """Return the smallest cross-entropy over all temperatures, and the temperature that reaches it.
 
     Args:
-        scores: Of clips that had no part in the fit.
-        labels: Their classes.
+        scores: Scores of clips that were left out of the fit.
+        labels: Class of each clip.
 
     Shape:
         scores ``(N, K)``, labels ``(N,)`` -> cross-entropy, temperature ``()``.

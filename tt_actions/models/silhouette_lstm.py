@@ -1,4 +1,4 @@
-"""Shape, structure and motion of the player's silhouette, read over time by a peephole LSTM."""
+"""Shape, structure and motion features of the player's silhouette, read by a peephole LSTM."""
 
 from typing import Any
 
@@ -12,30 +12,30 @@ from tt_actions.models.frame_cnn import FrameHead, map_valid_frames
 from tt_actions.models.peephole_lstm import PeepholeLSTM
 
 NUM_BINS = 12
-"""Bins of a profile along one side of the picture."""
+"""Number of bins of a profile along one side of the frame."""
 
 NUM_ANGLES = 16
-"""Directions in which the contour's distance from the middle is measured."""
+"""Number of directions in which the distance of the contour from the centre is measured."""
 
 CHANGE_GRID = (6, 4)
-"""Rows and columns in which the change of the mask is counted."""
+"""Rows and columns of the grid in which changes of the mask are measured."""
 
 
 class SilhouetteLSTM(CausalModel):
-    """What a silhouette tells of a stroke, batch-normalised, is the input of a peephole LSTM.
+    """A peephole LSTM on batch-normalised silhouette features.
 
-    The published tennis system takes motion features, the structure of the whole body and its outer shape
-    from the silhouette and says no more. Read so: see :func:`describe_silhouettes`. Layers and head are those
-    of :class:`SkeletonLSTM`.
+    The published tennis system computes motion features, the structure of the whole body and its outer shape
+    from the silhouette, and gives no further details. For our reading see :func:`describe_silhouettes`.
+    Layers and head are the same as in :class:`SkeletonLSTM`.
 
     Args:
         num_classes: Number of classes *K*.
         feature_size: Width of the linear layer.
-        hidden_size: Width of the LSTM's state.
-        peepholes: Whether the LSTM's cell feeds its gates.
-        fc_size: Width of the head's first layer.
-        dropout: Share of the linear layer's, the LSTM's and the head's output dropped in training.
-        delay: Number of frames by which a frame's logits come later: see :class:`CausalModel`.
+        hidden_size: Number of LSTM units.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
+        fc_size: Size of the first layer of the head.
+        dropout: Dropout rate of the outputs of the linear layer, the LSTM and the head.
+        delay: Delay in frames between a frame and its logits: see :class:`CausalModel`.
 
     Shape:
         masks ``(B, T, 1, H, W)``, from 0 to 1, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -69,15 +69,15 @@ class SilhouetteLSTM(CausalModel):
         self.head = FrameHead(hidden_size, fc_size, num_classes, dropout)
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, 1, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -91,18 +91,19 @@ class SilhouetteLSTM(CausalModel):
 
 
 def describe_silhouettes(masks: Tensor) -> Tensor:
-    """Describe each silhouette but the first of a clip by shape, structure, and motion since the one before.
+    """Compute shape, structure and motion features of each silhouette, relative to the previous one.
 
-    Shape: area, spread along both axes and their covariance, and the distance of the contour from the middle
-    in sixteen directions, in units of the root of the area. Structure: the middle, the profiles along rows
-    and columns, the shares of the left and the upper half about the middle, and how far the profile of each
-    half differs from the mirrored other. Motion: the change of all these, and of the mask in a grid.
+    The first silhouette only serves as the previous one of the second. Shape: area, standard deviations along
+    both axes and their covariance, and the distance of the contour from the centre in sixteen directions, in
+    units of the root of the area. Structure: the centre, the profiles along rows and columns, the shares of
+    the left and the upper half around the centre, and the asymmetry of each profile. Motion: the change of
+    all these, and of the mask in a grid.
 
     Args:
-        masks: How much of each pixel is the figure.
+        masks: Share of each pixel that the figure covers.
 
     Returns:
-        Features, in shares of the picture's sides where nothing else is said.
+        Features, as shares of the frame's sides unless stated otherwise.
 
     Shape:
         masks ``(B, T + 1, 1, H, W)``, from 0 to 1 -> ``(B, T, D)``.
@@ -139,7 +140,7 @@ def _of_single_frames(masks: Tensor) -> Tensor:
 
 
 def _reach(inside: Tensor, away_y: Tensor, away_x: Tensor) -> Tensor:
-    """The greatest distance from the middle that the figure reaches in each direction: ``(B, T, 16)``."""
+    """The maximum extent of the figure from the centre in each direction: ``(B, T, 16)``."""
     angle = torch.atan2(away_y, away_x)  # (B, T, H, W)
     sector = ((angle / (2 * torch.pi) + 0.5) * NUM_ANGLES).long().clamp(max=NUM_ANGLES - 1)
     distance = torch.hypot(away_y, away_x) * inside

@@ -1,4 +1,4 @@
-"""Joints drawn as heat maps, read by convolutions over space and time."""
+"""3D convolutions on joint heat maps."""
 
 from collections.abc import Sequence
 
@@ -14,32 +14,33 @@ from tt_actions.skeleton.streams import check_joints
 
 
 class SkeletonC3D(ActionModel):
-    """3D convolutions and 3D max pooling on joints drawn as heat maps, so that no graph need be known.
+    """3D convolutions and 3D max pooling on joint heat maps, which need no skeleton graph.
 
-    After PoseConv3D (Duan et al. 2022, arXiv:2104.13586): each joint is a Gaussian spot in a map of its own,
-    a clip a volume of such maps over time. Here a body is seen from the front and, in space, from the side
-    too. The source's first layer, which joins all joints' maps, is split: a 1x1 convolution first mixes the
-    joints of a view to a few maps, which is a product of rows and columns and draws no single joint's map.
-    The rest is :class:`~tt_actions.models.c3d.C3D`, whose pooling shrinks space and time together and whose
-    logits are repeated for the frames that they came from. It is not causal.
+    After PoseConv3D (Duan et al. 2022, arXiv:2104.13586): each joint is a Gaussian spot in its own heat map,
+    and a clip is a volume of such maps over time. Here the body is seen from the front and, with 3D joints,
+    also from the side. The first layer of the source, which combines the maps of all joints, is split: a 1x1
+    convolution first mixes the joints of a view into a few maps. It is computed as a product of rows and
+    columns, without drawing the map of any single joint. The rest is :class:`~tt_actions.models.c3d.C3D`,
+    whose pooling reduces space and time together and whose logits are repeated for their frames. The model is
+    not causal.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout.
-        size: Rows and columns of a map.
-        reach: How far from the body's centre a map goes to each side, in lengths of the trunk.
-        spread: Standard deviation of a joint's spot, in lengths of the trunk.
-        maps: Maps that the joints of a view are mixed to.
+        layout: Name of the joint layout.
+        size: Rows and columns of a heat map.
+        reach: How far a heat map extends from the body's centre to each side, in trunk lengths.
+        spread: Standard deviation of the spot of a joint, in trunk lengths.
+        maps: Number of maps into which the joints of a view are mixed.
         channels: Output channels of each convolutional layer.
-        feature_size: Width of a step's features.
+        feature_size: Number of features per time step.
         fc_size: Width of the first fully connected layer of the head.
-        dropout: Share of the features and of the first fully connected layer's output dropped in training.
+        dropout: Dropout rate of the features and of the output of the first fully connected layer.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a number is out of its range or the layout unknown.
+        ValueError: If a number is out of range or the layout is unknown.
     """
 
     centres: Tensor
@@ -63,8 +64,8 @@ class SkeletonC3D(ActionModel):
         check_positive(maps=maps)
         if min(reach, spread) <= 0 or size < 2 ** len(channels):
             raise UserError(
-                "Expected `reach` and `spread` above 0 and `size` of at least 2 to the number of `channels`, "
-                f"but got {reach}, {spread}, {size} and {list(channels)}."
+                "Expected `reach` and `spread` above 0, and `size` of at least 2 to the power of the number "
+                f"of `channels`, but got {reach}, {spread}, {size} and {list(channels)}."
             )
         self.layout, self.spread = find_layout(layout), spread
         cell = 2 * reach / size
@@ -81,7 +82,7 @@ class SkeletonC3D(ActionModel):
         )
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
@@ -95,7 +96,7 @@ class SkeletonC3D(ActionModel):
         return logits
 
     def draw(self, joints: Tensor) -> Tensor:
-        """Draw the mixed maps, the first row at the top.
+        """Draw the mixed heat maps, with the first row at the top.
 
         Args:
             joints: Joints of each clip.
@@ -103,16 +104,16 @@ class SkeletonC3D(ActionModel):
         Shape:
             joints ``(B, T, C, V)`` -> ``(B, T, views * maps, size, size)``.
         """
-        across = joints[:, :, [0, 2][: len(self.mix)]]  # (B, T, views, V): sideways, and in depth
+        across = joints[:, :, [0, 2][: len(self.mix)]]  # (B, T, views, V): sideways and in depth
         columns, rows = self._spots(across), self._spots(-joints[:, :, 1])  # (.., V, size)
         weighted = self.mix[..., None] * rows[:, :, None, None]  # (B, T, views, maps, V, size)
         maps = weighted.mT.flatten(3, 4) @ columns  # (B, T, views, maps * size, size)
         return maps.reshape(*maps.shape[:2], -1, len(self.centres), len(self.centres))
 
-    def _spots(self, places: Tensor) -> Tensor:
-        """Gaussian profiles around places along one axis: ``(...) -> (..., size)``."""
-        return torch.exp(-(((places[..., None] - self.centres) / self.spread) ** 2) / 2)
+    def _spots(self, positions: Tensor) -> Tensor:
+        """Gaussian profiles around positions along one axis: ``(...) -> (..., size)``."""
+        return torch.exp(-(((positions[..., None] - self.centres) / self.spread) ** 2) / 2)
 
     def feature_maps(self) -> FeatureMaps | None:
-        """Return where the last feature maps come from: the last layer, before its pooling."""
+        """Return how to obtain the last feature maps: the last layer, before its pooling."""
         return self.network.feature_maps()

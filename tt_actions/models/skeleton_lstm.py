@@ -1,4 +1,4 @@
-"""Joints, batch-normalised, read over time by a peephole LSTM."""
+"""A peephole LSTM on batch-normalised joints."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,22 +15,22 @@ from tt_actions.skeleton.streams import Stream, check_joints, check_streams, mak
 
 
 class SkeletonLSTM(CausalModel):
-    """The published recurrence on skeletons: all joints of a frame, batch-normalised, are an LSTM's input.
+    """The published recurrent network on skeletons: an LSTM on all batch-normalised joints of a frame.
 
-    The streams of all joints go through batch normalisation, a linear layer with rectifier, and one or more
-    layers of peephole LSTM; the head is that of the CNN-LSTM.
+    The streams of all joints pass through batch normalisation, a linear layer with rectifier, and one or more
+    peephole LSTM layers. The head is the same as in the CNN-LSTM.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout.
-        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
+        layout: Name of the joint layout.
+        streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
         feature_size: Width of the linear layer.
-        hidden_size: Width of the LSTM's state.
-        num_layers: Layers of LSTM.
-        peepholes: Whether the LSTM's cell feeds its gates.
-        fc_size: Width of the head's first layer.
-        dropout: Share of the linear layer's, the LSTM's and the head's output dropped in training.
-        delay: Number of frames by which a frame's logits come later.
+        hidden_size: Number of LSTM units.
+        num_layers: Number of LSTM layers.
+        peepholes: Whether the LSTM has peephole connections (the cell state feeds the gates).
+        fc_size: Size of the first layer of the head.
+        dropout: Dropout rate of the outputs of the linear layer, the LSTM and the head.
+        delay: Delay in frames between a frame and its logits.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -70,15 +70,15 @@ class SkeletonLSTM(CausalModel):
         self.head = FrameHead(hidden_size, fc_size, num_classes, dropout)
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.

@@ -1,4 +1,4 @@
-"""Adaptive graph convolutions over joints and time, a stream each for joints, bones and their motion."""
+"""Adaptive graph convolutions over joints and time, with streams for joints, bones and their motion."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from tt_actions.skeleton.streams import Stream, check_joints, check_streams, mak
 
 
 class _Past(NamedTuple):
-    """What a causal block remembers: the frames its convolution still sees, and the mean so far."""
+    """The state of a causal block: the past frames that its convolution needs, and the running mean."""
 
     frames: Tensor
     total: Tensor
@@ -26,16 +26,16 @@ class _Past(NamedTuple):
 
 
 class Block(nn.Module):
-    """A graph convolution, then one over time, each normalised, around them a connection past both.
+    """A graph convolution and a temporal convolution, each normalised, with a residual connection.
 
     Args:
         in_channels: Width of the input.
         out_channels: Width of the output.
-        layout: What hangs on what.
-        kernel_size: Frames that the convolution over time sees.
-        stride: Frames of input for one of output.
-        causal: Whether it sees no frame that comes later.
-        dropout: Share of the output dropped in training.
+        layout: Layout of the joints, with their bones.
+        kernel_size: Number of frames covered by the temporal convolution.
+        stride: Number of input frames per output frame.
+        causal: Whether the block uses no later frames.
+        dropout: Dropout rate of the output.
     """
 
     def __init__(
@@ -65,29 +65,29 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, lengths: Tensor | None, past: _Past | None = None
     ) -> tuple[Tensor, _Past | None]:
-        """Convolve.
+        """Return the convolved features and the state for the next call.
 
         Args:
             x: Features of each joint at each frame, 0 in padding.
             lengths: Number of valid frames of each clip; all if None.
-            past: What the call before returned, where the network is causal.
+            past: State that the previous call returned, in a causal network.
 
         Returns:
-            Features, 0 in padding, and what the next call needs.
+            Features, 0 in padding, and the state for the next call.
 
         Shape:
             x ``(B, V, T, C)``, lengths ``(B,)`` -> ``(B, V, ceil(T / stride), D)``.
         """
         mean, total, count = self._mean(x, lengths, past)
         h = self._norm(self.graph_norm, self.graph(x, mean), lengths).add_(self.past_graph(x))
-        h = seen = keep_valid(h.relu_(), lengths)
+        h = seen = zero_padding(h.relu_(), lengths)
         if self.causal:
             start = h.new_zeros(*h.shape[:2], self.before, h.shape[3]) if past is None else past.frames
             seen = torch.cat([start, h], 2)
         y = self.time(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, V, T, D), in memory too
         left = strided(lengths, self.stride)
         y = self._norm(self.time_norm, y, left).add_(h[:, :, :: self.stride])
-        y = self.dropout(keep_valid(y.relu_(), left))
+        y = self.dropout(zero_padding(y.relu_(), left))
         return y, _Past(seen[:, :, seen.shape[2] - self.before :], total, count) if self.causal else None
 
     @staticmethod
@@ -96,7 +96,7 @@ class Block(nn.Module):
         return normalise_valid(norm, x, valid)
 
     def _mean(self, x: Tensor, lengths: Tensor | None, past: _Past | None) -> tuple[Tensor, Tensor, int]:
-        """The mean over the clip, or over the frames so far; their sum and number."""
+        """Return the mean over the clip, or over the frames so far, with the sum and the count."""
         num_frames = x.shape[2]
         if not self.causal:
             total = x.sum(2, keepdim=True)
@@ -108,11 +108,11 @@ class Block(nn.Module):
 
 
 def strided(lengths: Tensor | None, stride: int) -> Tensor | None:
-    """Return how many frames are left where every ``stride``-th is kept, from the first on.
+    """Return the number of frames left after keeping every ``stride``-th frame.
 
     Args:
-        lengths: Numbers of frames, or None for all there are.
-        stride: Which are kept.
+        lengths: Numbers of frames, or None for all frames.
+        stride: Distance between the frames that are kept, starting with the first.
 
     >>> strided(torch.tensor([4, 5]), 2)
     tensor([2, 3])
@@ -120,7 +120,7 @@ def strided(lengths: Tensor | None, stride: int) -> Tensor | None:
     return None if lengths is None else torch.div(lengths + stride - 1, stride, rounding_mode="floor")
 
 
-def keep_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
+def zero_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Set padding to 0.
 
     Args:
@@ -136,7 +136,7 @@ def keep_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 class _Backbone(nn.Module):
-    """One stream's network, from joints to per-frame logits, at the rate of the last stage."""
+    """The network of one stream, from joints to per-frame logits, at the frame rate of the last stage."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class _Backbone(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None, state: list[Any] | None) -> tuple[Tensor, list[Any]]:
         valid = None if lengths is None else valid_frames(lengths, x.shape[1])
         x = normalise_valid(self.norm, x.flatten(2), valid).view(x.shape)
-        x = keep_valid(self.embed(x.permute(0, 3, 1, 2)) + self.names, lengths)  # (B, V, T, C)
+        x = zero_padding(self.embed(x.permute(0, 3, 1, 2)) + self.names, lengths)  # (B, V, T, C)
         after = []
         for i, (block, stride) in enumerate(zip(self.blocks, self.strides, strict=True)):
             x, past = block(x, lengths, None if state is None else state[i])
@@ -179,32 +179,33 @@ class STGCN(CausalModel):
     """Two-stream adaptive spatio-temporal graph convolution with late fusion.
 
     The skeleton model of table-tennis stroke recognition (Song et al.), after 2s-AGCN (Shi et al. 2019,
-    arXiv:1805.07694): a network of its own for joints and one for bones, on demand for their motions too,
-    whose softmax probabilities are averaged. Read so: each network has stages of blocks, between which time
-    is halved; joints are pooled at every frame left, and each of its logits stands for ``stride`` frames of
-    a clip at each halving, so that the per-frame logits between are repeated. The loss is that of the fused
-    probabilities and of every stream by itself, in equal parts.
+    arXiv:1805.07694): separate networks for joints and bones, and optionally for their motions, whose softmax
+    probabilities are averaged. Our reading: each network has stages of blocks, and ``stride`` reduces the
+    frame rate from stage to stage. Joints are pooled at every remaining frame, and the logits are repeated to
+    restore the frame rate of the clip. The loss is the mean of the loss of the fused probabilities and the
+    losses of the streams.
 
-    With ``causal`` no frame sees what comes after it, time is not halved, and :meth:`step` follows a stream.
+    With ``causal``, no frame uses later frames, the frame rate is not reduced, and :meth:`step` processes a
+    stream.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the joints' layout.
-        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
+        layout: Name of the joint layout.
+        streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``.
         channels: Width of each stage.
-        blocks: Blocks of a stage.
-        kernel_size: Frames that a convolution over time sees, odd.
-        stride: By how much time shrinks from stage to stage; 1 with ``causal``.
-        causal: Whether no frame sees what comes after it.
-        dropout: Share of each block's output and of the last features dropped in training.
-        delay: Number of frames by which a frame's logits come later, with ``causal``.
+        blocks: Number of blocks per stage.
+        kernel_size: Number of frames covered by a temporal convolution; must be odd.
+        stride: Factor by which each stage reduces the temporal resolution. Must be 1 with ``causal``.
+        causal: Whether the network is causal: no frame uses later frames.
+        dropout: Dropout rate of each block's output and of the final features.
+        delay: Delay in frames between a frame and its logits; only with ``causal``.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a size is below 1, ``kernel_size`` even, the layout or a stream unknown, or ``stride``
-            and ``causal``, or ``delay`` without it, contradict each other.
+        ValueError: If a size is below 1, ``kernel_size`` is even, the layout or a stream is unknown,
+            ``stride`` is above 1 with ``causal``, or ``delay`` is set without ``causal``.
     """
 
     layout: Layout
@@ -229,10 +230,11 @@ class STGCN(CausalModel):
             raise UserError(f"Expected `kernel_size` to be odd, but got {kernel_size}.")
         if (causal and stride > 1) or (delay and not causal):
             raise UserError(
-                f"Expected `stride` 1 with `causal`, and `delay` 0 without it, but got {stride} and {delay}."
+                "Expected `stride` 1 with `causal`, and `delay` 0 without `causal`, but got "
+                f"{stride} and {delay}."
             )
         self.layout, self.streams, self.causal = find_layout(layout), tuple(streams), causal
-        self.shrinkage = stride ** (len(channels) - 1)  # frames for one of the last stage's
+        self.shrinkage = stride ** (len(channels) - 1)  # input frames per frame of the last stage
 
         def make_block(width: int, size: int, stride: int) -> Block:
             return Block(width, size, self.layout, kernel_size, stride, causal, dropout)
@@ -244,19 +246,19 @@ class STGCN(CausalModel):
 
     @property
     def is_causal(self) -> bool:
-        """Whether no frame sees what comes after it."""
+        """Whether the network is causal: no frame uses later frames."""
         return self.causal
 
     def advance(self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
+            state: State that the previous call returned; None at the start.
             lengths: Number of valid frames of each clip; all if None.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each frame, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -265,14 +267,14 @@ class STGCN(CausalModel):
             ValueError: If there is a state, but the model is not causal.
         """
         if state is not None and not self.causal:
-            raise UserError("Expected `causal: true` to read on from frame to frame, but it is false.")
+            raise UserError("Expected `causal: true` for frame-by-frame processing, but it is false.")
         logits, state = self._streams(inputs, state, lengths)
         return fuse(logits), state
 
     def _streams(
         self, inputs: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[list[Tensor], Any]:
-        """The per-frame logits of each stream."""
+        """Return the per-frame logits of each stream, and the state for the next call."""
         check_joints(inputs, self.layout)
         t = inputs.shape[1]
         if lengths is not None and bool((lengths == t).all()):
@@ -292,12 +294,12 @@ class STGCN(CausalModel):
         class_loss: Callable[[Tensor], Tensor],
         frame_labels: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of the fused logits and of each stream's, and the fused logits.
+        """Return the mean of the fused loss and the loss of each stream, and the fused logits.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
-            class_loss: The loss of per-frame logits.
+            class_loss: Function that returns the loss of per-frame logits.
             frame_labels: Class of each frame, or None.
 
         Shape:
@@ -312,13 +314,13 @@ class STGCN(CausalModel):
 
 
 def fuse(logits: Sequence[Tensor]) -> Tensor:
-    """Return the log of the mean probabilities of several networks.
+    """Return the log of the averaged probabilities of several networks.
 
     Args:
-        logits: Of each network.
+        logits: Logits of each network.
 
     Shape:
-        each ``(..., K)`` -> ``(..., K)``.
+        one tensor ``(..., K)`` per network -> ``(..., K)``.
     """
     if len(logits) == 1:
         return logits[0]

@@ -1,4 +1,4 @@
-"""A one-dimensional CNN on a path in space of any length."""
+"""A one-dimensional CNN on a trajectory of any length."""
 
 from collections.abc import Sequence
 
@@ -14,27 +14,31 @@ from tt_actions.skeleton.streams import Stream, check_joints, check_streams, mak
 
 
 class TrajectoryCNN(ActionModel):
-    """A CNN over time on the path of a racket or a ball, whatever its length (after Zhang et al.).
+    """A temporal CNN on the trajectory of a racket or a ball, of any length (after Zhang et al.).
 
-    The source classifies a racket's path alone by a CNN whose input may have any length. Read so: place and
-    velocity of each moment go through convolutions over time with SAME padding, batch normalisation and
-    rectifiers, at full rate, so that every frame keeps its logits and the average over valid frames takes
-    the place of a pooling that fixes the length. Convolutions of growing dilation see seconds.
+    The source classifies the trajectory of a racket with a CNN whose input may have any length. Our reading:
+    position and velocity at each frame pass through temporal convolutions with SAME padding, batch
+    normalisation and rectifiers, at the full frame rate. Every frame thus keeps its own logits, and the
+    average over valid frames replaces a pooling to a fixed length. Convolutions with growing dilation cover
+    seconds.
 
     Args:
         num_classes: Number of classes *K*.
-        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or joints, which are many paths.
-        streams: Any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``; a path has no bones.
-        channels: Width of each convolution.
-        kernel_size: Frames that a convolution sees, odd.
-        dilations: Frames between them, of each convolution.
-        dropout: Share of the last features that is dropped in training.
+        layout: Name of the layout: ``racket``, ``ball`` or ``ball2d``, or a body layout, whose joints form
+            several trajectories.
+        streams: Input streams: any of ``joint``, ``bone``, ``joint_motion`` and ``bone_motion``; a trajectory
+            has no bones.
+        channels: Output channels of each convolution.
+        kernel_size: Number of frames covered by a convolution; must be odd.
+        dilations: Dilation of each convolution.
+        dropout: Dropout rate of the final features.
 
     Shape:
         joints ``(B, T, C, V)`` and lengths ``(B,)`` -> logits ``(B, T, K)``.
 
     Raises:
-        ValueError: If a size is below 1, ``kernel_size`` even, or dilations and channels differ in number.
+        ValueError: If a size is below 1, ``kernel_size`` is even, or the numbers of dilations and channels
+            differ.
     """
 
     layout: Layout
@@ -70,11 +74,11 @@ class TrajectoryCNN(ActionModel):
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
-            inputs: Paths of one batch, padded to the longest.
-            lengths: Number of valid frames of each.
+            inputs: Trajectories of one batch, padded to the longest.
+            lengths: Number of valid frames of each trajectory.
 
         Shape:
             inputs ``(B, T, C, V)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -84,7 +88,7 @@ class TrajectoryCNN(ActionModel):
         mask, valid = seen[:, None].to(inputs), None if seen.all() else seen
         streams = [make_stream(inputs, self.layout, name) for name in self.streams]
         x = torch.cat(streams, 2).flatten(2)  # (B, T, D)
-        x = normalise_valid(self.norm, x, valid).transpose(1, 2) * mask  # padding is 0 to every convolution
+        x = normalise_valid(self.norm, x, valid).transpose(1, 2) * mask  # every convolution sees padding as 0
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             y = normalise_valid(norm, convolution(x).transpose(1, 2), valid).transpose(1, 2).relu()
             x = (y if y.shape != x.shape else x + y) * mask

@@ -1,4 +1,4 @@
-"""Where clips come from: one file a data set."""
+"""Clip sources: one file per dataset."""
 
 from tt_actions.clips.source import ClipSource as ClipSource
 from tt_actions.sources.folders import FolderSource as FolderSource

@@ -1,4 +1,4 @@
-"""What the files that annotate untrimmed video have in common."""
+"""Shared code for files that annotate untrimmed video."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,15 +10,15 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 
 _MAX_BYTES = 16 * 2**20
-"""A hundred times what the largest known file of annotations has."""
+"""A hundred times the size of the largest known annotation file."""
 
 
 class Annotation(NamedTuple):
-    """What a file tells of one video.
+    """The annotations of one video.
 
     Args:
-        strokes: The strokes of each player in order, by the player's name or None where there is one alone.
-        unknown: The labels that are not understood, each with its frames.
+        strokes: The strokes of each player in order, by the name of the player, or None for a single player.
+        unknown: The labels that are not understood, each with its frame numbers.
     """
 
     strokes: dict[str | None, list[Stroke]]
@@ -26,37 +26,37 @@ class Annotation(NamedTuple):
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file of annotations whole.
+    """Read a complete annotation file.
 
     Args:
         path: The file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it can't be read.
-        ValueError: If it is far too large for annotations.
+        OSError: If the file can't be read.
+        ValueError: If the file is far too large for annotations.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a file of annotations, but there is no file '{path}'.")
+        raise FileNotFoundError(f"Expected an annotation file, but there is no file '{path}'.")
     if (size := path.stat().st_size) > _MAX_BYTES:
         raise UserError(
-            f"Expected a file of annotations of at most {_MAX_BYTES} bytes, but '{path}' has {size}. "
-            "Give the annotations of one video."
+            f"Expected an annotation file of at most {_MAX_BYTES} bytes, but '{path}' has {size}. "
+            "Use one file per video."
         )
     try:
         return path.read_bytes()
     except PermissionError as error:
         raise OSError(
-            f"Expected to read '{path}', but got: {error.strerror}. Check the permissions."
+            f"Expected '{path}' to be readable, but got: {error.strerror}. Check the permissions."
         ) from error
 
 
 def find_words(label: str, vocabulary: Collection[str]) -> list[str]:
-    """Split a label at blanks, hyphens and underscores into words, lower case and singular.
+    """Split a label at spaces, hyphens and underscores into lower-case singular words.
 
     Args:
-        label: As an annotator wrote it.
-        vocabulary: Words whose plural is known too; others stay as they are.
+        label: The label as the annotator wrote it.
+        vocabulary: Words to recognise, also in the plural; other words stay as they are.
 
     >>> find_words("Left-Forehand_Loops neutrl", ("left", "forehand", "loop", "neutral"))
     ['left', 'forehand', 'loop', 'neutrl']
@@ -67,10 +67,10 @@ def find_words(label: str, vocabulary: Collection[str]) -> list[str]:
 
 
 def coarse_class(words: Collection[str]) -> str:
-    """Return which of the four strokes a finer name belongs to.
+    """Return the basic stroke, one of four, to which a finer stroke name belongs.
 
     Args:
-        words: The name's words; ``forehand`` or ``backhand`` is one of them.
+        words: The words of the finer name, one of which is ``forehand`` or ``backhand``.
 
     >>> coarse_class(["serve", "forehand", "loop"]), coarse_class(["offensive", "backhand", "hit"])
     ('serve', 'backhand')
@@ -79,14 +79,14 @@ def coarse_class(words: Collection[str]) -> str:
 
 
 def spans_around(contacts_s: Sequence[float], before_s: float, after_s: float) -> list[tuple[float, float]]:
-    """Give strokes of one player, known by their contacts, a start and an end.
+    """Add start and end times to the strokes of one player that are known only by their contacts.
 
-    Two that are too close for that share the time between their contacts in the same proportion.
+    Two strokes that are too close for this share the time between their contacts in the same proportion.
 
     Args:
-        contacts_s: When racket and ball meet, in order, each time once.
-        before_s: From a stroke's start to its contact.
-        after_s: From its contact to its end; positive.
+        contacts_s: Times at which racket and ball meet, in order and without duplicates.
+        before_s: Seconds from the start of a stroke to its contact.
+        after_s: Seconds from the contact of a stroke to its end; positive.
 
     >>> spans_around([0.5, 2.5, 3.5], before_s=1.5, after_s=0.5)
     [(0.0, 1.0), (1.0, 2.75), (2.75, 4.0)]

@@ -1,4 +1,4 @@
-"""What a folder or a manifest of clips, or annotations of recordings, hold, and what can't be read."""
+"""The command ``check``: a summary of clips or annotations, and a list of unreadable files."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -23,23 +23,24 @@ from tt_actions.video.info import VideoInfo, probe
 
 
 def check(data: Path, layout: str | None = None) -> int:
-    """Show what a folder of clips, a manifest or annotations hold, and which files can't be read.
+    """Summarise a folder of clips, a manifest or annotations, and list the unreadable files.
 
     Tables count clips by class and by group, and files by format.
 
-    Of every file the header is read and the first frame decoded. The strokes of recordings count as clips.
+    The command reads the header of every file and decodes its first frame. The strokes of recordings count as
+    clips.
 
     Args:
-        data: A folder with a folder of clips for each class, a manifest CSV of clips or of recordings, or a
-            file or folder of annotations.
-        layout: Layout of files of joints, such as ntu25 (default: the clips are videos).
+        data: A folder with one subfolder of clips per class, a manifest CSV of clips or recordings, or a file
+            or folder of annotations.
+        layout: Joint layout, such as ntu25, if the clips are joint files (default: the clips are videos).
 
     Returns:
-        The exit code: 1 if a clip can't be read, else 0.
+        The exit code: 1 if a clip can't be read, otherwise 0.
 
     Raises:
         FileNotFoundError: If the path does not exist.
-        ValueError: If it holds no clips that can be learnt from.
+        ValueError: If the path contains no clips for training.
     """
     if layout is not None:
         return _check_joints(data, JointSpec(layout))
@@ -81,7 +82,7 @@ def _check_joints(path: Path, spec: JointSpec) -> int:
 def _report(
     records: list[ClipRecord], durations: dict[ClipRecord, float], problems: dict[str, str], formats: Table
 ) -> int:
-    """Print the tables and what can't be read, and return the exit code."""
+    """Print the tables and the unreadable files, and return the exit code."""
     console = Console()
     console.print(_class_table(records, durations))
     if any(record.group for record in records):
@@ -112,18 +113,18 @@ def _probe(video: Path) -> VideoInfo | str:
 
 
 def _duration_s(record: ClipRecord, info: VideoInfo | str) -> float | str:
-    """Return how long a clip is, or what is wrong with it."""
+    """Return the duration of a clip, or what is wrong with it."""
     if isinstance(info, str):
         return info
     end_s = info.duration_s if record.end_s is None else record.end_s
     if record.start_s >= info.duration_s or end_s > info.duration_s + 1 / info.fps:
         return (
-            f"Expected times within the {info.duration_s:.3f} s of '{info.path}', but got "
-            f"{record.start_s:g} s to {end_s:g} s. Correct `start_s` and `end_s`."
+            f"Expected `start_s` and `end_s` within the duration of '{info.path}' ({info.duration_s:.3f} s), "
+            f"but got {record.start_s:g} s to {end_s:g} s. Correct them."
         )
     if record.roi is not None and (record.roi[2] > info.width or record.roi[3] > info.height):
         return (
-            f"Expected `roi` to lie within the {info.width}x{info.height} pixels of '{info.path}', but got "
+            f"Expected `roi` within the {info.width}x{info.height} pixels of '{info.path}', but got "
             f"{record.roi}. Correct the region."
         )
     return min(end_s, info.duration_s) - record.start_s
@@ -131,10 +132,10 @@ def _duration_s(record: ClipRecord, info: VideoInfo | str) -> float | str:
 
 def _class_table(records: list[ClipRecord], durations: dict[ClipRecord, float]) -> Table:
     table = Table("class", title="Clips by class")
-    for column in ("clips", "groups", "unreadable", "shortest s", "median s", "longest s"):
+    for column in ("clips", "groups", "unreadable", "shortest (s)", "median (s)", "longest (s)"):
         table.add_column(column, justify="right")
     names: list[str | None] = [*class_names(records)]
-    for name in names or [None]:  # a set to predict has no labels
+    for name in names or [None]:  # clips for prediction have no labels
         own = [record for record in records if record.label == name]
         lengths = [durations[record] for record in own if record in durations]
         spread = (min(lengths), statistics.median(lengths), max(lengths)) if lengths else ()
@@ -162,7 +163,7 @@ def _group_table(records: list[ClipRecord]) -> Table:
 
 
 def _format_table(infos: Iterable[VideoInfo]) -> Table:
-    table = Table("picture", "fps", "codec", title="Files by format")
+    table = Table("frame size", "fps", "codec", title="Files by format")
     table.add_column("files", justify="right")
     counts = Counter((f"{info.width}x{info.height}", f"{info.fps:.4g}", info.codec) for info in infos)
     for kind, count in counts.most_common():

@@ -1,4 +1,4 @@
-"""Clips in folders, one folder a class: what a user has."""
+"""Clips in folders, one folder per class: the usual form of user data."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,15 @@ SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 
 class FolderSource(ClipSource):
-    """Files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are left out.
+    """Files ``path/<class>/<name>.{mp4,mov,avi,mkv,webm}``; hidden files and folders are ignored.
 
     Args:
-        path: The folder of the classes' folders.
-        group_pattern: Regular expression that finds a clip's group (player, match or scene) in its file name
-            without the suffix: its first group, or else the whole match. None for clips that have nothing in
-            common.
-        suffixes: What the files' names end with.
-        folders: Whether a folder within a class's folder is a clip too: its pictures, in order.
+        path: The folder that contains the class folders.
+        group_pattern: Regular expression that finds the group of a clip (player, match or scene) in its file
+            name without the suffix: the first capture group or, if there is none, the whole match. None
+            treats every clip as its own group.
+        suffixes: Suffixes of the files to include.
+        folders: Whether a subfolder of images inside a class folder is also a clip, with its images in order.
 
     Raises:
         ValueError: If ``group_pattern`` is not a regular expression.
@@ -42,12 +42,12 @@ class FolderSource(ClipSource):
             ) from error
 
     def records(self) -> list[ClipRecord]:
-        """List the clips, by class and name.
+        """List the clips, sorted by class and name.
 
         Raises:
-            FileNotFoundError: If the folder is not there.
-            ValueError: If it holds no folders of such files, a class without them or a single class, or if a
-                name does not match ``group_pattern``.
+            FileNotFoundError: If the folder does not exist.
+            ValueError: If the folder contains no class folders with such files, an empty class or only one
+                class, or if a file name does not match ``group_pattern``.
         """
         if not self.path.is_dir():
             raise FileNotFoundError(f"Expected a folder of clips, but there is no folder '{self.path}'.")
@@ -55,14 +55,14 @@ class FolderSource(ClipSource):
         videos = {folder: self._videos(folder) for folder in classes}
         if not any(videos.values()):
             raise UserError(
-                f"Expected '{self.path}' to hold a folder of files ({', '.join(self.suffixes)}) for each "
-                f"class, but got {len(classes)} folders and no such file in them. Sort the clips into such "
-                "folders."
+                f"Expected '{self.path}' to contain one subfolder of files ({', '.join(self.suffixes)}) per "
+                f"class, but it has {len(classes)} subfolders without such files. Sort the clips into one "
+                "subfolder per class."
             )
         if empty := [folder.name for folder in classes if not videos[folder]]:
             raise UserError(
-                f"Expected files ({', '.join(self.suffixes)}) in every folder of '{self.path}', but got none "
-                f"in {', '.join(empty)}. Add clips or remove the folder."
+                f"Expected files ({', '.join(self.suffixes)}) in every subfolder of '{self.path}', but found "
+                f"none in {', '.join(empty)}. Add clips, or remove the subfolder."
             )
         records = [
             ClipRecord(p, folder.name, group=self._find_group(p))
@@ -86,6 +86,6 @@ class FolderSource(ClipSource):
         if not group:
             raise UserError(
                 f"Expected `group_pattern` '{self.group_pattern}' to find a group in every file name, but it "
-                f"finds none in '{video}'. Correct the pattern or rename the file."
+                f"finds none in '{video}'. Correct the pattern, or rename the file."
             )
         return group

@@ -1,4 +1,4 @@
-"""Events of the OpenTTGames recordings, with the strokes that their extension names."""
+"""Events of the OpenTTGames recordings, with the stroke names of the extended annotations."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from tt_actions.errors import UserError
 from tt_actions.sources.annotations import Annotation, coarse_class, find_words, read_file, spans_around
 
 FPS = 120
-"""Frame rate of the recordings, by which events are numbered."""
+"""Frame rate of the recordings; events are given as frame numbers."""
 
 SIDES = ("left", "right")
-"""The players, by where they stand in the picture."""
+"""The players, named by their side of the frame."""
 
 _HANDS = ("forehand", "backhand")
 _TECHNIQUES = ("serve", "loop", "block", "push", "flick", "lob", "chop", "smash")
@@ -35,35 +35,37 @@ _VOCABULARY = {
 
 
 class _Event(NamedTuple):
-    """What a label says: who played what, or None, and whether all of it is understood."""
+    """The meaning of a label: player and stroke, or None, and whether the whole label is understood."""
 
     stroke: tuple[str, str, str] | None
-    is_known: bool
+    is_understood: bool
 
 
 def read_events(path: Path, before_s: float, after_s: float, fine: bool = False) -> Annotation:
     """Read the strokes of both players from a file ``events_markup*.json``.
 
-    A label is ``side_hand_technique`` with words for the posture, ``bounce``, ``net``, ``empty_event`` or
-    ``side_ending``. Case, plural and the signs between words don't count. A label whose posture is misspelt
-    is a stroke all the same; any other that is not understood is none, and both are listed.
+    A label is ``side_hand_technique``, optionally with words for the posture, or ``bounce``, ``net``,
+    ``empty_event`` or ``side_ending``. Case, plurals and the separators between words are ignored. A label
+    with a misspelt posture still counts as a stroke. Any other label that is not understood does not. Both
+    are reported as unknown.
 
     Args:
-        path: The file, a JSON object from frame numbers to labels.
-        before_s: From a stroke's start to its contact, which is what the file numbers.
-        after_s: From its contact to its end.
-        fine: Whether a stroke is called by hand and technique, such as ``forehand_loop``, or one of the four.
+        path: The file, a JSON object that maps frame numbers to labels.
+        before_s: Seconds from the start of a stroke to its contact; the file lists the frames of contacts.
+        after_s: Seconds from the contact of a stroke to its end.
+        fine: Whether to name a stroke by hand and technique, such as ``forehand_loop``, instead of the four
+            basic strokes.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it can't be read.
-        ValueError: If it is no such JSON file, or numbers a frame twice.
+        OSError: If the file can't be read.
+        ValueError: If it is not such a JSON file, or contains a frame number twice.
     """
     contacts: dict[str, list[tuple[float, str]]] = {side: [] for side in SIDES}
     unknown: dict[str, list[int]] = defaultdict(list)
     for frame, label in sorted(_load(path).items()):
         event = _parse(label)
-        if not event.is_known:
+        if not event.is_understood:
             unknown[label].append(frame)
         if event.stroke:
             side, *words = event.stroke
@@ -87,21 +89,21 @@ def _parse(label: str) -> _Event:
 
 def _load(path: Path) -> dict[int, str]:
     try:
-        pairs = json.loads(read_file(path), object_pairs_hook=tuple)  # a dict would hide what is there twice
+        pairs = json.loads(read_file(path), object_pairs_hook=tuple)  # a dict would hide duplicate keys
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"Expected '{path}' to be a JSON file in UTF-8, but got: {error}.") from error
     except RecursionError as error:
         raise UserError(f"Expected '{path}' to be a plain JSON object, but it is nested deeply.") from error
     if not isinstance(pairs, tuple):
         raise UserError(
-            f"Expected '{path}' to be a JSON object from frame to event, but got {shortened(pairs)}."
+            f"Expected '{path}' to be a JSON object from frame number to event, but got {shortened(pairs)}."
         )
     events: dict[int, str] = {}
     for frame, label in pairs:
         if not re.fullmatch("[0-9]{1,9}", frame) or not isinstance(label, str):
             raise UserError(
                 f"Expected the name of an event for each frame number of '{path}', but got "
-                f"{shortened(label)} for {shortened(frame)}. Give an `events_markup` file."
+                f"{shortened(label)} for {shortened(frame)}. Use an `events_markup` file."
             )
         if int(frame) in events:
             raise UserError(

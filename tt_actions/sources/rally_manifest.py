@@ -1,4 +1,4 @@
-"""The manifest of untrimmed recordings: a row a stroke."""
+"""The manifest of untrimmed recordings: one row per stroke."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tt_actions.sources.annotations import spans_around
 
 
 class _Row(NamedTuple):
-    """A line with its stroke, if any; without an end, the contact alone is given."""
+    """A line with its stroke, if it has one; a stroke without an end time has only a contact time."""
 
     line: int
     clip: ClipRecord
@@ -26,26 +26,26 @@ class _Row(NamedTuple):
 def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -> list[ClipRecord]:
     """Read untrimmed recordings from a CSV file.
 
-    The columns are those of :func:`tt_actions.clips.manifest.read_manifest` and ``contact_s``. A row is a
-    stroke with ``label`` and ``start_s``, ``end_s``, ``contact_s`` or all three; all rows of one path and
-    region are one recording, whole files, in which nothing is played in between. A row labelled ``idle`` adds
-    no stroke. A row without label and times tells that nothing is played at all. Where no group is given it
-    is the path.
+    The columns are those of :func:`tt_actions.clips.manifest.read_manifest`, plus ``contact_s``. A row is a
+    stroke with ``label`` and either ``start_s`` and ``end_s``, or ``contact_s``, or all three. All rows with
+    the same path and region are one recording: a complete file without other strokes. A row labelled ``idle``
+    adds no stroke. A row without label and times marks a recording without strokes. The default group is the
+    path.
 
     Args:
         path: The CSV file.
-        folder: Where relative paths start.
-        before_s: From a stroke's start to its contact, where the contact alone is given.
-        after_s: From its contact to its end.
+        folder: Folder to which relative paths refer.
+        before_s: Seconds from the start of a stroke to its contact, used if only the contact is given.
+        after_s: Seconds from the contact of a stroke to its end, used if only the contact is annotated.
 
     Returns:
         The recordings, in the order of their first rows.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it can't be read.
+        OSError: If the file can't be read.
         ValueError: If the file is empty, a column is unknown or missing, a cell can't be read, or rows of one
-            recording contradict each other; with the lines' numbers.
+            recording contradict each other. The message contains the line numbers.
     """
     recordings: dict[tuple[object, ...], list[_Row]] = defaultdict(list)
     for line, cells in read_rows(path, (*COLUMNS, "contact_s")):
@@ -60,14 +60,17 @@ def _read_row(line: int, folder: Path, cells: Mapping[str, str]) -> _Row:
     contact_s = read_number("contact_s", cells["contact_s"]) if cells.get("contact_s") else None
     is_timed = any(cells.get(name) for name in ("start_s", "end_s", "contact_s"))
     if is_timed and clip.label is None:
-        raise UserError("Expected the `label` of the stroke at that time, but it is empty.")
+        raise UserError(
+            "Expected the `label` of the stroke at this time, but it is empty. Add the label, or remove "
+            "the times."
+        )
     if contact_s is not None and not 0 <= contact_s < float("inf"):
         raise UserError(f"Expected `contact_s` to be at least 0, but got {contact_s}.")
     is_stroke = clip.label not in (None, IDLE)
     has_start, has_end = bool(cells.get("start_s")), clip.end_s is not None
     if is_stroke and (has_start != has_end or (contact_s is None and not has_start)):
         raise UserError(
-            "Expected `start_s` and `end_s` of the stroke, or `contact_s` alone, but not all are given."
+            "Expected `start_s` and `end_s` of the stroke, or only `contact_s`, but some of them are missing."
         )
     clip = replace(clip, group=clip.group or cells["path"])
     return _Row(line, clip, contact_s if is_stroke else None, not is_timed and clip.label is None)
@@ -99,7 +102,7 @@ def _strokes(path: Path, rows: Sequence[_Row], before_s: float, after_s: float) 
         if clip.label is None or clip.label == IDLE:
             continue
         if clip.end_s is None:
-            assert contact_s is not None, "it was read so"
+            assert contact_s is not None, "guaranteed by _read_row"
             span = spans[contact_s]
         else:
             span = clip.start_s, clip.end_s

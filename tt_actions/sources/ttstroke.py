@@ -32,21 +32,21 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 def read_moves(path: Path, fps: float, fine: bool = False) -> Annotation:
-    """Read the strokes of the one player of a video.
+    """Read the strokes of the only player in a video.
 
     A move is a kind, a hand and a technique, such as ``Offensive Backhand Hit``, or ``Negative`` or ``None``
-    where nothing is played. Case, plural and the signs between words don't count. Any other is no stroke, and
-    is listed.
+    if nothing is played. Case, plurals and the separators between words are ignored. Any other move is not a
+    stroke and is reported as unknown.
 
     Args:
         path: The file: ``<video><action begin="frame" end="frame" move="..."/>...</video>``.
-        fps: The video's frame rate, by which frames are numbered.
-        fine: Whether a stroke is called by its full name or one of the four.
+        fps: Frame rate of the video; the file contains frame numbers.
+        fine: Whether to use the full name of a stroke instead of the four basic strokes.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it can't be read.
-        ValueError: If it is no such XML file, is not annotated, or actions overlap.
+        OSError: If the file can't be read.
+        ValueError: If it is not such an XML file, has no annotations, or contains overlapping actions.
     """
     strokes: list[Stroke] = []
     unknown: dict[str, list[int]] = defaultdict(list)
@@ -65,8 +65,8 @@ def _read_actions(path: Path) -> list[_Action]:
     actions = sorted(_read_action(path, element) for element in _parse(path))
     if not actions:
         raise UserError(
-            f"Expected actions in '{path}', but it has none, like the published files for tests. Leave it "
-            "out, or add an action with the move `Negative` if really nothing is played."
+            f"Expected actions in '{path}', but it has none (as in the published test files). Exclude the "
+            "file, or add an action with the move `Negative` if the video really contains no strokes."
         )
     for one, other in pairwise(actions):
         if other.begin < one.end:

@@ -1,4 +1,4 @@
-"""A user's own clips, as a folder or as a manifest."""
+"""A user's own clips, as a folder or a manifest."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,20 +13,20 @@ from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
 
 
 class UserClips(ClipSource):
-    """A folder with a folder of clips for each class, or a manifest CSV, whichever the path is.
+    """User clips: a folder with one subfolder per class, or a manifest CSV.
 
     Attributes:
-        suffixes: What the files in a folder end with.
-        folders: Whether folders of pictures are clips too.
-        example: A command that names such clips.
+        suffixes: Suffixes of the files in a folder.
+        folders: Whether folders of images are also clips.
+        example: A command that uses such clips.
 
     Args:
         path: The folder or the CSV file.
-        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
-            has a column for it.
+        group_pattern: Regular expression that finds the group of a clip in its file name. Only for folders; a
+            manifest has a `group` column.
 
     Raises:
-        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+        ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
             manifest.
     """
 
@@ -35,10 +35,10 @@ class UserClips(ClipSource):
     example: ClassVar[str] = "make train EXP=clips DATA=my_clips"
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
-        if str(path) == "???":  # OmegaConf's mark of what must be given
+        if str(path) == "???":  # OmegaConf's mark of a missing value
             raise UserError(
-                "Expected a folder with a folder of clips for each class, or a manifest CSV, but got none. "
-                f"Say where: `{self.example}`, or `--data.source.path my_clips`."
+                "Expected a folder with one subfolder of clips per class, or a manifest CSV, but got none. "
+                f"Pass its path: `{self.example}`, or `--data.source.path my_clips`."
             )
         is_manifest = path.is_file() or path.suffix.lower() == ".csv"
         if is_manifest and group_pattern is not None:
@@ -58,24 +58,25 @@ class UserClips(ClipSource):
         """List the clips.
 
         Raises:
-            FileNotFoundError: If the folder or the file is not there.
-            ValueError: If it holds no clips that can be learnt from; see the two sources.
+            FileNotFoundError: If the folder or the file does not exist.
+            ValueError: If it contains no clips for training; see :class:`ManifestSource` and
+                :class:`~tt_actions.sources.folders.FolderSource`.
         """
         return self._source.records()
 
 
 class UserJoints(UserClips):
-    """Files of joints: a folder with a folder of them for each class, or a manifest CSV that lists them.
+    """Joint files: a folder with one subfolder per class, or a manifest CSV.
 
     The formats are those of :func:`tt_actions.skeleton.files.read_joints`.
 
     Args:
         path: The folder or the CSV file.
-        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
-            has a column for it.
+        group_pattern: Regular expression that finds the group of a clip in its file name. Only for folders; a
+            manifest has a `group` column.
 
     Raises:
-        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+        ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
             manifest.
     """
 
@@ -84,18 +85,18 @@ class UserJoints(UserClips):
 
 
 class UserDepth(UserClips):
-    """Depth: a folder with a folder of clips for each class, or a manifest CSV that lists them.
+    """Depth clips: a folder with one subfolder per class, or a manifest CSV.
 
-    A clip is an ``.npz`` file or a folder of 16-bit PNG files: see
+    A clip is an ``.npz`` file or a folder of 16-bit PNG files; see
     :func:`tt_actions.video.depth_files.find_depth`.
 
     Args:
         path: The folder or the CSV file.
-        group_pattern: Regular expression that finds a clip's group in its file name, for a folder; a manifest
-            has a column for it.
+        group_pattern: Regular expression that finds the group of a clip in its file name. Only for folders; a
+            manifest has a `group` column.
 
     Raises:
-        ValueError: If there is no path, or ``group_pattern`` is not a regular expression or is given with a
+        ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
             manifest.
     """
 
@@ -115,11 +116,12 @@ class ManifestSource(ClipSource):
         self.path = path
 
     def records(self) -> list[ClipRecord]:
-        """List the clips in the file's order.
+        """List the clips in the order of the file.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it can't be read or learnt from; see :func:`tt_actions.clips.records.check_labels`.
+            ValueError: If the file can't be read, or its clips can't be used for training; see
+                :func:`tt_actions.clips.records.check_labels`.
         """
         records = read_manifest(self.path)
         check_labels(self.path, records)

@@ -1,4 +1,4 @@
-"""A user's untrimmed recordings, with annotations in one of several forms."""
+"""Untrimmed recordings of a user, with annotations in one of several formats."""
 
 import re
 import warnings
@@ -22,26 +22,28 @@ _PATTERNS = ("events_markup*.json", "game_*.json", "test_*.json", "video_*.json"
 
 
 class UserRallies(ClipSource):
-    """Untrimmed recordings of one player each, in which strokes are annotated.
+    """Untrimmed recordings with annotated strokes, each of one player.
 
-    The annotations are a manifest CSV with a row a stroke, see
-    :func:`tt_actions.sources.rally_manifest.read_recordings`; or files of OpenTTGames with its extension, see
-    :func:`tt_actions.sources.openttgames.read_events`, of which each half of the picture is a recording; or
-    files of TTStroke-21, see :func:`tt_actions.sources.ttstroke.read_moves`. Labels that are not understood
-    are listed in a warning.
+    The annotations are one of three formats: a manifest CSV with one row per stroke (see
+    :func:`tt_actions.sources.rally_manifest.read_recordings`); files of OpenTTGames with its extension (see
+    :func:`tt_actions.sources.openttgames.read_events`), in which each half of the frame is a recording; or
+    files of TTStroke-21 (see :func:`tt_actions.sources.ttstroke.read_moves`). A warning lists the labels that
+    are not understood.
 
     Args:
-        path: The CSV, JSON or XML file, or a folder with such JSON or XML files, in it or below.
-        videos: The folder of the video files, where they are not beside the annotations. The video of
-            ``events_markup1.json`` is called video_1, game_1, test_1 or 1; that of a file
-            ``events_markup.json`` as its folder; and that of any other as the file.
-        before_s: From a stroke's start to its contact, where the contact alone is annotated.
-        after_s: From its contact to its end.
-        fine: Whether strokes are called by the data set's own names, or the four that they belong to. The
-            names in a manifest stay as they are.
+        path: The CSV, JSON or XML file, or a folder that contains such JSON or XML files (also in
+            subfolders).
+        videos: The folder of the video files, if they are not next to the annotations. The video of
+            ``events_markup1.json`` must be named video_1, game_1, test_1 or 1; the video of
+            ``events_markup.json`` must have the name of its folder; any other video must have the name of its
+            annotation file.
+        before_s: Seconds from the start of a stroke to its contact, used if only the contact is annotated.
+        after_s: Seconds from the contact of a stroke to its end, used if only the contact is annotated.
+        fine: Whether to use the dataset's own stroke names instead of the four basic strokes. Names in a
+            manifest stay as they are.
 
     Raises:
-        ValueError: If there is no path, ``before_s`` is negative or ``after_s`` not positive.
+        ValueError: If the path is missing, ``before_s`` is negative or ``after_s`` is not positive.
     """
 
     is_untrimmed = True
@@ -54,10 +56,10 @@ class UserRallies(ClipSource):
         after_s: float = 0.4,
         fine: bool = False,
     ) -> None:
-        if str(path) == "???":  # OmegaConf's mark of what must be given
+        if str(path) == "???":  # OmegaConf's mark of a missing value
             raise UserError(
-                "Expected a manifest CSV with a row a stroke, or a file or folder of annotations, but got "
-                "none. Say where: `--data.source.path my_rallies.csv`."
+                "Expected a manifest CSV with one row per stroke, or a file or folder of annotations, but "
+                "got none. Pass its path: `--data.source.path my_rallies.csv`."
             )
         if not (0 <= before_s < float("inf") and 0 < after_s < float("inf")):
             raise UserError(
@@ -70,13 +72,13 @@ class UserRallies(ClipSource):
         self.fine = fine
 
     def records(self) -> list[ClipRecord]:
-        """List the recordings in the order of the file, or by the names of the files.
+        """List the recordings in the order of the manifest, or sorted by file name.
 
         Raises:
-            FileNotFoundError: If the annotations or a video are not there.
+            FileNotFoundError: If the annotations or a video do not exist.
             OSError: If annotations can't be read.
             VideoError: If the video of a JSON or XML file can't be read.
-            ValueError: If the annotations make no sense, don't fit the video or can't be learnt from.
+            ValueError: If the annotations are invalid, don't fit the video or can't be used for training.
         """
         if self.path.suffix.lower() == ".csv":
             folder = self.path.parent if self.videos is None else self.videos
@@ -100,12 +102,12 @@ class UserRallies(ClipSource):
         files = annotation_files(self.path)
         if not files:
             raise UserError(
-                f"Expected {', '.join(_PATTERNS)} in '{self.path}' or below, but got none of them."
+                f"Expected {', '.join(_PATTERNS)} in '{self.path}' or its subfolders, but found none."
             )
         return files
 
     def _read(self, path: Path, unknown: dict[Path, Mapping[str, list[int]]]) -> list[ClipRecord]:
-        """Read the recordings of one video, and note the labels that are not understood."""
+        """Read the recordings of one video, and collect the labels that are not understood."""
         video = find_video(path, path.parent if self.videos is None else self.videos)
         info = probe(video)
         if path.suffix.lower() == ".json":
@@ -117,21 +119,21 @@ class UserRallies(ClipSource):
 
 
 def annotation_files(folder: Path) -> list[Path]:
-    """List the JSON and XML files with annotations in a folder and below.
+    """List the JSON and XML annotation files in a folder and its subfolders.
 
     Args:
-        folder: Where to look.
+        folder: Folder to search.
     """
     found = {path for pattern in _PATTERNS for path in folder.rglob(pattern) if path.is_file()}
     return sorted(path for path in found if not path.name.startswith("."))
 
 
 def is_annotation(path: Path) -> bool:
-    """Tell whether a path is what :class:`UserRallies` reads, and not clips of one stroke.
+    """Return whether a path contains annotations for :class:`UserRallies`, not clips of one stroke.
 
     Args:
-        path: A manifest of recordings, whose rows have a contact, a JSON or XML file, or a folder with such
-            files and the videos that they annotate.
+        path: A manifest of recordings, with a column ``contact_s``; a JSON or XML file; or a folder with such
+            files and their videos.
     """
     if path.suffix.lower() == ".csv" and path.is_file():
         with path.open(encoding="utf-8-sig", errors="replace") as file:
@@ -143,9 +145,9 @@ def _has_video(path: Path) -> bool:
     try:
         find_video(path, path.parent)
     except FileNotFoundError:
-        return False  # the notes of a camera, say
+        return False  # for example the metadata of a camera
     except ValueError:
-        return True  # several
+        return True  # several videos match
     return True
 
 
@@ -165,46 +167,48 @@ def _recordings(path: Path, info: VideoInfo, annotation: Annotation) -> list[Cli
 
 
 def _end_within(path: Path, info: VideoInfo, strokes: Iterable[Stroke]) -> Iterable[Stroke]:
-    """End strokes with the video, and refuse those that lie behind it."""
+    """Clip strokes to the end of the video, and raise an error for strokes after it."""
     for stroke in strokes:
         last_s = stroke.start_s if stroke.contact_s is None else stroke.contact_s
         if last_s >= info.duration_s:
             raise UserError(
-                f"Expected the strokes of '{path}' within the {info.duration_s:.3f} s of '{info.path}', but "
-                f"got a {stroke.label} at {last_s:.3f} s. Give the video that the annotations are of."
+                f"Expected the strokes of '{path}' within the duration of '{info.path}' "
+                f"({info.duration_s:.3f} s), but got a {stroke.label} at {last_s:.3f} s. Use the video to "
+                "which the annotations belong."
             )
         yield replace(stroke, end_s=min(stroke.end_s, info.duration_s))
 
 
 def find_video(path: Path, folder: Path) -> Path:
-    """Find the video that a file annotates.
+    """Find the video that belongs to an annotation file.
 
     Args:
         path: The JSON or XML file.
-        folder: Where its video is.
+        folder: Folder that contains the video.
 
     Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If several could be meant.
+        FileNotFoundError: If there is no such video.
+        ValueError: If several videos match.
     """
     names = video_names(path)
     videos = sorted(folder.iterdir()) if folder.is_dir() else []
     found = [v for v in videos if v.stem.lower() in names and v.suffix.lower() in SUFFIXES and v.is_file()]
     if not found:
         raise FileNotFoundError(
-            f"Expected the video of '{path}' in the folder '{folder}', called {', '.join(names)} and one of "
-            f"{', '.join(SUFFIXES)}, but there is none. Rename the video, or say where it is by `videos`."
+            f"Expected the video of '{path}' in the folder '{folder}', named {', '.join(names)} with one of "
+            f"the suffixes {', '.join(SUFFIXES)}, but there is none. Rename the video, or set `videos` "
+            "to its folder."
         )
     if len(found) > 1:
         raise UserError(
-            f"Expected one video of '{path}' in '{folder}', but got {', '.join(v.name for v in found)}. "
-            "Rename the annotations after their video."
+            f"Expected one video for '{path}' in '{folder}', but found {', '.join(v.name for v in found)}. "
+            "Name the annotation file after its video."
         )
     return found[0]
 
 
 def video_names(path: Path) -> list[str]:
-    """List how the video that a file annotates may be called, in lower case and without suffix.
+    """List the possible names of the video of an annotation file, in lower case and without suffix.
 
     Args:
         path: The JSON or XML file.
@@ -230,8 +234,8 @@ def _warn(unknown: Mapping[Path, Mapping[str, list[int]]]) -> None:
     ]
     if listed:
         warnings.warn(
-            f"Expected the labels that the data set documents, but got {'; '.join(listed)}. A "
-            "label that begins with a documented stroke counts as that stroke, any other as idle.",
+            f"Expected only labels that the dataset documents, but got {'; '.join(listed)}. A label that "
+            "begins with a documented stroke counts as that stroke, any other label as idle.",
             UserWarning,
             stacklevel=3,
         )

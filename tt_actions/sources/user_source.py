@@ -1,4 +1,4 @@
-"""Which source reads a user's own clips: the experiment decides."""
+"""Choice of the source for a user's own clips, according to the experiment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ _UNTRIMMED = (SyntheticRallies.__name__, UserRallies.__name__)
 
 
 def user_source(*configs: Path) -> str:
-    """Name the source that reads a user's own clips for an experiment.
+    """Return the name of the source class that reads user data for an experiment.
 
     Args:
-        *configs: The experiment's YAML files; a later one overrules those before.
+        *configs: YAML files of the experiment; later files override earlier ones.
 
     Raises:
-        UserError: If one is not YAML.
+        UserError: If a file is not YAML.
 
     >>> names = ("cnn_lstm", "stgcn", "depth_cnn_lstm", "rally_cnn_lstm")
     >>> [user_source(Path(f"experiments/{name}.yaml")) for name in names]
@@ -31,37 +31,37 @@ def user_source(*configs: Path) -> str:
         try:
             content = yaml.safe_load(config.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            said = " ".join(str(error).split())
-            raise UserError(f"Expected '{config}' to be YAML, but got: {said}. Correct it.") from error
+            problem = " ".join(str(error).split())
+            raise UserError(f"Expected '{config}' to be YAML, but got: {problem}. Correct it.") from error
         data |= (content.get("data") or {}) if isinstance(content, dict) else {}
-    source, how = data.get("source"), data.get("preprocessing")
+    source, preprocessing = data.get("source"), data.get("preprocessing")
     name = source.get("class_path") if isinstance(source, dict) else source
     if str(name).rpartition(".")[2] in _UNTRIMMED:
         return "UserRallies"
-    how = how if isinstance(how, dict) else {}
-    how = how.get("init_args", how)  # as a run saves it, or plain
-    if "layout" in how:
+    preprocessing = preprocessing if isinstance(preprocessing, dict) else {}
+    preprocessing = preprocessing.get("init_args", preprocessing)  # as a run saves it, or plain
+    if "layout" in preprocessing:
         return "UserJoints"
-    return "UserDepth" if how.get("picture") == "depth" else "UserClips"
+    return "UserDepth" if preprocessing.get("picture") == "depth" else "UserClips"
 
 
 def data_words(
     configs: Sequence[Path], data: Path | None, layout: str | None, *, is_resumed: bool = False
 ) -> list[str]:
-    """Return the options of a training by which an experiment reads a user's own clips.
+    """Return the options of `train` with which an experiment reads a user's own clips.
 
     Args:
-        configs: The experiment's YAML files.
-        data: The clips, or None for those of the experiment.
-        layout: Layout of the joints in them, or None for that of the experiment.
-        is_resumed: Whether a run is resumed, whose own configuration names the source.
+        configs: YAML files of the experiment.
+        data: The clips, or None for the clips of the experiment.
+        layout: Joint layout of the clips, or None for the layout of the experiment.
+        is_resumed: Whether a run is resumed; its saved configuration contains the source.
 
     >>> data_words([Path("experiments/stgcn.yaml")], Path("mine"), "ntu25")
     ['--data.source', 'UserJoints', '--data.source.path', 'mine', '--data.preprocessing.layout', 'ntu25']
     """
     words = []
     if data is not None:
-        found = [config for config in configs if config.is_file()]  # another one is refused where it is read
+        found = [config for config in configs if config.is_file()]  # training reports a missing file
         words = [] if is_resumed else ["--data.source", user_source(*found)]
         words += ["--data.source.path", str(data)]
     return words + ([] if layout is None else ["--data.preprocessing.layout", layout])

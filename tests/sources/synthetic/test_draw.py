@@ -21,16 +21,16 @@ def filmed(seed, size=(320, 240), wide=False, num_frames=4, **knobs):
     world = World(**knobs)
     scene = draw_scene(rng, draw_hall(rng, 0, world), motion, wide, size, world)
     cut = slice(30, 30 + num_frames)
-    tracks = tuple(
+    players = tuple(
         replace(
-            track,
-            joints=track.joints[cut],
-            racket_position=track.racket_position[cut],
-            racket_rotation=track.racket_rotation[cut],
+            player_motion,
+            joints=player_motion.joints[cut],
+            racket_position=player_motion.racket_position[cut],
+            racket_rotation=player_motion.racket_rotation[cut],
         )
-        for track in motion.players
+        for player_motion in motion.players
     )
-    return replace(scene, shake=scene.shake[cut]), replace(motion, players=tracks, ball=motion.ball[cut])
+    return replace(scene, shake=scene.shake[cut]), replace(motion, players=players, ball=motion.ball[cut])
 
 
 BEHIND = {"azimuth_deg": (120.0, 180.0)}
@@ -95,8 +95,8 @@ def test_the_same_scene_is_drawn_the_same_twice():
 
 def test_wide_view_shows_both_players_whole():
     scene, motion = filmed(4, wide=True)
-    for track in motion.players:
-        pixels, _ = project(scene.camera, track.joints)
+    for player_motion in motion.players:
+        pixels, _ = project(scene.camera, player_motion.joints)
         assert ((pixels > 0) & (pixels < scene.size)).mean() > 0.97
         assert 0.03 < np.ptp(pixels[..., 0], axis=1).mean() / 320 < 0.25
 
@@ -124,15 +124,15 @@ def test_fast_parts_are_smeared_while_the_shutter_is_open():
 def test_racket_shows_the_rubber_that_faces_the_camera():
     scene, motion = filmed(6)
     red, black = (196, 30, 36), (26, 26, 28)
-    track = motion.players[0]
-    player = replace(track.player, forehand_rubber=red, backhand_rubber=black)
+    player_motion = motion.players[0]
+    player = replace(player_motion.player, forehand_rubber=red, backhand_rubber=black)
     eye = -np.linalg.solve(scene.still[:, :3], scene.still[:, 3])
-    towards = eye - track.racket_position
+    towards = eye - player_motion.racket_position
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
     across = np.cross(towards, [0, 0, 1.0])
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     for normal, is_red in ((towards, True), (-towards, False)):
         turn = np.stack([np.cross(across, normal), across, normal], -1).astype(np.float32)
-        shown = replace(motion, players=(replace(track, player=player, racket_rotation=turn),))
+        shown = replace(motion, players=(replace(player_motion, player=player, racket_rotation=turn),))
         colour = draw_shapes(scene, shown, slice(0, 1), 4).colours[-1, 0, 2]
         assert (colour[0] > 2 * colour[1]) == is_red

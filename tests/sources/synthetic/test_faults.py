@@ -1,4 +1,4 @@
-"""Strokes with a fault: the performed joints show it, as large as it is said to be."""
+"""Strokes with a fault: the joints show it in the stated size."""
 
 import numpy as np
 import pytest
@@ -18,18 +18,18 @@ def angle(first, second):
 
 
 def measure(motion):
-    """Numbers of a right-hander facing +x, at the contact that the motion itself tells."""
-    track, stroke = motion.players[0], motion.strokes[0]
-    joints = track.joints.astype(float)
-    if track.player.left_handed:
+    """Measures of a right-handed player facing +x, at the contact that the motion contains."""
+    player_motion, stroke = motion.players[0], motion.strokes[0]
+    joints = player_motion.joints.astype(float)
+    if player_motion.player.left_handed:
         joints = joints[:, MIRRORED] * [1, -1, 1]
     contact = round(stroke.contact_s * FPS)
     at = joints[contact]
     across = joints[:, 4] - joints[:, 8]
     yaw = np.degrees(np.unwrap(np.arctan2(-across[:, 0], across[:, 1])))
-    blade = track.racket_position[contact : round(stroke.end_s * FPS)]
-    before = track.racket_position[max(0, contact - 8) : contact + 1]
-    speed = np.linalg.norm(np.diff(track.racket_position[contact - 6 : contact + 1], axis=0), axis=1)
+    blade = player_motion.racket_position[contact : round(stroke.end_s * FPS)]
+    before = player_motion.racket_position[max(0, contact - 8) : contact + 1]
+    speed = np.linalg.norm(np.diff(player_motion.racket_position[contact - 6 : contact + 1], axis=0), axis=1)
     foot = (at[15] - at[14])[:2] / np.linalg.norm((at[15] - at[14])[:2])
     other = (at[19] - at[18])[:2] / np.linalg.norm((at[19] - at[18])[:2])
     free = joints[max(0, contact - 30) : contact + 1, 7, 2]
@@ -48,7 +48,8 @@ def measure(motion):
     }
 
 
-LEAST = {  # a median change at medium size, in degrees or cm; the speed of a slow swing in metres a frame
+# Median change at medium size, in degrees or cm; for a slow swing, the speed in metres per frame
+MIN_CHANGES = {
     "late_contact": 18, "bent_elbow": 25, "raised_elbow": 10, "small_backswing": 20,
     "short_follow_through": 30, "no_trunk_turn": 25, "lean_back": 18, "slow_swing": 0.01,
     "low_toss": 8, "square_feet": 36, "narrow_stance": 32,
@@ -73,7 +74,7 @@ def test_joints_show_the_fault_and_more_of_it_the_larger_it_is(name, label):
         for size in SIZES
     }
     assert 0 < more["small"] <= more["medium"] <= more["large"] + 1e-9
-    assert more["medium"] >= LEAST[name]
+    assert more["medium"] >= MIN_CHANGES[name]
 
 
 def test_a_set_of_faulty_strokes_tells_them(tmp_path):

@@ -143,7 +143,7 @@ def test_only_what_is_missing_is_made_again(made):
 
 def test_a_folder_made_with_other_settings_is_refused_and_left_alone(made):
     before = contents(made)
-    with pytest.raises(ValueError, match=r"`seed` 0 \(now 7\)\. Remove the folder or choose another"):
+    with pytest.raises(ValueError, match=r"`seed` 0 \(now 7\)\. Remove the folder, or choose another"):
         synthesize(
             made, 4, seed=7, num_rallies=1, rally_s=6.0, depth=True, silhouettes=True, num_workers=1, **SMALL
         )
@@ -172,7 +172,7 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(tmp_path, 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "\udcff"])
 def test_damaged_settings_are_named(tmp_path, damage):
     (tmp_path / "settings.json").write_bytes(damage.encode(errors="surrogateescape"))
-    with pytest.raises(ValueError, match=r"Expected '.*settings\.json' to hold .*Remove the folder"):
+    with pytest.raises(ValueError, match=r"Expected '.*settings\.json' to contain .*Remove the folder"):
         synthesize(tmp_path, 1)
 
 

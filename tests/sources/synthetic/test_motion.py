@@ -33,7 +33,9 @@ def make_rally(seed, duration_s=20.0, num_players=2):
 
 CLIPS = [(label, make_clip(label, seed, seed % 2 == 1)) for label in STROKES for seed in range(12)]
 RALLIES = [make_rally(seed) for seed in range(3)]
-TRACKS = [track for motion in [clip for _, clip in CLIPS] + RALLIES for track in motion.players]
+PLAYER_MOTIONS = [
+    player_motion for motion in [clip for _, clip in CLIPS] + RALLIES for player_motion in motion.players
+]
 
 
 def own_stroke(motion):
@@ -41,9 +43,9 @@ def own_stroke(motion):
     return stroke
 
 
-def hand_joints(track):
+def hand_joints(player_motion):
     """Shoulder, elbow, wrist and hand of the playing arm."""
-    return range(4, 8) if track.player.left_handed else range(8, 12)
+    return range(4, 8) if player_motion.player.left_handed else range(8, 12)
 
 
 def angle_deg(a, b, c):
@@ -61,7 +63,7 @@ def ball_at(motion, time_s):
 
 
 def height_over_net(ball):
-    """The ball's height at x = 0 between the middle two of four frames, one of which may follow a bounce."""
+    """The ball's height at x = 0 between the middle two of four frames, which may include a bounce."""
     heights = []
     for one, other in ((ball[1], ball[0]), (ball[2], ball[3])):
         step = one - other  # per frame, away from the other one
@@ -71,7 +73,7 @@ def height_over_net(ball):
 
 
 def value_at(values, time_s):
-    """A value at a moment, by the parabola through the frames around it."""
+    """A value at a point in time, by the parabola through the frames around it."""
     i = int(time_s * FPS)
     s = np.array(time_s * FPS - i)
     a, b, c, d = values[i - 1 : i + 3].astype(float)
@@ -81,11 +83,11 @@ def value_at(values, time_s):
 def test_a_clip_is_whole_and_finite():
     for label, motion in CLIPS:
         assert motion.ball.shape == (75, 3)
-        for track in motion.players:
-            assert track.joints.shape == (75, 25, 3)
-            assert track.joints.dtype == track.racket_position.dtype == np.float32
-            assert np.isfinite(track.joints).all()
-            assert np.isfinite(track.racket_position).all()
+        for player_motion in motion.players:
+            assert player_motion.joints.shape == (75, 25, 3)
+            assert player_motion.joints.dtype == player_motion.racket_position.dtype == np.float32
+            assert np.isfinite(player_motion.joints).all()
+            assert np.isfinite(player_motion.racket_position).all()
         stroke = own_stroke(motion)
         assert stroke.label == label
         assert 0 <= stroke.start_s < stroke.contact_s < stroke.end_s <= DURATION_S
@@ -93,35 +95,35 @@ def test_a_clip_is_whole_and_finite():
 
 def test_bones_keep_their_length():
     a, b = np.transpose(BONES)
-    for track in TRACKS:
-        lengths = np.linalg.norm(track.joints[:, a] - track.joints[:, b], axis=-1)
+    for player_motion in PLAYER_MOTIONS:
+        lengths = np.linalg.norm(player_motion.joints[:, a] - player_motion.joints[:, b], axis=-1)
         np.testing.assert_allclose(lengths, lengths[:1].repeat(len(lengths), 0), atol=2e-6)
 
 
 def test_the_racket_is_a_proper_rotation_held_in_the_playing_hand():
-    for track in TRACKS:
-        r = track.racket_rotation
+    for player_motion in PLAYER_MOTIONS:
+        r = player_motion.racket_rotation
         np.testing.assert_allclose(r @ r.swapaxes(1, 2), np.tile(np.eye(3), (len(r), 1, 1)), atol=1e-5)
         np.testing.assert_allclose(np.linalg.det(r), 1, atol=1e-5)
-        hand = track.joints[:, hand_joints(track)[3]]
-        np.testing.assert_allclose(track.racket_position - GRIP_M * r[:, :, 0], hand, atol=1e-5)
+        hand = player_motion.joints[:, hand_joints(player_motion)[3]]
+        np.testing.assert_allclose(player_motion.racket_position - GRIP_M * r[:, :, 0], hand, atol=1e-5)
 
 
 def test_elbows_knees_and_wrists_stay_within_human_limits():
-    for track in TRACKS:
+    for player_motion in PLAYER_MOTIONS:
         for joint in (5, 9, 13, 17):
-            angles = angle_deg(*(track.joints[:, i] for i in (joint - 1, joint, joint + 1)))
+            angles = angle_deg(*(player_motion.joints[:, i] for i in (joint - 1, joint, joint + 1)))
             assert angles.min() > (40 if joint < 12 else 70)
             assert angles.max() < 175
-        _, elbow, wrist, _ = hand_joints(track)
-        forearm = track.joints[:, wrist] - track.joints[:, elbow]
-        assert angle_deg(forearm, 0 * forearm, track.racket_rotation[:, :, 0]).max() < 70
+        _, elbow, wrist, _ = hand_joints(player_motion)
+        forearm = player_motion.joints[:, wrist] - player_motion.joints[:, elbow]
+        assert angle_deg(forearm, 0 * forearm, player_motion.racket_rotation[:, :, 0]).max() < 70
 
 
 def test_feet_stay_on_the_floor_and_do_not_slide_while_planted():
-    for track in TRACKS:
-        toes = track.joints[:, [15, 19]]
-        assert track.joints[..., 2].min() > 0
+    for player_motion in PLAYER_MOTIONS:
+        toes = player_motion.joints[:, [15, 19]]
+        assert player_motion.joints[..., 2].min() > 0
         planted = toes[..., 2] < 0.0305
         assert planted.mean() > 0.5
         slid = np.linalg.norm(np.diff(toes[..., :2], axis=0), axis=-1)[planted[1:] & planted[:-1]]
@@ -130,9 +132,9 @@ def test_feet_stay_on_the_floor_and_do_not_slide_while_planted():
 
 def test_players_stand_behind_their_end_of_the_table_and_face_it():
     for motion in [clip for _, clip in CLIPS] + RALLIES:
-        for side, track in zip((-1, 1), motion.players, strict=False):
-            assert (side * track.joints[:, 0, 0] > 1.5).all()
-            left, right = track.joints[:, 12, 1], track.joints[:, 16, 1]
+        for side, player_motion in zip((-1, 1), motion.players, strict=False):
+            assert (side * player_motion.joints[:, 0, 0] > 1.5).all()
+            left, right = player_motion.joints[:, 12, 1], player_motion.joints[:, 16, 1]
             assert (side * (right - left) > 0).all()
 
 
@@ -146,7 +148,7 @@ def test_racket_and_ball_touch_at_the_moment_of_contact(label, side):
         hit = draw_hit(rng, (player, player), side, label)
         unseen = np.full((61, 3), np.nan)
         _, blade, rotation = perform(rng, player, side, times_s, [(1.0, hit.swing)], np.zeros(61), unseen)
-        offset = hit.place - blade[30]
+        offset = hit.position - blade[30]
         assert np.linalg.norm(offset) == pytest.approx(RADIUS_M + 0.006)
         facing = offset @ rotation[30, :, 2] / np.linalg.norm(offset)
         assert facing == pytest.approx(-1 if label == "backhand" else hit.swing.side)
@@ -154,14 +156,16 @@ def test_racket_and_ball_touch_at_the_moment_of_contact(label, side):
 
 def test_the_ball_meets_the_blade_at_contact():
     for _, motion in CLIPS:
-        stroke, track = own_stroke(motion), motion.players[0]
-        blade = value_at(track.racket_position, stroke.contact_s)
+        stroke, player_motion = own_stroke(motion), motion.players[0]
+        blade = value_at(player_motion.racket_position, stroke.contact_s)
         assert np.linalg.norm(ball_at(motion, stroke.contact_s) - blade) < 0.10
     met = [
-        np.linalg.norm(ball_at(motion, stroke.contact_s) - value_at(tracks.racket_position, stroke.contact_s))
+        np.linalg.norm(
+            ball_at(motion, stroke.contact_s) - value_at(player_motion.racket_position, stroke.contact_s)
+        )
         for motion in RALLIES
         for stroke in motion.strokes
-        for tracks in [motion.players[stroke.player]]
+        for player_motion in [motion.players[stroke.player]]
     ]
     assert np.median(met) < 0.045
 
@@ -211,20 +215,20 @@ def test_a_serve_is_tossed_at_least_16_cm_and_bounces_on_both_halves():
 
 def test_strokes_look_as_their_class_should():
     for label, motion in CLIPS:
-        stroke, track = own_stroke(motion), motion.players[0]
+        stroke, player_motion = own_stroke(motion), motion.players[0]
         contact = round(stroke.contact_s * FPS)
-        mirror = -1 if track.player.left_handed else 1
-        shoulder, _, _, hand = (track.joints[contact, i] for i in hand_joints(track))
-        faces_ball = track.racket_rotation[contact, 0, 2]
+        mirror = -1 if player_motion.player.left_handed else 1
+        shoulder, _, _, hand = (player_motion.joints[contact, i] for i in hand_joints(player_motion))
+        faces_ball = player_motion.racket_rotation[contact, 0, 2]
         if label == "smash":
-            assert track.racket_position[contact, 2] > shoulder[2] - 0.1
+            assert player_motion.racket_position[contact, 2] > shoulder[2] - 0.1
         else:
-            assert track.racket_position[contact, 2] < shoulder[2]
+            assert player_motion.racket_position[contact, 2] < shoulder[2]
         if label == "backhand":
             assert faces_ball < 0
         if label in ("forehand", "smash"):
             assert faces_ball > 0
-            before = track.joints[contact - 5, hand_joints(track)[3]]
+            before = player_motion.joints[contact - 5, hand_joints(player_motion)[3]]
             assert mirror * (hand - before)[1] > 0 or (hand - before)[0] > 0.1
 
 
@@ -252,7 +256,7 @@ def test_a_left_hander_is_the_mirror_of_the_right_hander():
     left = make_clip("forehand", 3, left_handed=True)
     joints = left.players[0].joints * [1, -1, 1]
     for one, other in ((7, 11), (15, 19), (4, 8), (0, 0), (3, 3)):
-        # the eyes follow the ball, whose flight is drawn anew: the head may differ a little
+        # the eyes follow the ball, whose flight is generated again: the head may differ a little
         np.testing.assert_allclose(joints[:, one], right.players[0].joints[:, other], atol=0.05)
     position = left.players[0].racket_position * [1, -1, 1]
     np.testing.assert_allclose(position, right.players[0].racket_position, atol=1e-5)
@@ -333,7 +337,7 @@ def test_impossible_requests_are_refused():
         clip_motion(rng, player, "lob", 2.5, None)
     with pytest.raises(ValueError, match="Expected `duration_s` to be at least 2"):
         clip_motion(rng, player, "serve", 1.0, None)
-    with pytest.raises(ValueError, match="Expected `players` to hold 1 or 2 players, but got 0"):
+    with pytest.raises(ValueError, match="Expected `players` to contain 1 or 2 players, but got 0"):
         rally_motion(rng, [], 10.0)
     with pytest.raises(ValueError, match="Expected `duration_s` to be at least 3"):
         rally_motion(rng, [player], 1.0)

@@ -1,1 +1,1 @@
-"""Synthetic strokes: drawn videos with exact ground truth."""
+"""Synthetic strokes: generated videos with exact ground truth."""

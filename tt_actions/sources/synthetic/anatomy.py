@@ -1,4 +1,4 @@
-"""The flesh on the joints: the parts of a body, each made of a few balls."""
+"""The shape of a body around its joints: parts made of a few balls each."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ from tt_actions.sources.synthetic.player import Player
 
 
 class Disc(NamedTuple):
-    """A ball between two joints: at ``joint`` (share 0) or ``other`` (1), then moved.
+    """A ball between two joints: at ``joint`` for share 0, at ``other`` for share 1, plus an offset.
 
-    Radius and move (forward, to the left, up along the spine) are in metres for a player of 1.75 m.
+    Radius and offset (forward, to the left, up along the spine) are in metres for a player of 1.75 m.
     """
 
     joint: int
@@ -22,7 +22,7 @@ class Disc(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A piece of the body: the hull of its discs, ``lift_m`` nearer than they are when sorted by depth."""
+    """A part of the body: the convex hull of its discs, sorted by depth as if ``lift_m`` nearer."""
 
     colour: str
     lift_m: float
@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 def _side(shoulder: int, hip: int, tips: int) -> tuple[Part, ...]:
-    """The limbs of one side: joints from the shoulder, from the hip, and from the finger tips on."""
+    """The limbs of one side: from the shoulder, from the hip, and from the fingertips."""
     elbow, wrist, hand = shoulder + 1, shoulder + 2, shoulder + 3
     knee, ankle, foot = hip + 1, hip + 2, hip + 3
     return (
@@ -96,15 +96,15 @@ _HEAD = 3
 
 
 def disc_centres(player_motion: PlayerMotion, frames: slice, lag: float = 0.0) -> list[np.ndarray]:
-    """Place the discs of every part.
+    """Compute the positions of the discs of every part.
 
     Args:
-        player_motion: Who moves.
-        frames: Which frames.
-        lag: How much later than each frame's moment, in frames, between -1 and 1.
+        player_motion: Motion of the player.
+        frames: The frames to use.
+        lag: Shift to later times, in frames, between -1 and 1.
 
     Returns:
-        For each of :data:`PARTS` its discs' centres in metres, ``(T, D, 3)``.
+        The centres of the discs in metres, ``(T, D, 3)``, for each of :data:`PARTS`.
     """
     joints = shifted(player_motion.joints, lag)[frames].astype(np.float64)
     scale = player_motion.player.height_m / 1.75
@@ -126,7 +126,7 @@ def _axes(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for up in (_unit(joints[:, 20] - joints[:, 1]), _unit(joints[:, 3] - joints[:, 2])):
         forward = _unit(np.cross(left, up))
         axes.append(np.stack([forward, np.cross(up, forward), up], 1))
-    # Players look where the table is, whatever their shoulders do.
+    # Players look at the table, whatever the direction of their shoulders.
     table = np.zeros_like(left)
     table[:, 0] = -np.sign(joints[:, 0, 0])
     ahead = _unit(axes[1][:, 0] + 1.2 * table)
@@ -140,11 +140,11 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def shifted(values: np.ndarray, lag: float) -> np.ndarray:
-    """Give values a fraction of a frame later, or earlier where ``lag`` is negative, by linear interpolation.
+    """Shift values by a fraction of a frame (earlier if ``lag`` is negative), by linear interpolation.
 
     Args:
-        values: One for each frame.
-        lag: How much later, in frames, between -1 and 1.
+        values: One value per frame.
+        lag: Shift to later times, in frames, between -1 and 1.
 
     >>> shifted(np.array([0.0, 4.0, 6.0]), 0.25)
     array([1. , 4.5, 6. ])
@@ -157,11 +157,11 @@ def shifted(values: np.ndarray, lag: float) -> np.ndarray:
 
 
 def disc_radii(part: Part, player: Player) -> np.ndarray:
-    """Give the radii of a part's discs in metres.
+    """Return the radii of a part's discs in metres.
 
     Args:
         part: One of :data:`PARTS`.
-        player: Whose.
+        player: The player.
 
     Shape:
         ``(D,)``.

@@ -1,4 +1,4 @@
-"""What stands still in a scene: drawn once, a little larger than the picture, and shifted with the camera."""
+"""The static background of a scene: rendered once, larger than the frame, and shifted with the camera."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ OVERSAMPLING = 2
 
 @dataclass(frozen=True)
 class Background:
-    """The hall with its table, and the net as a layer of its own.
+    """The hall with its table, and the net as a separate layer.
 
     Args:
-        hall: RGB, and where the table is.
-        net: RGB, and how much the net hides; cut to the net.
+        hall: RGB, and the coverage by the table.
+        net: RGB, and the opacity of the net; cropped to the net.
         net_corner: Column and row of the net's first pixel.
-        depth: Of every pixel in metres.
-        margin: Pixels at every side beyond the scene's picture.
+        depth: Depth of every pixel in metres.
+        margin: Additional pixels on every side of the frame.
 
     Shape:
         hall ``(H, W, 4)``, net ``(h, w, 4)``, uint8; depth ``(H, W)``, float32.
@@ -36,16 +36,16 @@ class Background:
 
 
 def draw_background(scene: Scene) -> Background:
-    """Draw what stands still, large enough for every shake of the camera.
+    """Render the static background, large enough for any camera shake.
 
     Args:
-        scene: How it is filmed.
+        scene: How the motion is filmed.
     """
     corners = np.array([[x, y, 1] for x in (0, scene.size[0]) for y in (0, scene.size[1])], float)
     moved = (scene.shake @ corners.T)[:, :2] - corners.T[:2]
     margin = int(np.ceil(np.abs(moved).max())) + 2
     width, height = (side + 2 * margin for side in scene.size)
-    # Pixel centres: the pixel of index i spans i - 0.5 to i + 0.5 in both pictures.
+    # Pixel centres: the pixel of index i spans i - 0.5 to i + 0.5 in both images.
     edge = OVERSAMPLING * (margin + 0.5) - 0.5
     camera = np.array([[OVERSAMPLING, 0, edge], [0, OVERSAMPLING, edge], [0, 0, 1]]) @ scene.still
     rays = Rays.of(camera, (OVERSAMPLING * width, OVERSAMPLING * height))
@@ -72,10 +72,12 @@ def _shrunk(layer: np.ndarray, scene: Scene) -> np.ndarray:
 
 
 def _with_top(rays: Rays, depth: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Put the table's depth over the hall's: its top where that is seen, else its nearest side."""
+    """Insert the table into the hall's depth: its top where visible, otherwise its nearest side."""
     top = rays.depth_of_plane(2, TOP_M)
     on_top = (
-        (np.abs(rays.at(top, 0)) < LENGTH_M / 2) & (np.abs(rays.at(top, 1)) < WIDTH_M / 2) & (top > NEAR_M)
+        (np.abs(rays.coordinate_at(top, 0)) < LENGTH_M / 2)
+        & (np.abs(rays.coordinate_at(top, 1)) < WIDTH_M / 2)
+        & (top > NEAR_M)
     )
     end = rays.depth_of_plane(0, np.sign(rays.origin[0]) * LENGTH_M / 2)
     side = rays.depth_of_plane(1, np.sign(rays.origin[1]) * WIDTH_M / 2)

@@ -12,7 +12,7 @@ TABLE_HEIGHT_M = 0.76
 HALF_LENGTH_M = 1.37
 HALF_WIDTH_M = 0.7625
 NET_HEIGHT_M = 0.1525
-"""Of ball, table and net, as the rules of the ITTF have them."""
+"""Height of the net, and sizes of ball, table and net, according to the rules of the ITTF."""
 
 _ON_TABLE_M = TABLE_HEIGHT_M + RADIUS_M
 _OVER_NET_M = _ON_TABLE_M + NET_HEIGHT_M + 0.01
@@ -20,13 +20,13 @@ _OVER_NET_M = _ON_TABLE_M + NET_HEIGHT_M + 0.01
 
 @dataclass(frozen=True)
 class Arc:
-    """Free flight between two moments.
+    """Free flight between two points in time.
 
     Args:
-        start_s: Beginning in seconds.
+        start_s: Start in seconds.
         end_s: End in seconds.
-        position: Place at the beginning, in metres.
-        velocity: Velocity at the beginning, in metres per second.
+        position: Position at the start, in metres.
+        velocity: Velocity at the start, in metres per second.
 
     Shape:
         position and velocity ``(3,)``.
@@ -37,11 +37,11 @@ class Arc:
     position: np.ndarray
     velocity: np.ndarray
 
-    def at(self, times_s: np.ndarray) -> np.ndarray:
-        """Give the ball's place.
+    def position_at(self, times_s: np.ndarray) -> np.ndarray:
+        """Return the ball's position.
 
         Args:
-            times_s: The moments, in seconds.
+            times_s: Points in time, in seconds.
 
         Shape:
             ``(T,)`` -> ``(T, 3)``.
@@ -51,13 +51,13 @@ class Arc:
 
 
 def toss(start_s: float, end_s: float, start: np.ndarray, end: np.ndarray) -> Arc:
-    """Throw from one place and moment to another.
+    """Compute a throw from one position and time to another.
 
     Args:
         start_s: When the ball leaves, in seconds.
         end_s: When it arrives, in seconds.
-        start: Whence, in metres.
-        end: Where to, in metres.
+        start: Start position, in metres.
+        end: End position, in metres.
 
     Shape:
         ``(3,)`` each.
@@ -70,20 +70,20 @@ def toss(start_s: float, end_s: float, start: np.ndarray, end: np.ndarray) -> Ar
 def fly(
     rng: np.random.Generator, start: np.ndarray, end: np.ndarray, halves: Sequence[int], wanted_s: float
 ) -> list[Arc] | None:
-    """Find a flight from racket to racket that bounces as it must and clears the net.
+    """Find a flight from racket to racket that bounces correctly and clears the net.
 
-    Every arc is solved in closed form from the time to the first bounce; of a grid of such times and of
-    horizontal speeds kept at a bounce, the flight of nearly the wanted duration is taken.
+    Every arc is solved in closed form from the time to the first bounce. A grid of such times and of shares
+    of the horizontal speed kept at a bounce is searched for the flight closest to the wanted duration.
 
     Args:
-        rng: Where all chance comes from.
-        start: Where the ball is struck, in metres.
-        end: Where it is struck next, in metres.
+        rng: Random generator.
+        start: Position at which the ball is hit, in metres.
+        end: Position at which it is hit next, in metres.
         halves: The half of the table of each bounce: -1 for x < 0, 1 for x > 0.
         wanted_s: Wanted duration in seconds.
 
     Returns:
-        The arcs from time 0 on, or None if there is no such flight.
+        The arcs, starting at time 0, or None if there is no such flight.
     """
     first_s, kept, root = (
         axis.ravel()
@@ -139,22 +139,22 @@ def _height_at(
 def _arcs(
     start: np.ndarray, times_s: np.ndarray, velocity: np.ndarray, speeds: np.ndarray, rises: Sequence[float]
 ) -> list[Arc]:
-    arcs, now_s, place = [], 0.0, start
+    arcs, now_s, position = [], 0.0, start
     for duration_s, speed, rise in zip(times_s.tolist(), speeds, rises, strict=True):
-        arcs.append(Arc(now_s, now_s + duration_s, place, np.array([*(velocity * speed), rise])))
+        arcs.append(Arc(now_s, now_s + duration_s, position, np.array([*(velocity * speed), rise])))
         now_s += duration_s
-        place = arcs[-1].at(np.array([now_s]))[0]
+        position = arcs[-1].position_at(np.array([now_s]))[0]
     return arcs
 
 
-def let_fall(arc: Arc) -> list[Arc]:
-    """Let a ball that nobody strikes fly on to the floor and bounce there twice.
+def fall_to_floor(arc: Arc) -> list[Arc]:
+    """Continue the flight of a ball that nobody hits, until it has bounced twice on the floor.
 
     Args:
-        arc: The last arc of a flight.
+        arc: Last arc of the flight.
 
     Returns:
-        That arc until the floor, and those after it.
+        This arc extended to the floor, and the arcs after it.
     """
     arcs = []
     for _ in range(3):
@@ -162,18 +162,18 @@ def let_fall(arc: Arc) -> list[Arc]:
         duration_s = (rise + np.sqrt(rise**2 + 2 * GRAVITY * height)) / GRAVITY
         arcs.append(Arc(arc.start_s, float(arc.start_s + duration_s), arc.position, arc.velocity))
         down = arc.velocity - [0, 0, GRAVITY * duration_s]
-        place = arcs[-1].at(np.array([arcs[-1].end_s]))[0]
-        place[2] = RADIUS_M
-        arc = Arc(arcs[-1].end_s, np.inf, place, down * [0.75, 0.75, -0.72])
+        position = arcs[-1].position_at(np.array([arcs[-1].end_s]))[0]
+        position[2] = RADIUS_M
+        arc = Arc(arcs[-1].end_s, np.inf, position, down * [0.75, 0.75, -0.72])
     return arcs
 
 
-def places(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
-    """Give the ball's place; NaN where no arc flies.
+def positions(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
+    """Return the ball's position, or NaN when it is not in flight.
 
     Args:
         arcs: All flights.
-        times_s: The moments, in seconds.
+        times_s: Points in time, in seconds.
 
     Shape:
         ``(T,)`` -> ``(T, 3)``.
@@ -181,15 +181,15 @@ def places(arcs: Sequence[Arc], times_s: np.ndarray) -> np.ndarray:
     ball = np.full((len(times_s), 3), np.nan)
     for arc in arcs:
         flying = (times_s >= arc.start_s) & (times_s < arc.end_s)
-        ball[flying] = arc.at(times_s[flying])
+        ball[flying] = arc.position_at(times_s[flying])
     return ball
 
 
 def delayed(arcs: Sequence[Arc], delay_s: float) -> list[Arc]:
-    """Give the same flight, later.
+    """Return the same flight at a later time.
 
     Args:
         arcs: The flight.
-        delay_s: By how much, in seconds.
+        delay_s: Delay in seconds.
     """
     return [Arc(arc.start_s + delay_s, arc.end_s + delay_s, arc.position, arc.velocity) for arc in arcs]

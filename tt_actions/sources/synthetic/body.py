@@ -1,9 +1,9 @@
-"""A body of 25 joints: bone lengths, and the joints that a pose gives.
+"""A body with 25 joints: bone lengths, and the joint positions of a pose.
 
-Everything here is right-handed and faces +x, with y to the left and z up, in metres. The joints stand in the
-order of NTU RGB+D (Shahroudy et al. 2016, figure 2): 0 hips' middle, 1 spine's middle, 2 neck, 3 head,
-4-7 left shoulder, elbow, wrist, hand, 8-11 the right ones, 12-15 left hip, knee, ankle, foot, 16-19 the
-right ones, 20 spine between the shoulders, 21 and 22 left finger tips and thumb, 23 and 24 the right ones.
+Everything here is right-handed and faces +x, with y to the left and z up, in metres. The joints are in the
+order of NTU RGB+D (Shahroudy et al. 2016, figure 2): 0 hips' middle, 1 spine's middle, 2 neck, 3 head, 4-7
+left shoulder, elbow, wrist, hand, 8-11 the right ones, 12-15 left hip, knee, ankle, foot, 16-19 the right
+ones, 20 spine between the shoulders, 21 and 22 left finger tips and thumb, 23 and 24 the right ones.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ MIRRORED = (0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15
 """For every joint, its counterpart on the other side."""
 
 GRIP_M = 0.14
-"""From the hand's joint to the centre of the blade, in metres."""
+"""Offset from the hand joint to the centre of the blade, in metres."""
 
-_STRAIGHTEST = 0.985  # of a limb's length: neither knee nor elbow ever locks
+_STRAIGHTEST = 0.985  # share of a limb's length: knees and elbows never lock
 _SHARPEST_ELBOW_RAD = np.radians(42)
 _WIDEST_WRIST_RAD = np.radians(68)
 _ARM_AT_REST = np.array([0.76, -0.24, -0.60])  # from shoulder to wrist, seen from the chest
@@ -37,23 +37,23 @@ class Body:
     """Bone lengths in metres.
 
     The shares of body height are those of Winter, *Biomechanics and Motor Control of Human Movement*, 2009,
-    figure 4.1, with the trunk's divided as NTU RGB+D divides it.
+    figure 4.1, with the trunk divided as in NTU RGB+D.
 
     Args:
-        low_spine: From the hips' middle to the spine's.
-        high_spine: From there to between the shoulders.
-        neck: From between the shoulders to the neck.
+        low_spine: From the middle of the hips to the middle of the spine.
+        high_spine: From the middle of the spine to the point between the shoulders.
+        neck: From the point between the shoulders to the neck.
         head: From the neck to the head.
-        shoulder: From between the shoulders to a shoulder.
+        shoulder: From the point between the shoulders to a shoulder.
         upper_arm: From shoulder to elbow.
         forearm: From elbow to wrist.
         hand: From wrist to hand.
         finger: From the hand to the finger tips.
         thumb: From the hand to the thumb.
-        hip: From the hips' middle to a hip.
+        hip: From the middle of the hips to a hip.
         thigh: From hip to knee.
         shank: From knee to ankle.
-        foot: From ankle to the foot's tip.
+        foot: From ankle to toes.
     """
 
     low_spine: float
@@ -73,10 +73,10 @@ class Body:
 
 
 def body_of(player: Player) -> Body:
-    """Give the bone lengths that a player's height and proportions make.
+    """Return the bone lengths for a player's height and proportions.
 
     Args:
-        player: Whose body.
+        player: The player.
     """
     height, arm, leg = player.height_m, player.arm_scale, player.leg_scale
     return Body(
@@ -99,21 +99,21 @@ def body_of(player: Player) -> Body:
 
 @dataclass(frozen=True)
 class Pose:
-    """What a body is asked to do, at T moments.
+    """The target pose of a body at T points in time.
 
     Args:
         blade: Wanted centre of the blade.
         axis: Wanted direction of the blade's long axis, away from the handle.
         normal: Wanted normal of the forehand side.
-        elbow: Where the playing arm's elbow points to while the arm is at rest, seen from the chest.
-        free_hand: Wanted place of the other hand.
-        hips: Wanted place of the hips' middle; lowered where a leg would not reach its foot.
+        elbow: Direction of the playing elbow while the arm is at rest, seen from the chest.
+        free_hand: Wanted position of the other hand.
+        hips: Wanted position of the middle of the hips; lowered if a leg would not reach its foot.
         hip_yaw: Turn of the hips to the left, in radians.
         chest_yaw: Turn of the chest to the left, in radians.
-        lean: Trunk's lean forward, in radians.
-        tilt: Trunk's lean to the right, in radians.
+        lean: Forward lean of the trunk, in radians.
+        tilt: Lean of the trunk to the right, in radians.
         heels: Lift of the left and right heel, in radians.
-        toes: Where the left and right foot's tips stand.
+        toes: Positions of the left and right toes.
         foot_yaw: Turn of the left and right foot to the left, in radians.
         gaze: The point that the eyes follow.
 
@@ -138,11 +138,11 @@ class Pose:
 
 
 def solve(body: Body, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the joints and the racket of a pose; every bone keeps its length.
+    """Compute the joints and the racket of a pose, keeping all bone lengths.
 
     Args:
         body: Bone lengths.
-        pose: What is wanted; what is out of reach is met as nearly as the limbs allow.
+        pose: Target pose; targets out of reach are approached as closely as the limbs allow.
 
     Returns:
         Joints, the blade's centre, and its rotation (columns: long axis, across, forehand normal).
@@ -160,7 +160,9 @@ def solve(body: Body, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _place_legs(body: Body, pose: Pose, joints: np.ndarray) -> None:
     forward = np.stack([np.cos(pose.foot_yaw), np.sin(pose.foot_yaw), np.zeros_like(pose.foot_yaw)], -1)
-    rise = 0.40 + pose.heels[..., None]  # of the line from tip to ankle over the floor, flat foot included
+    rise = (
+        0.40 + pose.heels[..., None]
+    )  # angle between the floor and the line from toes to ankle, including that of a flat foot
     ankles = pose.toes + body.foot * (np.sin(rise) * [0, 0, 1] - np.cos(rise) * forward)
 
     turn = trunk_rotation(pose.hip_yaw, 0.35 * pose.lean, 0.5 * pose.tilt)
@@ -200,7 +202,7 @@ def _place_playing_arm(
     pole = (chest @ pose.elbow[..., None])[..., 0]
     axis = _unit(pose.axis)
     along = _unit(axis + _unit(pose.blade - shoulder))
-    for _ in range(2):  # the wrist's place depends on the forearm's direction and the other way round
+    for _ in range(2):  # the wrist's position and the forearm's direction depend on each other
         wrist = pose.blade - GRIP_M * axis - body.hand * along
         aside = _carry(pole, rest, _unit(wrist - shoulder))
         elbow, wrist = bend(shoulder, wrist, body.upper_arm, body.forearm, aside, _SHARPEST_ELBOW_RAD)
@@ -240,18 +242,18 @@ def bend(
     pole: np.ndarray,
     sharpest_rad: float = 0.3,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Place the middle joint and the end of a limb of two bones (law of cosines).
+    """Compute the middle joint and the end of a two-bone limb (law of cosines).
 
     Args:
         root: Shoulder or hip.
-        target: Where the limb should end.
+        target: Wanted end of the limb.
         upper: Length of the first bone in metres.
         lower: Length of the second bone in metres.
         pole: Direction in which the middle joint points.
-        sharpest_rad: Smallest angle that the two bones may enclose.
+        sharpest_rad: Smallest angle between the two bones.
 
     Returns:
-        The middle joint, and the end: the target, or the nearest point that the limb reaches.
+        The middle joint, and the end: the target, or the nearest reachable point.
 
     Shape:
         ``(..., 3)`` each.
@@ -268,7 +270,7 @@ def bend(
 
 
 def trunk_rotation(yaw: np.ndarray, lean: np.ndarray, tilt: np.ndarray) -> np.ndarray:
-    """Turn about the spine by ``yaw``, then lean the spine to the right and forward.
+    """Rotate about the spine by ``yaw``, then lean the spine to the right and forward.
 
     Args:
         yaw: Turn to the left, in radians.
@@ -289,7 +291,7 @@ def trunk_rotation(yaw: np.ndarray, lean: np.ndarray, tilt: np.ndarray) -> np.nd
 
 
 def _carry(pole: np.ndarray, rest: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Turn the elbow's direction with the arm by the smallest rotation from rest: it never flips."""
+    """Rotate the elbow's direction with the arm by the smallest rotation from rest; it never flips."""
     pole = pole - (pole * rest).sum(-1, keepdims=True) * rest
     onto = (pole * along).sum(-1, keepdims=True) / (1.02 + (rest * along).sum(-1, keepdims=True))
     return np.asarray(pole - onto * (rest + along))

@@ -1,12 +1,12 @@
-"""Perspective cameras: how a point in metres becomes a pixel."""
+"""Perspective cameras: projection of points in metres to pixels."""
 
 import numpy as np
 
 Size = tuple[int, int]
-"""Width and height of a picture in pixels."""
+"""Width and height of a frame in pixels."""
 
 NEAR_M = 0.3
-"""Nothing closer to the camera than this is drawn."""
+"""Minimum distance from the camera; nearer things are not drawn."""
 
 
 def look_at(position: np.ndarray, target: np.ndarray, focal_px: float, centre_px: np.ndarray) -> np.ndarray:
@@ -16,9 +16,9 @@ def look_at(position: np.ndarray, target: np.ndarray, focal_px: float, centre_px
 
     Args:
         position: Centre of the camera in metres.
-        target: A point on its axis in metres, not straight above or below.
+        target: A point on the optical axis in metres, not straight above or below the camera.
         focal_px: Focal length in pixels.
-        centre_px: Where its axis meets the picture, (x, y) in pixels.
+        centre_px: Image point of the optical axis, (x, y) in pixels.
 
     Shape:
         position and target ``(3,)``, centre_px ``(2,)`` -> ``(3, 4)``; the third row gives metres of depth.
@@ -33,11 +33,11 @@ def look_at(position: np.ndarray, target: np.ndarray, focal_px: float, centre_px
 
 
 def project(camera: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pixels of points; (0, 0) is the centre of the first pixel.
+    """Project points to pixels; (0, 0) is the centre of the first pixel.
 
     Args:
-        camera: Matrices as :func:`look_at` builds them.
-        points: Points in metres; one behind the camera gets a pixel without meaning and a depth below 0.
+        camera: Camera matrices, as from :func:`look_at`.
+        points: Points in metres; a point behind the camera gets a meaningless pixel and a negative depth.
 
     Returns:
         Pixels (x, y), and depths in metres along the camera's axis.
@@ -51,10 +51,10 @@ def project(camera: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def centre_of(camera: np.ndarray) -> np.ndarray:
-    """Find where a camera stands, in metres.
+    """Return the position of a camera, in metres.
 
     Args:
-        camera: A matrix as :func:`look_at` builds it.
+        camera: Camera matrix, as from :func:`look_at`.
 
     Shape:
         camera ``(3, 4)`` -> ``(3,)``.
@@ -65,14 +65,14 @@ def centre_of(camera: np.ndarray) -> np.ndarray:
 def frame_points(
     rng: np.random.Generator, position: np.ndarray, points: np.ndarray, size: Size, fill: float, axis: int
 ) -> np.ndarray:
-    """Aim and zoom a camera so that moving points fill a share of the picture and stay in it.
+    """Aim and zoom a camera so that moving points fill a given share of the frame and stay in it.
 
     Args:
-        rng: Where the place of the points in the picture comes from.
+        rng: Random generator, for the position of the points in the frame.
         position: Centre of the camera in metres.
-        points: What to keep in the picture, frame by frame.
-        size: Width and height of the picture.
-        fill: Share of the picture's ``axis`` that the points of one frame cover on average.
+        points: Points to keep in the frame, for each point in time.
+        size: Width and height of the frame.
+        fill: Average share of the frame along ``axis`` that the points cover.
         axis: 0 for the width, 1 for the height.
 
     Shape:
@@ -81,31 +81,31 @@ def frame_points(
     middle = (points.min((0, 1)) + points.max((0, 1))) / 2
     pixels, _ = project(look_at(position, middle, 1.0, np.zeros(2)), points)
     extent = np.ptp(pixels[..., axis], axis=1).mean()
-    # The highest reach of a smash may leave the picture, as it does when a person films.
+    # The highest reach of a smash may leave the frame, as it does when a person films.
     low, high = np.percentile(pixels.reshape(-1, 2), [0.5, 99.5], axis=0)
     focal_px = min(fill * size[axis] / extent, float((0.96 * np.array(size) / (high - low)).min()))
     slack = np.array(size) - focal_px * (high - low)
-    place = slack * rng.uniform(0.3, 0.7, 2) - focal_px * low
-    return look_at(position, middle, focal_px, place)
+    offset = slack * rng.uniform(0.3, 0.7, 2) - focal_px * low
+    return look_at(position, middle, focal_px, offset)
 
 
 def draw_shake(
     rng: np.random.Generator, num_frames: int, fps: float, size: Size, drift: float, tremor: float
 ) -> np.ndarray:
-    """Draw the small movements of a held camera.
+    """Generate the small movements of a hand-held camera.
 
-    Arms drift slowly and tremble fast; a tremor hardly moves the picture, but it does so all the time.
+    Arms drift slowly and tremble fast; a tremor moves the image only slightly, but all the time.
 
-    A small turn of the camera moves its picture as a whole; shifts and a roll of the picture stand for it
-    here, so that ``shake @ camera`` is the exact matrix of every frame.
+    A small rotation of the camera moves its image as a whole. Here, shifts and a roll of the image replace
+    it, so that ``shake @ camera`` is the exact matrix of every frame.
 
     Args:
-        rng: Where all chance comes from.
+        rng: Random generator.
         num_frames: Length *T*.
-        fps: Frames a second.
-        size: Width and height of the picture.
-        drift: Typical slow shift as a share of the picture's height.
-        tremor: Typical fast shift, at 4 to 9 Hz, as a share of the picture's height.
+        fps: Frame rate.
+        size: Width and height of the frame.
+        drift: Typical slow shift, as a share of the frame height.
+        tremor: Typical fast shift, at 4 to 9 Hz, as a share of the frame height.
 
     Shape:
         ``(T, 3, 3)``.

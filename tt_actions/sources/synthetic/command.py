@@ -20,20 +20,20 @@ def synth(
     silhouettes: bool = False,
     workers: int | None = None,
 ) -> None:
-    """Draw synthetic strokes: videos with exact ground truth.
+    """Generate synthetic strokes: videos with exact ground truth.
 
     Args:
         out: Folder to write to; it is created if needed.
         clips: Number of clips of one stroke (default: 565).
         players: Number of players (default: 40).
-        seed: Seed of everything random (default: 0).
+        seed: Random seed (default: 0).
         rallies: Number of rallies (default: 0).
-        halls: Number of halls to draw them in (default: 1).
+        halls: Number of different halls (default: 1).
         rally_seconds: Length of a rally in seconds (default: 60).
-        size: Size of the pictures in pixels (default: 320x240).
-        depth: Write depth maps too.
-        silhouettes: Write the players' silhouettes too.
-        workers: Number of processes (default: one for each core).
+        size: Size of the frames in pixels (default: 320x240).
+        depth: Also write depth maps.
+        silhouettes: Also write the players' silhouettes.
+        workers: Number of processes (default: one per core).
     """
     synthesize(
         out,

@@ -1,4 +1,4 @@
-"""Frames of a motion, filmed: the painter's algorithm over a still background."""
+"""Rendering the frames of a motion: the painter's algorithm over a static background."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,13 +14,14 @@ from tt_actions.sources.synthetic.shapes import cast_shadows, draw_shapes
 from tt_actions.sources.synthetic.table import LENGTH_M, SHIFT, WIDTH_M, darken, fixed_point
 
 BLOCK = 64
-"""Frames whose outlines are computed at once."""
+"""Number of frames whose outlines are computed together."""
 
 SMEAR_PX = 2.0
-"""What moves farther than this while the shutter is open is drawn several times and averaged."""
+"""Movement in pixels during the exposure above which a part is drawn several times and averaged."""
 
-BEYOND, OVER_FAR_HALF, NEARER = 0, 1, 2
-"""What the table hides, what only the net may hide, and what neither hides."""
+BEHIND_TABLE, BEHIND_NET, IN_FRONT = 0, 1, 2
+"""Layers: things that the table can hide, things that only the net can hide, and things that neither can
+hide."""
 
 Layers = tuple[list["Item"], list["Item"], list["Item"]]
 
@@ -29,12 +30,13 @@ class Item(NamedTuple):
     """A part in one frame.
 
     Args:
-        outlines: Its shades while the shutter is half way, ``(L, N, 2)``, as OpenCV's fixed-point numbers.
-        ends: The same when it opens and closes, ``(2, L, N, 2)``, in pixels.
-        smear_px: How far it moves in between.
-        colours: RGB of its shades.
-        depth: In metres.
-        owner: Index of the player it belongs to, -1 of the ball.
+        outlines: Outlines of its shades at the middle of the exposure, ``(L, N, 2)``, as OpenCV's fixed-point
+            numbers.
+        ends: Outlines at the start and end of the exposure, ``(2, L, N, 2)``, in pixels.
+        smear_px: Movement during the exposure, in pixels.
+        colours: RGB values of its shades.
+        depth: Depth in metres.
+        owner: Index of the player to whom the part belongs, or -1 for the ball.
     """
 
     outlines: np.ndarray
@@ -46,14 +48,14 @@ class Item(NamedTuple):
 
 
 def draw_pictures(scene: Scene, motion: Motion) -> Iterator[np.ndarray]:
-    """Draw what the camera records.
+    """Render the frames that the camera records.
 
     Args:
-        scene: How it is filmed.
-        motion: What is filmed.
+        scene: How the motion is filmed.
+        motion: The motion to film.
 
     Yields:
-        The RGB picture of every frame, uint8, ``(H, W, 3)``.
+        Every frame as an RGB image, uint8, ``(H, W, 3)``.
     """
     background = draw_background(scene)
     develop = _Sensor(scene)
@@ -62,24 +64,24 @@ def draw_pictures(scene: Scene, motion: Motion) -> Iterator[np.ndarray]:
         hall, table = _split(cv2.warpAffine(background.hall, to_picture, scene.size))
         picture = hall.copy()
         _shade_floor(picture, shadows, scene.light.shadow)
-        _paint(picture, layers[BEYOND])
+        _paint(picture, layers[BEHIND_TABLE])
         cv2.copyTo(hall, cv2.threshold(table, 127, 255, cv2.THRESH_BINARY)[1], picture)
-        _paint(picture, layers[OVER_FAR_HALF])
+        _paint(picture, layers[BEHIND_NET])
         _hang_net(picture, background, to_picture)
-        _paint(picture, layers[NEARER])
+        _paint(picture, layers[IN_FRONT])
         yield develop(picture)
 
 
 def draw_truth(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Draw what is known of the pixels of every frame; a body part's depth is that of its middle.
+    """Render the ground truth for the pixels of every frame; a body part has the depth of its centre.
 
     Args:
-        scene: How it is filmed.
-        motion: What is filmed.
+        scene: How the motion is filmed.
+        motion: The motion to film.
 
     Yields:
-        Depth along the camera's axis in metres, float32, and where the first player, racket in hand, is to be
-        seen, bool; both ``(H, W)``.
+        Depth along the camera's axis in metres, float32, and the mask of the visible first player with the
+        racket, bool; both ``(H, W)``.
     """
     background = draw_background(scene)
     covered = np.where(background.hall[..., 3] > 127, np.uint8(255), np.uint8(0))
@@ -93,14 +95,14 @@ def draw_truth(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, np.nd
                 outline = item.outlines[0]
                 cv2.fillConvexPoly(depth, outline, item.depth, cv2.LINE_8, SHIFT)
                 cv2.fillConvexPoly(figure, outline, 255 if item.owner == 0 else 0, cv2.LINE_8, SHIFT)
-            if level == BEYOND:
+            if level == BEHIND_TABLE:
                 cv2.copyTo(hall, table, depth)
                 figure[table > 0] = 0
         yield depth, figure > 0
 
 
 def _plan(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, Layers, np.ndarray]]:
-    """Give every frame's shake, its parts by layer and from far to near, and its shadows."""
+    """Return every frame's shake, its parts by layer from far to near, and its shadows."""
     num_shades = 4 if scene.size[1] <= 320 else 8
     for start in range(0, len(motion.ball), BLOCK):
         frames = slice(start, start + BLOCK)
@@ -130,19 +132,19 @@ def _plan(scene: Scene, motion: Motion) -> Iterator[tuple[np.ndarray, Layers, np
 
 
 def _layer(places: np.ndarray, eye: np.ndarray) -> np.ndarray:
-    """Sort parts by the table and the net, each of which splits the hall in a nearer and a farther half."""
+    """Assign parts to layers by their position relative to table and net."""
     x, y = places[..., 0], places[..., 1]
     behind_end = np.abs(x) > LENGTH_M / 2
     beside = ~behind_end & (np.abs(y) > WIDTH_M / 2)
     eye_behind_end = eye[0] * np.sign(x) > LENGTH_M / 2
     eye_beside = eye[1] * np.sign(y) > WIDTH_M / 2
-    over = np.where(eye[0] * x >= 0, NEARER, OVER_FAR_HALF)
-    outside = np.where(np.where(behind_end, eye_behind_end, eye_beside), NEARER, BEYOND)
+    over = np.where(eye[0] * x >= 0, IN_FRONT, BEHIND_NET)
+    outside = np.where(np.where(behind_end, eye_behind_end, eye_beside), IN_FRONT, BEHIND_TABLE)
     return np.where(behind_end | beside, outside, over)
 
 
 def _to_picture(background: Background, shake: np.ndarray) -> np.ndarray:
-    """Give the affine map, ``(2, 3)``, from the background's pixels to a shaken frame's."""
+    """Return the affine map, ``(2, 3)``, from background pixels to the pixels of a shaken frame."""
     margin = np.array([[1, 0, -background.margin], [0, 1, -background.margin], [0, 0, 1]])
     to_picture: np.ndarray = shake[:2] @ margin
     return to_picture
@@ -153,7 +155,7 @@ def _split(layer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shade_floor(picture: np.ndarray, shadows: np.ndarray, amount: float) -> None:
-    """Cast soft shadows, drawn at half the size."""
+    """Draw soft shadows on the floor, at half resolution."""
     dark = np.zeros((picture.shape[0] // 2, picture.shape[1] // 2), np.uint8)
     for outline in shadows:
         cv2.fillConvexPoly(dark, outline, 255, cv2.LINE_8, SHIFT + 1)
@@ -161,7 +163,7 @@ def _shade_floor(picture: np.ndarray, shadows: np.ndarray, amount: float) -> Non
 
 
 def _hang_net(picture: np.ndarray, background: Background, to_picture: np.ndarray) -> None:
-    """Blend the net over what is behind it."""
+    """Blend the net over everything behind it."""
     if not background.net.size:
         return
     net_height, net_width = background.net.shape[:2]
@@ -192,7 +194,7 @@ def _fill(picture: np.ndarray, outlines: np.ndarray, colours: list[list[float]])
 
 
 def _smear(picture: np.ndarray, item: Item) -> None:
-    """Average a part over the time that the shutter is open."""
+    """Average the drawings of a part over the exposure time."""
     times = min(8, 1 + int(item.smear_px / SMEAR_PX))
     points = item.ends[:, 0].reshape(-1, 2)
     left, top = np.maximum(points.min(0) - 2, 0).astype(int).tolist()
@@ -208,7 +210,7 @@ def _smear(picture: np.ndarray, item: Item) -> None:
 
 
 class _Sensor:
-    """What lens and sensor do to a picture: softness, dark corners, noise."""
+    """Effects of lens and sensor: blur, vignetting, noise."""
 
     def __init__(self, scene: Scene) -> None:
         self.softness_px = scene.softness_px

@@ -1,4 +1,4 @@
-"""Strokes with a known fault of a graded size: what a coach would see and correct."""
+"""Strokes with a known fault of a graded size, of the kind that a coach would correct."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,21 +15,21 @@ from tt_actions.sources.synthetic.strokes import Swing, key_slopes, plan_swing
 
 SIZES = ("small", "medium", "large")
 
-_SHARPEST_RAD = np.radians(45)  # no elbow is bent further
+_SHARPEST_RAD = np.radians(45)  # no elbow bends further
 
 Change = Callable[[Player, Swing, float], Swing]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is done wrong.
+    """A fault in a stroke.
 
     Args:
-        name: As in :data:`FAULTS`.
-        labels: Classes of stroke in which it is made.
-        amounts: How much of it is small, medium and large, in ``unit``.
-        unit: What the amounts are in.
-        change: Gives the stroke with so much of the fault.
+        name: Name of the fault, the key in :data:`FAULTS`.
+        labels: Classes of strokes in which the fault occurs.
+        amounts: Amounts of a small, medium and large fault, in ``unit``.
+        unit: Unit of the amounts.
+        change: Function that adds a given amount of the fault to a stroke.
     """
 
     name: str
@@ -45,14 +45,14 @@ def _rekeyed(swing: Swing, keys: np.ndarray, times_s: np.ndarray | None = None) 
 
 
 def _from_shoulder(player: Player, swing: Swing) -> np.ndarray:
-    """The way from the playing shoulder to the blade at contact, on the floor's plane: ``(2,)``."""
+    """The vector from the playing shoulder to the blade at contact, in the floor plane: ``(2,)``."""
     return np.asarray(swing.keys[-2, BLADE][:2] - _shoulders(player, swing)[1, :2])
 
 
 def _meet_late(player: Player, swing: Swing, amount: float) -> Swing:
-    """Turn the swing back about the shoulder till the ball is met so far behind.
+    """Rotate the swing back about the shoulder, so that the ball is met too late by the given distance.
 
-    The elbow's key stays, but as the hand comes nearer, a forehand's elbow rises by 8 to 18 cm with it.
+    The key of the elbow stays, but as the hand comes nearer, the elbow of a forehand rises by 8 to 18 cm.
     """
     arm = _from_shoulder(player, swing)
     reach = float(np.linalg.norm(arm))
@@ -69,15 +69,15 @@ def _meet_late(player: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _shoulders(player: Player, swing: Swing) -> np.ndarray:
-    """Where the playing shoulder is at the last three keys, seen from the middle of the feet: ``(3, 3)``."""
+    """Playing shoulder in the last three key poses, relative to the middle of the feet: ``(3, 3)``."""
     joints, _, _ = rest_at(player, swing, swing.times_s[-3:])
     return np.asarray(joints[:, 8] - [*swing.centre, 0])
 
 
 def _bend_elbow(player: Player, swing: Swing, amount: float) -> Swing:
-    """Keep the upper arm where it is and bring the forearm up to it, from the backswing on.
+    """Bend the forearm towards the upper arm, which stays fixed, from the backswing on.
 
-    Forehands are played with the elbow so bent already that hardly any could be bent further.
+    It is not a fault of forehands: their elbow is already so bent that it could hardly bend further.
     """
     keys = swing.keys.copy()
     joints, _, _ = rest_at(player, swing, swing.times_s[-3:])
@@ -93,7 +93,7 @@ def _bend_elbow(player: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _raise_elbow(_: Player, swing: Swing, amount: float) -> Swing:
-    """Turn the elbow outwards and up about the line from shoulder to wrist."""
+    """Rotate the elbow outwards and up about the line from shoulder to wrist."""
     keys, turn = swing.keys.copy(), np.radians(amount)
     _, across, up = keys[:, ELBOW].T
     outwards = np.hypot(across, up) * np.stack(
@@ -110,7 +110,7 @@ def _scale_backswing(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _stop_short(_: Player, swing: Swing, amount: float) -> Swing:
-    """Stop all movement soon after contact, as fast as it was until then."""
+    """Stop all movement shortly after contact, at unchanged speed until then."""
     keys, times_s, share = swing.keys.copy(), swing.times_s.copy(), 1 - amount / 100
     keys[-1] = keys[-2] + share * (keys[-1] - keys[-2])
     times_s[-1] *= share
@@ -126,14 +126,17 @@ def _turn_less(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _lean_back(_: Player, swing: Swing, amount: float) -> Swing:
-    """Bend the waist back; hips to shoulders lean 0.85 of the angle, and the elbow straightens with it."""
+    """Bend the waist back.
+
+    The line from hips to shoulders leans by 0.85 of the angle, and the elbow straightens as a result.
+    """
     keys = swing.keys.copy()
     keys[:, LEAN] -= np.radians(amount)
     return _rekeyed(swing, keys)
 
 
 def _swing_slowly(_: Player, swing: Swing, amount: float) -> Swing:
-    """Let the forward swing last longer, and begin all before it earlier."""
+    """Make the forward swing longer, and start everything before it earlier."""
     times_s = swing.times_s.copy()
     times_s[:-2] -= 0.001 * amount
     return replace(
@@ -144,12 +147,12 @@ def _swing_slowly(_: Player, swing: Swing, amount: float) -> Swing:
 
 
 def _toss_low(_: Player, swing: Swing, amount: float) -> Swing:
-    """Lift the free hand less and let the ball go later: it has less time to rise and fall."""
+    """Raise the free hand less and release the ball later, so that it has less time to rise and fall."""
     assert swing.release_s is not None
     keys, times_s, height = swing.keys.copy(), swing.times_s.copy(), FREE_HAND.start + 2
     late_s = 0.001 * amount
     keys[-4, height] -= 0.5 * (keys[-4, height] - keys[-5, height]) * min(1, amount / 240)
-    latest_s = times_s[-3] - 0.06  # the hand is free before the backswing ends
+    latest_s = times_s[-3] - 0.06  # the free hand is done before the backswing ends
     late_s = min(late_s, latest_s - times_s[-4])
     times_s[:-3] += late_s
     moved = replace(
@@ -189,18 +192,18 @@ FAULTS = {
         Fault(NARROW_STANCE, _ALL, (20, 40, 60), "cm", _keep),
     )
 }
-"""All faults there are, by name."""
+"""All faults by name."""
 
 
 def draw_fault(rng: np.random.Generator, label: str) -> tuple[str, str]:
-    """Draw a fault of a stroke and its size, or none for one stroke in four.
+    """Choose a random fault of a stroke and its size, or none for one stroke in four.
 
     Args:
-        rng: Where all chance comes from.
-        label: The stroke's class.
+        rng: Random generator.
+        label: Class of the stroke.
 
     Returns:
-        The fault's name and size, both empty for none.
+        Name and size of the fault, both empty for none.
     """
     if rng.random() < 0.25:
         return "", ""
@@ -210,23 +213,23 @@ def draw_fault(rng: np.random.Generator, label: str) -> tuple[str, str]:
 def faulty_motion(
     rng: np.random.Generator, player: Player, label: str, duration_s: float, name: str, size: str
 ) -> Motion:
-    """Move through one stroke with a fault, alone in view.
+    """Generate the motion of one stroke with a fault, with only this player in view.
 
     Args:
-        rng: Where all chance comes from.
-        player: Who plays.
-        label: The stroke's class, one in which the fault is made.
+        rng: Random generator.
+        player: The player of the stroke.
+        label: Class of the stroke; the fault must occur in it.
         duration_s: Length in seconds.
         name: The fault, one of :data:`FAULTS`.
         size: One of :data:`SIZES`.
 
     Raises:
-        ValueError: If there is no such fault, not in such strokes, or not of such a size.
+        ValueError: If there is no such fault, it does not occur in this class, or the size is unknown.
     """
     if name not in FAULTS or label not in FAULTS[name].labels or size not in SIZES:
-        made = {fault.name: ", ".join(fault.labels) for fault in FAULTS.values()}
+        classes = {fault.name: ", ".join(fault.labels) for fault in FAULTS.values()}
         raise UserError(
-            f"Expected a fault of a stroke of its class ({made}) and a size out of {', '.join(SIZES)}, "
+            f"Expected a fault with one of its classes ({classes}) and a size out of {', '.join(SIZES)}, "
             f"but got '{name}' of a '{label}' and '{size}'. Choose from these."
         )
     fault = FAULTS[name]

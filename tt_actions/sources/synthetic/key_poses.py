@@ -1,7 +1,7 @@
-"""Key poses: what the body does at the turning points of each stroke, a row of channels each.
+"""Key poses: the body at the turning points of each stroke, one row of channels per pose.
 
-They are those of a right-hander of 1.75 m who faces +x, with the middle of the feet at the origin, and were
-set by hand while watching the figure move.
+They describe a right-handed player of 1.75 m who faces +x, with the middle of the feet at the origin. They
+were set by hand while watching the figure move.
 """
 
 import numpy as np
@@ -10,10 +10,11 @@ BLADE, AXIS, NORMAL, ELBOW, FREE_HAND, HIPS = (slice(3 * i, 3 * i + 3) for i in 
 HIP_YAW, CHEST_YAW, LEAN, TILT = range(18, 22)
 HEELS = slice(22, 24)
 NUM_CHANNELS = 24
-"""Where a key pose keeps what; points and directions take three channels each, angles in radians one."""
+"""Slices of the channels of a key pose; points and directions have three channels each, angles (in radians)
+one."""
 
 STANDARD_HEIGHT_M = 1.75
-"""Height of the player whose key poses these are."""
+"""Height of the player for whom the key poses are defined."""
 
 Point = tuple[float, float, float]
 
@@ -28,15 +29,15 @@ def key_pose(
     turns_deg: tuple[float, float, float, float],
     heels: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Put a key pose into one row of channels.
+    """Convert a key pose to a row of channels.
 
     Args:
         blade: Centre of the blade, in metres.
         axis: Direction of its long axis, seen from the turned chest.
         normal: Direction of the forehand side, seen from the turned chest.
-        elbow: Where the playing elbow points to while the arm is at rest, seen from the chest.
+        elbow: Direction of the playing elbow while the arm is at rest, seen from the chest.
         free_hand: The other hand, in metres.
-        hips: The hips' middle, in metres.
+        hips: The middle of the hips, in metres.
         turns_deg: Turn of hips and chest to the left, lean forward and to the right, in degrees.
         heels: Lift of the left and right heel, in radians.
 
@@ -51,9 +52,9 @@ READY = key_pose((.50, -.07, .92), (.83, .50, .25), (-.49, .86, -.11), (-.20, -.
 """The ready stance."""
 RELAXED = key_pose((.32, -.24, .82), (.90, .21, -.37), (-.19, .98, .10), (-.40, -.40, -.85), (.22, .27, .90),
                    (-.02, .00, .94), (0, 0, 9, 0))  # fmt: skip
-"""Standing at ease."""
+"""A relaxed standing pose."""
 
-# Of each style: the end of the backswing, contact, the end of the follow-through.
+# For each style: the end of the backswing, contact, the end of the follow-through.
 _FOREHAND_FLAT = np.stack([
     key_pose((-.31, -.78, .95), (.46, -.87, -.16), (.84, .49, -.25), (-.50, -.60, -.60), (.61, .10, 1.04),
              (-.08, -.08, .84), (-30, -60, 28, 8), (.1, 0)),
@@ -125,7 +126,7 @@ _SMASH_FLAT = np.stack([
              (.10, .07, .84), (28, 52, 30, -6), (0, .7)),
 ])  # fmt: skip
 
-# Of a serve: ball on the palm, dip before the toss, release, end of the backswing, contact, follow-through.
+# For a serve: ball on the palm, dip before the toss, release, end of the backswing, contact, follow-through.
 _SERVE_PENDULUM = np.stack([
     key_pose((.25, -.29, 1.05), (.38, .90, .23), (-.71, .12, .70), (-.30, -.60, -.70), (.44, .00, .97),
              (-.05, .00, .89), (-35, -42, 27, 0)),
@@ -175,4 +176,4 @@ STYLES = {
     "backhand": (_BACKHAND_FLAT, _BACKHAND_TOPSPIN, _BACKHAND_PUSH),
     "smash": (_SMASH_HIGH, _SMASH_FLAT),
 }
-"""The styles of each stroke, as rows of key poses; the last but one is contact."""
+"""The styles of each stroke, as rows of key poses; the second-to-last row is the contact."""

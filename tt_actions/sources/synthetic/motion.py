@@ -1,4 +1,4 @@
-"""What moves in a scene: players, rackets and the ball over time."""
+"""The moving parts of a scene: players, rackets and the ball over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,22 +7,22 @@ import numpy as np
 
 from tt_actions.clips.strokes import STROKES
 from tt_actions.errors import UserError
-from tt_actions.sources.synthetic.ball import Arc, places
+from tt_actions.sources.synthetic.ball import Arc, positions
 from tt_actions.sources.synthetic.exchange import (
     BALL_ON_PALM_M,
     Hit,
     Plan,
     draw_hit,
-    hit_before,
-    hit_next,
-    pass_by,
+    draw_previous_hit,
+    draw_reply,
+    unreturned_flight,
 )
 from tt_actions.sources.synthetic.performance import perform
 from tt_actions.sources.synthetic.player import Player
 from tt_actions.sources.synthetic.strokes import plan_swing, smooth_step
 
 FPS = 30.0
-"""Frames a second of every motion."""
+"""Frame rate of every motion."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class PlayedStroke:
 
     Args:
         label: Class name.
-        start_s: When the backswing begins; of a serve, the preparation of the toss.
-        contact_s: When racket and ball meet.
-        end_s: When the follow-through is over.
-        player: Index of the player who plays it.
+        start_s: Start of the backswing or, for a serve, of the preparation of the toss.
+        contact_s: Time at which racket and ball meet.
+        end_s: End of the follow-through.
+        player: Index of the player.
     """
 
     label: str
@@ -49,7 +49,7 @@ class PlayerMotion:
     """One player's motion in metres.
 
     Args:
-        player: Who moves.
+        player: The moving player.
         joints: The 25 joints in NTU RGB+D order.
         racket_position: Centre of the blade.
         racket_rotation: Columns: long axis of the blade away from the handle, the axis across it in its
@@ -67,14 +67,14 @@ class PlayerMotion:
 
 @dataclass(frozen=True)
 class Motion:
-    """Everything that moves in a scene at :data:`FPS` frames a second.
+    """Everything that moves in a scene, at :data:`FPS` frames per second.
 
     The world is in metres, z up, the floor at z = 0, the table's centre at x = y = 0 and its length along x.
 
     Args:
         players: The near player at x < -1.37 facing +x, and the opponent if there is one.
-        ball: Centre of the ball, NaN while none is in play.
-        strokes: What is played, in order of contact.
+        ball: Centre of the ball, NaN while no ball is in play.
+        strokes: The strokes, in order of contact.
 
     Shape:
         ball ``(T, 3)``, float32.
@@ -85,10 +85,10 @@ class Motion:
     strokes: tuple[PlayedStroke, ...]
 
     def frame_labels(self, player: int = 0) -> np.ndarray:
-        """Give the class of every frame.
+        """Return the class of every frame.
 
         Args:
-            player: Index of the player who counts.
+            player: Index of the player whose strokes to use.
 
         Returns:
             Indices in (serve, forehand, backhand, smash, idle).
@@ -105,11 +105,11 @@ class Motion:
 
 
 SHORTEST_CLIP_S = 2.0
-"""What a clip needs to hold any stroke whole."""
+"""Minimum clip duration that fits any complete stroke."""
 
 _MARGIN_S = 0.03
 _BALL_OUT_BEFORE_SERVE_S = 0.6
-_BARRIERS_M = 4.5  # from the net
+_BARRIERS_M = 4.5  # distance from the net
 
 
 @dataclass(frozen=True)
@@ -126,21 +126,21 @@ def clip_motion(
     opponent: Player | None,
     plan: Plan = plan_swing,
 ) -> Motion:
-    """Move through one stroke of ``player`` that begins at a random time, waiting before and after.
+    """Generate the motion of one stroke that begins at a random time, with waiting before and after.
 
-    An opponent waits and follows the ball but does not play: whose stroke gives the clip its class is plain
-    from every side, mirrored or not.
+    An opponent waits and follows the ball but does not play. It is thus clear from every camera side,
+    mirrored or not, whose stroke determines the class of the clip.
 
     Args:
-        rng: Where all chance comes from.
+        rng: Random generator.
         player: The near player.
-        label: The stroke's class.
+        label: Class of the stroke.
         duration_s: Length in seconds.
-        opponent: Who stands at the other end, or None for nobody.
-        plan: How the stroke is planned.
+        opponent: The player at the other end, or None.
+        plan: Function that plans the stroke.
 
     Raises:
-        ValueError: If ``label`` is no stroke or ``duration_s`` is too short for one.
+        ValueError: If ``label`` is not a stroke, or ``duration_s`` is too short for one.
     """
     if label not in STROKES:
         raise UserError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
@@ -159,33 +159,33 @@ def clip_motion(
 def _draw_clip(
     rng: np.random.Generator, player: Player, label: str, duration_s: float, plan: Plan
 ) -> _Exchange | None:
-    """Draw the stroke and the flights to and from it; None if the ball can't be brought there."""
+    """Generate the stroke and the flights to and from it, or return None if the ball can't reach it."""
     hit = draw_hit(rng, [player], 0, label, plan)
     assert hit.swing is not None
     latest_s = duration_s - _MARGIN_S - (hit.swing.end_s - hit.swing.start_s)
     hit = replace(hit, time_s=rng.uniform(_MARGIN_S, latest_s) - hit.swing.start_s)
     hits, arcs = [hit], [*hit.toss()]
     if label != "serve":
-        feed = hit_before(rng, [player], hit, str(rng.choice(["forehand", "backhand"])))
+        feed = draw_previous_hit(rng, [player], hit, str(rng.choice(["forehand", "backhand"])))
         if feed is None:
             return None
         hits, arcs = [feed[0], hit], feed[1]
-    return _Exchange(hits, [*arcs, *pass_by(rng, hit)])
+    return _Exchange(hits, [*arcs, *unreturned_flight(rng, hit)])
 
 
 def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s: float) -> Motion:
-    """Move through exchanges that begin with a serve, with pauses between.
+    """Generate the motion of exchanges that begin with a serve, with pauses between them.
 
     Args:
-        rng: Where all chance comes from.
-        players: The near player, and the opponent if one is seen.
+        rng: Random generator.
+        players: The near player, and the opponent if one is visible.
         duration_s: Length in seconds.
 
     Raises:
-        ValueError: If there are not one or two players, or the time is too short for a serve.
+        ValueError: If there are not one or two players, or the duration is too short for a serve.
     """
     if len(players) not in (1, 2):
-        raise UserError(f"Expected `players` to hold 1 or 2 players, but got {len(players)}.")
+        raise UserError(f"Expected `players` to contain 1 or 2 players, but got {len(players)}.")
     if duration_s < SHORTEST_CLIP_S + 1:
         raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}."
@@ -218,11 +218,11 @@ def _draw_rally(
             break
         may_smash = len(hits) > 1
         label = str(rng.choice(STROKES[1:], p=[0.4, 0.4, 0.2] if may_smash else [0.5, 0.5, 0]))
-        answer = hit_next(rng, players, hit, label)
+        answer = draw_reply(rng, players, hit, label)
         if answer is None:
             break
         hit, to_here = answer
-    return _Exchange(hits, [*arcs, *pass_by(rng, hits[-1])] if hits else [])
+    return _Exchange(hits, [*arcs, *unreturned_flight(rng, hits[-1])] if hits else [])
 
 
 def _ends_before(hit: Hit, end_s: float) -> bool:
@@ -253,13 +253,13 @@ def _move(
 
 
 def _fly(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
-    """Place the ball of every exchange; the one before is out of sight once the next is taken out."""
+    """Place the ball of every exchange; a ball disappears when the next one is taken out."""
     ball = np.full((len(times_s), 3), np.nan)
     for exchange in exchanges:
         first = exchange.hits[0]
         begins_s = first.time_s + (first.swing.start_s if first.swing else 0)
         ball[times_s > begins_s - _BALL_OUT_BEFORE_SERVE_S - 0.1] = np.nan
-        flying = places(exchange.arcs, times_s)
+        flying = positions(exchange.arcs, times_s)
         seen = np.abs(flying[:, 0]) < _BARRIERS_M
         ball[seen] = flying[seen]
     return ball

@@ -26,12 +26,12 @@ _SHORTEST_PAUSE_S = 1.0
 
 
 def to_court(points: np.ndarray, player: Player, side: int) -> np.ndarray:
-    """Bring points between the world and the court of a right-hander who faces +x; its own inverse.
+    """Convert points between the world and the court of a right-handed player who faces +x; its own inverse.
 
     Args:
-        points: Places or directions.
-        player: Whose court; a left-hander's is mirrored.
-        side: 0 for the near player, 1 for the opponent, whose court is turned round.
+        points: Positions or directions.
+        player: The player of the court; the court of a left-handed player is mirrored.
+        side: 0 for the near player, 1 for the opponent, whose court is rotated.
 
     Shape:
         ``(..., 3)`` -> ``(..., 3)``.
@@ -42,15 +42,15 @@ def to_court(points: np.ndarray, player: Player, side: int) -> np.ndarray:
 
 
 def rest_at(player: Player, swing: Swing, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the body in the middle of a stroke, feet planted, in the player's own court.
+    """Compute the body in the middle of a stroke, with planted feet, in the player's own court.
 
     Args:
-        player: Who plays.
+        player: The player of the stroke.
         swing: The stroke.
-        times_s: The moments in seconds after contact.
+        times_s: Points in time, in seconds after contact.
 
     Returns:
-        What :func:`tt_actions.sources.synthetic.body.solve` gives.
+        The result of :func:`tt_actions.sources.synthetic.body.solve`.
 
     Shape:
         ``(T,)`` -> ``(T, 25, 3)``, ``(T, 3)``, ``(T, 3, 3)``.
@@ -72,16 +72,16 @@ def perform(
     relaxed: np.ndarray,
     ball: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Move one player through time.
+    """Compute the motion of one player over time.
 
     Args:
-        rng: Where all chance comes from.
-        player: Who moves.
+        rng: Random generator.
+        player: The moving player.
         side: 0 for the near player, 1 for the opponent.
-        times_s: The moments, in seconds.
-        swings: Contact time in seconds and stroke, in order.
-        relaxed: From ready (0) to standing at ease (1), at each moment.
-        ball: The ball, NaN while none flies: the eyes follow it.
+        times_s: Points in time, in seconds.
+        swings: Contact time in seconds and stroke, in order of time.
+        relaxed: From ready (0) to relaxed (1), at each point in time.
+        ball: Position of the ball, which the eyes follow; NaN while none is in flight.
 
     Returns:
         Joints, centre of the blade, and its rotation, in the world.

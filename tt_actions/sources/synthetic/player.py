@@ -1,4 +1,4 @@
-"""Who plays: build, habits and clothing of one player."""
+"""A player's build, habits and clothing."""
 
 from dataclasses import dataclass
 
@@ -17,26 +17,26 @@ GRIPS: tuple[Rgb, ...] = ((168, 122, 74), (120, 80, 50), (90, 90, 96))
 
 @dataclass(frozen=True)
 class Player:
-    """One player: the group that splits keep apart.
+    """A player; splits use the player as the group.
 
     Args:
-        name: Identifier, unique in a set.
+        name: Identifier, unique in a dataset.
         height_m: Standing height in metres.
-        arm_scale: Arm length over the average at this height.
-        leg_scale: Leg length over the average at this height.
-        shoulder_scale: Shoulder width over the average at this height.
-        girth: Thickness of trunk and limbs over the average.
-        left_handed: Plays with the left hand.
-        tempo: Speed of every movement over the average.
-        amplitude: Size of swings over the average.
-        crouch_m: How much lower than the average ready stance the hips are carried, in metres.
-        lean_rad: How much further forward than the average the trunk leans, in radians.
-        turn: Trunk rotation in strokes over the average.
+        arm_scale: Arm length relative to the average at this height.
+        leg_scale: Leg length relative to the average at this height.
+        shoulder_scale: Shoulder width relative to the average at this height.
+        girth: Thickness of trunk and limbs relative to the average.
+        left_handed: Whether the player plays with the left hand.
+        tempo: Speed of every movement relative to the average.
+        amplitude: Size of swings relative to the average.
+        crouch_m: How much lower the hips are than in the average ready stance, in metres.
+        lean_rad: How much further forward the trunk leans than the average, in radians.
+        turn: Trunk rotation in strokes relative to the average.
         stance_width_m: Distance between the feet in the ready stance, in metres.
         distance_m: Distance of the ready stance behind the end line, in metres.
         contact_m: Habitual shift of the contact point (forward, outward, up), in metres.
-        restlessness: Size of sway, bounce and steps between strokes over the average.
-        backhand_serve: Share of serves struck with the backhand, in [0, 1].
+        restlessness: Size of sway, bounce and steps between strokes relative to the average.
+        backhand_serve: Share of backhand serves, in [0, 1].
         spin: Share of topspin among drives, in [0, 1].
         shirt: Colour, RGB.
         shorts: Colour, RGB.
@@ -77,11 +77,11 @@ class Player:
 
 
 def draw_player(rng: np.random.Generator, name: str) -> Player:
-    """Draw a player at random; about 10 % are left-handed.
+    """Generate a random player; about 10 % are left-handed.
 
     Args:
-        rng: Where all chance comes from.
-        name: Identifier, unique in a set.
+        rng: Random generator.
+        name: Identifier, unique in a dataset.
     """
     red_forehand = rng.random() < 0.5
     shorts_dark = rng.random() < 0.6

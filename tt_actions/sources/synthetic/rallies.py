@@ -1,4 +1,4 @@
-"""Drawn rallies, untrimmed, each player who is seen a recording of their own."""
+"""Synthetic rallies as untrimmed recordings, one for each visible player."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,25 +13,26 @@ from tt_actions.sources.synthetic.scene import World
 from tt_actions.video.types import Roi
 
 _MARGIN = 0.12
-"""What is kept round the joints on each side, as a share of the region: room for the racket."""
+"""Margin around the joints on each side, as a share of the region, to leave room for the racket."""
 _ASPECT = 0.75
 
 
 class SyntheticRallies(ClipSource):
-    """Drawn rallies of one or two players with pauses between the exchanges, made where they are absent.
+    """Synthetic rallies of one or two players with pauses between the exchanges, generated if missing.
 
-    Half of them show the whole table from the side: both players count, each with the region round them. The
-    others show the near player from close by. Players who have met, directly or through others, are one
+    Half of them show the whole table from the side; both players get a recording with the region around them.
+    The others show the near player close up. Players who have met, directly or through others, are in one
     group.
 
     Args:
-        out: The folder that holds them.
+        out: Folder for the rallies.
         rallies: Number of rallies.
         seconds: Length of a rally.
-        players: Number of players to draw them from; many, or most have met through others.
-        halls: Number of halls to draw them in, each with its look, its lamps and its camera stand.
-        seed: Of everything.
-        size: Width and height of the pictures in pixels.
+        players: Number of different players. Use many; otherwise most of them end up in one group, because
+            they have met directly or through others.
+        halls: Number of different halls, each with its own look, lamps and camera position.
+        seed: Random seed.
+        size: Width and height of the frames in pixels.
     """
 
     is_untrimmed = True
@@ -55,10 +56,10 @@ class SyntheticRallies(ClipSource):
         self.size = size
 
     def prepare(self) -> None:
-        """Draw the rallies that are missing.
+        """Generate the missing rallies.
 
         Raises:
-            ValueError: If a setting is out of its range, or the folder was made with other settings.
+            ValueError: If a setting is out of range, or the folder was generated with other settings.
         """
         synthesize(
             self.out,
@@ -72,10 +73,10 @@ class SyntheticRallies(ClipSource):
         )
 
     def records(self) -> list[ClipRecord]:
-        """List the recordings, those of one rally after each other.
+        """List the recordings, with those of the same rally next to each other.
 
         Raises:
-            FileNotFoundError: If they have not been drawn; ``prepare`` does so.
+            FileNotFoundError: If the files have not been generated; ``prepare`` generates them.
         """
         casts = [rally_cast(self.players, self.seed, index) for index in range(self.rallies)]
         groups = join_groups([names for _, names in casts])
@@ -103,18 +104,18 @@ def _recordings(path: Path, num_players: int, group: str, size: tuple[int, int])
             path,
             roi=player_region(joints[player], size),
             group=group,
-            strokes=tuple(stroke for who, stroke in strokes if who == player),
+            strokes=tuple(stroke for index, stroke in strokes if index == player),
         )
         for player in range(num_players)
     ]
 
 
 def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
-    """Return the upright region that a player stays in, as one would draw it by hand.
+    """Return the upright region in which a player stays, similar to one drawn by hand.
 
     Args:
-        joints: The player's joints in pixels.
-        size: Width and height of the picture.
+        joints: Joints of the player in pixels.
+        size: Width and height of the frame.
 
     Shape:
         joints ``(T, V, 2)``.
@@ -130,10 +131,10 @@ def player_region(joints: np.ndarray, size: tuple[int, int]) -> Roi:
 
 
 def join_groups(meetings: Sequence[Sequence[str]]) -> list[str]:
-    """Name the group of each meeting: all who have met, directly or through others, share the first's name.
+    """Return the group of each meeting: all who have met, directly or through others, share the first's name.
 
     Args:
-        meetings: Names of who meet.
+        meetings: Names of the players of each meeting.
 
     >>> join_groups([["a", "b"], ["c"], ["b", "d"]])
     ['a', 'c', 'a']

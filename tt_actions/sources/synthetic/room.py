@@ -1,4 +1,4 @@
-"""The hall that a match is filmed in: floor and walls, painted as textures and seen by casting rays."""
+"""The hall in which a match is filmed: textured floor and walls, rendered by ray casting."""
 
 from dataclasses import dataclass
 
@@ -30,11 +30,11 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Rays:
-    """Where the line of sight of every pixel goes.
+    """The viewing ray of every pixel.
 
     Args:
-        origin: Where the camera stands, in metres.
-        directions: Metres travelled for each metre of depth.
+        origin: Position of the camera, in metres.
+        directions: Direction of each ray, in metres per metre of depth.
 
     Shape:
         origin ``(3,)``, directions ``(H, W, 3)``, float32.
@@ -49,7 +49,7 @@ class Rays:
 
         Args:
             camera: The camera, ``(3, 4)``.
-            size: Width and height of the picture.
+            size: Width and height of the frame.
         """
         inverse = np.linalg.inv(camera[:, :3]).astype(np.float32)
         columns = np.arange(size[0], dtype=np.float32)[None, :, None] * inverse[:, 0]
@@ -57,14 +57,14 @@ class Rays:
         return cls(centre_of(camera), columns + rows + inverse[:, 2])
 
     def depth_of_plane(self, axis: int, place_m: float) -> np.ndarray:
-        """Find the depth at which rays meet the plane where coordinate ``axis`` is ``place_m``.
+        """Return the depth at which rays hit the plane on which coordinate ``axis`` equals ``place_m``.
 
         Args:
             axis: 0, 1 or 2: x, y or z.
-            place_m: Where the plane is, in metres.
+            place_m: Coordinate of the plane, in metres.
 
         Returns:
-            Metres; :data:`FAR_M` where a ray never does.
+            Depth in metres, :data:`FAR_M` for rays that miss the plane.
 
         Shape:
             ``(H, W)``.
@@ -74,16 +74,18 @@ class Rays:
         depth[~(depth > 0) | (depth > FAR_M)] = FAR_M
         return depth
 
-    def at(self, depth: np.ndarray, axis: int, box: tuple[slice, slice] = np.s_[:, :]) -> np.ndarray:
-        """Give a coordinate of the points at some depth, in metres, in a box of the picture.
+    def coordinate_at(
+        self, depth: np.ndarray, axis: int, box: tuple[slice, slice] = np.s_[:, :]
+    ) -> np.ndarray:
+        """Return one coordinate, in metres, of the points at a given depth in a box of the frame.
 
         Args:
-            depth: Along the camera's axis, in metres.
+            depth: Depth along the camera's axis, in metres.
             axis: 0, 1 or 2: x, y or z.
             box: Rows and columns, all by default.
 
         Shape:
-            depth ``(H, W)`` -> ``(H, W)``, or the box's.
+            depth ``(H, W)`` -> ``(H, W)``, or the shape of the box.
         """
         coordinate: np.ndarray = self.directions[..., axis][box] * depth[box] + np.float32(self.origin[axis])
         return coordinate
@@ -93,11 +95,11 @@ def draw_room(rng: np.random.Generator, rays: Rays) -> tuple[np.ndarray, np.ndar
     """Draw an empty hall around the table.
 
     Args:
-        rng: Where its size and look come from.
-        rays: The lines of sight.
+        rng: Random generator, for size and look of the hall.
+        rays: The viewing rays.
 
     Returns:
-        The picture, RGB, and the depth of every pixel in metres.
+        The image, RGB, and the depth of every pixel in metres.
 
     Shape:
         picture ``(H, W, 3)``, uint8, and depth ``(H, W)``, float32.
@@ -116,9 +118,9 @@ def draw_room(rng: np.random.Generator, rays: Rays) -> tuple[np.ndarray, np.ndar
         left, top, width, height = cv2.boundingRect(nearer)
         if width:
             box = (slice(top, top + height), slice(left, left + width))
-            # From inside, left to right runs along +y on the wall at -x, and along +x on the one at +y.
-            along = rays.at(wall, 1 - axis, box) * np.float32(side if axis else -side)
-            up = np.float32(WALL_HEIGHT_M) - rays.at(wall, 2, box)
+            # Seen from inside, left to right is +y on the wall at -x, and +x on the wall at +y.
+            along = rays.coordinate_at(wall, 1 - axis, box) * np.float32(side if axis else -side)
+            up = np.float32(WALL_HEIGHT_M) - rays.coordinate_at(wall, 2, box)
             seen = _sample(texture, (along + np.float32(offset_m)) * WALL_PX_M, up * WALL_PX_M)
             cv2.copyTo(cv2.convertScaleAbs(seen, alpha=shade), nearer[box], picture[box])
             np.minimum(depth, wall, out=depth)
@@ -131,7 +133,7 @@ def _sample(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _floor(look: "_Paint", rays: Rays, depth: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
-    x, y = rays.at(depth, 0, box), rays.at(depth, 1, box)
+    x, y = rays.coordinate_at(depth, 0, box), rays.coordinate_at(depth, 1, box)
     seen = _sample(look.floor(), x * FLOOR_PX_M, y * FLOOR_PX_M)
     if look.rng.random() < 0.5:
         outside = (np.abs(x) > look.rng.uniform(4, 7)) | (np.abs(y) > look.rng.uniform(2.6, 3.5))
@@ -142,7 +144,7 @@ def _floor(look: "_Paint", rays: Rays, depth: np.ndarray, box: tuple[slice, slic
 
 
 class _Paint:
-    """Textures of one hall, RGB."""
+    """Generates the textures of one hall, in RGB."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -154,18 +156,18 @@ class _Paint:
         self.boarded = rng.random() < 0.6
 
     def colour(self, low: int, high: int, vivid: float) -> np.ndarray:
-        """Draw a colour between grey (vivid 0) and any (1)."""
+        """Choose a random colour, from grey (vivid 0) to any colour (1)."""
         grey = self.rng.uniform(low, high)
         return grey * (1 - vivid) + self.rng.uniform(low, high, 3) * vivid
 
     def mottle(self, height: int, width: int, cell: int, amount: float) -> np.ndarray:
-        """Factors around 1 that change softly."""
+        """Generate smoothly varying factors around 1."""
         rough = self.rng.normal(1, amount, (height // cell + 2, width // cell + 2, 1)).astype(np.float32)
         smooth: np.ndarray = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
         return smooth
 
     def floor(self) -> np.ndarray:
-        """A piece of floor that is repeated by mirroring."""
+        """Generate a floor tile that is repeated by mirroring."""
         side = FLOOR_TILE_M * FLOOR_PX_M
         kind = self.rng.choice(["rubber", "planks", "tiles"], p=[0.55, 0.3, 0.15])
         if kind == "planks":
@@ -183,7 +185,7 @@ class _Paint:
         return _to_bytes(texture * self.mottle(side, side, 3, 0.02))
 
     def wall(self) -> np.ndarray:
-        """A wall with what hangs on it and stands before it, slightly out of focus."""
+        """Generate a wall with objects on and in front of it, slightly out of focus."""
         height, width = WALL_HEIGHT_M * WALL_PX_M, WALL_LENGTH_M * WALL_PX_M
         rise = np.linspace(1.1, 0.85, height, dtype=np.float32)[:, None, None]
         texture = np.ascontiguousarray(np.broadcast_to(self.base * rise, (height, width, 3)), np.float32)
@@ -213,15 +215,15 @@ class _Paint:
             texture[top : top + step, (i % 2) * step :: 2 * step] *= 0.86
 
     def _curtain(self, texture: np.ndarray) -> None:
-        places = np.arange(texture.shape[1]) / (WALL_PX_M * self.rng.uniform(0.06, 0.14))
-        folds = 0.8 + 0.18 * np.sin(places + 2 * np.sin(places / 7))
+        columns = np.arange(texture.shape[1]) / (WALL_PX_M * self.rng.uniform(0.06, 0.14))
+        folds = 0.8 + 0.18 * np.sin(columns + 2 * np.sin(columns / 7))
         texture *= (folds[:, None] * self.colour(40, 200, 1.0) / 160).astype(np.float32)
 
     def _stands(self, texture: np.ndarray) -> None:
         texture *= 0.35
-        places = np.arange(6, texture.shape[1], 14)
+        columns = np.arange(6, texture.shape[1], 14)
         for row in range(len(texture) // 3, len(texture) - 20, 22):
-            for x in places[self.rng.random(len(places)) < 0.8].tolist():
+            for x in columns[self.rng.random(len(columns)) < 0.8].tolist():
                 at = (x + int(self.rng.integers(-3, 4)), row + int(self.rng.integers(-3, 4)))
                 cv2.ellipse(
                     texture, (at[0], at[1] + 12), (7, 9), 0, 0, 360, self.colour(30, 190, 0.8).tolist(), -1

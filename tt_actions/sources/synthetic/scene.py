@@ -1,4 +1,4 @@
-"""How a motion is filmed: the world's dice, the camera, the light."""
+"""How a motion is filmed: random world settings, camera and light."""
 
 from dataclasses import dataclass
 
@@ -12,29 +12,29 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class World:
-    """Everything that decides how varied and how hard the pictures are; ranges are drawn from evenly.
+    """Settings for the variety and difficulty of the frames; values are drawn uniformly from ranges.
 
     Args:
-        halls: Number of halls, each with its look, its lamps and its camera stand.
+        halls: Number of halls, each with its own look, lamps and camera position.
         clip_s: Length of a clip in seconds.
-        wide_share: Share of clips in the side view of the whole table with both players.
-        rally_wide_share: The same of rallies.
-        opponent_share: Share of close views with an opponent beyond the table.
-        azimuth_deg: Where the camera of a close view stands, seen from the player: 0 in front, 180 behind,
-            to the left and to the right in turn from hall to hall.
+        wide_share: Share of the clips filmed from the side, with the whole table and both players.
+        rally_wide_share: The same share for rallies.
+        opponent_share: Share of the close-up clips in which an opponent is visible behind the table.
+        azimuth_deg: Position of the camera in close-ups, seen from the player: 0 is in front, 180 behind. The
+            side alternates from hall to hall.
         azimuth_jitter_deg: Typical change of that angle between the clips of one hall.
-        distance_m: Between player and camera in close views.
-        height_m: Of the camera above the floor in close views.
-        fill: Share of the picture's height that the player covers in close views.
-        drift: Typical slow movement of the picture by a held camera, as a share of its height.
-        tremor: The same of its fast movement.
-        shutter: Share of a frame's time that the shutter is open: motion blur.
+        distance_m: Distance between player and camera in close-ups.
+        height_m: Height of the camera above the floor in close-ups.
+        fill: Share of the frame height that the player covers in close-ups.
+        drift: Typical slow camera movement, as a share of the frame height.
+        tremor: Typical fast camera movement, as a share of the frame height.
+        shutter: Exposure time as a share of the frame time, which causes motion blur.
         brightness: Factor on all colours.
-        warmth: Red over blue, as a logarithm.
+        warmth: Ratio of red to blue, as a logarithm.
         vignette: Loss of light in the corners.
         softness_px: Blur of the lens, standard deviation at 240 rows.
-        noise: Standard deviation of the sensor noise, of 255.
-        crf: Constant rate factor of the H.264 encoder: compression.
+        noise: Standard deviation of the sensor noise, on a scale of 0 to 255.
+        crf: Constant rate factor of the H.264 encoder; higher means more compression.
     """
 
     halls: int = 1
@@ -60,7 +60,7 @@ class World:
 
 @dataclass(frozen=True)
 class Light:
-    """What the pictures are lit by.
+    """The lighting of a scene.
 
     Args:
         direction: Unit vector towards the lamps.
@@ -78,10 +78,10 @@ class Light:
     vignette: float
 
     def tint(self, rgb: np.ndarray) -> np.ndarray:
-        """Light colours.
+        """Apply the lighting to colours.
 
         Args:
-            rgb: In [0, 255].
+            rgb: Colours in [0, 255].
 
         Shape:
             ``(..., 3)`` -> ``(..., 3)``.
@@ -92,19 +92,19 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """A motion's filming.
+    """How a motion is filmed.
 
     Args:
-        size: Width and height of the picture in pixels.
+        size: Width and height of the frame in pixels.
         still: The camera without shake.
-        shake: What moves its picture, frame by frame.
-        light: What it is lit by.
-        shutter: Share of a frame's time that the shutter is open.
+        shake: Movement of the image, frame by frame.
+        light: Lighting of the scene.
+        shutter: Exposure time as a share of the frame time.
         softness_px: Blur of the lens, standard deviation in pixels.
         noise: Standard deviation of the sensor noise.
-        crf: Compression.
-        hall_seed: Of the hall's look.
-        seed: Of the noise.
+        crf: Constant rate factor of the H.264 encoder.
+        hall_seed: Random seed of the look of the hall.
+        seed: Random seed of the noise.
 
     Shape:
         still ``(3, 4)``, shake ``(T, 3, 3)``.
@@ -123,23 +123,23 @@ class Scene:
 
     @property
     def camera(self) -> np.ndarray:
-        """The matrix of every frame, ``(T, 3, 4)``."""
+        """The camera matrix of every frame, ``(T, 3, 4)``."""
         matrices: np.ndarray = self.shake @ self.still
         return matrices
 
 
 @dataclass(frozen=True)
 class Hall:
-    """Where clips are filmed: what stays the same from one to the next.
+    """The hall where clips are filmed: everything that its clips have in common.
 
     Args:
-        seed: Of its look.
-        azimuth_deg: Where the camera of close views stands, seen from the player: 0 in front, 180 behind,
+        seed: Random seed of the look.
+        azimuth_deg: Position of the camera in close-ups, seen from the player: 0 is in front, 180 behind,
             below 0 on the right.
-        distance_m: Between player and camera in close views.
-        height_m: Of the camera above the floor in close views.
-        lamps_deg: Where the lamps are, seen from the table's centre.
-        lamps_height_deg: How high they are.
+        distance_m: Distance between player and camera in close-ups.
+        height_m: Height of the camera above the floor in close-ups.
+        lamps_deg: Azimuth of the lamps, seen from the centre of the table.
+        lamps_height_deg: Elevation of the lamps.
         gains: Factors of their light on red, green and blue.
         shadow: Darkness of cast shadows, in [0, 1].
 
@@ -158,12 +158,12 @@ class Hall:
 
 
 def draw_hall(rng: np.random.Generator, number: int, world: World) -> Hall:
-    """Draw a hall.
+    """Generate a random hall.
 
     Args:
-        rng: Where all chance comes from.
-        number: Which hall it is; cameras stand to the left and to the right in turn.
-        world: What to draw from.
+        rng: Random generator.
+        number: Number of the hall; cameras alternate between left and right.
+        world: Ranges to draw from.
     """
     azimuth_deg = rng.uniform(*world.azimuth_deg) * (1 if number % 2 else -1)
     return Hall(
@@ -171,7 +171,7 @@ def draw_hall(rng: np.random.Generator, number: int, world: World) -> Hall:
         azimuth_deg=azimuth_deg,
         distance_m=rng.uniform(*world.distance_m),
         height_m=rng.uniform(*world.height_m),
-        # Lamps stand on the camera's side more often than behind the player: nobody films into the light.
+        # Lamps are more often on the camera's side than behind the player: nobody films into the light.
         lamps_deg=90 * np.sign(azimuth_deg) + np.rad2deg(rng.normal(0, 1.0)),
         lamps_height_deg=rng.uniform(50, 80),
         gains=rng.uniform(*world.brightness)
@@ -183,15 +183,15 @@ def draw_hall(rng: np.random.Generator, number: int, world: World) -> Hall:
 def draw_scene(
     rng: np.random.Generator, hall: Hall, motion: Motion, wide: bool, size: Size, world: World
 ) -> Scene:
-    """Draw how a motion is filmed.
+    """Choose at random how a motion is filmed.
 
     Args:
-        rng: Where all chance comes from.
-        hall: Where it is filmed.
-        motion: What is filmed; the first player is the one a close view shows.
-        wide: Side view of the whole table, or close view of one player.
-        size: Width and height of the picture in pixels.
-        world: What to draw from.
+        rng: Random generator.
+        hall: The hall.
+        motion: The motion to film; a close-up shows the first player.
+        wide: Whether to film the whole table from the side, instead of a close-up of one player.
+        size: Width and height of the frame in pixels.
+        world: Ranges to draw from.
     """
     still = _frame_table(rng, hall, size) if wide else _frame_player(rng, hall, motion, size, world)
     num_frames = len(motion.ball)

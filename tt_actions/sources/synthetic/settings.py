@@ -1,4 +1,4 @@
-"""What a data set of synthetic strokes is made with, as its folder keeps it."""
+"""Settings of a synthetic dataset, as saved in its folder."""
 
 import json
 import math
@@ -16,34 +16,38 @@ from tt_actions.sources.synthetic.player import Player, draw_player
 from tt_actions.sources.synthetic.scene import Hall, World, draw_hall
 
 EDITION = 2
-"""Counts changes of the drawing that ``World`` does not show: files of another edition are not mixed in."""
+"""Version of the rendering code, for changes that ``World`` does not show; files of different versions are
+not mixed."""
 
 PLAYERS, CLIPS, RALLIES, HALLS, REGIONS = range(5)
-"""What each stream of chance is for: see :meth:`Settings.rng`."""
+"""Purpose of each random stream; see :meth:`Settings.rng`."""
 
-_ABSENT: dict[str, object] = {"pictures": True, "faults": False}  # what older folders do not tell
+_ABSENT: dict[str, object] = {
+    "pictures": True,
+    "faults": False,
+}  # values of settings that older folders don't contain
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a data set is made with; each file follows from this and its own number alone.
+    """Settings of a dataset; each file depends only on these settings and its own number.
 
     Args:
         num_clips: Number of clips.
         num_players: Number of players.
-        seed: Of everything.
-        size: Width and height of the pictures.
+        seed: Random seed.
+        size: Width and height of the frames.
         num_rallies: Number of rallies.
         rally_s: Length of a rally in seconds.
-        depth: Whether depth maps are kept.
-        silhouettes: Whether silhouettes are kept.
-        world: What scenes are drawn from.
-        pictures: Whether videos are drawn, or what moves is kept alone.
-        edition: Of the drawing.
-        faults: Whether three strokes in four have a fault.
+        depth: Whether to save depth maps.
+        silhouettes: Whether to save silhouettes.
+        world: Ranges of the random scenes.
+        pictures: Whether to render videos, or to save only the motion.
+        edition: Version of the rendering code.
+        faults: Whether three out of four strokes have a fault.
 
     Raises:
-        ValueError: If a number or the size is out of its range.
+        ValueError: If a number or the size is out of range.
     """
 
     num_clips: int
@@ -60,9 +64,9 @@ class Settings:
     faults: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
-            if getattr(self, name) < least:
-                raise UserError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
+        for name, minimum in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
+            if getattr(self, name) < minimum:
+                raise UserError(f"Expected `{name}` to be at least {minimum}, but got {getattr(self, name)}.")
         if self.world.halls < 1:
             raise UserError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
         if not SHORTEST_CLIP_S + 1 <= self.rally_s < math.inf:
@@ -77,50 +81,50 @@ class Settings:
             )
 
     def hall(self, rng: np.random.Generator) -> Hall:
-        """Choose one of the halls.
+        """Choose a random hall.
 
         Args:
-            rng: Where the choice comes from.
+            rng: Random generator.
         """
         number = int(rng.integers(self.world.halls))
         return draw_hall(self.rng(HALLS, number), number, self.world)
 
     def rng(self, stream: int, index: int) -> np.random.Generator:
-        """Give the source of chance of one player, clip, rally or hall.
+        """Return the random generator of one player, clip, rally or hall.
 
         Args:
-            stream: Which of these it is.
-            index: Its number.
+            stream: Which of these it is: one of the constants above.
+            index: Number of the player, clip, rally or hall.
         """
         return np.random.default_rng([self.seed, stream, index])
 
     def player(self, index: int) -> Player:
-        """Draw one of the players.
+        """Generate one of the players.
 
         Args:
-            index: The player's number.
+            index: Number of the player.
         """
         return draw_player(self.rng(PLAYERS, index), f"player_{index:02d}")
 
     def clip(self, index: int) -> tuple[str, int]:
-        """Give a clip's class and its player's number, both in turn: every player plays every class.
+        """Return the class and the player number of a clip, in turn, so that each player plays each class.
 
         Args:
-            index: The clip's number.
+            index: Number of the clip.
         """
         return STROKES[index % len(STROKES)], index // len(STROKES) % self.num_players
 
 
 def claim_folder(out: Path, settings: Settings) -> None:
-    """Write what the folder is made with, or check that it is the same.
+    """Save the settings of the folder, or check that the existing settings are the same.
 
     Args:
-        out: The folder, which exists.
-        settings: What it is made with.
+        out: The folder; it must exist.
+        settings: Settings of the folder.
 
     Raises:
-        ValueError: If it was made with other settings.
-        OSError: If they can't be written.
+        ValueError: If the folder was generated with other settings.
+        OSError: If the settings can't be written.
     """
     path = out / "settings.json"
     new = json.dumps(asdict(settings), indent=2)
@@ -130,15 +134,15 @@ def claim_folder(out: Path, settings: Settings) -> None:
     wanted, found = _flatten(json.loads(new)), _ABSENT | _flatten(_read_settings(path))
     if wanted != found:
         names = [name for name in wanted if found.get(name) != wanted[name]]
-        told = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
+        differences = ", ".join(f"`{name}` {found.get(name)} (now {wanted[name]})" for name in names)
         raise UserError(
-            f"Expected '{out}' to be made with the same settings, but it was made with {told}. "
-            "Remove the folder or choose another."
+            f"Expected '{out}' to be generated with the same settings, but it has {differences}. "
+            "Remove the folder, or choose another."
         )
 
 
 def _flatten(settings: dict[str, object]) -> dict[str, object]:
-    """Put what the world is drawn from beside the other settings."""
+    """Merge the settings of the world with the other settings."""
     world = settings.get("world")
     rest = {name: value for name, value in settings.items() if name != "world"}
     return rest | (world if isinstance(world, dict) else {})
@@ -148,10 +152,10 @@ def _read_settings(path: Path) -> dict[str, object]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise ValueError("they are no mapping")
+            raise ValueError("they are not a mapping")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"Expected '{path}' to hold the settings that the folder was made with, but got: {error}. "
-            "Remove the folder or choose another."
+            f"Expected '{path}' to contain the settings of the folder, but got: {error}. "
+            "Remove the folder, or choose another."
         ) from error
     return found

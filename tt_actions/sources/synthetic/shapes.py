@@ -1,9 +1,9 @@
-"""Players, rackets and ball as outlines in the picture.
+"""Players, rackets and ball as outlines in the frame.
 
-Each part is the convex hull of a few discs. Its outline is found by its support function: in direction u, the
-disc that reaches farthest, max over i of <c_i, u> + r_i, gives the point c_i + r_i u. Every outline therefore
-has the same number of points, and two of them, when the shutter opens and when it closes, can be mixed.
-Smaller outlines shifted towards the light, one in the other, shade a part.
+Each part is the convex hull of a few discs. The support function gives its outline: in direction u, the disc
+that reaches farthest, max over i of <c_i, u> + r_i, gives the point c_i + r_i u. Every outline therefore has
+the same number of points, and the outlines at the start and the end of the exposure can be interpolated.
+Smaller nested outlines, shifted towards the light, shade a part.
 """
 
 from dataclasses import dataclass, fields
@@ -30,14 +30,14 @@ _BALL: Rgb = (255, 252, 240)
 
 @dataclass(frozen=True)
 class Shapes:
-    """Outlines of everything that moves, ready to be filled: P parts of L shades each.
+    """Outlines of everything that moves, ready to fill: P parts with L shades each.
 
     Args:
-        outlines: Pixels when the shutter opens and when it closes; the first shade is the whole part.
-        colours: RGB of every shade in [0, 255].
-        places: Where each part is, in metres.
-        depth: By which parts are sorted, in metres; NaN or less than NEAR_M for what is not to be seen.
-        owners: Index of the player a part belongs to, -1 of the ball.
+        outlines: Pixels at the start and the end of the exposure; the first shade is the whole part.
+        colours: RGB values of every shade, in [0, 255].
+        places: Position of each part, in metres.
+        depth: Depth for sorting the parts, in metres; NaN or less than NEAR_M for invisible parts.
+        owners: Index of the player to whom each part belongs, or -1 for the ball.
 
     Shape:
         outlines ``(P, 2, T, L, N, 2)``, colours ``(P, T, L, 3)``, places ``(P, T, 3)``, depth ``(P, T)``,
@@ -55,10 +55,10 @@ def draw_shapes(scene: Scene, motion: Motion, frames: slice, num_shades: int) ->
     """Find the outlines of everything that moves.
 
     Args:
-        scene: How it is filmed.
-        motion: What moves.
-        frames: Which frames.
-        num_shades: Shades *L* of each part, at least 2.
+        scene: How the motion is filmed.
+        motion: The moving players, rackets and ball.
+        frames: The frames to use.
+        num_shades: Number of shades *L* per part, at least 2.
     """
     view = _View(scene, frames, num_shades)
     shapes = [view.ball(motion.ball)]
@@ -72,9 +72,9 @@ def cast_shadows(scene: Scene, motion: Motion, frames: slice) -> np.ndarray:
     """Find the outlines of the players' shadows on the floor.
 
     Args:
-        scene: How it is filmed.
-        motion: What moves.
-        frames: Which frames.
+        scene: How the motion is filmed.
+        motion: The moving players, rackets and ball.
+        frames: The frames to use.
 
     Shape:
         ``(T, P, N, 2)``, pixels.
@@ -93,7 +93,7 @@ def cast_shadows(scene: Scene, motion: Motion, frames: slice) -> np.ndarray:
 
 
 def _hull(centres: np.ndarray, radii: np.ndarray, sizes: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Outline discs, and again at other sizes, shifted by shares of the radius.
+    """Outline discs, with copies at other sizes, shifted by shares of the radius.
 
     Shape:
         centres ``(T, D, 2)``, radii ``(T, D)``, sizes ``(L,)``, shifts ``(L, 2)`` -> ``(T, L, N, 2)``.
@@ -106,7 +106,7 @@ def _hull(centres: np.ndarray, radii: np.ndarray, sizes: np.ndarray, shifts: np.
 
 
 class _View:
-    """The frames of a scene, in which things become shapes."""
+    """The frames of a scene, for converting objects to outlines."""
 
     def __init__(self, scene: Scene, frames: slice, num_shades: int) -> None:
         self.scene, self.frames = scene, frames
@@ -133,7 +133,7 @@ class _View:
         return shapes
 
     def racket(self, player_motion: PlayerMotion, owner: int) -> list[Shapes]:
-        """Outline a handle and a blade, its wooden edge and the rubber that is seen."""
+        """Outline the handle and the blade, with its wooden edge and the visible rubber."""
         poses = [
             (
                 shifted(player_motion.racket_position, lag)[self.frames],
@@ -164,7 +164,7 @@ class _View:
         return [self._part(handle, np.array([0.014, 0.015]), player_motion.player.grip, 0.0, owner), blade]
 
     def ball(self, places: np.ndarray) -> Shapes:
-        """Outline the ball, never smaller than can be seen; out of play it is put behind the camera."""
+        """Outline the ball with a minimum visible size; out of play it is placed behind the camera."""
         behind = centre_of(self.scene.still) - self.scene.still[2, :3]
         ends = []
         for lag in self.lags:
@@ -176,7 +176,7 @@ class _View:
         return self._part(ends, radii, _BALL, 0.0, -1)
 
     def _part(self, ends: list[np.ndarray], radii: np.ndarray, rgb: Rgb, lift_m: float, owner: int) -> Shapes:
-        """Outline a part, given its discs when the shutter opens and when it closes."""
+        """Outline a part, given its discs at the start and at the end of the exposure."""
         seen = [project(self.camera, centres) for centres in ends]
         outlines = [
             _hull(pixels, self.focal_px * radii / np.maximum(depth, NEAR_M), self.sizes, self.shifts)

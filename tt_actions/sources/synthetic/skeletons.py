@@ -1,4 +1,4 @@
-"""Synthetic strokes as joints, racket and ball alone: nothing is drawn, so that hundreds take seconds."""
+"""Synthetic strokes as joints, racket and ball only; without rendering, hundreds take seconds."""
 
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from tt_actions.sources.synthetic.scene import World
 
 
 class SyntheticSkeletons(ClipSource):
-    """Serve, forehand, backhand and smash as joints in space and in a camera's picture, racket and ball.
+    """Synthetic serves, forehands, backhands and smashes as 3D and image joints, with racket and ball.
 
-    The group of a clip is its player. Each file is the ``.npz`` that stands beside the videos of
-    :class:`SyntheticStrokes`; cameras stand elsewhere in each of the halls.
+    The group of a clip is its player. Each file is the same ``.npz`` as next to the videos of
+    :class:`SyntheticStrokes`. The camera position differs between the halls.
 
     Args:
-        out: The folder that holds them.
+        out: Folder for the rallies.
         clips: Number of clips.
         players: Number of players.
-        seed: Of everything.
-        halls: Number of halls.
-        faults: Whether three strokes in four have a fault, each of a known kind and size.
+        seed: Random seed.
+        halls: Number of halls, each with its own camera position.
+        faults: Whether three out of four strokes have a fault of a known kind and size.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class SyntheticSkeletons(ClipSource):
         self.out, self.clips, self.players, self.seed, self.halls = out, clips, players, seed, halls
 
     def prepare(self) -> None:
-        """Make the clips that are missing.
+        """Generate the missing clips.
 
         Raises:
-            ValueError: If a setting is out of its range, or the folder was made with other settings.
+            ValueError: If a setting is out of range, or the folder was generated with other settings.
         """
         world = World(halls=self.halls)
         synthesize(
@@ -48,9 +48,9 @@ class SyntheticSkeletons(ClipSource):
         )
 
     def records(self) -> list[ClipRecord]:
-        """List the clips in the order of their numbers.
+        """List the clips, sorted by number.
 
         Raises:
-            FileNotFoundError: If they have not been made; ``prepare`` does so.
+            FileNotFoundError: If the files have not been generated; ``prepare`` generates them.
         """
         return read_manifest(self.out / "manifest.csv")

@@ -1,4 +1,4 @@
-"""The data set that draws itself: what everything runs on where there is no other."""
+"""The built-in synthetic dataset, used when there is no other."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from tt_actions.sources.synthetic.generate import synthesize
 
 
 class SyntheticStrokes(ClipSource):
-    """Drawn clips of serve, forehand, backhand and smash, made where they are absent.
+    """Synthetic clips of serve, forehand, backhand and smash, generated if missing.
 
     The group of a clip is its player.
 
     Args:
-        out: The folder that holds them.
+        out: Folder for the rallies.
         clips: Number of clips.
         players: Number of players.
-        seed: Of everything.
-        size: Width and height of the pictures in pixels.
-        depth: Whether depth stands beside each video, for ``picture: depth`` or ``rgbd``.
+        seed: Random seed.
+        size: Width and height of the frames in pixels.
+        depth: Whether to write depth maps next to each video, as needed for ``picture: depth`` or ``rgbd``.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class SyntheticStrokes(ClipSource):
         self.depth = depth
 
     def prepare(self) -> None:
-        """Draw the clips that are missing.
+        """Generate the missing clips.
 
         Raises:
-            ValueError: If a setting is out of its range, or the folder was made with other settings.
+            ValueError: If a setting is out of range, or the folder was generated with other settings.
         """
         synthesize(self.out, self.clips, self.players, self.seed, self.size, depth=self.depth)
 
     def records(self) -> list[ClipRecord]:
-        """List the clips in the order of their numbers.
+        """List the clips, sorted by number.
 
         Raises:
-            FileNotFoundError: If they have not been drawn; ``prepare`` does so.
+            FileNotFoundError: If the files have not been generated; ``prepare`` generates them.
         """
         return read_manifest(self.out / "manifest.csv")

@@ -1,4 +1,4 @@
-"""What a player does between strokes: ready stance, small gestures, and steps of the feet."""
+"""Movements between strokes: ready stance, small gestures and footsteps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from tt_actions.sources.synthetic.key_poses import (
 from tt_actions.sources.synthetic.player import Player
 from tt_actions.sources.synthetic.strokes import Swing, home_of, smooth_step
 
-# What a gesture moves away from the stance: channels and where to.
+# Gestures: the channels that move away from the stance, and their targets.
 _GESTURES: tuple[tuple[tuple[slice, tuple[float, float, float]], ...], ...] = (
     ((FREE_HAND, (0.24, 0.10, 1.50)),),  # wipes the forehead
     ((FREE_HAND, (0.22, 0.04, 1.16)),),  # pulls at the shirt
@@ -35,21 +35,21 @@ _GESTURES: tuple[tuple[tuple[slice, tuple[float, float, float]], ...], ...] = (
     ((NORMAL, (0.5, 0.4, 0.75)), (AXIS, (0.9, 0.1, 0.3))),  # turns the racket
 )
 
-# Size of the sway of each channel, in metres, radians or parts of a direction.
+# Size of the sway of each channel, in metres, radians or components of a direction.
 _SWAY = np.zeros(NUM_CHANNELS)
 _SWAY[BLADE], _SWAY[AXIS], _SWAY[NORMAL], _SWAY[ELBOW] = 0.022, 0.07, 0.06, 0.05
 _SWAY[FREE_HAND], _SWAY[HIPS], _SWAY[HIP_YAW : TILT + 1] = 0.022, (0.014, 0.024, 0.010), 0.035
 
 TOE_HEIGHT_M = 0.03
-"""Of a foot's tip over the sole, in metres."""
+"""Height of the toe above the sole, in metres."""
 
 
 def smooth_noise(rng: np.random.Generator, times_s: np.ndarray, num_channels: int) -> np.ndarray:
-    """Draw smooth random signals of unit variance, slower than 1.5 Hz.
+    """Generate smooth random signals of unit variance, slower than 1.5 Hz.
 
     Args:
-        rng: Where all chance comes from.
-        times_s: The moments, in seconds.
+        rng: Random generator.
+        times_s: Points in time, in seconds.
         num_channels: Number of independent signals.
 
     Shape:
@@ -67,14 +67,14 @@ def stand_ready(
     relaxed: np.ndarray,
     free_s: Sequence[tuple[float, float]],
 ) -> np.ndarray:
-    """Give the channels of a player who waits: sway, bouncing on the feet, now and then a gesture.
+    """Return the channels of a waiting player: swaying, bouncing and occasional gestures.
 
     Args:
-        rng: Where all chance comes from.
-        player: Who waits.
-        times_s: The moments, in seconds.
-        relaxed: From ready (0) to standing at ease (1), at each moment.
-        free_s: Stretches of time in which a gesture may be made, in seconds.
+        rng: Random generator.
+        player: The waiting player.
+        times_s: Points in time, in seconds.
+        relaxed: From ready (0) to relaxed (1), at each point in time.
+        free_s: Time intervals in which gestures may occur, in seconds.
 
     Shape:
         ``(T,)`` and ``(T,)`` -> ``(T, 24)``.
@@ -121,11 +121,11 @@ def _bounce(
 
 @dataclass(frozen=True)
 class Stand:
-    """Where the feet are to stand from a moment on.
+    """Target position of the feet from a given moment.
 
     Args:
-        time_s: When both feet are down, in seconds.
-        lasts_s: How long the step there takes, in seconds.
+        time_s: Time at which both feet are on the floor, in seconds.
+        lasts_s: Duration of the step, in seconds.
         centre: Middle of the feet, in metres.
         yaw: Turn of the stance to the left, in radians.
 
@@ -140,15 +140,15 @@ class Stand:
 
 
 def feet_at(player: Player, centre: np.ndarray, yaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place both feet of a stance.
+    """Compute the positions of both feet of a stance.
 
     Args:
-        player: Who stands.
+        player: The standing player.
         centre: Middle of the feet, in metres.
         yaw: Turn of the stance to the left, in radians.
 
     Returns:
-        The tips of the left and right foot, and the turn of each foot to the left in radians.
+        The toes of the left and right foot, and the turn of each foot to the left in radians.
 
     Shape:
         ``(N, 2)`` and ``(N,)`` -> ``(N, 2, 2)`` and ``(N, 2)``.
@@ -164,15 +164,16 @@ def feet_at(player: Player, centre: np.ndarray, yaw: np.ndarray) -> tuple[np.nda
 def walk(
     player: Player, times_s: np.ndarray, stands: Sequence[Stand]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Step from stand to stand, the foot on the side of the movement first; feet on the floor stay put.
+    """Step from stand to stand, first with the foot on the side of the movement.
 
     Args:
-        player: Who walks.
-        times_s: The moments, in seconds.
-        stands: Where to stand, in order of time; the first holds from the beginning.
+        player: The walking player.
+        times_s: Points in time, in seconds.
+        stands: Stands in order of time; the first applies from the beginning.
 
     Returns:
-        The tips of both feet, the turn of both feet in radians, and the middle of the feet.
+        The toes of both feet, the turn of both feet in radians, and the middle of the feet. A foot on the
+        floor does not move.
 
     Shape:
         ``(T, 2, 3)``, ``(T, 2)`` and ``(T, 2)``.
@@ -198,13 +199,13 @@ def walk(
 def plan_steps(
     rng: np.random.Generator, player: Player, swings: Sequence[tuple[float, Swing]], end_s: float
 ) -> list[Stand]:
-    """Plan the stands of a player: at each stroke, back in between, and a few small steps while waiting.
+    """Plan a player's stands: at each stroke, back in between, and small steps while waiting.
 
     Args:
-        rng: Where all chance comes from.
-        player: Who walks.
-        swings: Contact time in seconds and stroke, in order.
-        end_s: Until when, in seconds.
+        rng: Random generator.
+        player: The walking player.
+        swings: Contact time in seconds and stroke, in order of time.
+        end_s: End time in seconds.
     """
     home = home_of(player)
     stands = [Stand(-np.inf, 1.0, home + rng.normal(0, 0.06, 2), rng.normal(0, 0.06))]

@@ -1,4 +1,4 @@
-"""How each stroke is performed: key poses varied from player to player, and the path between them."""
+"""Performance of each stroke: key poses varied for each player, and the path between them."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,10 @@ from tt_actions.sources.synthetic.key_poses import (
 from tt_actions.sources.synthetic.player import Player
 
 END_LINE_M = -1.37
-"""Where the near end of the table is, along x."""
+"""Position of the near end of the table along x."""
 LOWEST_CONTACT_M = 0.88
-"""No ball is struck lower: a serve's would be below the table, others could not clear its edge."""
+"""Minimum height of a contact: a lower serve would be below the table, and other strokes could not clear its
+edge."""
 
 # Shortest and longest preparation, forward swing and follow-through, in seconds at a tempo of 1.
 _PHASES_S = {
@@ -41,17 +42,17 @@ class Swing:
 
     Args:
         label: Class name.
-        times_s: When each key pose is met.
-        keys: The key poses, a row each.
+        times_s: Time of each key pose.
+        keys: The key poses, one per row.
         slopes: Their rates of change, per second.
-        start_s: When the movement begins.
-        taken_over_s: When it has wholly taken over from the ready stance.
-        end_s: When the follow-through is over.
-        settled_s: When the player is back in the ready stance.
+        start_s: Start of the movement.
+        taken_over_s: Time at which the stroke has fully replaced the ready stance.
+        end_s: End of the follow-through.
+        settled_s: Time at which the player is back in the ready stance.
         centre: Middle of the feet at contact, in metres, in a court where the player faces +x.
         feet_yaw: Turn of the stance to the left, in radians.
-        side: 1 if the forehand side strikes, -1 if the other does.
-        release_s: When the ball leaves the hand; None if it comes from the opponent.
+        side: 1 if the forehand side of the blade hits the ball, -1 for the backhand side.
+        release_s: Time at which the ball leaves the hand; None if it comes from the opponent.
 
     Shape:
         times_s ``(N,)``, keys and slopes ``(N, 24)``, centre ``(2,)``.
@@ -71,7 +72,7 @@ class Swing:
     release_s: float | None
 
     def path(self, times_s: np.ndarray) -> np.ndarray:
-        """Give the channels by cubic Hermite splines, held at both ends.
+        """Return the channels as cubic Hermite splines, constant beyond both ends.
 
         Args:
             times_s: Seconds after contact.
@@ -91,7 +92,7 @@ class Swing:
         )
 
     def weight(self, times_s: np.ndarray) -> np.ndarray:
-        """Give how much the stroke overrules the ready stance, in [0, 1].
+        """Return the weight of the stroke over the ready stance, in [0, 1].
 
         Args:
             times_s: Seconds after contact.
@@ -105,10 +106,10 @@ class Swing:
 
 
 def smooth_step(s: np.ndarray) -> np.ndarray:
-    """Rise from 0 at 0 to 1 at 1, at rest at both ends.
+    """Rise smoothly from 0 at 0 to 1 at 1, with zero slope at both ends.
 
     Args:
-        s: Progress; held below 0 and above 1.
+        s: Progress; clipped to [0, 1].
 
     >>> smooth_step(np.array([-1.0, 0.5, 2.0])).tolist()
     [0.0, 0.5, 1.0]
@@ -118,11 +119,11 @@ def smooth_step(s: np.ndarray) -> np.ndarray:
 
 
 def plan_swing(rng: np.random.Generator, player: Player, label: str) -> Swing:
-    """Draw a stroke around the player's own habits.
+    """Generate a random stroke according to the player's habits.
 
     Args:
-        rng: Where all chance comes from.
-        player: Who plays it.
+        rng: Random generator.
+        player: The player of the stroke.
         label: Class name.
     """
     keys = _mix_styles(rng, player, label)
@@ -168,7 +169,7 @@ def _mix_styles(rng: np.random.Generator, player: Player, label: str) -> np.ndar
 
 
 def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray, contact: int) -> None:
-    """Change the key poses in place to this player's build and habits, and by chance."""
+    """Adapt the key poses in place to the player's build and habits, with random variation."""
     for points in (BLADE, FREE_HAND, HIPS):
         keys[:, points] *= player.height_m / STANDARD_HEIGHT_M
     amplitude = player.amplitude * rng.uniform(0.82, 1.15)
@@ -181,7 +182,7 @@ def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray
 
     freedom = 0.5 if label == "serve" else 1.0
     shift = player.contact_m * np.array([1, -1, 1]) + rng.normal(0, [0.04, 0.05, 0.06])
-    follows = np.full((len(keys), 1), 0.6)  # the rest of the path, with the contact point
+    follows = np.full((len(keys), 1), 0.6)  # the rest of the path partly follows the contact point
     follows[contact] = 1
     keys[:, BLADE] += follows * np.clip(freedom * shift, -0.13, 0.13)
     for channels, spread in ((BLADE, 0.02), (AXIS, 0.06), (NORMAL, 0.06), (FREE_HAND, 0.012)):
@@ -189,7 +190,7 @@ def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray
     keys[:, HIP_YAW : TILT + 1] += rng.normal(0, 0.03, (len(keys), 4))
     height = BLADE.start + 2
     keys[contact, height] = max(keys[contact, height], LOWEST_CONTACT_M)
-    if label == "serve":  # the ball falls where it is struck
+    if label == "serve":  # the toss leads to the contact point
         aside = keys[contact, BLADE][:2] - keys[contact - 2, FREE_HAND][:2]
         keys[: contact - 1, FREE_HAND] += [*(rng.uniform(0.5, 0.8) * aside), 0]
     else:
@@ -197,19 +198,19 @@ def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray
 
 
 def _draw_toss_s(rng: np.random.Generator, hand: np.ndarray, blade: np.ndarray) -> float:
-    """Draw how long a toss lasts that rises by more than the 16 cm that the rules of the ITTF ask for."""
+    """Choose a random toss duration; the ball rises by more than the 16 cm of the ITTF rules."""
     rise_m = rng.uniform(0.21, 0.42)
     drop_m = rise_m + hand[2] - blade[2]
     return float(np.sqrt(2 * rise_m / GRAVITY) + np.sqrt(2 * drop_m / GRAVITY))
 
 
 def key_slopes(times_s: np.ndarray, keys: np.ndarray, release_s: float | None) -> np.ndarray:
-    """Stand still at the ends of backswing and follow-through, and be fastest at contact.
+    """Compute slopes that are zero at the ends of backswing and follow-through, and largest at contact.
 
     Args:
-        times_s: When each key pose is met, in seconds after contact.
-        keys: The key poses, the last but one at contact.
-        release_s: When a served ball leaves the hand, or None.
+        times_s: Time of each key pose, in seconds after contact.
+        keys: The key poses; the second-to-last is the contact.
+        release_s: Time at which a served ball leaves the hand, or None.
 
     Shape:
         times_s ``(N,)``, keys ``(N, 24)`` -> ``(N, 24)``.
@@ -220,11 +221,13 @@ def key_slopes(times_s: np.ndarray, keys: np.ndarray, release_s: float | None) -
     before, after = rates[contact - 1], rates[contact]
     slopes[contact] = 0.85 * (before + after)
     speed = np.linalg.norm(before[BLADE]) + np.linalg.norm(after[BLADE])
-    slopes[contact, BLADE] *= speed / np.linalg.norm(before[BLADE] + after[BLADE])  # none is lost in the turn
+    slopes[contact, BLADE] *= speed / np.linalg.norm(
+        before[BLADE] + after[BLADE]
+    )  # keeps the full speed in a change of direction
     if release_s is not None:
         release = contact - 2
         slopes[release] = 0.5 * (rates[release - 1] + rates[release])
-        slopes[release, FREE_HAND] = [0, 0, 2.0]  # about as fast as the ball leaves it
+        slopes[release, FREE_HAND] = [0, 0, 2.0]  # about the release speed of the ball
         slopes[contact - 1, FREE_HAND] = 0.3 * rates[contact - 1, FREE_HAND]
     return slopes
 
@@ -244,10 +247,10 @@ def _draw_stance(
 
 
 def home_of(player: Player) -> np.ndarray:
-    """Give the middle of the feet in the ready stance, in a court where the player is right-handed.
+    """Return the middle of the feet in the ready stance, in a court in which the player is right-handed.
 
     Args:
-        player: Who stands there.
+        player: The player.
 
     Shape:
         ``(2,)``, metres.

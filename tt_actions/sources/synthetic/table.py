@@ -1,4 +1,4 @@
-"""The table and its net, drawn as polygons in space."""
+"""The table and its net, drawn as 3D polygons."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,21 @@ from tt_actions.sources.synthetic.scene import Light
 LENGTH_M, WIDTH_M, TOP_M, NET_M = 2.74, 1.525, 0.76, 0.1525
 TOPS = ((32, 76, 132), (24, 96, 150), (22, 92, 74), (30, 50, 96), (52, 56, 66), (20, 110, 96), (120, 40, 52))
 SHIFT = 4
-"""Bits of a pixel's fraction in the coordinates handed to OpenCV."""
+"""Number of fractional bits of the coordinates passed to OpenCV."""
 
 
 def fixed_point(pixels: np.ndarray) -> np.ndarray:
-    """Turn pixels into OpenCV's whole numbers of 1/16 pixel.
+    """Convert pixels to OpenCV's fixed-point numbers (1/16 pixel).
 
     Args:
-        pixels: Coordinates of any shape; those far outside of any picture are brought nearer.
+        pixels: Coordinates of any shape; those far outside the frame are clipped.
     """
     fixed: np.ndarray = np.rint(np.clip(pixels, -8000, 8000) * (1 << SHIFT)).astype(np.int32)
     return fixed
 
 
 def rectangle(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> np.ndarray:
-    """Give the corners of a rectangle along the axes, in order; one of the three ranges has no extent.
+    """Return the corners of an axis-aligned rectangle, in order; one of the three ranges must have no extent.
 
     Args:
         x: Range along the table in metres.
@@ -44,13 +44,13 @@ def rectangle(x: tuple[float, float], y: tuple[float, float], z: tuple[float, fl
 
 
 def fill(picture: np.ndarray, camera: np.ndarray, corners: np.ndarray, colour: Sequence[float]) -> None:
-    """Fill a convex polygon in space, cut off where it comes too close to the camera.
+    """Fill a convex 3D polygon, clipped near the camera.
 
     Args:
-        picture: What is drawn on.
+        picture: Image to draw on.
         camera: The camera, ``(3, 4)``.
         corners: The polygon's corners in metres, in order.
-        colour: A value for each channel.
+        colour: One value per channel.
 
     Shape:
         picture ``(H, W)`` or ``(H, W, C)``, corners ``(N, 3)``.
@@ -62,7 +62,7 @@ def fill(picture: np.ndarray, camera: np.ndarray, corners: np.ndarray, colour: S
 
 
 def _cut(corners: np.ndarray, ahead: np.ndarray) -> np.ndarray:
-    """Keep the part of a polygon where ``ahead``, a plane's signed distance, is positive."""
+    """Clip a polygon to the side where ``ahead``, the signed distance to a plane, is positive."""
     kept = []
     for i in range(len(corners)):
         if ahead[i - 1] * ahead[i] < 0:
@@ -76,17 +76,17 @@ def _cut(corners: np.ndarray, ahead: np.ndarray) -> np.ndarray:
 def draw_table(
     rng: np.random.Generator, camera: np.ndarray, rays: Rays, picture: np.ndarray, light: Light
 ) -> np.ndarray:
-    """Draw the table and its shadow into the picture of an empty hall.
+    """Draw the table and its shadow into the image of an empty hall.
 
     Args:
-        rng: Where its colours come from.
+        rng: Random generator, for the colours.
         camera: The camera, ``(3, 4)``.
-        rays: The camera's lines of sight.
-        picture: The hall, RGB; drawn on.
-        light: Where shadow and gloss come from.
+        rays: Viewing rays of the camera.
+        picture: The hall, RGB; modified in place.
+        light: Lighting, for shadow and gloss.
 
     Returns:
-        Where the table covers the hall, in [0, 255].
+        Coverage of the hall by the table, in [0, 255].
 
     Shape:
         picture ``(H, W, 3)``, uint8 -> ``(H, W)``, uint8.
@@ -114,10 +114,10 @@ def _cast_shadow(picture: np.ndarray, camera: np.ndarray, top: np.ndarray, light
 
 
 def darken(picture: np.ndarray, dark: np.ndarray, amount: float) -> None:
-    """Darken a picture where a smaller mask says so.
+    """Darken an image according to a smaller mask.
 
     Args:
-        picture: RGB; changed.
+        picture: RGB image, modified in place.
         dark: The mask, 255 for full shadow.
         amount: Loss of light in full shadow, in [0, 1].
 
@@ -158,7 +158,7 @@ def _lines(x: tuple[float, float], y: tuple[float, float]) -> list[np.ndarray]:
 
 
 def _add_gloss(picture: np.ndarray, rays: Rays, cover: np.ndarray, light: Light, amount: float) -> None:
-    """Mirror the lamps on the table's top, as Phong's specular term does."""
+    """Add reflections of the lamps to the table top, like Phong's specular term."""
     left, top, width, height = cv2.boundingRect(cover)
     if width:
         box = (slice(top, top + height), slice(left, left + width))
@@ -171,14 +171,14 @@ def _add_gloss(picture: np.ndarray, rays: Rays, cover: np.ndarray, light: Light,
 
 
 def draw_net(camera: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Draw the net alone.
+    """Draw only the net.
 
     Args:
         camera: The camera, ``(3, 4)``.
-        shape: Height and width of the picture.
+        shape: Height and width of the frame.
 
     Returns:
-        RGB, and how much it hides in [0, 255].
+        RGB, and the opacity of the net in [0, 255].
 
     Shape:
         ``(H, W, 4)``, uint8.
