@@ -342,7 +342,7 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
 REFUSED = {
     "a missing clip": ({"clip": "nowhere.mp4"}, "no file 'nowhere.mp4'"),
     "a missing checkpoint": ({"checkpoint": "nowhere.ckpt"}, "there is no file 'nowhere.ckpt'"),
-    "a checkpoint of something else": ({"checkpoint": "OTHER"}, "to be a checkpoint of tt_actions"),
+    "a checkpoint of something else": ({"checkpoint": "OTHER"}, "to be a tt_actions checkpoint"),
     "a clip of something else": ({"clip": "OTHER"}, "to be a video"),
     "another class": ({"class": "lob"}, "one of serve, forehand, backhand, smash, but got 'lob'"),
     "an empty region": ({"roi": "9,9,9,20"}, "Expected `roi` to be x0,y0,x1,y1"),
