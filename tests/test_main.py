@@ -277,7 +277,7 @@ def test_an_untrained_network_is_not_measured(monkeypatch, capsys, tiny, tmp_pat
     missing = ended(monkeypatch, capsys, command, *tiny, "--runs", runs, "--ckpt_path", "no.ckpt")
     assert missing == (
         1,
-        "error: Expected a checkpoint, but the file 'no.ckpt' doesn't exist. Check the path.",
+        "error: Expected a checkpoint, but there is no file 'no.ckpt'. Check the path.",
     )
 
 

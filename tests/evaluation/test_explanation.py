@@ -311,23 +311,23 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
         "explanation.png",
         "heatmaps.npz",
     ]
-    said = capsys.readouterr().out
-    assert str(out / "explanation.png") in said
+    printed = capsys.readouterr().out
+    assert str(out / "explanation.png") in printed
     assert (out / "explanation.png").read_bytes().startswith(b"\x89PNG")
 
     model = load(checkpoint)
     expected = model.predict(record.path, end_s=1, roi=record.roi)
-    told = json.loads((out / "explanation.json").read_text("utf-8"))
-    assert told["label"] == expected.label
-    assert told["label"] in said
-    assert told["explained_class"] == "smash"
-    assert told["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
-    assert told["roi"] == list(record.roi)
-    assert told["made_by"] | {"checkpoint": str(checkpoint), "method": "hirescam"} == told["made_by"]
-    assert isinstance(model.network.get_submodule(told["made_by"]["layer"]), nn.Module)
+    metadata = json.loads((out / "explanation.json").read_text("utf-8"))
+    assert metadata["label"] == expected.label
+    assert metadata["label"] in printed
+    assert metadata["explained_class"] == "smash"
+    assert metadata["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+    assert metadata["roi"] == list(record.roi)
+    assert metadata["made_by"] | {"checkpoint": str(checkpoint), "method": "hirescam"} == metadata["made_by"]
+    assert isinstance(model.network.get_submodule(metadata["made_by"]["layer"]), nn.Module)
     with np.load(out / "heatmaps.npz") as arrays:
         assert sorted(arrays) == ["class_names", "frame_probabilities", "heat", "times_s"]
-        assert arrays["heat"].shape == (len(expected.times_s), *told["made_by"]["heat_size"])
+        assert arrays["heat"].shape == (len(expected.times_s), *metadata["made_by"]["heat_size"])
         np.testing.assert_array_equal(arrays["times_s"], expected.times_s)
         np.testing.assert_allclose(arrays["frame_probabilities"], expected.frame_probabilities, atol=1e-5)
         assert arrays["class_names"].tolist() == list(model.class_names)

@@ -105,7 +105,7 @@ def test_curves_are_drawn_from_what_there_is(
 
 
 def test_history_without_training_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="but it holds epoch, step, test/loss"):
+    with pytest.raises(ValueError, match="but it contains epoch, step, test/loss"):
         curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=0))
 
 
@@ -113,14 +113,14 @@ def test_confusion_figure_shows_counts_and_shares() -> None:
     texts = drawn_texts(confusion_figure(np.array([[30, 10], [0, 0]]), ["serve", "smash"]))
     for text in ("30", "75%", "10", "25%", "serve  (40)", "smash  (no clips)"):
         assert text in texts
-    assert "30 of 40 clips right: accuracy 0.750" in texts
+    assert "30 of 40 clips correct: accuracy 0.750" in texts
 
 
 def test_confusion_figure_shares_out_columns_too() -> None:
     texts = drawn_texts(confusion_figure(np.array([[30, 0], [10, 0]]), ["serve", "smash"], "predicted"))
     for text in ("30", "75%", "10", "25%", "serve", "serve\n(40)", "smash\n(no clips)"):
         assert text in texts
-    assert "30 of 40 clips right: accuracy 0.750" in texts
+    assert "30 of 40 clips correct: accuracy 0.750" in texts
 
 
 def test_class_names_are_written_in_the_installed_fonts_for_their_letters() -> None:

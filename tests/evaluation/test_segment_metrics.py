@@ -19,10 +19,10 @@ from tt_actions.clips.dataset import NO_FRAME_LABEL
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.evaluation.segment_metrics import (
     SegmentMetrics,
-    count_right_segments,
+    count_correct_segments,
     edit_distance,
     edit_score,
-    frame_figures,
+    frame_metrics,
     measure_strokes,
     segment_f1,
 )
@@ -37,7 +37,7 @@ def test_frames_equal_scikit_learn(pairs):
     import sklearn.metrics  # slow to load, and of no use to the processes below
 
     predicted, true = np.array(pairs, np.int64).reshape(-1, 2).T
-    figures = frame_figures(predicted, true, NAMES)
+    figures = frame_metrics(predicted, true, NAMES)
     known = true >= 0
     assert figures["num_frames"] == known.sum()
     if not known.any():
@@ -56,7 +56,7 @@ def test_frames_equal_scikit_learn(pairs):
 
 
 def test_frames_counted_by_hand():
-    figures = frame_figures(np.array([0, 0, 3, 1, 3, 2]), np.array([0, 0, 0, 0, 3, -100]), NAMES)
+    figures = frame_metrics(np.array([0, 0, 3, 1, 3, 2]), np.array([0, 0, 0, 0, 3, -100]), NAMES)
     assert figures["accuracy"] == 3 / 5
     assert figures["class_accuracy"]["serve"] == 0.5
     assert figures["mean_class_accuracy"] == 0.75
@@ -138,7 +138,7 @@ def test_f1_counted_by_hand():
             ("forehand", 48, 58),  # 2 / 18: right at 0.1 alone
         ]
     )
-    assert [tuple(count_right_segments(predicted, true, o)) for o in (0.1, 0.25, 0.5)] == [
+    assert [tuple(count_correct_segments(predicted, true, o)) for o in (0.1, 0.25, 0.5)] == [
         (2, 4, 3),
         (1, 4, 3),
         (1, 4, 3),
@@ -150,7 +150,7 @@ def test_f1_counted_by_hand():
 def test_a_segment_whose_best_is_taken_is_wrong_though_it_overlaps_another():
     true = strokes([("serve", 0, 10), ("serve", 10, 20)])
     predicted = strokes([("serve", 0, 10), ("serve", 4, 12)])  # 6 / 12 of the first, 2 / 16 of the second
-    assert count_right_segments(predicted, true, 0.1).num_right == 1
+    assert count_correct_segments(predicted, true, 0.1).num_correct == 1
 
 
 # All of it together
@@ -218,7 +218,7 @@ def test_figures_are_plain_and_survive_json():
 
 def test_what_does_not_fit_is_refused():
     serve = {"a": strokes([("serve", 0, 5)])}
-    with pytest.raises(ValueError, match="the same recordings, but got b in one alone"):
+    with pytest.raises(ValueError, match="the same recordings, but only one of them has b"):
         measure_strokes({"a": [], "b": []}, serve, NAMES, FPS)
     with pytest.raises(ValueError, match="Expected strokes of forehand, but got one of serve"):
         measure_strokes({"a": []}, serve, ["forehand", IDLE], FPS)
@@ -274,7 +274,7 @@ def gathered(*batches):
 def test_recordings_over_batches_are_those_measured_at_once():
     figures = gathered(ALL[:3], ALL[3:4], ALL[4:]).compute()
     _, _, _, preds, target = batch_of(ALL)
-    frames = frame_figures(preds.flatten().numpy(), target.flatten().numpy(), NAMES)
+    frames = frame_metrics(preds.flatten().numpy(), target.flatten().numpy(), NAMES)
     same(figures, {**measure_strokes(*draw_recordings(7), NAMES, FPS), "frames": frames})
     assert frames["num_frames"] == 7 * 20 - 8
     assert 0 < figures["map"] < 1

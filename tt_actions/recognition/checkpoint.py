@@ -28,9 +28,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
             another class.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(
-            f"Expected a checkpoint, but the file '{path}' doesn't exist. Check the path."
-        )
+        raise FileNotFoundError(f"Expected a checkpoint, but there is no file '{path}'. Check the path.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
