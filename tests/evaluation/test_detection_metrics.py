@@ -111,7 +111,7 @@ def test_spotting_equals_the_enumeration_of_thresholds(drawn):
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=12, unique_by=lambda row: row[0]))
 def test_average_precision_is_a_sum_over_what_is_right(ranked):
-    """As Hong et al. 2022 have it: at each right one the best precision from there on."""
+    """The definition of Hong et al. 2022: at each correct prediction, the best precision from there on."""
     confidences, right = (np.array([row[k] for row in ranked], (float, bool)[k]) for k in (0, 1))
     num_true = int(right.sum()) + 2
     ordered = [is_right for _, is_right in sorted(ranked, reverse=True)]
@@ -155,7 +155,7 @@ def test_without_confidences_average_precision_is_precision_times_recall():
     assert detection_map({"a": predicted}, {"a": true}, LABELS)["map"] == pytest.approx(2 / 3 * 1 / 2)
 
 
-# Strokes irrespective of class
+# Strokes regardless of class
 
 
 @settings(deadline=None)

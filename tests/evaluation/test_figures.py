@@ -1,4 +1,4 @@
-"""Figures: what they say and where, and the history that they are drawn from."""
+"""Figures: their texts and positions, and the history that the curves show."""
 
 import csv
 from pathlib import Path
@@ -26,7 +26,7 @@ def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) ->
         writer = csv.DictWriter(file, ["epoch", "step", *names, "test/loss"])
         writer.writeheader()
         for epoch in range(num_epochs):
-            for name in names:  # a row each, the others blank
+            for name in names:  # one row per name, with the other cells blank
                 value = {"epoch": epoch} if not name.startswith("lr-") else {}
                 writer.writerow({"step": epoch, name: (epoch - 1) ** 2 / 9, **value})
         writer.writerow({"epoch": num_epochs, "step": num_epochs, "test/loss": 0.5})
@@ -97,7 +97,7 @@ def test_curves_mark_the_best_epoch_of_the_monitored_column(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("num_epochs", "columns"), [(1, ()), (4, ("train/loss",)), (50, ("lr-Adam", "val/loss"))]
 )
-def test_curves_are_drawn_from_what_there_is(
+def test_curves_are_drawn_from_the_available_columns(
     tmp_path: Path, num_epochs: int, columns: tuple[str, ...]
 ) -> None:
     figure = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs, columns))

@@ -1,4 +1,4 @@
-"""Figures of timed strokes, each against a reference that is written differently."""
+"""Metrics of timed strokes, each against an independent reference."""
 
 import json
 import math
@@ -34,7 +34,7 @@ from tt_actions.training.processes import leave_group
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 3, NO_FRAME_LABEL])), max_size=30))
 def test_frames_equal_scikit_learn(pairs):
-    import sklearn.metrics  # slow to load, and of no use to the processes below
+    import sklearn.metrics  # slow to import, and the processes below don't need it
 
     predicted, true = np.array(pairs, np.int64).reshape(-1, 2).T
     figures = frame_metrics(predicted, true, NAMES)
@@ -153,7 +153,7 @@ def test_a_segment_whose_best_is_taken_is_wrong_though_it_overlaps_another():
     assert count_correct_segments(predicted, true, 0.1).num_correct == 1
 
 
-# All of it together
+# All metrics together
 
 
 @settings(deadline=None, max_examples=25)
@@ -171,7 +171,7 @@ def test_no_order_matters(drawn, seed):
 
 
 def flat(figures):
-    """Figures of all levels in one dict."""
+    """The metrics of all levels in one dict."""
     values = {}
     for key, value in figures.items():
         inner = flat(value) if isinstance(value, dict) else {"": value}
@@ -232,7 +232,7 @@ def test_what_does_not_fit_is_refused():
 
 
 def draw_recordings(num_recordings, seed=0):
-    """Strokes of recordings, and what was found of them: some missed, some named wrong, all a bit off."""
+    """True and predicted strokes of recordings: some are missed, some misclassified, all a bit off."""
     rng = np.random.default_rng(seed)
     predicted, true = {}, {}
     for name in (f"match {k}" for k in range(num_recordings)):
@@ -253,7 +253,7 @@ def draw_recordings(num_recordings, seed=0):
 
 
 def batch_of(names, seed=0):
-    """Arguments of an update, with frames of each recording: the last one's are fewer."""
+    """Arguments of an update, with the frames of each recording; the last recording has fewer."""
     predicted, true = draw_recordings(7)
     preds, target = torch.from_numpy(np.random.default_rng(seed).integers(0, 4, (2, 7, 20)))
     target[6, 12:] = NO_FRAME_LABEL
@@ -301,7 +301,7 @@ def test_two_recordings_of_one_name_are_refused():
         metric.compute()
 
 
-def test_reset_forgets_and_nothing_gives_nothing():
+def test_reset_discards_the_batches_and_no_batch_gives_nan():
     metric = gathered(ALL)
     metric.reset()
     metric.update([], [], [], torch.zeros(0, 5), torch.zeros(0, 5))

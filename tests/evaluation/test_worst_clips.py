@@ -21,12 +21,12 @@ PREPROCESSING = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 
 @pytest.fixture
 def records(strokes):
-    """Six of the drawn clips."""
+    """Six of the synthetic clips."""
     return read_manifest(strokes)[:6]
 
 
 def predicted(records, chances):
-    """Each clip's class gets its chance, the next one the rest."""
+    """The true class of each clip gets its probability, the next class the rest."""
     labels = np.array([STROKES.index(record.label) for record in records])
     probabilities = np.zeros((len(records), len(STROKES)))
     probabilities[np.arange(len(records)), labels] = chances
@@ -40,7 +40,7 @@ def write(folder, records, chances, preprocessing=PREPROCESSING, num_clips=4):
     return write_worst_clips(folder, predicted(records, chances), named, preprocessing, num_clips)
 
 
-def test_the_least_likely_clips_come_first_and_say_what_they_are(records, tmp_path):
+def test_the_least_likely_clips_come_first_with_their_classes(records, tmp_path):
     worst = write(tmp_path / "report" / "worst", records, [0.9, 0.1, 0.6, 0.02, 0.3, 0.8])
     assert [clip.path.name for clip in worst] == [
         f"{rank}_{records[index].path.stem}.mp4" for rank, index in enumerate((3, 1, 4, 2), 1)
@@ -54,7 +54,7 @@ def test_the_least_likely_clips_come_first_and_say_what_they_are(records, tmp_pa
 
 
 @pytest.mark.parametrize("crop", ["none", "motion"])
-def test_the_pictures_are_what_the_network_is_shown_only_larger(records, tmp_path, crop):
+def test_the_frames_are_those_that_the_network_reads_but_larger(records, tmp_path, crop):
     preprocessing = replace(PREPROCESSING, crop=crop)
     record = records[0]
     [clip] = write(tmp_path, [record], [0.5], preprocessing, num_clips=1)
@@ -71,7 +71,7 @@ def test_the_pictures_are_what_the_network_is_shown_only_larger(records, tmp_pat
         record.path, fps=10, size=picture.shape[1:3], roi=record.roi, crop=crop, aspect="stretch"
     ).values
     assert np.abs(picture.astype(int) - expected).mean() < 6
-    assert shown[:, : height - 2, : left - 2].max() < 20  # nothing beside it
+    assert shown[:, : height - 2, : left - 2].max() < 20  # nothing next to it
     assert 30 < shown[:, height:].mean() < 60  # the caption below it
 
 
@@ -86,14 +86,14 @@ def test_a_stretch_of_a_long_video_is_cut_and_named_by_its_start(tmp_path):
     assert read_frames(short.path).values[0, 100, 240].mean() == pytest.approx(3 * 16, abs=4)
 
 
-def test_a_clip_that_is_gone_is_named_and_left_out(records, tmp_path):
+def test_a_missing_clip_is_reported_and_skipped(records, tmp_path):
     gone = replace(records[0], path=tmp_path / "gone.mp4")
     with pytest.warns(VideoWarning, match=r"Skipping the video of the test clip '.*gone\.mp4.*': Expected"):
         worst = write(tmp_path / "worst", [gone, *records[1:3]], [0.1, 0.2, 0.3])
     assert [clip.path.name[0] for clip in worst] == ["2", "3"]
 
 
-def test_a_folder_that_can_not_be_written_is_told(records, tmp_path):
+def test_a_folder_that_can_not_be_written_is_reported(records, tmp_path):
     (tmp_path / "worst").touch()
     with pytest.warns(VideoWarning, match=r"Expected to write '.*worst/1_.*mp4'"):
         assert write(tmp_path / "worst", records[:1], [0.1]) == []

@@ -127,8 +127,8 @@ def detection_map(
     Raises:
         ValueError: If ``predicted`` and ``true`` have different recordings.
 
-    >>> figures = detection_map({"a": [Stroke("serve", 0, 3)]}, {"a": [Stroke("serve", 0, 4)]}, ["serve"])
-    >>> figures["map"], figures["map_by_overlap"]["0.75"], figures["map_by_overlap"]["0.80"]
+    >>> metrics = detection_map({"a": [Stroke("serve", 0, 3)]}, {"a": [Stroke("serve", 0, 4)]}, ["serve"])
+    >>> metrics["map"], metrics["map_by_overlap"]["0.75"], metrics["map_by_overlap"]["0.80"]
     (0.6, 1.0, 0.0)
     """
     by_class = {

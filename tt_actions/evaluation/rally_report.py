@@ -99,21 +99,21 @@ def measure_recordings(
     return measured
 
 
-def table_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
+def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:
     """Return the metrics of one method that the table shows: see :data:`COLUMNS`.
 
     Args:
-        figures: The result of :func:`measure_recordings` for one method.
+        metrics: The result of :func:`measure_recordings` for one method.
     """
-    frames, f1 = figures["frames"], figures["f1"]
+    frames, f1 = metrics["frames"], metrics["f1"]
     return {
         "frames": frames["accuracy"],
         "classes": frames["mean_class_accuracy"],
-        "edit": figures["edit_score"],
+        "edit": metrics["edit_score"],
         **{f"f1_{k}": f1[f"0.{k}"]["f1"] for k in ("10", "25", "50")},
-        "map": figures["map"],
-        "spot_2": figures["spotting_map"]["2"],
-        "matched": figures["matched"]["class_accuracy"],
+        "map": metrics["map"],
+        "spot_2": metrics["spotting_map"]["2"],
+        "matched": metrics["matched"]["class_accuracy"],
     }
 
 
@@ -225,8 +225,8 @@ def print_rally_report(metrics: dict[str, Any], console: Console | None = None) 
         metrics: The result of :func:`write_rally_report`.
         console: Console to print to; None for standard output.
     """
-    figures = metrics["segmentation"][metrics["used"]]
-    title = f"Test on {figures['num_recordings']} recordings with {figures['num_true']} strokes"
+    used = metrics["segmentation"][metrics["used"]]
+    title = f"Test on {used['num_recordings']} recordings with {used['num_true']} strokes"
     table = screen_table(title, list(COLUMNS.values()))
     for method, measured in metrics["segmentation"].items():
         cells = table_metrics(measured).values()

@@ -50,8 +50,8 @@ def confusion_metrics(confusion: NDArray[np.int64], class_names: Sequence[str]) 
     Shape:
         confusion ``(K, K)``.
 
-    >>> figures = confusion_metrics(np.array([[3, 1], [0, 0]]), ["serve", "idle"])
-    >>> figures["accuracy"], figures["class_accuracy"]["idle"], figures["mean_class_accuracy"]
+    >>> metrics = confusion_metrics(np.array([[3, 1], [0, 0]]), ["serve", "idle"])
+    >>> metrics["accuracy"], metrics["class_accuracy"]["idle"], metrics["mean_class_accuracy"]
     (0.75, nan, 0.75)
     """
     correct, total = confusion.diagonal().tolist(), confusion.sum(1).tolist()
@@ -78,8 +78,8 @@ def frame_metrics(predicted: NDArray[Any], true: NDArray[Any], class_names: Sequ
     Shape:
         predicted and true ``(T,)``.
 
-    >>> figures = frame_metrics(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]), ["serve", "idle"])
-    >>> figures["accuracy"], round(figures["mean_class_accuracy"], 3)
+    >>> metrics = frame_metrics(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]), ["serve", "idle"])
+    >>> metrics["accuracy"], round(metrics["mean_class_accuracy"], 3)
     (0.75, 0.833)
     """
     return confusion_metrics(count_confusions(true, predicted, len(class_names)), class_names)
@@ -172,7 +172,7 @@ def segment_f1(predicted: Recordings, true: Recordings, min_overlap: float) -> d
     pairs = pair_recordings(predicted, true)
     return MatchCounts.add_up(
         [count_correct_segments(found, real, min_overlap) for found, real in pairs]
-    ).figures()
+    ).scores()
 
 
 def measure_strokes(
@@ -196,8 +196,8 @@ def measure_strokes(
         ValueError: If ``predicted`` and ``true`` have different recordings, a stroke has another class or is
             idle, or ``fps`` is not positive.
 
-    >>> figures = measure_strokes({"a": []}, {"a": [Stroke("serve", 0, 3)]}, ["serve", "idle"], fps=25)
-    >>> figures["f1"]["0.50"]["f1"], figures["map"], figures["edit_score"]
+    >>> metrics = measure_strokes({"a": []}, {"a": [Stroke("serve", 0, 3)]}, ["serve", "idle"], fps=25)
+    >>> metrics["f1"]["0.50"]["f1"], metrics["map"], metrics["edit_score"]
     (0.0, 0.0, 0.0)
     """
     classes = [name for name in class_names if name != IDLE]
@@ -218,9 +218,9 @@ def measure_strokes(
 
 
 STROKE_FIGURES: dict[str, Callable[[dict[str, Any]], float]] = {
-    "edit_score": lambda figures: figures["edit_score"],
-    "f1_50": lambda figures: figures["f1"]["0.50"]["f1"],
-    "map": lambda figures: figures["map"],
+    "edit_score": lambda metrics: metrics["edit_score"],
+    "f1_50": lambda metrics: metrics["f1"]["0.50"]["f1"],
+    "map": lambda metrics: metrics["map"],
 }
 """The metrics of :func:`measure_strokes` that a training logs."""
 
@@ -297,8 +297,8 @@ class SegmentMetrics(Metric):
             confusions[name] = confusion
         k = len(self.class_names)
         frames = sum(confusions.values(), np.zeros((k, k), np.int64))
-        figures = measure_strokes(predicted, true, self.class_names, self.fps)
-        return {**figures, "frames": confusion_metrics(frames, self.class_names)}
+        metrics = measure_strokes(predicted, true, self.class_names, self.fps)
+        return {**metrics, "frames": confusion_metrics(frames, self.class_names)}
 
     def _read(self) -> Iterable[Any]:
         if not len(self.recordings):

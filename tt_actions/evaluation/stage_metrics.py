@@ -98,16 +98,16 @@ class StageMetrics(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """Return all metrics by name, identical in every process, and reset."""
-        figures = {"loss": self.mean_loss.compute()}
+        metrics = {"loss": self.mean_loss.compute()}
         for name, value in self.metrics.compute().items():
             if value.ndim:  # one value per class
-                figures |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
+                metrics |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
             if name != "class_accuracy":  # its mean is the recall
-                figures[name] = value.nanmean()
+                metrics[name] = value.nanmean()
         if self.strokes is not None:
             measured = self.strokes.compute()
-            figures |= {name: torch.tensor(find(measured)) for name, find in STROKE_FIGURES.items()}
+            metrics |= {name: torch.tensor(find(measured)) for name, find in STROKE_FIGURES.items()}
             self.strokes.reset()
         self.metrics.reset()
         self.mean_loss.reset()
-        return figures
+        return metrics

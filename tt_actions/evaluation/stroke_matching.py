@@ -153,12 +153,12 @@ class MatchCounts(NamedTuple):
         """
         return cls(*np.sum([(0, 0, 0), *counts], axis=0).tolist())
 
-    def figures(self) -> dict[str, float]:
+    def scores(self) -> dict[str, float]:
         """Return ``f1``, ``precision`` and ``recall``.
 
         Precision is nan without predicted strokes, recall without true strokes, and F1 without any strokes.
 
-        >>> MatchCounts(1, 2, 4).figures()
+        >>> MatchCounts(1, 2, 4).scores()
         {'f1': 0.3333333333333333, 'precision': 0.5, 'recall': 0.25}
         """
         return {
@@ -223,7 +223,7 @@ def matched_metrics(predicted: Recordings, true: Recordings, min_overlap: float 
         pairs = match_strokes(found, real, min_overlap)
         counts.append(MatchCounts(len(pairs), len(found), len(real)))
         same += [found[i].label == real[j].label for i, j in pairs]
-    return {**MatchCounts.add_up(counts).figures(), "class_accuracy": share(sum(same), len(same))}
+    return {**MatchCounts.add_up(counts).scores(), "class_accuracy": share(sum(same), len(same))}
 
 
 def known_confidence(stroke: Stroke) -> float:

@@ -1,6 +1,6 @@
 """Finding the strokes in a video."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from tt_actions.recognition.stream import (
 )
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
-from tt_actions.video.types import Roi
+from tt_actions.video.types import Image, Roi
 
 if TYPE_CHECKING:
     from tt_actions.recognition.recognizer import Recognizer
@@ -113,15 +113,7 @@ def analyze_video(
     spec = replace(model.video_preprocessing.spec, crop=crop or model.video_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
-    times_s: list[np.ndarray] = []
-    blocks: list[np.ndarray] = []
-    for stretch in read_ahead(gather_stretches(frames, STRETCH), MAX_QUEUED):
-        append_block(blocks, stream.push(stretch.frames).numpy(), axis=1)
-        append_block(times_s, stretch.times_s)
-        if on_progress is not None:
-            on_progress(float(stretch.times_s[-1]))
-    append_block(blocks, stream.finish().numpy(), axis=1)
-    log_probs, shown_s = np.concatenate(blocks, 1), np.concatenate(times_s)  # (P, T, K), (T,)
+    log_probs, shown_s = _predict(stream, frames, on_progress)
     strokes = [
         replace(stroke, player=track.name)
         for track, of_track in zip(tracks, log_probs, strict=True)
@@ -141,6 +133,23 @@ def analyze_video(
         probabilities=segmenter.frame_probabilities(log_probs).astype(np.float32),
         remarks=() if remark is None else (remark,),
     )
+
+
+def _predict(
+    stream: FrameStream,
+    frames: Iterable[tuple[float, tuple[Image, ...]]],
+    on_progress: Callable[[float], object] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the log-probabilities of all frames ``(P, T, K)``, and when each is shown ``(T,)``."""
+    times_s: list[np.ndarray] = []
+    log_probs: list[np.ndarray] = []
+    for stretch in read_ahead(gather_stretches(frames, STRETCH), MAX_QUEUED):
+        append_block(log_probs, stream.push(stretch.frames).numpy(), axis=1)
+        append_block(times_s, stretch.times_s)
+        if on_progress is not None:
+            on_progress(float(stretch.times_s[-1]))
+    append_block(log_probs, stream.finish().numpy(), axis=1)
+    return np.concatenate(log_probs, 1), np.concatenate(times_s)
 
 
 def remark_on_lengths(strokes: Sequence[Stroke], timing: StrokeTiming) -> str | None:
