@@ -1,6 +1,6 @@
-"""Draw the README's pictures: ``.venv/bin/python notebooks/readme_figures.py RUN_DIRECTORY``.
+"""Create the README's images: ``.venv/bin/python notebooks/readme_figures.py RUN_DIRECTORY``.
 
-Frames of drawn clips come from ``data/synthetic``, the confusion matrix from the run's report.
+The frames come from the synthetic clips in ``data/synthetic``, the confusion matrix from the run's report.
 """
 
 import shutil
@@ -34,7 +34,7 @@ def draw_strip(video: Path) -> np.ndarray:
 
 
 def main(run_dir: Path) -> None:
-    """Write both pictures."""
+    """Write both images."""
     FIGURES.mkdir(exist_ok=True)
     strips = [draw_strip(sorted((DATA / stroke).glob("*.mp4"))[i]) for i, stroke in enumerate(STROKES)]
     cv2.imwrite(str(FIGURES / "synthetic_clips.png"), np.vstack(strips)[..., ::-1])

@@ -275,7 +275,10 @@ def test_an_untrained_network_is_not_measured(monkeypatch, capsys, tiny, tmp_pat
         "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt.",
     )
     missing = ended(monkeypatch, capsys, command, *tiny, "--runs", runs, "--ckpt_path", "no.ckpt")
-    assert missing == (1, "error: Expected a checkpoint, but there is no file 'no.ckpt'.")
+    assert missing == (
+        1,
+        "error: Expected a checkpoint, but there is no file 'no.ckpt'. Check the path.",
+    )
 
 
 def test_a_checkpoint_of_other_classes_is_refused(monkeypatch, capsys, tiny, trained, strokes, tmp_path):

@@ -57,7 +57,7 @@ def test_a_strip_shows_the_frames_with_their_times(num_frames, num_drawn, num_ce
 def test_a_skeleton_lies_over_the_frame_that_it_belongs_to():
     frames, times_s, _ = drawn_clip(3)
     joints = np.arange(3 * 4 * 2, dtype=float).reshape(3, 4, 2)
-    joints[1, 0] = np.nan  # not seen
+    joints[1, 0] = np.nan  # not visible
     figure = frame_strip(frames, times_s, joints=joints, bones=[(0, 1), (1, 3)])
     figure.canvas.draw()
     for t, axes in enumerate(figure.axes[:3]):
@@ -70,14 +70,14 @@ def test_a_skeleton_lies_over_the_frame_that_it_belongs_to():
 
 
 def textured(height, width, seed=0):
-    """A picture whose every part can be told from the others."""
+    """An image in which every part is different from the others."""
     noise = np.random.default_rng(seed).integers(0, 255, (height, width, 3)).astype(np.uint8)
     return cv2.GaussianBlur(noise, (0, 0), 2)
 
 
 @pytest.mark.parametrize("camera", [0, 3])
 def test_flow_is_where_a_square_goes_whatever_the_camera_does(camera):
-    """A square goes 4 pixels to the right, or the picture's whole content 3 pixels down beside that."""
+    """A square moves 4 pixels to the right; a moving camera also shifts the frame 3 pixels down."""
     scene, square = textured(120, 160), textured(40, 40, seed=1)
     frames = np.stack([np.roll(scene, camera * t, axis=0) for t in range(3)])
     for t, frame in enumerate(frames):
@@ -88,10 +88,10 @@ def test_flow_is_where_a_square_goes_whatever_the_camera_does(camera):
         own = colours[50 + camera * t : 70 + camera * t, 60 + 4 * t : 80 + 4 * t].reshape(-1, 3)
         assert np.abs(np.median(own, axis=0) - [255, 0, 0]).max() < 60  # red: to the right
         still = colours[10:30].reshape(-1, 3)
-        assert np.median(still, axis=0).min() > 220  # white: it stands still
+        assert np.median(still, axis=0).min() > 220  # white: no motion
     texts = drawn_texts(figure)
     assert {"a square", "0.10 s"} <= set(texts)
-    assert {"edge: 39 pixels/s", "edge: 40 pixels/s", "edge: 41 pixels/s"} & set(texts)
+    assert {f"outer edge: {speed} pixels/s" for speed in (39, 40, 41)} & set(texts)
 
 
 def test_flow_is_as_saturated_as_it_is_fast():

@@ -19,7 +19,7 @@ NUM_CLASSES = 5  # no clip of the last one is ever drawn
 
 
 def draw(num_clips, seed=0):
-    """A batch as the collection takes it: runs of equal classes, so that neighbours often agree."""
+    """A batch for the collection, with runs of equal classes, so that neighbours often agree."""
     random = np.random.default_rng(seed)
     classes = random.integers(0, NUM_CLASSES, (num_clips, 4)).repeat(3, axis=1)
     logits = F.one_hot(torch.from_numpy(classes), NUM_CLASSES) + 0.1 * torch.from_numpy(
@@ -40,7 +40,7 @@ def take(batch, clips):
 
 
 def count_by_hand(batch):
-    """Consistency and agreement by class with plain loops."""
+    """Consistency and agreement by class, computed with plain loops."""
     consistency, agreement = ([[] for _ in range(NUM_CLASSES)] for _ in range(2))
     for k in range(len(batch["target"])):
         length = int(batch["lengths"][k])
@@ -89,7 +89,7 @@ def test_by_class_equals_plain_loops_over_uneven_batches():
         assert metric.compute()[-1].isnan()
 
 
-def test_reset_forgets():
+def test_reset_discards_the_batches():
     metric, batch = FrameAgreement(NUM_CLASSES), draw(4)
     metric.update(**batch)
     metric.reset()

@@ -29,7 +29,7 @@ from tt_actions.evaluation.published import PUBLISHED
 
 
 def by_hand() -> Predictions:
-    """Class a: clips 0 and 1, b: clip 2, c: none; clip 1 is taken for b."""
+    """Class a has clips 0 and 1, b has clip 2, and c has none; clip 1 is predicted as b."""
     return Predictions(
         class_names=("a", "b", "c"),
         names=("0.mp4", "1, second.mp4", "2.mp4"),
@@ -232,7 +232,7 @@ def printed(metrics: dict[str, Any], width: int = 80) -> str:
 
 
 def cells(text: str) -> dict[str, list[str]]:
-    """The first line that starts with each word, as words."""
+    """The words of the first line that starts with each word."""
     rows = [line.split() for line in text.splitlines() if line.strip()]
     return {row[0]: row[1:] for row in reversed(rows)}
 

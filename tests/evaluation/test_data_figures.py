@@ -1,4 +1,4 @@
-"""Figures of a data set: what is counted."""
+"""Figure of a dataset: the number of clips by class and split."""
 
 from pathlib import Path
 

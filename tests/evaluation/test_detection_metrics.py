@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tt_actions.evaluation.detection_metrics import average_precision, detection_map, spotting_map
-from tt_actions.evaluation.stroke_matching import match_strokes, matched_figures, overlaps
+from tt_actions.evaluation.stroke_matching import match_strokes, matched_metrics, overlaps
 
 
 def enumerated_precision(predicted, true, is_close):
@@ -31,15 +31,15 @@ def enumerated_precision(predicted, true, is_close):
     """
     points = []
     for threshold in {row[-1] for row in predicted}:
-        told = [row for row in predicted if row[-1] >= threshold]
+        counted = [row for row in predicted if row[-1] >= threshold]
         free, right = set(range(len(true))), 0
-        for row in sorted(told, key=lambda row: (-row[-1], row[:-1])):
+        for row in sorted(counted, key=lambda row: (-row[-1], row[:-1])):
             close = {k: is_close(row, true[k]) for k in free if true[k][0] == row[0]}
             close = {k: value for k, value in close.items() if value is not None}
             if close:
                 free.remove(max(close, key=lambda k: (close[k], [-x for x in true[k][1:4]])))
                 right += 1
-        points.append((Fraction(right, len(true)), Fraction(right, len(told))))
+        points.append((Fraction(right, len(true)), Fraction(right, len(counted))))
     area, before = Fraction(0), Fraction(0)
     for recall in sorted({recall for recall, _ in points}):
         area += (recall - before) * max(p for r, p in points if r >= recall)
@@ -111,7 +111,7 @@ def test_spotting_equals_the_enumeration_of_thresholds(drawn):
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=12, unique_by=lambda row: row[0]))
 def test_average_precision_is_a_sum_over_what_is_right(ranked):
-    """As Hong et al. 2022 have it: at each right one the best precision from there on."""
+    """The definition of Hong et al. 2022: at each correct prediction, the best precision from there on."""
     confidences, right = (np.array([row[k] for row in ranked], (float, bool)[k]) for k in (0, 1))
     num_true = int(right.sum()) + 2
     ordered = [is_right for _, is_right in sorted(ranked, reverse=True)]
@@ -155,7 +155,7 @@ def test_without_confidences_average_precision_is_precision_times_recall():
     assert detection_map({"a": predicted}, {"a": true}, LABELS)["map"] == pytest.approx(2 / 3 * 1 / 2)
 
 
-# Strokes irrespective of class
+# Strokes regardless of class
 
 
 @settings(deadline=None)
@@ -193,7 +193,7 @@ def test_matched_strokes_counted_by_hand():
     true = strokes([("serve", 0, 10), ("forehand", 20, 30), ("backhand", 40, 50)])
     predicted = strokes([("forehand", 41, 50), ("forehand", 22, 31), ("serve", 24, 30), ("serve", 60, 70)])
     assert match_strokes(predicted, true) == [(1, 1), (0, 2)]
-    figures = matched_figures({"a": predicted}, {"a": true})
+    figures = matched_metrics({"a": predicted}, {"a": true})
     assert figures == {"f1": 4 / 7, "precision": 2 / 4, "recall": 2 / 3, "class_accuracy": 1 / 2}
 
 

@@ -1,4 +1,4 @@
-"""Explanations: heat of every model, of networks whose answer is known, and the command that writes it."""
+"""Explanations: heat of every model and of networks with a known answer, and the command that writes it."""
 
 import copy
 import inspect
@@ -32,8 +32,8 @@ MODELS = [
     for _, model in inspect.getmembers(tt_actions.models, inspect.isclass)
     if issubclass(model, ActionModel)
     and not issubclass(model, ClosedFormModel)
-    and "layout" not in inspect.signature(model).parameters  # of joints, which are no picture
-    and getattr(model, "in_channels", 3) == 3  # of silhouettes, which are cut out beforehand
+    and "layout" not in inspect.signature(model).parameters  # models of joints read no frames
+    and getattr(model, "in_channels", 3) == 3  # models of silhouettes read no RGB
     and not inspect.isabstract(model)
 ]
 
@@ -45,7 +45,7 @@ def recognizer(network, num_frames=NUM_FRAMES):
 
 
 def square_frames(num_frames, place, rng=None):
-    """Dark grey frames with a bright square of 8 pixels at the place (row, column)."""
+    """Dark grey frames with a bright square of 8 pixels at the position (row, column)."""
     frames = np.full((num_frames, *SIZE, 3), 40, np.uint8)
     if rng is not None:
         frames = rng.integers(0, 80, frames.shape).astype(np.uint8)
@@ -141,7 +141,7 @@ def brightness_network():
     return network
 
 
-def test_heat_lies_on_what_the_network_looks_at(tmp_path):
+def test_heat_is_on_the_pixels_that_the_network_reads(tmp_path):
     for place in ((0, 0), (8, 32), (24, 40)):
         path = tmp_path / f"{place}.mp4"
         write_video(path, square_frames(NUM_FRAMES, place), fps=10, crf=0)
@@ -152,7 +152,7 @@ def test_heat_lies_on_what_the_network_looks_at(tmp_path):
         np.testing.assert_allclose(heat, np.broadcast_to(square, heat.shape), atol=0.02)
 
 
-def test_nothing_speaks_for_the_class_that_the_square_denies(tmp_path):
+def test_nothing_supports_the_class_that_the_square_contradicts(tmp_path):
     path = tmp_path / "square.mp4"
     write_video(path, square_frames(NUM_FRAMES, (8, 8)), fps=10, crf=0)
     model = recognizer(brightness_network())
@@ -164,7 +164,7 @@ def test_nothing_speaks_for_the_class_that_the_square_denies(tmp_path):
 
 
 def test_a_place_counts_by_itself_in_hirescam_alone(tmp_path):
-    """Two squares, of which the head reads the left one: the mean over the picture can't tell them apart."""
+    """Two squares, of which the head reads the left one; the mean over the frame can't distinguish them."""
     frames = square_frames(NUM_FRAMES, (8, 4))
     frames[:, 8:16, 36:44] = 250
     path = tmp_path / "squares.mp4"
@@ -193,7 +193,7 @@ def test_an_unknown_method_is_refused(clip):
 
 
 def trained_to_see_squares(network, num_steps):
-    """Train a network to tell clips with a bright square, anywhere, from noise."""
+    """Train a network to distinguish clips with a bright square, anywhere, from noise."""
     rng = np.random.default_rng(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     for _ in range(num_steps):
@@ -219,7 +219,7 @@ def test_heat_of_a_trained_network_lies_on_the_square(model_class, clip):
     assert explanation.prediction.label == "bright"
     assert explanation.prediction.probabilities["bright"] > 0.9
     fine = F.interpolate(torch.from_numpy(explanation.heat)[None], SIZE, mode="bilinear")[0].numpy()
-    on_square = fine[:, 12:28, 20:36].sum((1, 2)) / fine.sum((1, 2))  # and a map's cell round it
+    on_square = fine[:, 12:28, 20:36].sum((1, 2)) / fine.sum((1, 2))  # with one cell of the map around it
     assert (on_square > 0.5).all(), on_square  # of 17 % of the picture
 
 
@@ -240,7 +240,7 @@ def test_grad_cam_is_that_of_a_network_differentiated_by_hand():
 
 
 def test_explain_is_grad_cam_of_the_parts_put_together(clip):
-    """Features and classifier called one after the other, their gradient by finite differences."""
+    """Calls features and classifier one after the other, with a gradient by finite differences."""
     torch.manual_seed(0)
     network = CNN(3, channels=[2], grid=(2, 2), feature_size=4, fc_size=4).double().eval()
     model = recognizer(network)
@@ -300,7 +300,7 @@ def test_a_class_that_the_model_lacks_is_refused_before_the_clip_is_read(name):
         explain(recognizer(CNN(3)), "nowhere.mp4", class_name=name)
 
 
-def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, capsys):
+def test_the_command_writes_the_explanation_of_the_model(trained, strokes, tmp_path, capsys):
     record, checkpoint = read_manifest(strokes)[0], trained / "checkpoints" / "best.ckpt"
     roi = ",".join(map(str, record.roi))
     words = ["explain", "--checkpoint", str(checkpoint), "--clip", str(record.path), "--out"]
@@ -311,23 +311,23 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
         "explanation.png",
         "heatmaps.npz",
     ]
-    said = capsys.readouterr().out
-    assert str(out / "explanation.png") in said
+    printed = capsys.readouterr().out
+    assert str(out / "explanation.png") in printed
     assert (out / "explanation.png").read_bytes().startswith(b"\x89PNG")
 
     model = load(checkpoint)
     expected = model.predict(record.path, end_s=1, roi=record.roi)
-    told = json.loads((out / "explanation.json").read_text("utf-8"))
-    assert told["label"] == expected.label
-    assert told["label"] in said
-    assert told["explained_class"] == "smash"
-    assert told["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
-    assert told["roi"] == list(record.roi)
-    assert told["made_by"] | {"checkpoint": str(checkpoint), "method": "hirescam"} == told["made_by"]
-    assert isinstance(model.network.get_submodule(told["made_by"]["layer"]), nn.Module)
+    metadata = json.loads((out / "explanation.json").read_text("utf-8"))
+    assert metadata["label"] == expected.label
+    assert metadata["label"] in printed
+    assert metadata["explained_class"] == "smash"
+    assert metadata["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+    assert metadata["roi"] == list(record.roi)
+    assert metadata["made_by"] | {"checkpoint": str(checkpoint), "method": "hirescam"} == metadata["made_by"]
+    assert isinstance(model.network.get_submodule(metadata["made_by"]["layer"]), nn.Module)
     with np.load(out / "heatmaps.npz") as arrays:
         assert sorted(arrays) == ["class_names", "frame_probabilities", "heat", "times_s"]
-        assert arrays["heat"].shape == (len(expected.times_s), *told["made_by"]["heat_size"])
+        assert arrays["heat"].shape == (len(expected.times_s), *metadata["made_by"]["heat_size"])
         np.testing.assert_array_equal(arrays["times_s"], expected.times_s)
         np.testing.assert_allclose(arrays["frame_probabilities"], expected.frame_probabilities, atol=1e-5)
         assert arrays["class_names"].tolist() == list(model.class_names)
@@ -342,7 +342,7 @@ def test_the_command_writes_what_the_model_says(trained, strokes, tmp_path, caps
 REFUSED = {
     "a missing clip": ({"clip": "nowhere.mp4"}, "no file 'nowhere.mp4'"),
     "a missing checkpoint": ({"checkpoint": "nowhere.ckpt"}, "there is no file 'nowhere.ckpt'"),
-    "a checkpoint of something else": ({"checkpoint": "OTHER"}, "to be a checkpoint of tt_actions"),
+    "a checkpoint of something else": ({"checkpoint": "OTHER"}, "to be a tt_actions checkpoint"),
     "a clip of something else": ({"clip": "OTHER"}, "to be a video"),
     "another class": ({"class": "lob"}, "one of serve, forehand, backhand, smash, but got 'lob'"),
     "an empty region": ({"roi": "9,9,9,20"}, "Expected `roi` to be x0,y0,x1,y1"),
@@ -357,9 +357,11 @@ REFUSED = {
 def test_bad_input_is_refused_by_name(trained, strokes, tmp_path, changed, message):
     other = tmp_path / "other.bin"
     torch.save({"weights": torch.zeros(3)}, other)
+    record = read_manifest(strokes)[0]
     options = {
         "checkpoint": trained / "checkpoints" / "best.ckpt",
-        "clip": read_manifest(strokes)[0].path,
+        "clip": record.path,
+        "roi": ",".join(map(str, record.roi)),
         "out": tmp_path / "out",
         **{key: other if value == "OTHER" else value for key, value in changed.items()},
     }

@@ -1,4 +1,4 @@
-"""Figures: what they say and where, and the history that they are drawn from."""
+"""Figures: their texts and positions, and the history that the curves show."""
 
 import csv
 from pathlib import Path
@@ -26,7 +26,7 @@ def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) ->
         writer = csv.DictWriter(file, ["epoch", "step", *names, "test/loss"])
         writer.writeheader()
         for epoch in range(num_epochs):
-            for name in names:  # a row each, the others blank
+            for name in names:  # one row per name, with the other cells blank
                 value = {"epoch": epoch} if not name.startswith("lr-") else {}
                 writer.writerow({"step": epoch, name: (epoch - 1) ** 2 / 9, **value})
         writer.writerow({"epoch": num_epochs, "step": num_epochs, "test/loss": 0.5})
@@ -97,7 +97,7 @@ def test_curves_mark_the_best_epoch_of_the_monitored_column(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("num_epochs", "columns"), [(1, ()), (4, ("train/loss",)), (50, ("lr-Adam", "val/loss"))]
 )
-def test_curves_are_drawn_from_what_there_is(
+def test_curves_are_drawn_from_the_available_columns(
     tmp_path: Path, num_epochs: int, columns: tuple[str, ...]
 ) -> None:
     figure = curves_figure(write_history(tmp_path / "metrics.csv", num_epochs, columns))
@@ -105,7 +105,7 @@ def test_curves_are_drawn_from_what_there_is(
 
 
 def test_history_without_training_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="but it holds epoch, step, test/loss"):
+    with pytest.raises(ValueError, match="but it contains epoch, step, test/loss"):
         curves_figure(write_history(tmp_path / "metrics.csv", num_epochs=0))
 
 
@@ -113,14 +113,14 @@ def test_confusion_figure_shows_counts_and_shares() -> None:
     texts = drawn_texts(confusion_figure(np.array([[30, 10], [0, 0]]), ["serve", "smash"]))
     for text in ("30", "75%", "10", "25%", "serve  (40)", "smash  (no clips)"):
         assert text in texts
-    assert "30 of 40 clips right: accuracy 0.750" in texts
+    assert "30 of 40 clips correct: accuracy 0.750" in texts
 
 
 def test_confusion_figure_shares_out_columns_too() -> None:
     texts = drawn_texts(confusion_figure(np.array([[30, 0], [10, 0]]), ["serve", "smash"], "predicted"))
     for text in ("30", "75%", "10", "25%", "serve", "serve\n(40)", "smash\n(no clips)"):
         assert text in texts
-    assert "30 of 40 clips right: accuracy 0.750" in texts
+    assert "30 of 40 clips correct: accuracy 0.750" in texts
 
 
 def test_class_names_are_written_in_the_installed_fonts_for_their_letters() -> None:

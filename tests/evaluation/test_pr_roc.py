@@ -45,7 +45,7 @@ def test_a_class_without_clips_has_no_curve_and_one_of_all_clips_no_roc():
         figure = class_curves_figure(kind, class_curves(kind, probabilities, labels), ["_a", "$b$"])
         figure.canvas.draw()
         texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-        assert texts == [{"pr": "1.000 (1.00)  _a", "roc": "no curve:  _a"}[kind], "no curve:  $b$"]
+        assert texts == [{"pr": "1.000 (1.00)  _a", "roc": "undefined:  _a"}[kind], "undefined:  $b$"]
 
 
 def test_probabilities_a_little_above_one_keep_their_order():

@@ -1,4 +1,4 @@
-"""Figures of timed strokes, each against a reference that is written differently."""
+"""Metrics of timed strokes, each against an independent reference."""
 
 import json
 import math
@@ -19,10 +19,10 @@ from tt_actions.clips.dataset import NO_FRAME_LABEL
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.evaluation.segment_metrics import (
     SegmentMetrics,
-    count_right_segments,
+    count_correct_segments,
     edit_distance,
     edit_score,
-    frame_figures,
+    frame_metrics,
     measure_strokes,
     segment_f1,
 )
@@ -34,10 +34,10 @@ from tt_actions.training.processes import leave_group
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 3, NO_FRAME_LABEL])), max_size=30))
 def test_frames_equal_scikit_learn(pairs):
-    import sklearn.metrics  # slow to load, and of no use to the processes below
+    import sklearn.metrics  # slow to import, and the processes below don't need it
 
     predicted, true = np.array(pairs, np.int64).reshape(-1, 2).T
-    figures = frame_figures(predicted, true, NAMES)
+    figures = frame_metrics(predicted, true, NAMES)
     known = true >= 0
     assert figures["num_frames"] == known.sum()
     if not known.any():
@@ -56,7 +56,7 @@ def test_frames_equal_scikit_learn(pairs):
 
 
 def test_frames_counted_by_hand():
-    figures = frame_figures(np.array([0, 0, 3, 1, 3, 2]), np.array([0, 0, 0, 0, 3, -100]), NAMES)
+    figures = frame_metrics(np.array([0, 0, 3, 1, 3, 2]), np.array([0, 0, 0, 0, 3, -100]), NAMES)
     assert figures["accuracy"] == 3 / 5
     assert figures["class_accuracy"]["serve"] == 0.5
     assert figures["mean_class_accuracy"] == 0.75
@@ -138,7 +138,7 @@ def test_f1_counted_by_hand():
             ("forehand", 48, 58),  # 2 / 18: right at 0.1 alone
         ]
     )
-    assert [tuple(count_right_segments(predicted, true, o)) for o in (0.1, 0.25, 0.5)] == [
+    assert [tuple(count_correct_segments(predicted, true, o)) for o in (0.1, 0.25, 0.5)] == [
         (2, 4, 3),
         (1, 4, 3),
         (1, 4, 3),
@@ -150,10 +150,10 @@ def test_f1_counted_by_hand():
 def test_a_segment_whose_best_is_taken_is_wrong_though_it_overlaps_another():
     true = strokes([("serve", 0, 10), ("serve", 10, 20)])
     predicted = strokes([("serve", 0, 10), ("serve", 4, 12)])  # 6 / 12 of the first, 2 / 16 of the second
-    assert count_right_segments(predicted, true, 0.1).num_right == 1
+    assert count_correct_segments(predicted, true, 0.1).num_correct == 1
 
 
-# All of it together
+# All metrics together
 
 
 @settings(deadline=None, max_examples=25)
@@ -171,7 +171,7 @@ def test_no_order_matters(drawn, seed):
 
 
 def flat(figures):
-    """Figures of all levels in one dict."""
+    """The metrics of all levels in one dict."""
     values = {}
     for key, value in figures.items():
         inner = flat(value) if isinstance(value, dict) else {"": value}
@@ -218,7 +218,7 @@ def test_figures_are_plain_and_survive_json():
 
 def test_what_does_not_fit_is_refused():
     serve = {"a": strokes([("serve", 0, 5)])}
-    with pytest.raises(ValueError, match="the same recordings, but got b in one alone"):
+    with pytest.raises(ValueError, match="the same recordings, but only one of them has b"):
         measure_strokes({"a": [], "b": []}, serve, NAMES, FPS)
     with pytest.raises(ValueError, match="Expected strokes of forehand, but got one of serve"):
         measure_strokes({"a": []}, serve, ["forehand", IDLE], FPS)
@@ -232,7 +232,7 @@ def test_what_does_not_fit_is_refused():
 
 
 def draw_recordings(num_recordings, seed=0):
-    """Strokes of recordings, and what was found of them: some missed, some named wrong, all a bit off."""
+    """True and predicted strokes of recordings: some are missed, some misclassified, all a bit off."""
     rng = np.random.default_rng(seed)
     predicted, true = {}, {}
     for name in (f"match {k}" for k in range(num_recordings)):
@@ -253,7 +253,7 @@ def draw_recordings(num_recordings, seed=0):
 
 
 def batch_of(names, seed=0):
-    """Arguments of an update, with frames of each recording: the last one's are fewer."""
+    """Arguments of an update, with the frames of each recording; the last recording has fewer."""
     predicted, true = draw_recordings(7)
     preds, target = torch.from_numpy(np.random.default_rng(seed).integers(0, 4, (2, 7, 20)))
     target[6, 12:] = NO_FRAME_LABEL
@@ -274,7 +274,7 @@ def gathered(*batches):
 def test_recordings_over_batches_are_those_measured_at_once():
     figures = gathered(ALL[:3], ALL[3:4], ALL[4:]).compute()
     _, _, _, preds, target = batch_of(ALL)
-    frames = frame_figures(preds.flatten().numpy(), target.flatten().numpy(), NAMES)
+    frames = frame_metrics(preds.flatten().numpy(), target.flatten().numpy(), NAMES)
     same(figures, {**measure_strokes(*draw_recordings(7), NAMES, FPS), "frames": frames})
     assert frames["num_frames"] == 7 * 20 - 8
     assert 0 < figures["map"] < 1
@@ -301,7 +301,7 @@ def test_two_recordings_of_one_name_are_refused():
         metric.compute()
 
 
-def test_reset_forgets_and_nothing_gives_nothing():
+def test_reset_discards_the_batches_and_no_batch_gives_nan():
     metric = gathered(ALL)
     metric.reset()
     metric.update([], [], [], torch.zeros(0, 5), torch.zeros(0, 5))

@@ -10,7 +10,7 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import STROKES
 from tt_actions.evaluation.predictions import Predictions
-from tt_actions.evaluation.worst_clips import LARGEST, draw_caption, write_worst_clips
+from tt_actions.evaluation.worst_clips import MAX_SIZE, draw_caption, write_worst_clips
 from tt_actions.video.decoder import VideoWarning
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import read_frames
@@ -21,12 +21,12 @@ PREPROCESSING = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 
 @pytest.fixture
 def records(strokes):
-    """Six of the drawn clips."""
+    """Six of the synthetic clips."""
     return read_manifest(strokes)[:6]
 
 
 def predicted(records, chances):
-    """Each clip's class gets its chance, the next one the rest."""
+    """The true class of each clip gets its probability, the next class the rest."""
     labels = np.array([STROKES.index(record.label) for record in records])
     probabilities = np.zeros((len(records), len(STROKES)))
     probabilities[np.arange(len(records)), labels] = chances
@@ -40,7 +40,7 @@ def write(folder, records, chances, preprocessing=PREPROCESSING, num_clips=4):
     return write_worst_clips(folder, predicted(records, chances), named, preprocessing, num_clips)
 
 
-def test_the_least_likely_clips_come_first_and_say_what_they_are(records, tmp_path):
+def test_the_least_likely_clips_come_first_with_their_classes(records, tmp_path):
     worst = write(tmp_path / "report" / "worst", records, [0.9, 0.1, 0.6, 0.02, 0.3, 0.8])
     assert [clip.path.name for clip in worst] == [
         f"{rank}_{records[index].path.stem}.mp4" for rank, index in enumerate((3, 1, 4, 2), 1)
@@ -48,30 +48,30 @@ def test_the_least_likely_clips_come_first_and_say_what_they_are(records, tmp_pa
     other = STROKES[(STROKES.index(records[3].label) + 1) % 4]
     assert worst[0].caption == f"true: {records[3].label} 0.02, predicted: {other} 0.98 ({records[3].name})"
     video, source = probe(worst[0].path), probe(records[3].path)
-    assert (video.codec, video.fps, video.width) == ("h264", 10, LARGEST[0])
+    assert (video.codec, video.fps, video.width) == ("h264", 10, MAX_SIZE[0])
     assert video.duration_s == pytest.approx(source.duration_s, abs=0.15)
     assert sum(clip.path.stat().st_size for clip in worst) < 1e6
 
 
 @pytest.mark.parametrize("crop", ["none", "motion"])
-def test_the_pictures_are_what_the_network_is_shown_only_larger(records, tmp_path, crop):
+def test_the_frames_are_those_that_the_network_reads_but_larger(records, tmp_path, crop):
     preprocessing = replace(PREPROCESSING, crop=crop)
     record = records[0]
     [clip] = write(tmp_path, [record], [0.5], preprocessing, num_clips=1)
-    height = LARGEST[1]
+    height = MAX_SIZE[1]
     width = (
         height
         if crop == "motion"
         else height * (record.roi[2] - record.roi[0]) / (record.roi[3] - record.roi[1])
     )
     shown = read_frames(clip.path).values
-    left = (LARGEST[0] - round(width)) // 2
+    left = (MAX_SIZE[0] - round(width)) // 2
     picture = shown[:, :height, left : left + round(width)]
     expected = read_frames(
         record.path, fps=10, size=picture.shape[1:3], roi=record.roi, crop=crop, aspect="stretch"
     ).values
     assert np.abs(picture.astype(int) - expected).mean() < 6
-    assert shown[:, : height - 2, : left - 2].max() < 20  # nothing beside it
+    assert shown[:, : height - 2, : left - 2].max() < 20  # nothing next to it
     assert 30 < shown[:, height:].mean() < 60  # the caption below it
 
 
@@ -86,14 +86,14 @@ def test_a_stretch_of_a_long_video_is_cut_and_named_by_its_start(tmp_path):
     assert read_frames(short.path).values[0, 100, 240].mean() == pytest.approx(3 * 16, abs=4)
 
 
-def test_a_clip_that_is_gone_is_named_and_left_out(records, tmp_path):
+def test_a_missing_clip_is_reported_and_skipped(records, tmp_path):
     gone = replace(records[0], path=tmp_path / "gone.mp4")
-    with pytest.warns(VideoWarning, match=r"without a video of the test clip '.*gone\.mp4.*': Expected"):
+    with pytest.warns(VideoWarning, match=r"Skipping the video of the test clip '.*gone\.mp4.*': Expected"):
         worst = write(tmp_path / "worst", [gone, *records[1:3]], [0.1, 0.2, 0.3])
     assert [clip.path.name[0] for clip in worst] == ["2", "3"]
 
 
-def test_a_folder_that_can_not_be_written_is_told(records, tmp_path):
+def test_a_folder_that_can_not_be_written_is_reported(records, tmp_path):
     (tmp_path / "worst").touch()
     with pytest.warns(VideoWarning, match=r"Expected to write '.*worst/1_.*mp4'"):
         assert write(tmp_path / "worst", records[:1], [0.1]) == []
@@ -106,8 +106,8 @@ def test_videos_of_an_earlier_test_are_removed(records, tmp_path):
 
 
 def test_captions_take_any_letters_and_colour_what_is_wrong():
-    right, wrong = (draw_caption(["true: 发球 $x", "predicted: 发球", "x" * 300], is_right=is_right)
-                    for is_right in (True, False))  # fmt: skip
+    right, wrong = (draw_caption(["true: 发球 $x", "predicted: 发球", "x" * 300], is_correct=is_correct)
+                    for is_correct in (True, False))  # fmt: skip
     assert right.shape == wrong.shape
-    assert right.shape[1] == LARGEST[0]
+    assert right.shape[1] == MAX_SIZE[0]
     assert (right != wrong).any()

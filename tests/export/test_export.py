@@ -228,7 +228,7 @@ def test_torchscript_is_written_by_the_command_line(checkpoint, tmp_path, capsys
     main(["export", "--checkpoint", str(checkpoint), "--format", "torchscript", "--out", str(out)])
     assert "The graphs give the model's logits" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {"model.pt", "step.pt", "model.json"}
-    with pytest.raises(ValueError, match="Expected graphs in ONNX"):
+    with pytest.raises(ValueError, match="Expected ONNX graphs"):
         open_engine(out)
     with pytest.raises(ValueError, match="Expected `format`"):
         main(["export", "--checkpoint", str(checkpoint), "--format", "torchscript", "--int8"])
@@ -260,12 +260,15 @@ def test_a_model_that_is_no_graph_is_refused():
     ("content", "reason"),
     [
         ("{", "Expecting property name"),
-        ("[]", "it needs average"),
-        ({"version": 2}, "it is of version 2"),
+        ("[]", "it must have exactly the fields average"),
+        ({"version": 2}, "it has version 2"),
         ({"timing": {"fps": 1}}, "Expected a timing"),
         ({"preprocessing": {"fps": 10, "exec": "x"}}, "unexpected keyword"),
         ({"average": [[1.0]]}, "doesn't match"),
-        ({"state": {"../../x": [16]}}, "a graph takes frames, is_first, state_0, state_1 in place of"),
+        (
+            {"state": {"../../x": [16]}},
+            "a graph has the inputs frames, is_first, state_0, state_1 instead of",
+        ),
     ],
 )
 def test_a_broken_description_is_refused(exported, tmp_path, content, reason):
@@ -274,7 +277,7 @@ def test_a_broken_description_is_refused(exported, tmp_path, content, reason):
     if isinstance(content, dict):
         content = json.dumps(json.loads((exported / "model.json").read_text()) | content)
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(ValueError, match=rf"Expected '.*model\.json' to be of an exported.*({reason})"):
+    with pytest.raises(ValueError, match=rf"Expected '.*model\.json' to be part of an exported.*({reason})"):
         open_engine(tmp_path).network.advance(torch.zeros(1, 1, 3, 16, 16, dtype=torch.uint8))
 
 

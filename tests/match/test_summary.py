@@ -159,7 +159,7 @@ def test_files_hold_what_was_found(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strokes": COUNTED[::-1]}, "by their beginning"),
+        ({"strokes": COUNTED[::-1]}, "sorted by start"),
         ({"strokes": (Stroke("lob", 0, 1, player="left"),)}, "got 'lob' by 'left' at 0 s"),
         ({"strokes": (Stroke("serve", 0, 1),)}, "got 'serve' by 'None'"),
         ({"duration_s": 0.0}, "`duration_s` to be positive, but got 0.0"),

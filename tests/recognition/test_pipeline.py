@@ -1,4 +1,4 @@
-"""A whole video: streams, idle time for models of clips, and folders of results."""
+"""Analysis of a whole video: streams, idle time for models of clips, and players."""
 
 import numpy as np
 import psutil
@@ -24,14 +24,14 @@ def match(tmp_path):
 
 
 def stream_in(stream, frames, sizes):
-    told = [stream.push(part) for part in np.split(frames, np.cumsum(sizes)[:-1], axis=1)]
-    return torch.cat([*told, stream.finish()], 1)
+    log_probs = [stream.push(part) for part in np.split(frames, np.cumsum(sizes)[:-1], axis=1)]
+    return torch.cat([*log_probs, stream.finish()], 1)
 
 
 @pytest.mark.parametrize("delay", [0, 3])
 @pytest.mark.parametrize("network_class", [CNNLSTM, CNNLSTMPlus])
 @torch.no_grad()
-def test_a_causal_model_streams_what_it_says_of_the_whole(network_class, delay):
+def test_a_causal_model_predicts_the_same_in_a_stream_as_on_the_whole(network_class, delay):
     model = recognizer(network_class(5, delay=delay))
     frames = np.random.default_rng(0).integers(0, 256, (2, 23, *SIZE, 3), dtype=np.uint8)
     inputs = torch.from_numpy(frames).permute(0, 1, 4, 2, 3)
@@ -43,7 +43,7 @@ def test_a_causal_model_streams_what_it_says_of_the_whole(network_class, delay):
 
 @pytest.mark.parametrize("num_frames", [1, 5, 8, 9, 40])
 @torch.no_grad()
-def test_windows_tell_every_frame_once_whatever_the_stretches(num_frames):
+def test_windows_return_every_frame_once_for_any_size_of_stretches(num_frames):
     model = recognizer(C3D(5))
     frames = np.random.default_rng(1).integers(0, 256, (2, num_frames, *SIZE, 3), dtype=np.uint8)
     at_once = stream_in(WindowStream(model, 8, 3), frames, [num_frames])
@@ -57,7 +57,7 @@ def test_windows_tell_every_frame_once_whatever_the_stretches(num_frames):
         torch.testing.assert_close(at_once, alone, atol=1e-4, rtol=0)
 
 
-def test_a_model_is_shown_what_suits_it():
+def test_every_model_gets_the_stream_that_suits_it():
     assert isinstance(open_stream(recognizer(CNNLSTM(5))), CausalStream)
     assert isinstance(open_stream(recognizer(CRF(5, CNNLSTM))), CausalStream)
     assert isinstance(open_stream(recognizer(C3D(5))), WindowStream)
@@ -70,7 +70,7 @@ def test_a_model_is_shown_what_suits_it():
 
 
 def with_chain(network, seed=0):
-    """A conditional random field whose chain matters."""
+    """A conditional random field whose chain changes the result."""
     crf = CRF(len(NAMES), network)
     with torch.no_grad():
         weights = torch.randn(crf.transitions.shape, generator=torch.Generator().manual_seed(seed))
@@ -80,7 +80,7 @@ def with_chain(network, seed=0):
 
 @pytest.mark.parametrize("network", [CNNLSTM, C3D])
 def test_the_chain_of_a_random_field_is_applied_once(network, tmp_path):
-    """What is said of a video that fits a window is what the network itself says of it."""
+    """The probabilities of a video that fits one window are those of the network itself."""
     model = recognizer(with_chain(network))
     video = film(tmp_path / "short.mp4", [("serve", 0.2, 0.5)], seconds=0.8)
     frames = np.stack([images[0] for _, images in iter_tracks(video, model.preprocessing.spec, [None])])
@@ -112,7 +112,7 @@ def test_strokes_come_with_times_class_and_confidence(match):
 
 
 def test_memory_stays_flat_however_long_the_video(tmp_path):
-    """Small results that stay must not keep the memory of frames that go."""
+    """Small results that are kept must not hold the memory of frames that are dropped."""
     video = film(tmp_path / "long.mp4", PLAYED, seconds=600, fps=10)
     model = recognizer(Brightness(), size=(64, 48))
     used, process = {}, psutil.Process()
@@ -121,7 +121,7 @@ def test_memory_stays_flat_however_long_the_video(tmp_path):
     assert late - early < 15e6
 
 
-def test_players_of_two_halves_are_told_apart(tmp_path):
+def test_players_of_two_halves_are_distinguished(tmp_path):
     pictures = []
     for k in range(100):
         picture = np.full((48, 64, 3), LEVELS[IDLE], np.uint8)
@@ -134,7 +134,7 @@ def test_players_of_two_halves_are_told_apart(tmp_path):
 
 
 class SureOfSmash(CNNLSTM):
-    """Calls every clip a smash, with the probability it is told."""
+    """Classifies every clip as a smash, with a given probability."""
 
     def __init__(self, probability):
         super().__init__(4)
@@ -147,8 +147,8 @@ class SureOfSmash(CNNLSTM):
 
 
 @pytest.mark.parametrize(("probability", "is_sure"), [(0.9, True), (0.3, False)])
-def test_to_a_model_of_clips_what_moves_less_or_is_not_named_surely_is_idle(probability, is_sure):
-    """Play that never stops is no idle time, and a cut is no play."""
+def test_a_model_of_clips_is_idle_where_motion_or_confidence_is_low(probability, is_sure):
+    """Play that never stops isn't idle time, and a cut isn't play."""
     model = recognizer(SureOfSmash(probability), STROKES)
     model.typical_clip = TypicalClip(1.0, 40.0)
     rng = np.random.default_rng(0)
@@ -168,7 +168,7 @@ def test_to_a_model_of_clips_what_moves_less_or_is_not_named_surely_is_idle(prob
         assert playing[:, -1].min() > 0.99
 
 
-def test_reading_ahead_hands_on_items_and_errors_and_ends_early():
+def test_reading_ahead_passes_on_items_and_errors_and_can_stop_early():
     assert list(read_ahead(iter(range(5)), 2)) == list(range(5))
 
     def failing():

@@ -20,12 +20,12 @@ TIMING = replace(default_timing(NAMES, FPS), contact=np.array([0.25, np.nan, np.
 
 
 def follow_itself(timing):
-    """A timing in which forehands were seen right after forehands."""
+    """A timing in which a forehand sometimes follows another immediately."""
     return replace(timing, transitions=timing.transitions + np.diag([100.0, 0, 0]))
 
 
 def draw(num_frames, seed=0, noise=1.5):
-    """Noisy log-probabilities of strokes and pauses, and what they are of."""
+    """Noisy log-probabilities of strokes and pauses, and the true classes."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(rng.integers(0, 3, num_frames // 5 + 1), 5)[:num_frames]
     logits = 2.0 * np.eye(3)[labels] + noise * rng.standard_normal((num_frames, 3))
@@ -42,20 +42,20 @@ def times(num_frames):
     return np.arange(num_frames) / FPS
 
 
-def told(strokes):
+def facts(strokes):
     return [(stroke.label, stroke.start_s, stroke.end_s, stroke.contact_s) for stroke in strokes]
 
 
 def stream(segmenter, log_probs, lag, sizes=(1,)):
-    """The strokes of a stream that comes in pieces, and how many frames had come when each was told."""
-    online, strokes, heard, first = FixedLagSegmenter(segmenter, lag), [], [], 0
+    """The strokes of a stream read in pieces, and how many frames had been read when each was found."""
+    online, strokes, num_read, first = FixedLagSegmenter(segmenter, lag), [], [], 0
     while first < len(log_probs):
         last = first + sizes[first % len(sizes)]
         new = online.push(log_probs[first:last], times(len(log_probs))[first:last])
         strokes += new
-        heard += [min(last, len(log_probs))] * len(new)
+        num_read += [min(last, len(log_probs))] * len(new)
         first = last
-    return strokes + online.finish(), heard
+    return strokes + online.finish(), num_read
 
 
 @pytest.mark.parametrize("method", ["hmm", "median", "argmax"])
@@ -145,7 +145,7 @@ def test_with_a_lag_of_the_whole_stream_it_is_viterbi(seed, num_frames, sizes):
     log_probs, _ = draw(num_frames, seed, noise=3.0)
     offline = segmenter.segment(log_probs, times(num_frames))
     online, _ = stream(segmenter, log_probs, num_frames, sizes)
-    assert told(online) == told(offline)
+    assert facts(online) == facts(offline)
     if online:
         assert online[-1].confidence == pytest.approx(offline[-1].confidence, abs=0.2)
 
@@ -153,24 +153,26 @@ def test_with_a_lag_of_the_whole_stream_it_is_viterbi(seed, num_frames, sizes):
 @settings(max_examples=30, deadline=None)
 @given(seed=seeds, num_frames=st.integers(1, 80), lag=st.integers(0, 15))
 def test_every_frame_is_decided_once_and_in_time(seed, num_frames, lag):
-    timing = replace(TIMING, class_names=("forehand", "backhand", "smash"))  # no pause: all is told
+    timing = replace(
+        TIMING, class_names=("forehand", "backhand", "smash")
+    )  # no idle time: every frame is in a stroke
     log_probs, _ = draw(num_frames, seed, noise=3.0)
-    strokes, heard = stream(Segmenter(timing), log_probs, lag)
+    strokes, num_read = stream(Segmenter(timing), log_probs, lag)
     ends = [0.0, *(stroke.end_s for stroke in strokes)]
     np.testing.assert_allclose([s.start_s for s in strokes], ends[:-1], atol=1e-9)
     assert ends[-1] == pytest.approx((num_frames - 0.5) / FPS)
-    for stroke, num_heard in zip(strokes, heard, strict=False):
-        assert num_heard <= round(stroke.end_s * FPS + 0.5) + lag + 1
+    for stroke, num_frames_read in zip(strokes, num_read, strict=False):
+        assert num_frames_read <= round(stroke.end_s * FPS + 0.5) + lag + 1
 
 
 def test_a_longer_lag_is_never_far_from_viterbi_and_decides_sooner_than_it_may():
     log_probs, _ = draw(600, 3)
     segmenter = Segmenter(TIMING)
-    offline = told(segmenter.segment(log_probs, times(600)))
-    assert told(stream(segmenter, log_probs, 20)[0]) == offline
-    strokes, heard = stream(segmenter, log_probs, 600)
-    assert told(strokes) == offline
-    waits = np.array(heard) - np.array([round(s.end_s * FPS + 0.5) for s in strokes[: len(heard)]])
+    offline = facts(segmenter.segment(log_probs, times(600)))
+    assert facts(stream(segmenter, log_probs, 20)[0]) == offline
+    strokes, num_read = stream(segmenter, log_probs, 600)
+    assert facts(strokes) == offline
+    waits = np.array(num_read) - np.array([round(s.end_s * FPS + 0.5) for s in strokes[: len(num_read)]])
     assert np.median(waits) < 10
 
 
@@ -225,7 +227,7 @@ def test_the_chain_of_a_random_field_is_decoded_with_its_potentials():
 
     best = max(np.ndindex(3, 3, 3, 3), key=lambda path: total(np.array(path)))
     assert tuple(segmenter.classes(scores[None])[0]) == best
-    assert told(stream(segmenter, scores, 4)[0]) == told(segmenter.segment(scores, times(4)))
+    assert facts(stream(segmenter, scores, 4)[0]) == facts(segmenter.segment(scores, times(4)))
     segments = find_segments(np.array(best))
     assert len(segmenter.segment(scores, times(4))) == sum(NAMES[s.label] != IDLE for s in segments)
 
@@ -244,8 +246,11 @@ def test_a_probability_of_zero_forbids_nothing():
     [
         ({"method": "best"}, "Expected `method` to be one of"),
         ({"scale": 0.0}, "Expected `scale` above 0"),
-        ({"method": "chain"}, "Expected `initial` and `transitions` with `method` 'chain'"),
-        ({"initial": np.zeros(3), "transitions": np.zeros((3, 3))}, "with `method` 'chain' and no other"),
+        ({"method": "chain"}, "Expected `initial` and `transitions` with the method 'chain'"),
+        (
+            {"initial": np.zeros(3), "transitions": np.zeros((3, 3))},
+            "with the method 'chain' and with no other",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, message):
@@ -262,6 +267,6 @@ def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"Expected `log_probs` \(B, T, 3\) of at least one frame"):
         segmenter.classes(np.zeros((4, 3)))
     with pytest.raises(
-        ValueError, match="of method 'hmm' or 'chain' and `lag` of at least 0, but got 'argmax'"
+        ValueError, match="with method 'hmm' or 'chain' and a `lag` of at least 0, but got 'argmax'"
     ):
         FixedLagSegmenter(Segmenter(TIMING, "argmax"), 2)

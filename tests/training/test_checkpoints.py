@@ -81,7 +81,7 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(checkpoint, tiny
     victim, path = tmp_path / "ran", tmp_path / "evil.ckpt"
     content = torch.load(checkpoint, weights_only=True)
     torch.save(content | {"payload": Payload(victim)}, path)
-    with pytest.raises(ValueError, match=r"Expected '.*evil\.ckpt' to be a checkpoint of tt_actions"):
+    with pytest.raises(ValueError, match=r"Expected '.*evil\.ckpt' to be a tt_actions checkpoint"):
         load(path)
     with pytest.raises(ValueError, match=r"evil\.ckpt"):
         main(["test", *tiny, "--ckpt_path", str(path), "--runs", str(tmp_path / "runs")])
@@ -137,9 +137,7 @@ def write(path, how, good):
 def test_what_is_no_checkpoint_of_ours_is_refused_by_name(checkpoint, tmp_path, how):
     path = tmp_path / "wrong.ckpt"
     write(path, how, checkpoint)
-    with pytest.raises(
-        ValueError, match=r"Expected '.*wrong\.ckpt' to be a checkpoint of tt_actions"
-    ) as error:
+    with pytest.raises(ValueError, match=r"Expected '.*wrong\.ckpt' to be a tt_actions checkpoint") as error:
         load(path)
     assert "arbitrary code" not in str(error.value)  # torch tells how to load it all the same
 
@@ -149,7 +147,7 @@ def test_a_file_that_is_cut_short_is_refused_by_name(checkpoint, tmp_path, part)
     path = tmp_path / "short.ckpt"
     content = checkpoint.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(ValueError, match=r"Expected '.*short\.ckpt' to be a checkpoint of tt_actions"):
+    with pytest.raises(ValueError, match=r"Expected '.*short\.ckpt' to be a tt_actions checkpoint"):
         load(path)
 
 

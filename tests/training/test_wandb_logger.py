@@ -259,7 +259,7 @@ def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
 def test_a_run_whose_folders_can_not_be_written_is_not_tracked_and_goes_on(tracked):
     (run, printed), (undisturbed, _) = tracked["in the way"], tracked["offline"]
     assert printed.count("W&B failed and is off for the rest of the run") == 1
-    assert printed.count("Going on without a video of the test clip") == 4
+    assert printed.count("Skipping the video of the test clip") == 4
     assert "Traceback" not in printed
     assert predictions_of(run) == predictions_of(undisturbed)
 

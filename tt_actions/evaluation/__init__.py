@@ -1,1 +1,1 @@
-"""What was measured: numbers, then tables and figures, then a report."""
+"""Evaluation: metrics, then tables and figures, then a report."""

@@ -1,4 +1,4 @@
-"""The drawings of bars: scores by group or class, and numbers of clips."""
+"""Bar charts: scores by group or class, and numbers of clips."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
 
 
 class Bars(NamedTuple):
-    """The bars of one colour in a figure of grouped bars, one in each group; None where there is no value.
+    """The bars of one colour in a grouped bar chart, one per group; None for a missing value.
 
     Args:
-        label: What the colour means.
+        label: What the colour stands for.
         values: Measured values.
         intervals: Lower and upper end of each value's interval.
         published: Published values, drawn as hollow diamonds.
@@ -30,21 +30,21 @@ class Bars(NamedTuple):
 
 
 def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: str) -> Figure:
-    """Draw grouped bars of values from 0 to 1, with their intervals, and published values apart from them.
+    """Draw grouped bars of values from 0 to 1, with intervals, and published values as diamonds.
 
     Args:
         groups: Names of the groups of bars.
         bars: The bars of each colour.
-        title: What the figure shows.
-        note: Small print under it.
+        title: Title of the figure.
+        note: Small print below the figure.
     """
     width = 0.82 / len(bars)
     inches = max(6.5, 1.2 + len(groups) * max(1.2, 0.42 * len(bars)))
     figure = Figure(figsize=(inches, 4.4), layout="constrained", dpi=150)
     axes = figure.add_subplot()
     for number, series in enumerate(bars):
-        places = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
-        _draw_bars(axes, places, width * 0.9, series, number)
+        positions = np.arange(len(groups)) + (number - (len(bars) - 1) / 2) * width
+        _draw_bars(axes, positions, width * 0.9, series, number)
     keys, labels = axes.get_legend_handles_labels()
     if any(value is not None for series in bars for value in series.published):
         keys += axes.plot([], [], "D", ms=5, mfc="white", mec="#303030")
@@ -64,11 +64,11 @@ def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: s
     return figure
 
 
-def _draw_bars(axes: Axes, places: NDArray[np.floating], width: float, bars: Bars, number: int) -> None:
-    hatch = "///" if number >= len(COLOURS) else None  # colours begin anew
+def _draw_bars(axes: Axes, positions: NDArray[np.floating], width: float, bars: Bars, number: int) -> None:
+    hatch = "///" if number >= len(COLOURS) else None  # the colours repeat
     colour = COLOURS[number % len(COLOURS)]
     axes.bar(
-        places,
+        positions,
         [value or 0 for value in bars.values],
         width,
         color=colour,
@@ -77,19 +77,21 @@ def _draw_bars(axes: Axes, places: NDArray[np.floating], width: float, bars: Bar
         ec="white",
         lw=0,
     )
-    for place, interval, published in zip(places, bars.intervals, bars.published, strict=True):
+    for position, interval, published in zip(positions, bars.intervals, bars.published, strict=True):
         if interval is not None:
-            axes.plot([place, place], interval, color="#303030", lw=1.1, solid_capstyle="butt", zorder=3)
+            axes.plot(
+                [position, position], interval, color="#303030", lw=1.1, solid_capstyle="butt", zorder=3
+            )
         if published is not None:
-            axes.plot(place, published, "D", ms=5, mfc="white", mec="#303030", mew=1, zorder=4)
+            axes.plot(position, published, "D", ms=5, mfc="white", mec="#303030", mew=1, zorder=4)
 
 
 def class_bars(per_class: Mapping[str, Mapping[str, float | None]], note: str = "") -> Figure:
     """Draw accuracy, temporal consistency and frame agreement of each class.
 
     Args:
-        per_class: By class, as in ``metrics.json``; None is no bar.
-        note: Small print under it.
+        per_class: Values by class, as in ``metrics.json``; None gives no bar.
+        note: Small print below the figure.
     """
     bars = [
         Bars(key.replace("_", " "), [row[key] for row in per_class.values()], nothing, nothing)
@@ -100,7 +102,7 @@ def class_bars(per_class: Mapping[str, Mapping[str, float | None]], note: str = 
 
 
 def counts_figure(records: Sequence[ClipRecord]) -> Figure:
-    """Draw the number of clips of each class, by split where clips have one.
+    """Draw the number of clips per class, divided by split if there are splits.
 
     Args:
         records: At least one clip.

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: calibration by confidence, its error and its diagram."""
+"""Calibration: whether predicted probabilities match the accuracy, with error and reliability diagram."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from tt_actions.evaluation.style import COLOURS, GREY, tidy
 
 
 class CalibrationBins(NamedTuple):
-    """Clips by how sure the model is of its answer, in those of M bins of equal width that hold any.
+    """Clips grouped by the confidence of their prediction, in M bins of equal width; empty bins are omitted.
 
     Shape:
         lower edge, number of clips, mean confidence and accuracy of each bin ``(<= M,)``.
@@ -26,12 +26,12 @@ class CalibrationBins(NamedTuple):
 def calibration_bins(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], num_bins: int = 10
 ) -> CalibrationBins:
-    """Sort clips by the probability of their likeliest class: section 2 of Guo et al. (2017).
+    """Group clips by the probability of their most likely class: section 2 of Guo et al. (2017).
 
-    A bin holds its upper edge, not its lower one.
+    A bin includes its upper edge, but not its lower edge.
 
     Args:
-        probabilities: Of each clip's classes.
+        probabilities: Class probabilities of each clip.
         labels: True class of each clip.
         num_bins: Number of bins *M*.
 
@@ -39,30 +39,30 @@ def calibration_bins(
         probabilities ``(N, K)``, labels ``(N,)``.
 
     Raises:
-        ValueError: If there is no clip, a label is no class, or ``num_bins`` is below 1.
+        ValueError: If there is no clip, a label is not a class index, or ``num_bins`` is below 1.
     """
     shape = probabilities.shape
     is_table = len(shape) == 2 and labels.shape == shape[:1] and len(labels) > 0
     if not is_table or labels.min() < 0 or labels.max() >= shape[1] or num_bins < 1:
         raise UserError(
             "Expected `probabilities` (N, K) of at least one clip, `labels` (N,) from 0 to K - 1 and "
-            f"`num_bins` of at least 1, but got {shape}, {labels.shape} and {num_bins}. Leave out clips "
+            f"`num_bins` of at least 1, but got {shape}, {labels.shape} and {num_bins}. Remove clips "
             "without a label."
         )
-    from sklearn.calibration import calibration_curve  # slow to load
+    from sklearn.calibration import calibration_curve  # slow to import
 
-    confidences, is_right = probabilities.max(1), probabilities.argmax(1) == labels
-    accuracy, confidence = calibration_curve(is_right, confidences, pos_label=True, n_bins=num_bins)
+    confidences, is_correct = probabilities.max(1), probabilities.argmax(1) == labels
+    accuracy, confidence = calibration_curve(is_correct, confidences, pos_label=True, n_bins=num_bins)
     edges = np.linspace(0, 1, num_bins + 1)
-    places, num_clips = np.unique(np.searchsorted(edges[1:-1], confidences), return_counts=True)
-    return CalibrationBins(edges[places], num_clips, confidence, accuracy)
+    indices, num_clips = np.unique(np.searchsorted(edges[1:-1], confidences), return_counts=True)
+    return CalibrationBins(edges[indices], num_clips, confidence, accuracy)
 
 
 def expected_calibration_error(bins: CalibrationBins) -> float:
     """Return the mean gap between confidence and accuracy: equation 3 of Guo et al. (2017, arXiv:1706.04599).
 
     Args:
-        bins: What :func:`calibration_bins` returned.
+        bins: The result of :func:`calibration_bins`.
 
     >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.8, 0.2]])
     >>> round(expected_calibration_error(calibration_bins(probabilities, np.array([0, 1, 1]))), 3)
@@ -77,7 +77,7 @@ def reliability_diagram(
     """Draw accuracy against confidence, with the number of clips below and the expected calibration error.
 
     Args:
-        probabilities: Of each clip's classes.
+        probabilities: Class probabilities of each clip.
         labels: True class of each clip.
         num_bins: Number of bins.
 
@@ -85,7 +85,7 @@ def reliability_diagram(
         probabilities ``(N, K)``, labels ``(N,)``.
 
     Raises:
-        ValueError: If there is no clip, a label is no class, or ``num_bins`` is below 1.
+        ValueError: If there is no clip, a label is not a class index, or ``num_bins`` is below 1.
     """
     bins = calibration_bins(probabilities, labels, num_bins)
     figure = Figure(figsize=(4.6, 5.4), layout="constrained", dpi=150)

@@ -1,4 +1,4 @@
-"""The drawings of one clip: its frames, with heat, joints or flow, and what is said of each over time."""
+"""Figures of one clip: its frames with a heat map, joints or flow, and its probabilities over time."""
 
 import textwrap
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from tt_actions.video.flow import optical_flow
 from tt_actions.video.following import camera_motion
 
 STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
-"""Line styles for when the colours begin anew."""
+"""Line styles, which change when there are more classes than colours."""
 
 HEAT_COLOURS = "inferno"
 MAX_OPACITY = 0.75
@@ -31,11 +31,11 @@ _WIDTH = 11.0  # inches
 
 
 def overlay_heat(frames: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Lay heat over frames: the hotter a place, the brighter and the less of the frame shows through.
+    """Overlay a heat map on frames: hotter positions are brighter and more opaque.
 
     Args:
-        frames: RGB.
-        heat: From 0 to 1, of any resolution.
+        frames: RGB frames.
+        heat: Heat map with values from 0 to 1, of any resolution.
 
     Shape:
         frames ``(T, H, W, 3)``, heat ``(T, h, w)`` -> ``(T, H, W, 3)``.
@@ -49,7 +49,7 @@ def overlay_heat(frames: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArr
     for t, (frame, coarse) in enumerate(zip(frames, heat, strict=True)):
         fine = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         opacity = MAX_OPACITY * fine[..., None]
-        colour = 255 * matplotlib.colormaps[HEAT_COLOURS](0.4 + 0.55 * fine)[..., :3]  # none too dark
+        colour = 255 * matplotlib.colormaps[HEAT_COLOURS](0.4 + 0.55 * fine)[..., :3]  # not the darkest
         mixed[t] = (frame * (1 - opacity) + colour * opacity).round()
     return mixed
 
@@ -63,17 +63,17 @@ def frame_strip(
     joints: NDArray[np.floating] | None = None,
     bones: Sequence[tuple[int, int]] = (),
 ) -> Figure:
-    """Draw the frames of a clip, in rows of eight, each with its time.
+    """Draw the frames of a clip with their times, eight per row.
 
     Args:
-        frames: RGB.
-        times_s: When each is shown, in seconds.
-        heat: From 0 to 1, of any resolution, to lay over them, or None.
-        title: What the figure shows.
-        max_frames: Of more frames, this number is drawn, evenly chosen.
-        joints: Where each joint of a skeleton is in each frame, in pixels from the frame's corner (x to the
-            right, y down), or None. Of what is nan nothing is drawn.
-        bones: Pairs of joints to join by lines.
+        frames: RGB frames.
+        times_s: When each frame is shown, in seconds.
+        heat: Heat map to overlay, with values from 0 to 1 and of any resolution, or None.
+        title: Title of the figure.
+        max_frames: Maximum number of frames to draw; of more frames, evenly spaced ones are chosen.
+        joints: Position of each joint of a skeleton in each frame, in pixels from the frame's corner (x to
+            the right, y down), or None. Joints that are nan are not drawn.
+        bones: Pairs of joints to connect with lines.
 
     Shape:
         frames ``(T, H, W, 3)``, times_s ``(T,)``, heat ``(T, h, w)``, joints ``(T, V, 2)``.
@@ -97,11 +97,11 @@ def probability_strip(
     """Draw the probability of each class over the frames of a clip.
 
     Args:
-        probabilities: Of each class at each frame.
+        probabilities: Probability of each class at each frame.
         times_s: When each frame is shown, in seconds.
         class_names: Names of the *K* classes.
         marked: The class to draw with a thicker line, or None.
-        title: What the figure shows.
+        title: Title of the figure.
 
     Shape:
         probabilities ``(T, K)``, times_s ``(T,)``.
@@ -125,13 +125,13 @@ def clip_figure(
     """Draw the frames of a clip and below them the probability of each class over time.
 
     Args:
-        frames: RGB.
-        times_s: When each is shown, in seconds.
-        probabilities: Of each class at each frame.
+        frames: RGB frames.
+        times_s: When each frame is shown, in seconds.
+        probabilities: Probability of each class at each frame.
         class_names: Names of the *K* classes.
-        heat: From 0 to 1, of any resolution, to lay over the frames, or None.
-        title: What the figure shows.
-        note: Small print under it.
+        heat: Heat map to overlay, with values from 0 to 1 and of any resolution, or None.
+        title: Title of the figure.
+        note: Small print below the figure.
         marked: The class to draw with a thicker line, or None.
 
     Shape:
@@ -167,7 +167,7 @@ def _draw_strip(
     heat: NDArray[np.floating] | None,
     max_frames: int,
 ) -> dict[int, Axes]:
-    """Draw frames in rows and return where each one is."""
+    """Draw frames in rows, and return the axes of each frame drawn, by index."""
     images = frames if heat is None else overlay_heat(frames, heat)
     chosen = np.linspace(0, len(images) - 1, min(len(images), max_frames)).round().astype(int)
     num_rows = -(-len(chosen) // NUM_COLUMNS)
@@ -182,7 +182,7 @@ def _draw_strip(
 
 
 def _draw_skeleton(axes: Axes, joints: NDArray[np.floating], bones: Sequence[tuple[int, int]]) -> None:
-    axes.autoscale(False)  # joints outside the frame don't make it smaller
+    axes.autoscale(False)  # joints outside the frame don't shrink it
     edge = [Stroke(linewidth=2.6, foreground="black"), Stroke(linewidth=1.4, foreground=COLOURS[1])]
     lines = joints[np.array(bones, int).reshape(-1, 2)]  # (bones, 2, 2)
     axes.add_collection(LineCollection(list(lines), path_effects=edge, capstyle="round"))
@@ -206,7 +206,7 @@ def _draw_probabilities(
             marker="o",
             ms=4 if class_names[number] == marked else 2.5,
             clip_on=False,
-            label=str(number),  # a class may be called what no label may be, such as _other
+            label=str(number),  # not the class name: Matplotlib hides labels such as _other
         )
     tidy(axes)
     axes.xaxis.set_major_locator(matplotlib.ticker.AutoLocator())
@@ -227,22 +227,22 @@ def _write_title(figure: Figure, title: str) -> None:
 
 
 def _plain(text: Text) -> None:
-    """Class names are no formulas, and of any language."""
+    """Show a text in any language, and never as a formula."""
     text.set_parse_math(False)
     text.set_fontfamily(FONTS)
 
 
 def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title: str = "") -> Figure:
-    """Draw the frames of a clip and below each one where its pixels go until the next.
+    """Draw the frames of a clip and, below each, the motion of its pixels until the next frame.
 
-    The flow is that of Kroeger et al. (2016, arXiv:1603.03590). Its hue is the direction, its saturation the
-    speed, as in Baker et al. (2011): what stands still is white. The camera's own motion is taken away as
-    :func:`tt_actions.video.following.camera_motion` estimates it.
+    The optical flow is that of Kroeger et al. (2016, arXiv:1603.03590). The hue shows the direction and the
+    saturation the speed, as in Baker et al. (2011), so still pixels are white. The camera's own motion is
+    subtracted; :func:`tt_actions.video.following.camera_motion` estimates it.
 
     Args:
-        frames: RGB, at least two.
-        times_s: When each is shown, in seconds.
-        title: What the figure shows.
+        frames: RGB frames, at least two.
+        times_s: When each frame is shown, in seconds.
+        title: Title of the figure.
 
     Shape:
         frames ``(T, H, W, 3)``, times_s ``(T,)``.
@@ -254,7 +254,7 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
         raise UserError(f"Expected at least two frames, but got {len(frames)}. Use a longer clip.")
     flow = np.stack([_flow(before, after) for before, after in pairwise(frames)])  # (T - 1, H, W, 2)
     speed = np.linalg.norm(flow, axis=-1)
-    fastest = max(float(np.quantile(speed, 0.995)), 0.5)  # less than half a pixel is no motion
+    fastest = max(float(np.quantile(speed, 0.995)), 0.5)  # less than half a pixel counts as no motion
     chosen = np.linspace(0, len(flow) - 1, min(len(flow), NUM_COLUMNS)).round().astype(int)
     height = 2 * _strip_height(frames[:1], 1)
     figure = Figure(figsize=(_WIDTH * (NUM_COLUMNS + 1) / NUM_COLUMNS, height), layout="constrained", dpi=150)
@@ -266,7 +266,7 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
         above.imshow(frames[t], interpolation="nearest")
         above.set_title(f"{times_s[t]:.2f} s", fontsize=8, color=GREY, pad=2)
         below.imshow(flow_colours(flow[t], fastest))
-        below.set_axis_on()  # an edge round what may be white
+        below.set_axis_on()  # a border, because the flow may be white
         below.set(xticks=[], yticks=[])
         below.spines[:].set_color("#D0D0D0")
     key = grid[1, -1]
@@ -275,24 +275,24 @@ def flow_figure(frames: NDArray[np.uint8], times_s: NDArray[np.floating], title:
     inside = np.linalg.norm(disc, axis=-1, keepdims=True) <= 1
     key.imshow(np.where(inside, flow_colours(disc, 1.0), 255))
     pixels_s = fastest * float(len(times_s) - 1) / float(times_s[-1] - times_s[0])
-    key.set_title(f"edge: {pixels_s:.0f} pixels/s", fontsize=8, color=GREY, pad=2)
+    key.set_title(f"outer edge: {pixels_s:.0f} pixels/s", fontsize=8, color=GREY, pad=2)
     _write_title(figure, title)
     return figure
 
 
 def _flow(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
     x, y = np.meshgrid(*map(np.arange, before.shape[1::-1]))
-    places = np.stack([x, y, np.ones_like(x)], -1)  # (H, W, 3)
-    camera = places @ camera_motion(before, after).T - places[..., :2]
+    positions = np.stack([x, y, np.ones_like(x)], -1)  # (H, W, 3)
+    camera = positions @ camera_motion(before, after).T - positions[..., :2]
     return np.asarray(optical_flow(before, after) - camera, np.float32)
 
 
 def flow_colours(flow: NDArray[np.floating], fastest: float) -> NDArray[np.uint8]:
-    """Turn motion into colours: the hue says where to, the saturation how fast.
+    """Turn motion into colours: the hue shows the direction, the saturation the speed.
 
     Args:
         flow: Motion of each pixel, x to the right and y down.
-        fastest: The speed of full saturation.
+        fastest: The speed that gives full saturation.
 
     Shape:
         flow ``(..., 2)`` -> RGB ``(..., 3)``.

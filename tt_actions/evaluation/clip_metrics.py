@@ -1,6 +1,7 @@
-"""What torchmetrics lacks: two metrics of per-frame predictions by true class, and a loss of several means.
+"""Metrics that torchmetrics lacks: two per-class metrics of per-frame predictions, and a loss of means.
 
-Each of the two is a pure function, a figure a clip, and a metric that averages it over the clips of a class.
+Each of the two metrics consists of a pure function, which returns one value per clip, and a torchmetrics
+metric, which averages it over the clips of a class.
 """
 
 from typing import Any
@@ -22,14 +23,14 @@ from tt_actions.models.losses import class_distributions, sum_of_means
 
 
 def temporal_consistency(frame_classes: Tensor, lengths: Tensor) -> Tensor:
-    """Return each clip's share of adjacent valid frames that are predicted the same class.
+    """Return, for each clip, the share of adjacent valid frames with the same predicted class.
 
     Args:
         frame_classes: Predicted class of each frame; frames past ``lengths`` are ignored.
-        lengths: Number of valid frames of each clip; as float64 for shares of that precision.
+        lengths: Number of valid frames of each clip; pass float64 to get float64 shares.
 
     Returns:
-        Shares in [0, 1]; nan for a clip of one frame, which has no pair.
+        Shares in [0, 1]; nan for a clip with a single frame, which has no pair.
 
     Shape:
         frame_classes ``(B, T)``, lengths ``(B,)`` -> shares ``(B,)``.
@@ -43,11 +44,11 @@ def temporal_consistency(frame_classes: Tensor, lengths: Tensor) -> Tensor:
 
 
 def frame_agreement(frame_classes: Tensor, lengths: Tensor, preds: Tensor) -> Tensor:
-    """Return each clip's share of valid frames that are predicted the clip's predicted class.
+    """Return, for each clip, the share of valid frames whose predicted class is that of the clip.
 
     Args:
         frame_classes: Predicted class of each frame; frames past ``lengths`` are ignored.
-        lengths: Number of valid frames of each clip; as float64 for shares of that precision.
+        lengths: Number of valid frames of each clip; pass float64 to get float64 shares.
         preds: Predicted class of each clip.
 
     Shape:
@@ -61,33 +62,33 @@ def frame_agreement(frame_classes: Tensor, lengths: Tensor, preds: Tensor) -> Te
 
 
 class _ClassMean(Metric):
-    """The mean of one figure a clip, over the clips of each true class.
+    """The mean of a per-clip value over the clips of each true class.
 
-    The state is named after the figure: a MetricCollection merges metrics whose states have equal names and,
-    after one batch, equal values.
+    The state has the name of the value, so that each metric has its own: a MetricCollection merges metrics
+    whose states have the same names and, after one batch, the same values.
     """
 
     is_differentiable = False
     full_state_update = False
-    figure: str
+    value_name: str
 
     def __init__(self, num_classes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
-        self.add_state(self.figure, torch.zeros(2, num_classes), dist_reduce_fx="sum")  # sums, counts
+        self.add_state(self.value_name, torch.zeros(2, num_classes), dist_reduce_fx="sum")  # sums, counts
 
     def _add(self, shares: Tensor, target: Tensor) -> None:
         values = torch.stack([shares.nan_to_num(), (~shares.isnan()).float()])  # (2, B)
         by_class = values[..., None] * class_distributions(target, self.num_classes)  # (2, B, K)
-        setattr(self, self.figure, getattr(self, self.figure) + by_class.sum(1))
+        setattr(self, self.value_name, getattr(self, self.value_name) + by_class.sum(1))
 
     def compute(self) -> Tensor:
-        """Return the mean of each class, nan where it has no clip.
+        """Return the mean of each class, or nan for a class without clips.
 
         Shape:
             ``(K,)``.
         """
-        total, count = getattr(self, self.figure)
+        total, count = getattr(self, self.value_name)
         mean: Tensor = total / count
         return mean
 
@@ -95,15 +96,15 @@ class _ClassMean(Metric):
 class TemporalConsistency(_ClassMean):
     """Temporal consistency by true class.
 
-    Over the clips of a class, the mean share of adjacent valid frame pairs whose predicted class is the
-    same: how steady the prediction is. A clip of one frame does not count.
+    It is the mean over the clips of a class of the share of adjacent valid frame pairs with the same
+    predicted class. It measures how steady the predictions are. Clips with a single frame don't count.
 
     Args:
         num_classes: Number of classes *K*.
         **kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
-    figure = "consistency"
+    value_name = "consistency"
 
     def update(self, logits: Tensor, lengths: Tensor, target: Tensor) -> None:
         """Add the clips of a batch.
@@ -122,14 +123,15 @@ class TemporalConsistency(_ClassMean):
 class FrameAgreement(_ClassMean):
     """Frame agreement by true class.
 
-    Over the clips of a class, the mean share of valid frames whose predicted class is the clip's.
+    It is the mean over the clips of a class of the share of valid frames whose predicted class is that of the
+    clip.
 
     Args:
         num_classes: Number of classes *K*.
         **kwargs: Passed on to :class:`torchmetrics.Metric`.
     """
 
-    figure = "agreement"
+    value_name = "agreement"
 
     def update(self, preds: Tensor, target: Tensor, logits: Tensor, lengths: Tensor) -> None:
         """Add the clips of a batch.
@@ -147,9 +149,9 @@ class FrameAgreement(_ClassMean):
 
 
 class SumOfMeans(Metric):
-    """A loss whose parts are means over different things, such as clips and frames.
+    """A loss whose parts are means over different items, such as clips and frames.
 
-    It is that of all batches as if they were one, which the mean of the batches' losses is not.
+    The result is the loss of all batches taken as one batch. The mean of the batch losses would differ.
 
     Args:
         **kwargs: Passed on to :class:`torchmetrics.Metric`.
@@ -170,8 +172,8 @@ class SumOfMeans(Metric):
         """Add a batch.
 
         Args:
-            sums: The sum of each part; those left out count 0.
-            weights: What each is divided by in the end.
+            sums: The sum of each part; omitted parts count as 0.
+            weights: The divisor of each part.
 
         Shape:
             sums ``(N,)``, weights ``(N,)``, N of at most :attr:`NUM_PARTS`.
@@ -190,7 +192,7 @@ class SumOfMeans(Metric):
 
 
 def accuracy(num_classes: int) -> MulticlassAccuracy:
-    """Return the share of labelled clips that are predicted right.
+    """Return the metric for the share of labelled clips that are classified correctly.
 
     Args:
         num_classes: Number of classes *K*.
@@ -199,12 +201,12 @@ def accuracy(num_classes: int) -> MulticlassAccuracy:
 
 
 def build_metrics(num_classes: int) -> MetricCollection:
-    """Gather all that is reported of a set of clips.
+    """Create all metrics for a set of clips.
 
-    The collection is updated by name with ``preds`` (the predicted class of each clip), ``target``,
-    ``logits`` and ``lengths``; what has no label does not count. Precision, recall and F1 are macro averages.
-    ``class_accuracy`` (0 for a class without clips), ``temporal_consistency`` and ``frame_agreement`` (nan)
-    have one figure a class.
+    Update the collection with the keyword arguments ``preds`` (the predicted class of each clip), ``target``,
+    ``logits`` and ``lengths``. Clips without a label don't count. Precision, recall and F1 are macro
+    averages. ``class_accuracy``, ``temporal_consistency`` and ``frame_agreement`` have one value per class;
+    for a class without clips, it is 0 for ``class_accuracy`` and nan for the other two.
 
     Args:
         num_classes: Number of classes *K*.
@@ -223,10 +225,10 @@ def build_metrics(num_classes: int) -> MetricCollection:
 
 
 def build_frame_metrics(num_classes: int) -> MetricCollection:
-    """Gather what is reported of the frames of untrimmed recordings.
+    """Create the frame metrics for untrimmed recordings.
 
-    The collection is updated with ``preds`` (the predicted class of each frame) and ``target``, flat; frames
-    without a label don't count. ``recall`` is the accuracy averaged over the classes.
+    Update the collection with flat tensors ``preds`` (the predicted class of each frame) and ``target``.
+    Frames without a label don't count. ``recall`` is the accuracy averaged over the classes.
 
     Args:
         num_classes: Number of classes *K*.

@@ -1,4 +1,4 @@
-"""What a test leaves behind: numbers, tables and figures, on disk and on the screen."""
+"""Report of a test on clips: numbers, tables and figures, on disk and on the screen."""
 
 from pathlib import Path
 from typing import Any
@@ -31,24 +31,25 @@ def write_report(
     history: Path | None,
     monitor: str | None = "val/loss",
 ) -> dict[str, Any]:
-    """Write a report: numbers, tables and figures, each file whole or not at all.
+    """Write a report: numbers, tables and figures, each file atomically.
 
-    Writes ``metrics.json``, ``predictions.csv`` (a row a clip), ``per_class.csv``, ``confusion_matrix.csv``
-    (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and ``roc_curves`` (``.csv``, ``.png``)
-    and, after a training, ``curves.png``. An empty cell and a JSON null mean that the number can't be known.
+    The files are ``metrics.json``, ``predictions.csv`` (one row per clip), ``per_class.csv``,
+    ``confusion_matrix.csv`` (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and
+    ``roc_curves`` (``.csv``, ``.png``) and, after a training, ``curves.png``. An empty cell or a JSON null
+    stands for a number that is undefined.
 
     Args:
-        folder: Where to; made if absent.
-        predictions: Of all test clips.
-        provenance: What produced them: see :func:`provenance`; kept as ``metrics.json``'s ``provenance``.
-        history: The training's ``metrics.csv``, or None where there was no training.
-        monitor: Its column that decided which epoch is best; None for the last.
+        folder: Folder to write to; created if it doesn't exist.
+        predictions: Predictions for all test clips.
+        provenance: How the predictions were produced: see :func:`provenance`. Stored in ``metrics.json``.
+        history: The training's ``metrics.csv``, or None without a training.
+        monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
 
     Returns:
         The contents of ``metrics.json``.
 
     Raises:
-        ValueError: If ``history`` holds nothing to draw.
+        ValueError: If ``history`` contains nothing to draw.
         OSError: If a file can't be written.
     """
     metrics = {**measure(predictions), "provenance": finite_or_none(provenance)}
@@ -74,21 +75,21 @@ def write_report(
 
 
 def print_report(metrics: dict[str, Any], console: Console | None = None) -> None:
-    """Print the overall figures and those of every class, the published ones beside them.
+    """Print the overall and per-class results next to the published ones.
 
-    The published figures stand there only where the classes are the four published strokes.
+    The published results appear only if the classes are the four published strokes.
 
     Args:
-        metrics: What :func:`write_report` returned, or a ``metrics.json`` read back.
-        console: Where to print; standard output if None.
+        metrics: The result of :func:`write_report`, or the contents of a ``metrics.json``.
+        console: Console to print to; None for standard output.
     """
     console = console or Console()
     printed = PUBLISHED["cnn_lstm"]
     published = printed if set(metrics["per_class"]) == set(printed["per_class"]) else None
     overall = screen_table("Test", [*HEADINGS, "clips"])
-    overall.add_row("measured", *(_shown(metrics[key]) for key in OVERALL), str(metrics["num_clips"]))
+    overall.add_row("measured", *(_cell(metrics[key]) for key in OVERALL), str(metrics["num_clips"]))
     if published:
-        overall.add_row("published", *(_shown(published.get(key)) for key in OVERALL), "-", style="dim")
+        overall.add_row("published", *(_cell(published.get(key)) for key in OVERALL), "-", style="dim")
     console.print(overall)
 
     headings = [HEADINGS[0], *HEADINGS[4:], "clips"]
@@ -96,17 +97,17 @@ def print_report(metrics: dict[str, Any], console: Console | None = None) -> Non
         "By class", headings + ["published\naccuracy", "published\nconsistency"] * bool(published)
     )
     for name, row in metrics["per_class"].items():
-        measured = [*(_shown(row[key]) for key in BY_CLASS), str(row["support"])]
-        beside = map(_shown, published["per_class"][name].values()) if published else ()
-        per_class.add_row(Text(name), *measured, *(Text(value, style="dim") for value in beside))
+        measured = [*(_cell(row[key]) for key in BY_CLASS), str(row["support"])]
+        published_cells = map(_cell, published["per_class"][name].values()) if published else ()
+        per_class.add_row(Text(name), *measured, *(Text(value, style="dim") for value in published_cells))
     console.print(per_class)
     if published:
         console.print(
-            "published (private data): the CNN-LSTM's authors on their own clips, not these.",
+            "published (private data): results of the CNN-LSTM's authors on their own clips, not on these.",
             style="dim",
             highlight=False,
         )
 
 
-def _shown(value: float | None) -> str:
+def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""The numbers of a test of clips."""
+"""The scores of a test on clips, as in ``metrics.json``."""
 
 import math
 from typing import Any
@@ -20,22 +20,27 @@ BY_CLASS = ("accuracy", "temporal_consistency", "frame_agreement")
 
 
 def measure(predictions: Predictions) -> dict[str, Any]:
-    """Turn predictions into the numbers of ``metrics.json``.
+    """Compute the numbers of ``metrics.json`` from predictions.
 
-    By class: *accuracy* is the share of its clips that are predicted right, *temporal consistency* the mean
-    share of adjacent frame pairs with one predicted class (a clip of one frame does not count), *frame
-    agreement* the mean share of frames whose predicted class is the clip's, *average precision* and *ROC AUC*
-    how well its probability tells its clips from all others. The overall temporal consistency
-    and frame agreement are means over the classes that have them. Precision, recall and F1 are averages over
-    the classes that are among the labels or the predictions, as scikit-learn's are.
+    Each class has these values:
+
+    - *accuracy*: the share of its clips that are classified correctly.
+    - *temporal consistency*: the mean share of adjacent frame pairs with the same predicted class. Clips with
+      a single frame don't count.
+    - *frame agreement*: the mean share of frames whose predicted class is that of the clip.
+    - *average precision* and *ROC AUC*: how well its probability separates its clips from all others.
+
+    The overall temporal consistency and frame agreement are means over the classes that have them. Precision,
+    recall and F1 are averages over the classes that occur in the labels or the predictions, as in
+    scikit-learn.
 
     Args:
-        predictions: Of all test clips.
+        predictions: Predictions for all test clips.
 
     Returns:
         ``accuracy``, ``precision``, ``recall``, ``f1``, ``temporal_consistency``, ``frame_agreement``,
-        ``loss``, ``num_clips`` and ``per_class``; None for what is not finite or can't be known, as the
-        accuracy of a class without clips.
+        ``loss``, ``num_clips`` and ``per_class``. A number that is not finite or undefined is None, such as
+        the accuracy of a class without clips.
     """
     assert predictions.labels.min() >= 0, "a test clip has a label"
     by_clip = (

@@ -1,4 +1,4 @@
-"""The drawing of a confusion matrix."""
+"""Figure of a confusion matrix."""
 
 import textwrap
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from tt_actions.evaluation.style import FONTS, shortened
 def confusion_figure(
     matrix: NDArray[np.int64], class_names: Sequence[str], shares_of: Literal["true", "predicted"] = "true"
 ) -> Figure:
-    """Draw a confusion matrix: counts in the cells, shares as colour and per cent.
+    """Draw a confusion matrix, with counts in the cells and shares as colours and percentages.
 
     Args:
         matrix: Number of clips by true class (row) and predicted class (column).
         class_names: Names of the *K* classes.
-        shares_of: What the shares add up over: a row, with recall on the diagonal, or a column, with
-            precision.
+        shares_of: ``true`` for shares of each row, with recall on the diagonal, or ``predicted`` for shares
+            of each column, with precision on the diagonal.
 
     Shape:
         matrix ``(K, K)``, with at least one clip.
@@ -40,7 +40,7 @@ def confusion_figure(
     for row, column in np.ndindex(matrix.shape):
         _write_cell(axes, row, column, int(matrix[row, column]), shares[row, column], cell)
     axes.set_title(
-        f"{matrix.trace()} of {matrix.sum()} clips right: accuracy {matrix.trace() / matrix.sum():.3f}",
+        f"{matrix.trace()} of {matrix.sum()} clips correct: accuracy {matrix.trace() / matrix.sum():.3f}",
         pad=12,
     )
     counts = [f"({n})" if n else "(no clips)" for n in totals.tolist()]

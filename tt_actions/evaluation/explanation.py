@@ -1,17 +1,17 @@
-"""Which pixels of a clip speak for a class: HiResCAM or Grad-CAM on the frames of a trained model.
+"""Explanations of predictions: which pixels of a clip support a class, by HiResCAM or Grad-CAM.
 
-HiResCAM (Draelos & Carin 2020, arXiv:2011.08891) multiplies the last feature maps of the network, place by
-place, with the gradient of the class's score in them; what is positive in the sum over the maps is the heat.
-Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) takes the mean of that gradient over the picture instead.
-Every frame (every step of a 3D network) is a picture of its own.
+HiResCAM (Draelos & Carin 2020, arXiv:2011.08891) multiplies the last feature maps of the network, position by
+position, with the gradient of the class's score. The positive part of the sum over the maps is the heat.
+Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) averages the gradient over the frame instead. Each frame
+(each time step of a 3D network) is treated separately.
 
-The score is the class's log-odds, averaged over the frames. The clip's log-probability would be the other
-choice, but its gradient vanishes in just the frames that the network is sure of, and the heat would show the
-doubtful ones; a bare logit may rise together with those of all other classes.
+The score is the class's log-odds, averaged over the frames. Two other scores are worse. The gradient of the
+clip's log-probability vanishes in the frames in which the network is confident, so the heat would show the
+doubtful ones. A single logit may rise together with the logits of all other classes.
 
-Where the network averages its maps over the picture, as :class:`R3DTransformer` does, both methods are the
-same. A network whose head reads a grid of places weighs each of them by itself, and then Grad-CAM can miss
-what it goes by, or find nothing: so HiResCAM is the default.
+Both methods agree if the network averages its maps over the frame, as :class:`R3DTransformer` does. If its
+head reads a grid of positions, it weighs each one separately. Grad-CAM can then miss the relevant positions,
+or find none. HiResCAM is therefore the default.
 """
 
 import json
@@ -41,23 +41,23 @@ from tt_actions.video.types import Roi
 
 Method = Literal["hirescam", "grad-cam"]
 
-SCORE = "mean over the frames of the class's log-odds"
+SCORE = "log-odds of the class, averaged over the frames"
 TITLES = {"grad-cam": "Grad-CAM", "hirescam": "HiResCAM"}
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Which pixels of a clip speak for a class.
+    """Which pixels of a clip support a class.
 
     Args:
-        clip: The clip; its label is its folder's name where that is one of the model's classes, else None.
-        prediction: What the model says of it.
-        class_name: The class that the heat speaks for.
-        heat: At the resolution of the feature maps; 1 is the most in the whole clip, and all is 0 where
-            nothing speaks for the class.
-        frames: What the model saw, RGB; depth alone or a silhouette in shades of grey.
+        clip: The clip; its label is the name of its folder if that is one of the model's classes, else None.
+        prediction: The model's prediction for the clip.
+        class_name: The explained class.
+        heat: Heat map at the resolution of the feature maps; 1 is the maximum of the clip. All values are 0
+            if nothing supports the class.
+        frames: The frames that the model read, as RGB; depth or silhouettes in shades of grey.
         method: ``grad-cam``, ``hirescam``, or ``input gradient`` for a network without feature maps.
-        layer: Name of the layer that the maps come from, or None.
+        layer: Name of the layer of the feature maps, or None.
 
     Shape:
         heat ``(T, h, w)``, float32 in [0, 1]; frames ``(T, H, W, 3)``, uint8.
@@ -81,12 +81,11 @@ def explain(
     class_name: str | None = None,
     method: Method = "hirescam",
 ) -> Explanation:
-    """Show which pixels of a clip speak for a class.
+    """Compute which pixels of a clip support a class.
 
-    A network without feature maps (``feature_maps()`` of :class:`ActionModel`) gets the size of the score's
-    gradient in each pixel instead (Simonyan et al. 2014, arXiv:1312.6034): where a change would matter, for
-    the class or against it. Each frame counts alike, also where a model averages frames with learned weights.
-    The model is left as it was.
+    For a network without feature maps (``feature_maps()`` of :class:`ActionModel`), the heat is the size of
+    the score's gradient in each pixel (Simonyan et al. 2014, arXiv:1312.6034). It shows where a change would
+    matter, for the class or against it. All frames count equally, even with learned frame weights.
 
     Args:
         model: A trained model.
@@ -94,12 +93,12 @@ def explain(
         start_s: Start of the clip in seconds.
         end_s: End of the clip in seconds, or None for the end of the file.
         roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
-        class_name: The class to explain, or None for the likeliest.
-        method: How a feature map counts: place by place, or by the mean of its gradient over the picture.
+        class_name: The class to explain, or None for the most likely class.
+        method: How to weight a feature map: position by position, or by its mean gradient over the frame.
 
     Raises:
-        ValueError: If the class or the method is unknown, or the region or the times are none.
-        UserError: If the model was trained on regions and there is none.
+        ValueError: If the class or the method is unknown, or the region or the times are invalid.
+        UserError: If the model was trained on regions, but there is none.
         VideoError: If the clip can't be read.
     """
     if class_name is not None and class_name not in model.class_names:
@@ -135,7 +134,7 @@ def explain(
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch all of a model to eval mode, and each part back."""
+    """Switch the whole model to eval mode, and restore the mode of each part afterwards."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -146,16 +145,16 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _forward(model: Recognizer, clip: Tensor, maps: FeatureMaps | None) -> tuple[Tensor, Tensor]:
-    """Return the feature maps, or without any the clip itself, and the logits that came of them."""
-    seen = [clip]
-    hook = maps.module.register_forward_hook(lambda *call: seen.append(call[-1])) if maps else nullcontext()
+    """Return the feature maps (or the clip, if the network has none), and the logits."""
+    read = [clip]
+    hook = maps.module.register_forward_hook(lambda *call: read.append(call[-1])) if maps else nullcontext()
     with hook:
         logits = model(clip, torch.tensor([clip.shape[1]], device=clip.device))
-    return seen[-1], logits
+    return read[-1], logits
 
 
 def _heat(source: Tensor, gradient: Tensor, maps: FeatureMaps | None, method: Method) -> Tensor:
-    """Return the heat of each frame, and perhaps of some past the last; not normalised."""
+    """Return the unnormalised heat of each frame, possibly with extra frames at the end."""
     if maps is None:
         return gradient[0].abs().amax(1)
     if source.ndim == 5:  # (1, C, T / stride, h, w)
@@ -175,8 +174,8 @@ def mean_log_odds(logits: Tensor, index: int) -> Tensor:
     """Return the log-odds of a class against all others, averaged over the frames.
 
     Args:
-        logits: Of each frame.
-        index: The class.
+        logits: Logits of each frame.
+        index: Index of the class.
 
     Shape:
         logits ``(T, K)`` -> ``()``.
@@ -189,11 +188,11 @@ def mean_log_odds(logits: Tensor, index: int) -> Tensor:
 
 
 def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Combine feature maps into the heat of each picture: equations 1 and 2 of Selvaraju et al. (2017).
+    """Combine feature maps into a heat map for each frame: equations 1 and 2 of Selvaraju et al. (2017).
 
     Args:
         maps: Feature maps.
-        gradients: The gradient of the class's score in them.
+        gradients: Gradient of the class's score with respect to the maps.
 
     Shape:
         maps and gradients ``(N, C, h, w)`` -> heat ``(N, h, w)``, not negative.
@@ -207,13 +206,13 @@ def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
 
 
 def hires_cam(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Combine feature maps into the heat of each picture, as Draelos & Carin (2020) do.
+    """Combine feature maps into a heat map for each frame, as in Draelos & Carin (2020).
 
-    The same as :func:`grad_cam` for a network that averages its maps over the picture.
+    It equals :func:`grad_cam` for a network that averages its maps over the frame.
 
     Args:
         maps: Feature maps.
-        gradients: The gradient of the class's score in them.
+        gradients: Gradient of the class's score with respect to the maps.
 
     Shape:
         maps and gradients ``(N, C, h, w)`` -> heat ``(N, h, w)``, not negative.
@@ -226,15 +225,15 @@ def hires_cam(maps: Tensor, gradients: Tensor) -> Tensor:
 
 
 def write_explanation(folder: Path, explanation: Explanation, model: Recognizer, source: str) -> None:
-    """Write ``explanation.png``, ``heatmaps.npz`` and ``explanation.json``, each whole or not at all.
+    """Write ``explanation.png``, ``heatmaps.npz`` and ``explanation.json``, each atomically.
 
-    The archive holds ``heat``, ``times_s`` and ``frame_probabilities``, with ``class_names`` in their order.
+    The archive contains ``heat``, ``times_s``, ``frame_probabilities`` and, in their order, ``class_names``.
 
     Args:
-        folder: Where to; made if absent.
-        explanation: What :func:`explain` returned.
-        model: What made it.
-        source: What to call the model, such as its checkpoint's path.
+        folder: Folder to write to; created if it doesn't exist.
+        explanation: The result of :func:`explain`.
+        model: The explained model.
+        source: Name of the model in the files, such as the path of its checkpoint.
 
     Raises:
         OSError: If a file can't be written.
@@ -249,8 +248,8 @@ def write_explanation(folder: Path, explanation: Explanation, model: Recognizer,
             class_names=names,
         )
     with write_atomically(folder / "explanation.json") as path:
-        told = _told(explanation, model, source)
-        path.write_text(json.dumps(told, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+        metadata = _metadata(explanation, model, source)
+        path.write_text(json.dumps(metadata, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
     figure = clip_figure(
         explanation.frames,
         prediction.times_s,
@@ -264,7 +263,7 @@ def write_explanation(folder: Path, explanation: Explanation, model: Recognizer,
     write_figure(folder / "explanation.png", figure)
 
 
-def _told(explanation: Explanation, model: Recognizer, source: str) -> dict[str, Any]:
+def _metadata(explanation: Explanation, model: Recognizer, source: str) -> dict[str, Any]:
     clip, prediction = explanation.clip, explanation.prediction
     return {
         "clip": str(clip.path),
@@ -281,7 +280,7 @@ def _told(explanation: Explanation, model: Recognizer, source: str) -> dict[str,
             "score": SCORE,
             "layer": explanation.layer,
             "heat_size": explanation.heat.shape[1:],
-            "normalisation": "divided by the highest value of the clip",
+            "normalisation": "divided by the maximum of the clip",
             "network": type(model.network).__name__,
             "checkpoint": source,
             "versions": {name: version(name) for name in ("tt-actions", "torch")},
@@ -291,26 +290,27 @@ def _told(explanation: Explanation, model: Recognizer, source: str) -> dict[str,
 
 def _title(explanation: Explanation) -> str:
     clip, prediction = explanation.clip, explanation.prediction
-    said = [f"predicted: {prediction.label} {prediction.probabilities[prediction.label]:.2f}"]
+    parts = [f"predicted: {prediction.label} {prediction.probabilities[prediction.label]:.2f}"]
     if clip.label is not None:
-        said.append(f"true: {clip.label}")
+        parts.append(f"true: {clip.label}")
     if explanation.class_name != prediction.label:
-        said.append(f"heat: {explanation.class_name}")
-    return "     ".join(said)
+        parts.append(f"heat: {explanation.class_name}")
+    return "     ".join(parts)
 
 
 def _note(explanation: Explanation, model: Recognizer) -> str:
     network = type(model.network).__name__
     if explanation.layer is None:
         return (
-            f"Heat: where a change matters most for {explanation.class_name}. {network} has no feature maps "
-            f"for HiResCAM; this is the size of the input gradient of the {SCORE}."
+            f"Heat map: where a change matters most for {explanation.class_name}. {network} has no feature "
+            f"maps for HiResCAM, so this is the size of the input gradient of the score: {SCORE}."
         )
     height, width = explanation.heat.shape[1:]
-    nothing = "" if explanation.heat.any() else " Nothing does."
+    nothing = "" if explanation.heat.any() else " No pixel supports it."
+    source = f"{TITLES[explanation.method]} at {network}.{explanation.layer} ({width} x {height} per frame)"
     return (
-        f"Heat: what speaks for {explanation.class_name}.{nothing} {TITLES[explanation.method]} at "
-        f"{network}.{explanation.layer}, {width} x {height} a frame, of the {SCORE}."
+        f"Heat map: the pixels that support {explanation.class_name}.{nothing} "
+        f"Computed by {source} for the score: {SCORE}."
     )
 
 
@@ -333,17 +333,17 @@ def explain_file(
         out: Folder to write to; it is created if needed.
         start_s: Start of the clip in seconds (default: 0).
         end_s: End of the clip in seconds (default: the end of the file).
-        roi: Region of the picture in pixels (default: that of the training).
+        roi: Region of the frame in pixels (default: that of the training).
         class_: Class to explain (default: the most likely).
-        method: How to weight a feature map: place by place (hirescam, the default), or by its mean gradient
-            (grad-cam).
+        method: How to weight a feature map: position by position (hirescam, the default), or by its mean
+            gradient (grad-cam).
 
     Raises:
-        ValueError: If the checkpoint, the clip, the class or a number is not as expected.
-        OSError: If there is no checkpoint or a file can't be written.
+        ValueError: If the checkpoint, the clip, the class or a number is invalid.
+        OSError: If there is no checkpoint, or a file can't be written.
     """
     if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
+        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
     model = load(checkpoint)
     explanation = explain(model, clip, start_s, end_s, roi, class_, method)
     write_explanation(out, explanation, model, str(checkpoint))

@@ -1,4 +1,4 @@
-"""HTML pages that need no other file, and a policy that lets nothing else run or load."""
+"""Self-contained HTML pages, with a Content-Security-Policy that blocks everything else."""
 
 import base64
 import hashlib
@@ -11,11 +11,12 @@ _SHARED = Path(__file__).parent / "page.css"
 
 
 class Page(NamedTuple):
-    """A page and the Content-Security-Policy that it works under.
+    """A page and its Content-Security-Policy.
 
     Args:
         html: The page.
-        policy: Allows the page's own script and style, by their hashes, and what the page asks for.
+        policy: The policy. It allows the page's own script and style (by their hashes), and the directives
+            passed to :func:`build_page`.
     """
 
     html: str
@@ -23,17 +24,17 @@ class Page(NamedTuple):
 
 
 def build_page(template: Path, allowed: str, more_css: str = "", **values: Any) -> Page:
-    """Fill a template, and put its style and its script into it.
+    """Render a template as a page that contains its own style and script.
 
-    The style is ``page.css``, which all pages share, and the file beside the template of its name with the
-    suffix ``.css``; the script is the one with ``.js``, where there is one. The template gets them as ``css``
-    and ``script``, and the policy as ``policy``. All other values are escaped.
+    The style is ``page.css``, which all pages share, followed by the file next to the template with the same
+    name and the suffix ``.css``. The script is the file with the suffix ``.js``, if it exists. The template
+    receives them as ``css`` and ``script``, and the policy as ``policy``. All other values are escaped.
 
     Args:
-        template: The Jinja template; its name ends in ``.html.j2``.
-        allowed: Directives of the policy that allow what the page loads, such as ``img-src data:``.
-        more_css: Rules that depend on what the page shows.
-        **values: What the template shows.
+        template: The Jinja template, whose name ends in ``.html.j2``.
+        allowed: Policy directives for the resources that the page loads, such as ``img-src data:``.
+        more_css: Additional CSS rules that depend on the contents of the page.
+        **values: Values for the template.
     """
     stem = template.name.removesuffix(".html.j2")
     own_css, own_script = template.with_name(f"{stem}.css"), template.with_name(f"{stem}.js")

@@ -1,4 +1,4 @@
-"""The drawing of a training's curves."""
+"""Figure of the learning curves of a training."""
 
 import math
 from pathlib import Path
@@ -20,17 +20,17 @@ PANELS = (
 
 
 def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
-    """Draw loss, accuracy, temporal consistency and learning rate over the epochs of a training.
+    """Draw loss, accuracy, temporal consistency and learning rate by epoch.
 
-    The best epoch, the first one if several are, is marked. Panels without values are left out.
+    The best epoch is marked; if several are equally good, the first. Panels without values are omitted.
 
     Args:
         history: The ``metrics.csv`` of Lightning's CSVLogger.
-        monitor: The column that decides which epoch is best: the lowest loss, or the highest of another. None
-            marks no epoch.
+        monitor: The column that decides which epoch is best. The lowest value of a loss is best, or the
+            highest value of another column. None marks no epoch.
 
     Raises:
-        ValueError: If the file holds none of these values.
+        ValueError: If the file contains none of these values.
     """
     series = read_history(history)
     rates = {name.removeprefix("lr-"): name for name in series if name.startswith("lr-")}
@@ -41,7 +41,7 @@ def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
     ]
     if not panels:
         raise UserError(
-            f"Expected '{history}' to hold losses, accuracies or learning rates by epoch, but it holds "
+            f"Expected '{history}' to contain losses, accuracies or learning rates by epoch, but it contains "
             f"{', '.join(series) or 'no values'}. Use the metrics.csv of a training run."
         )
     monitored = series.get(monitor, {}) if monitor else {}

@@ -1,4 +1,4 @@
-"""Precision-recall and ROC curves: how well a class's probability tells its clips from all others."""
+"""Precision-recall and ROC curves of each class against all others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -31,11 +31,11 @@ class ClassCurve(NamedTuple):
     """A curve of one class against the rest, from the strictest threshold to the loosest.
 
     Args:
-        thresholds: Least probability that is taken for the class; infinite where no clip is.
+        thresholds: Minimum probability at which a clip is assigned to the class; infinite if no clip is.
         x: Recall, or the false positive rate.
         y: Precision, or the true positive rate.
         area: Average precision, or the area under the ROC curve.
-        share: Of the clips that are of the class: the average precision of a guess.
+        share: Share of the clips that are of the class, which is the average precision at chance level.
 
     Shape:
         thresholds, x and y ``(P,)``, float64.
@@ -51,19 +51,20 @@ class ClassCurve(NamedTuple):
 def class_curves(
     kind: CurveKind, probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> list[ClassCurve | None]:
-    """Return the curve of each class; None where no clip is of the class, or for ROC where all are.
+    """Return the curve of each class, or None if it is undefined.
+
+    A curve is undefined if no clip is of the class or, for ROC, if all clips are.
 
     Args:
         kind: ``pr`` for precision and recall, ``roc`` for true and false positives.
-        probabilities: Of each clip's classes.
+        probabilities: Class probabilities of each clip.
         labels: True class of each clip.
 
     Shape:
         probabilities ``(N, K)``, labels ``(N,)``.
     """
-    scores = torch.from_numpy(
-        np.asarray(probabilities, np.float64).clip(0, 1)
-    )  # no sum is above 1 by rounding
+    # rounding may give probabilities slightly above 1
+    scores = torch.from_numpy(np.asarray(probabilities, np.float64).clip(0, 1))
     return [
         _curve(kind, scores[:, index], torch.from_numpy((labels == index).astype(np.int64)))
         for index in range(scores.shape[1])
@@ -82,7 +83,7 @@ def _curve(kind: CurveKind, scores: torch.Tensor, target: torch.Tensor) -> Class
         y, x, thresholds = y.flip(0), x.flip(0), torch.cat([thresholds, torch.ones(1)]).flip(0)
         area = binary_average_precision(scores, target)
     limits = thresholds.double().numpy().copy()
-    limits[0] = np.inf  # torchmetrics says 1, where a clip's probability may be
+    limits[0] = np.inf  # torchmetrics returns 1, but a clip's probability may be 1
     x, y = (values.double().round(decimals=6) for values in (x, y))  # torchmetrics divides in float32
     return ClassCurve(limits, x.numpy(), y.numpy(), round(float(area), 6), num_positive / len(target))
 
@@ -91,11 +92,11 @@ def curve_rows(curves: Sequence[ClassCurve | None], class_names: Sequence[str]) 
     """Return the points of all curves as rows of a table.
 
     Args:
-        curves: What :func:`class_curves` returned.
+        curves: The result of :func:`class_curves`.
         class_names: Names of the classes.
 
     Yields:
-        Class, threshold (None where it is infinite), x and y.
+        Class, threshold (None if infinite), x and y.
     """
     for name, curve in zip(class_names, curves, strict=True):
         if curve is not None:
@@ -109,8 +110,8 @@ def class_curves_figure(
     """Draw the curves of all classes, with the area under each.
 
     Args:
-        kind: Of the curves.
-        curves: What :func:`class_curves` returned.
+        kind: Kind of the curves.
+        curves: The result of :func:`class_curves`.
         class_names: Names of the classes.
     """
     figure = Figure(figsize=(7.2, max(4.6, 1 + 0.2 * len(class_names))), layout="constrained", dpi=150)
@@ -125,19 +126,19 @@ def class_curves_figure(
     x_name, y_name = (name.replace("_", " ") for name in AXES[kind])
     axes.set(xlabel=x_name, ylabel=y_name)
     legend = axes.legend(
-        title="average precision (of a guess)" if kind == "pr" else "area under the curve",
+        title="average precision (chance level)" if kind == "pr" else "area under the curve",
         alignment="left", frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5),
     )  # fmt: skip
     for text, name, curve in zip(legend.get_texts(), class_names, curves, strict=True):
-        text.set_text(f"{_said(kind, curve)}  {shortened(name)}")
+        text.set_text(f"{_legend_value(kind, curve)}  {shortened(name)}")
         text.set_parse_math(False)
         text.set_fontfamily(FONTS)
     return figure
 
 
-def _said(kind: CurveKind, curve: ClassCurve | None) -> str:
+def _legend_value(kind: CurveKind, curve: ClassCurve | None) -> str:
     if curve is None:
-        return "no curve:"
+        return "undefined:"
     return f"{curve.area:.3f}" + (f" ({curve.share:.2f})" if kind == "pr" else "")
 
 
@@ -145,11 +146,11 @@ def _draw(axes: Axes, kind: CurveKind, curve: ClassCurve | None, number: int) ->
     end = 0 if curve is None else len(curve.x) if kind == "roc" else int(curve.x.searchsorted(1)) + 1
     axes.plot(
         [] if curve is None else curve.x[:end],
-        [] if curve is None else curve.y[:end],  # once all are found, precision only falls
-        # the precision of a recall between two is that of the next clip found
+        [] if curve is None else curve.y[:end],  # past full recall, precision only falls
+        # between two recalls, the precision is that of the next clip found
         drawstyle="steps-pre" if kind == "pr" else "default",
         color=COLOURS[number % len(COLOURS)],
         linestyle=STYLES[number // len(COLOURS) % len(STYLES)],
         linewidth=1.8,
-        label=str(number),  # a class may be called what no label may be, such as _other
+        label=str(number),  # not the class name: Matplotlib hides labels such as _other
     )

@@ -20,20 +20,20 @@ from tt_actions.evaluation.pr_roc import AXES, ClassCurve, CurveKind, class_curv
 from tt_actions.files import finite_or_none, write_rows
 
 ADVICE = "and test the checkpoint again, or resume the training"
-"""What helps where a file of the report can't be written."""
+"""Advice in the error message if a file of the report can't be written."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said about every clip of a test, of N clips and K classes.
+    """A model's predictions for the N test clips and K classes.
 
     Args:
         class_names: Names of the *K* classes.
         names: Names of the *N* clips.
-        labels: Index of each clip's true class; -1 where it isn't known, which only
-            :func:`write_predictions` takes.
-        probabilities: Clip probabilities.
-        frame_classes: For each clip the predicted class of every valid frame.
+        labels: Index of each clip's true class, or -1 if it is unknown. Only :func:`write_predictions`
+            accepts unknown labels.
+        probabilities: Class probabilities of each clip.
+        frame_classes: For each clip, the predicted class of every valid frame.
         loss: Mean loss over the clips.
 
     Shape:
@@ -53,7 +53,7 @@ class Predictions:
     def __post_init__(self) -> None:
         if not self.names:
             raise UserError(
-                "Expected predictions of at least one clip, but got none. Use a split that holds test clips."
+                "Expected predictions of at least one clip, but got none. Use a split with test clips."
             )
         num_clips = len(self.names)
         assert self.labels.shape == (num_clips,)
@@ -62,32 +62,32 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """Index of each clip's likeliest class, ``(N,)``."""
+        """Index of the most likely class of each clip, ``(N,)``."""
         return np.asarray(self.probabilities.argmax(1), np.int64)
 
     @cached_property
     def true_probability(self) -> NDArray[np.float64]:
-        """Each clip's probability of its true class, ``(N,)``."""
+        """Probability of the true class of each clip, ``(N,)``."""
         return probability_of_truth(self.probabilities, self.labels)
 
     @cached_property
     def worst(self) -> NDArray[np.int64]:
-        """The clips' places ``(N,)``, those with the least probability of their true class first."""
+        """Indices of the clips ``(N,)``, sorted by the probability of the true class, lowest first."""
         return self.true_probability.argsort(kind="stable")
 
     @cached_property
     def temporal_consistency(self) -> NDArray[np.float64]:
-        """Share of each clip's adjacent frame pairs of one predicted class, ``(N,)``; nan for one frame."""
+        """Share of adjacent frame pairs of one predicted class, by clip ``(N,)``; nan for a single frame."""
         return temporal_consistency(*self._padded).numpy()
 
     @cached_property
     def frame_agreement(self) -> NDArray[np.float64]:
-        """Share of each clip's frames whose predicted class is the clip's, ``(N,)``."""
+        """Share of the frames of each clip whose predicted class is that of the clip, ``(N,)``."""
         return frame_agreement(*self._padded, torch.from_numpy(self.predicted)).numpy()
 
     @cached_property
     def _padded(self) -> tuple[Tensor, Tensor]:
-        """The classes of all clips' frames ``(N, T)`` and the clips' lengths ``(N,)``, float64."""
+        """Predicted classes of all frames, padded ``(N, T)``, and lengths of the clips ``(N,)``, float64."""
         clips = [torch.from_numpy(frames) for frames in self.frame_classes]
         lengths = torch.tensor([len(frames) for frames in clips], dtype=torch.float64)
         return pad_sequence(clips, batch_first=True), lengths
@@ -99,17 +99,17 @@ class Predictions:
 
     @cached_property
     def curves(self) -> dict[CurveKind, list[ClassCurve | None]]:
-        """The precision-recall and the ROC curve of each class; None where a class has none."""
+        """The precision-recall and ROC curves of each class; None for a class without a curve."""
         return {kind: class_curves(kind, self.probabilities, self.labels) for kind in AXES}
 
 
 def probability_of_truth(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return each clip's probability of its true class.
+    """Return the probability of the true class of each clip.
 
     Args:
-        probabilities: Of each clip's classes.
+        probabilities: Class probabilities of each clip.
         labels: True class of each clip.
 
     Shape:
@@ -121,11 +121,11 @@ def probability_of_truth(
 def count_confusions(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
 ) -> NDArray[np.int64]:
-    """Return the number of clips, or of frames, by true class (row) and predicted class (column).
+    """Return the number of clips or frames by true class (row) and predicted class (column).
 
     Args:
-        labels: True class of each; those of a negative one, as an unknown label is, don't count.
-        predicted: Predicted class of each.
+        labels: True class of each clip or frame; negative, unknown ones don't count.
+        predicted: Predicted class of each clip or frame.
         num_classes: Number of classes *K*.
 
     Shape:
@@ -135,28 +135,28 @@ def count_confusions(
     [[1, 1], [0, 0]]
     """
     known = labels >= 0
-    said, true = (torch.from_numpy(array[known].astype(np.int64)) for array in (predicted, labels))
-    return np.asarray(multiclass_confusion_matrix(said, true, num_classes))
+    predictions, true = (torch.from_numpy(array[known].astype(np.int64)) for array in (predicted, labels))
+    return np.asarray(multiclass_confusion_matrix(predictions, true, num_classes))
 
 
 def mean_or_nan(values: NDArray[Any]) -> float:
-    """Return the mean of what is not nan; nan where nothing is left.
+    """Return the mean of the values that are not nan, or nan if there are none.
 
     Args:
-        values: Numbers, of any shape.
+        values: Values, some of which may be nan.
     """
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write a CSV with a row a clip: name, label, predicted, p_<class>..., temporal_consistency.
+    """Write a CSV with one row per clip: name, label, predicted, p_<class>..., temporal_consistency.
 
-    A label that isn't known and the consistency of a clip of one frame are empty.
+    Unknown labels are empty, and so is the temporal consistency of a clip with a single frame.
 
     Args:
-        path: The file; its folder is made if absent.
-        predictions: Of the clips.
+        path: The file; its folder is created if it doesn't exist.
+        predictions: Predictions for the clips.
     """
     probabilities = [f"p_{name}" for name in predictions.class_names]
     columns = ["name", "label", "predicted", *probabilities, "temporal_consistency"]
@@ -164,13 +164,13 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 
 def prediction_rows(predictions: Predictions) -> Iterator[list[Any]]:
-    """Return the cells that :func:`write_predictions` writes.
+    """Return the rows that :func:`write_predictions` writes.
 
     Args:
-        predictions: Of the clips.
+        predictions: Predictions for the clips.
 
     Yields:
-        For each clip name, label, predicted class, probabilities and temporal consistency.
+        Name, label, predicted class, probabilities and temporal consistency of each clip.
     """
     classes = predictions.class_names
     for clip, name in enumerate(predictions.names):

@@ -1,4 +1,4 @@
-"""What produced a result: versions, commit, machine."""
+"""Provenance of a result: configuration, versions, commit and machine."""
 
 import hashlib
 import os
@@ -21,18 +21,18 @@ import torchmetrics
 def provenance(
     config_text: str, seed: int | None, seconds: float, device: torch.device | None = None
 ) -> dict[str, Any]:
-    """Say what produced a result.
+    """Describe how a result was produced.
 
     Args:
-        config_text: The run's whole configuration; its SHA-256 is kept.
-        seed: The run's random seed.
+        config_text: The complete configuration of the run; only its SHA-256 is stored.
+        seed: Random seed of the run.
         seconds: Wall time of the run in seconds.
-        device: What it ran on; the CPU if None.
+        device: Device of the run; None for the CPU.
 
     Returns:
-        ``config_hash``, ``seed``, ``seconds``, ``peak_memory_mb`` (of this process so far; None where the
-        system does not count it), ``date`` (UTC), ``commit`` (None outside a checkout, with ``-dirty``
-        behind it where files were changed), ``device`` and ``versions``.
+        ``config_hash``, ``seed``, ``seconds``, ``peak_memory_mb`` (of this process so far; None if the system
+        doesn't report it), ``date`` (UTC), ``commit`` (with the suffix ``-dirty`` if files were changed; None
+        outside a checkout), ``device`` and ``versions``.
     """
     if device is not None and device.type == "cuda":
         device_name = torch.cuda.get_device_name(device)
@@ -66,18 +66,18 @@ def _peak_memory_mb() -> float | None:
 
 
 def _cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")  # Linux; elsewhere `platform` knows
+    cpuinfo = Path("/proc/cpuinfo")  # Linux only; elsewhere `platform` has the name
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
 
 
 def _commit(checkout: Path) -> str | None:
-    if not (checkout / ".git").exists():  # an environment may lie in somebody else's checkout
+    if not (checkout / ".git").exists():  # the package may be installed inside another project's checkout
         return None
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
-        return None  # no git, or one that refuses this folder
+        return None  # git is missing, or doesn't trust this folder
     return run.stdout.strip() or None

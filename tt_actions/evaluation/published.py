@@ -1,4 +1,4 @@
-"""What the authors of the CNN-LSTM print of it and of what they compare it with."""
+"""The results that the authors of the CNN-LSTM report for it and for the models they compare it with."""
 
 from typing import Any
 
@@ -19,18 +19,20 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""By experiment: the authors' figures on their 565 private clips; keyed like ``metrics.json``.
+"""Results by experiment, as the authors report them for their 565 private clips; keyed like ``metrics.json``.
 
-The source doesn't define its "accuracy" by action or its "temporal consistency"; what is measured here
-is defined at :func:`tt_actions.evaluation.clip_scores.measure`. Shown beside measured figures, never
-compared with them by a program.
+The paper doesn't define its "accuracy" by action or its "temporal consistency";
+:func:`tt_actions.evaluation.clip_scores.measure` defines ours. Reports show the published results next to the
+measured ones, but no program compares the two.
 """
 
 PUBLISHED_TIMES = {30: (0.75, 0.85), 60: (1.20, 1.30), 120: (2.40, 2.50), 180: (3.60, 3.70)}
-"""By length of the video in seconds: the authors' average processing time and feedback delay in seconds, on a
-GTX 1080 Ti; what they decode, and at which size, they don't say."""
+"""The authors' average processing time and feedback delay in seconds, by video length in seconds.
+
+They measured on a GTX 1080 Ti. They don't report what they decode, or at which size.
+"""
 
 PUBLISHED_NOTE = (
-    "published (private data): the figures that the CNN-LSTM's authors print, on clips of their own. "
-    "Nothing here can be held against them."
+    "published (private data): results that the authors of the CNN-LSTM report for their own clips. "
+    "They are not comparable with the results here."
 )

@@ -1,4 +1,4 @@
-"""What a test on untrimmed recordings leaves behind: strokes found by each way of finding them, measured."""
+"""Report of a test on untrimmed recordings: the strokes found by several methods, with metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
-from tt_actions.evaluation.segment_metrics import frame_figures, measure_strokes
+from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
 from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
@@ -37,13 +37,13 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """What a model said of an untrimmed recording, and what is true of it.
+    """Predictions and ground truth of an untrimmed recording.
 
     Args:
         log_probs: Log-probability of each class at each frame.
-        scores: Of a conditional random field the scores below its chain; None for other models.
+        scores: For a conditional random field, the scores below its chain; None for other models.
         labels: True class of each frame.
-        strokes: What is played, in seconds from the recording's beginning.
+        strokes: The true strokes, with times in seconds from the start of the recording.
 
     Shape:
         log_probs and scores ``(T, K)``, labels ``(T,)``.
@@ -58,11 +58,11 @@ class Recording:
 def find_strokes(
     recordings: Mapping[str, Recording], segmenter: Segmenter
 ) -> tuple[dict[str, list[Stroke]], dict[str, np.ndarray]]:
-    """Find the strokes of each recording, and the class of each frame.
+    """Find the strokes and the frame classes of each recording.
 
     Args:
-        recordings: By name.
-        segmenter: How.
+        recordings: The recordings by name.
+        segmenter: The method of finding strokes.
     """
     strokes, classes = {}, {}
     for name, recording in recordings.items():
@@ -76,44 +76,44 @@ def find_strokes(
 def measure_recordings(
     recordings: Mapping[str, Recording], segmenters: Mapping[str, Segmenter]
 ) -> dict[str, Any]:
-    """Measure every way of finding strokes on the same probabilities.
+    """Evaluate every method of finding strokes on the same probabilities.
 
     Args:
-        recordings: By name; at least one.
-        segmenters: By name.
+        recordings: The recordings by name; at least one.
+        segmenters: The methods by name.
 
     Returns:
-        For each way the figures of :func:`measure_strokes`, and of the frames those of :func:`frame_figures`
-        under ``frames``.
+        For each method, the results of :func:`measure_strokes` and, under ``frames``, those of
+        :func:`frame_metrics`.
     """
     true = {name: recording.strokes for name, recording in recordings.items()}
     labels = np.concatenate([recording.labels for recording in recordings.values()])
     measured = {}
-    for way, segmenter in segmenters.items():
+    for method, segmenter in segmenters.items():
         strokes, classes = find_strokes(recordings, segmenter)
         names, fps = segmenter.timing.class_names, segmenter.timing.fps
-        measured[way] = {
+        measured[method] = {
             **measure_strokes(strokes, true, names, fps),
-            "frames": frame_figures(np.concatenate(list(classes.values())), labels, names),
+            "frames": frame_metrics(np.concatenate(list(classes.values())), labels, names),
         }
     return measured
 
 
-def short_figures(figures: dict[str, Any]) -> dict[str, float | None]:
-    """Return the figures of one way that stand in the table: see :data:`COLUMNS`.
+def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """Return the metrics of one method that the table shows: see :data:`COLUMNS`.
 
     Args:
-        figures: One of those of :func:`measure_recordings`.
+        metrics: The result of :func:`measure_recordings` for one method.
     """
-    frames, f1 = figures["frames"], figures["f1"]
+    frames, f1 = metrics["frames"], metrics["f1"]
     return {
         "frames": frames["accuracy"],
         "classes": frames["mean_class_accuracy"],
-        "edit": figures["edit_score"],
+        "edit": metrics["edit_score"],
         **{f"f1_{k}": f1[f"0.{k}"]["f1"] for k in ("10", "25", "50")},
-        "map": figures["map"],
-        "spot_2": figures["spotting_map"]["2"],
-        "matched": figures["matched"]["class_accuracy"],
+        "map": metrics["map"],
+        "spot_2": metrics["spotting_map"]["2"],
+        "matched": metrics["matched"]["class_accuracy"],
     }
 
 
@@ -126,20 +126,20 @@ def write_rally_report(
     history: Path | None,
     monitor: str | None,
 ) -> dict[str, Any]:
-    """Write a report of untrimmed recordings: numbers, tables and figures, each file whole or not at all.
+    """Write a report on untrimmed recordings: numbers, tables and figures, each file atomically.
 
-    Writes ``metrics.json``, ``segmentation.csv`` (a row a way of finding strokes), ``strokes.csv`` (those
-    that the last way found, and the true ones), ``confusion_matrix.csv`` and ``.png`` of frames,
-    ``timelines.png`` and, after a training, ``curves.png``.
+    The files are ``metrics.json``, ``segmentation.csv`` (one row per method of finding strokes),
+    ``strokes.csv`` (the strokes that the last method found, and the true ones), ``confusion_matrix.csv`` and
+    ``.png`` of frames, ``timelines.png`` and, after a training, ``curves.png``.
 
     Args:
-        folder: Where to; made if absent.
-        recordings: By name; at least one.
-        segmenters: The ways of finding strokes; the last is the one that counts.
-        provenance: What produced the result.
+        folder: Folder to write to; created if it doesn't exist.
+        recordings: The recordings by name; at least one.
+        segmenters: The methods of finding strokes, by name; the last one is the model's result.
+        provenance: How the result was produced.
         loss: Mean loss.
-        history: The training's ``metrics.csv``, or None where there was no training.
-        monitor: Its column that decided which epoch is best; None for the last.
+        history: The training's ``metrics.csv``, or None without a training.
+        monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
 
     Returns:
         The contents of ``metrics.json``.
@@ -154,7 +154,7 @@ def write_rally_report(
         {"segmentation": measured, "used": last, "loss": loss, "provenance": provenance}
     )
     write_json(folder / "metrics.json", metrics, ADVICE)
-    rows = ([way, *short_figures(metrics["segmentation"][way]).values()] for way in segmenters)
+    rows = ([method, *table_metrics(metrics["segmentation"][method]).values()] for method in segmenters)
     write_rows(folder / "segmentation.csv", ["way", *COLUMNS], rows, ADVICE)
     strokes, classes = find_strokes(recordings, segmenters[last])
     _write_strokes(folder / "strokes.csv", recordings, strokes)
@@ -190,23 +190,23 @@ def timelines_figure(
     class_names: Sequence[str],
     num_shown: int = 6,
 ) -> Figure:
-    """Draw true and found strokes over time, each recording a pair of bars.
+    """Draw true and predicted strokes over time, as a pair of bars per recording.
 
     Args:
-        recordings: By name; the first are shown.
-        strokes: Those that were found.
+        recordings: The recordings by name; only the first ones are shown.
+        strokes: The predicted strokes of each recording.
         class_names: Names of the classes.
-        num_shown: How many recordings are shown at most.
+        num_shown: Maximum number of recordings to show.
     """
     shown = list(recordings)[:num_shown]
     figure = Figure(figsize=(12, 0.9 + 0.75 * len(shown)), layout="constrained")
     axes = figure.subplots()
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(c for c in class_names if c != IDLE)}
     for row, name in enumerate(shown):
-        for place, listed in ((row - 0.18, recordings[name].strokes), (row + 0.18, strokes[name])):
+        for position, listed in ((row - 0.18, recordings[name].strokes), (row + 0.18, strokes[name])):
             for label, colour in colours.items():
                 spans = [(s.start_s, s.end_s - s.start_s) for s in listed if s.label == label]
-                axes.broken_barh(spans, (place - 0.15, 0.3), facecolors=colour)
+                axes.broken_barh(spans, (position - 0.15, 0.3), facecolors=colour)
         axes.axhline(row + 0.5, color=GREY, linewidth=0.4)
     for label, colour in colours.items():
         axes.plot([], [], color=colour, linewidth=6, label=label)
@@ -219,16 +219,16 @@ def timelines_figure(
 
 
 def print_rally_report(metrics: dict[str, Any], console: Console | None = None) -> None:
-    """Print the table of :data:`COLUMNS`.
+    """Print a table of the metrics of each method: see :data:`COLUMNS`.
 
     Args:
-        metrics: What :func:`write_rally_report` returned.
-        console: Where to print; standard output if None.
+        metrics: The result of :func:`write_rally_report`.
+        console: Console to print to; None for standard output.
     """
-    figures = metrics["segmentation"][metrics["used"]]
-    title = f"Test on {figures['num_recordings']} recordings with {figures['num_true']} strokes"
+    used = metrics["segmentation"][metrics["used"]]
+    title = f"Test on {used['num_recordings']} recordings with {used['num_true']} strokes"
     table = screen_table(title, list(COLUMNS.values()))
-    for way, measured in metrics["segmentation"].items():
-        cells = short_figures(measured).values()
-        table.add_row(Text(way), *("-" if value is None else f"{value:.3f}" for value in cells))
+    for method, measured in metrics["segmentation"].items():
+        cells = table_metrics(measured).values()
+        table.add_row(Text(method), *("-" if value is None else f"{value:.3f}" for value in cells))
     (console or Console()).print(table)

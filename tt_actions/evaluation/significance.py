@@ -1,4 +1,4 @@
-"""How sure a difference is: bootstrap intervals and McNemar's test."""
+"""Statistical significance of differences: bootstrap intervals and McNemar's test."""
 
 import warnings
 from collections.abc import Callable
@@ -19,19 +19,20 @@ def bootstrap_interval(
 ) -> NDArray[np.float64]:
     """Return the percentile bootstrap interval of a statistic over clips (Efron 1979).
 
-    Clips are drawn with replacement as if independent; those of one player are alike, so that over players
-    the true interval is wider.
+    Clips are drawn with replacement, as if they were independent. Clips of one player resemble each other, so
+    the true interval for new players is wider.
 
     Args:
-        statistic: Given how often each clip was drawn in each resample, the values of each resample; nan for
-            a value that a resample leaves unknown, which then doesn't count.
+        statistic: Function that gets how often each resample contains each clip, and returns the values of
+            each resample. A value that is undefined in a resample is nan and doesn't count.
         num_clips: Number of clips *N*.
         level: Share of the resamples within the interval.
         num_resamples: Number of resamples *R*.
-        seed: Of the random resamples.
+        seed: Seed of the random resamples.
 
     Returns:
-        The lower and the upper end of each value; nan where no resample knows it.
+        The lower and the upper end of each value's interval; nan for a value that is undefined in every
+        resample.
 
     Shape:
         statistic ``(R, N)`` -> ``(R, ...)``; result ``(2, ...)``.
@@ -44,17 +45,17 @@ def bootstrap_interval(
     counts = rng.multinomial(num_clips, np.full(num_clips, 1 / num_clips), size=num_resamples)
     tail = (1 - level) / 2
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN")  # said by the nan that comes out
+        warnings.filterwarnings("ignore", "All-NaN")  # the result is nan then
         return np.asarray(np.nanquantile(statistic(counts), [tail, 1 - tail], axis=0))
 
 
 class McNemar(NamedTuple):
-    """The clips on which two models differ, and how likely that is by chance.
+    """Result of McNemar's test: the clips on which two models differ, and the p-value.
 
     Args:
-        only_first: Number of clips that the first alone names right.
-        only_second: Number of clips that the second alone names right.
-        p_value: Probability of counts at least as uneven if both were equally good.
+        only_first: Number of clips that only the first model classifies correctly.
+        only_second: Number of clips that only the second model classifies correctly.
+        p_value: Probability of counts at least as uneven if both models were equally good.
     """
 
     only_first: int
@@ -63,30 +64,30 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
-    """Test whether two models are equally often right on the same clips (McNemar 1947), exact and two-sided.
+    """Test if two models are correct equally often on the same clips (McNemar 1947), exact and two-sided.
 
     Args:
-        first_right: Whether the first model names each clip right.
-        second_right: The same of the second.
+        first_right: Whether the first model classifies each clip correctly.
+        second_right: Whether the second model does.
 
     Shape:
-        ``(N,)`` both, clip by clip.
+        first_right and second_right ``(N,)``, for the same clips in the same order.
 
     Raises:
-        ValueError: If the two are not of the same clips.
+        ValueError: If the two shapes differ.
 
     >>> mcnemar(np.array([1, 1, 1, 1, 1, 1, 0]) == 1, np.array([1, 0, 0, 0, 0, 0, 0]) == 1)
     McNemar(only_first=5, only_second=0, p_value=0.0625)
     """
     if first_right.shape != second_right.shape or first_right.ndim != 1:
         raise UserError(
-            "Expected both models' answers on the same clips, but got shapes "
-            f"{first_right.shape} and {second_right.shape}. Test both on one split."
+            "Expected the predictions of both models on the same clips, but got shapes "
+            f"{first_right.shape} and {second_right.shape}. Test both models on the same split."
         )
     first = int((first_right & ~second_right).sum())
     second = int((second_right & ~first_right).sum())
-    if first == second:  # also of no clip at all, of which SciPy knows no test
+    if first == second:  # also without any clip, for which SciPy has no test
         return McNemar(first, second, 1.0)
-    from scipy.stats import binomtest  # slow to load
+    from scipy.stats import binomtest  # slow to import
 
     return McNemar(first, second, float(binomtest(first, first + second).pvalue))

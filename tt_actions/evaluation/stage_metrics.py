@@ -1,4 +1,4 @@
-"""What one stage of a training measures: of clips, or of untrimmed recordings."""
+"""Metrics of one stage of a training, for clips or for untrimmed recordings."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ from tt_actions.evaluation.segment_metrics import STROKE_FIGURES, SegmentMetrics
 
 
 class Output(NamedTuple):
-    """What one step gives.
+    """The outputs of one step.
 
     Shape:
-        loss ``()``; the sums that are its parts and the weights they are divided by, ``(N,)``; logits
-        ``(B, T, K)``; clip log-probabilities ``(B, K)``.
+        loss ``()``; sums of its parts and the weights that divide them, both ``(N,)``; logits ``(B, T, K)``;
+        clip log-probabilities ``(B, K)``.
     """
 
     loss: Tensor
@@ -27,13 +27,13 @@ class Output(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What is true of the clips of a step.
+    """The ground truth of the clips in a step.
 
     Args:
-        names: Their names.
-        label: Class of each, negative where it is not known.
-        lengths: Number of valid frames of each.
-        frame_labels: Class of each frame, negative where it is not known, or None.
+        names: Names of the clips.
+        label: Class of each clip; negative if unknown.
+        lengths: Number of valid frames of each clip.
+        frame_labels: Class of each frame, negative if unknown; or None.
 
     Shape:
         label and lengths ``(B,)``, frame_labels ``(B, T)``.
@@ -48,13 +48,13 @@ class Truth(NamedTuple):
 class StageMetrics(nn.Module):
     """The loss and the metrics of one stage over its batches.
 
-    Of clips what :func:`build_metrics` gathers; of recordings with idle frames what
-    :func:`build_frame_metrics` does, and where they come whole :data:`STROKE_FIGURES` of the runs of frames
-    of one likeliest class. In training only the accuracy is measured.
+    Clips are measured with :func:`build_metrics`, and recordings with idle frames with
+    :func:`build_frame_metrics`. Validation and test also compute :data:`STROKE_FIGURES` of recordings, whose
+    strokes are the runs of frames with the same most likely class. Training only measures the accuracy.
 
     Args:
         class_names: Names of the classes.
-        fps: Frames a second.
+        fps: Frames per second.
         is_training: Whether the stage is training.
     """
 
@@ -65,7 +65,9 @@ class StageMetrics(nn.Module):
         build = build_frame_metrics if self.is_untrimmed else build_metrics
         self.metrics = build(len(class_names))
         if is_training:
-            self.metrics = type(self.metrics)({"accuracy": self.metrics["accuracy"]})  # all that is logged
+            self.metrics = type(self.metrics)(
+                {"accuracy": self.metrics["accuracy"]}
+            )  # nothing else is logged
         has_strokes = self.is_untrimmed and not is_training
         self.strokes = SegmentMetrics(class_names, fps) if has_strokes else None
         self.mean_loss = SumOfMeans()
@@ -74,8 +76,8 @@ class StageMetrics(nn.Module):
         """Add a batch.
 
         Args:
-            output: What the step gave.
-            truth: What is true of the clips.
+            output: The outputs of the step.
+            truth: The ground truth of the clips.
         """
         self.mean_loss.update(output.sums, output.weights)
         if not self.is_untrimmed:
@@ -95,17 +97,17 @@ class StageMetrics(nn.Module):
         return [strokes_of(row, self.fps, self.class_names, IDLE) for row in labels.numpy(force=True)]
 
     def compute(self) -> dict[str, Tensor]:
-        """Return all figures by name, alike in every process, and forget the batches."""
-        figures = {"loss": self.mean_loss.compute()}
+        """Return all metrics by name, identical in every process, and reset."""
+        metrics = {"loss": self.mean_loss.compute()}
         for name, value in self.metrics.compute().items():
-            if value.ndim:  # a figure a class
-                figures |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
+            if value.ndim:  # one value per class
+                metrics |= {f"{name}/{c}": v for c, v in zip(self.class_names, value, strict=True)}
             if name != "class_accuracy":  # its mean is the recall
-                figures[name] = value.nanmean()
+                metrics[name] = value.nanmean()
         if self.strokes is not None:
             measured = self.strokes.compute()
-            figures |= {name: torch.tensor(find(measured)) for name, find in STROKE_FIGURES.items()}
+            metrics |= {name: torch.tensor(find(measured)) for name, find in STROKE_FIGURES.items()}
             self.strokes.reset()
         self.metrics.reset()
         self.mean_loss.reset()
-        return figures
+        return metrics

@@ -1,4 +1,4 @@
-"""Strokes that are found, matched one to one with those that are there."""
+"""Matching predicted strokes one to one with true ones."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,19 +11,19 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 
 Recordings = Mapping[str, Sequence[Stroke]]
-"""The strokes of each recording by its name; two players in one video are two recordings."""
+"""The strokes of each recording by name; two players in one video are two recordings."""
 
 DECIMALS = 9
-"""To which overlaps and distances are rounded, so that binary fractions don't decide between equals."""
+"""Number of decimals of overlaps and distances, so that floating-point errors don't decide ties."""
 
 
-def mean_of_known(values: Iterable[float]) -> float:
-    """Return the mean of what is not nan; nan where nothing is left.
+def nan_mean(values: Iterable[float]) -> float:
+    """Return the mean of the values that are not nan, or nan if there are none.
 
     Args:
-        values: Figures, some of which may be unknown.
+        values: Values, some of which may be nan.
 
-    >>> mean_of_known([0.5, math.nan, 1.0])
+    >>> nan_mean([0.5, math.nan, 1.0])
     0.75
     """
     known = [value for value in values if not math.isnan(value)]
@@ -31,11 +31,11 @@ def mean_of_known(values: Iterable[float]) -> float:
 
 
 def share(part: float, whole: float) -> float:
-    """Return a part as a share, nan of nothing.
+    """Return the share of a part in a whole, or nan if the whole is 0.
 
     Args:
-        part: How many.
-        whole: Of how many.
+        part: The part.
+        whole: The whole.
 
     >>> share(1, 4), share(0, 0)
     (0.25, nan)
@@ -43,13 +43,13 @@ def share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
-def time_order(stroke: Stroke) -> tuple[float, float, str, float]:
-    """Return what strokes are sorted by wherever nothing else decides.
+def time_sort_key(stroke: Stroke) -> tuple[float, float, str, float]:
+    """Return the sort key that orders strokes by time and breaks ties.
 
     Args:
-        stroke: One of them.
+        stroke: The stroke.
 
-    >>> time_order(Stroke("serve", 1.0, 2.0, contact_s=1.5))
+    >>> time_sort_key(Stroke("serve", 1.0, 2.0, contact_s=1.5))
     (1.0, 2.0, 'serve', 1.5)
     """
     contact_s = -math.inf if stroke.contact_s is None else stroke.contact_s
@@ -57,14 +57,14 @@ def time_order(stroke: Stroke) -> tuple[float, float, str, float]:
 
 
 def pair_recordings(predicted: Recordings, true: Recordings) -> list[tuple[list[Stroke], list[Stroke]]]:
-    """Return the predicted and the true strokes of each recording, in the order of time.
+    """Return the predicted and the true strokes of each recording, sorted by time.
 
     Args:
-        predicted: Strokes of each recording; none where nothing was found.
-        true: Strokes of the same recordings.
+        predicted: Predicted strokes of each recording; an empty list if nothing was found.
+        true: True strokes of the same recordings.
 
     Raises:
-        ValueError: If the recordings are not the same.
+        ValueError: If ``predicted`` and ``true`` have different recordings.
 
     >>> pair_recordings({"a": []}, {"a": [Stroke("serve", 1, 2), Stroke("smash", 0, 1)]})[0][1][0].label
     'smash'
@@ -72,14 +72,16 @@ def pair_recordings(predicted: Recordings, true: Recordings) -> list[tuple[list[
     different = sorted(predicted.keys() ^ true.keys())
     if different:
         raise UserError(
-            "Expected `predicted` and `true` to have the same recordings, but got "
-            f"{', '.join(different)} in one alone. Give an empty list where nothing was found."
+            "Expected `predicted` and `true` to have the same recordings, but only one of them has "
+            f"{', '.join(different)}. Use an empty list for a recording without strokes."
         )
-    return [(sorted(predicted[name], key=time_order), sorted(true[name], key=time_order)) for name in true]
+    return [
+        (sorted(predicted[name], key=time_sort_key), sorted(true[name], key=time_sort_key)) for name in true
+    ]
 
 
 def overlaps(predicted: Sequence[Stroke], true: Sequence[Stroke]) -> NDArray[np.float64]:
-    """Return how much each two strokes overlap in time: the intersection over the union (IoU).
+    """Return the temporal overlap of each pair of strokes: the intersection over the union (IoU).
 
     Args:
         predicted: *N* strokes.
@@ -101,127 +103,131 @@ def overlaps(predicted: Sequence[Stroke], true: Sequence[Stroke]) -> NDArray[np.
     return np.asarray(np.round(np.maximum(shared, 0) / spanned, DECIMALS))
 
 
-def match_in_order(closeness: NDArray[np.float64], bound: float) -> NDArray[np.bool_]:
-    """Let predicted strokes choose in turn, each the closest true stroke that no one before it chose.
+def match_greedily(closeness: NDArray[np.float64], bound: float) -> NDArray[np.bool_]:
+    """Match predicted strokes in order, each to the closest true stroke that is still free.
 
     Args:
-        closeness: Of each predicted stroke to each true one, those that choose first in front.
-        bound: How close they must be at least.
+        closeness: Closeness of each predicted stroke to each true one, in the order of matching.
+        bound: The minimum closeness of a match.
 
     Returns:
-        Whether each predicted stroke got one; of equally close ones it takes the first.
+        Whether each predicted stroke has a match. Of equally close true strokes, the first is matched.
 
     Shape:
         closeness ``(N, M)`` -> ``(N,)``.
 
-    >>> match_in_order(np.array([[0.9, 0.6], [0.8, 0.6], [0.7, 0.0]]), 0.5)
+    >>> match_greedily(np.array([[0.9, 0.6], [0.8, 0.6], [0.7, 0.0]]), 0.5)
     array([ True,  True, False])
     """
     is_free = np.ones(closeness.shape[1], bool)
-    is_right = np.zeros(len(closeness), bool)
+    is_matched = np.zeros(len(closeness), bool)
     for row, values in enumerate(closeness):
-        left = np.where(is_free, values, -np.inf)
-        if left.max(initial=-np.inf) >= bound:
-            is_right[row], is_free[left.argmax()] = True, False
-    return is_right
+        free = np.where(is_free, values, -np.inf)
+        if free.max(initial=-np.inf) >= bound:
+            is_matched[row], is_free[free.argmax()] = True, False
+    return is_matched
 
 
 class MatchCounts(NamedTuple):
-    """How many strokes were right.
+    """Counts of correct, predicted and true strokes.
 
     Args:
-        num_right: Predicted strokes that are right, each for another true one.
-        num_predicted: Predicted strokes.
-        num_true: True strokes.
+        num_correct: Number of correct predicted strokes, each matched to a different true stroke.
+        num_predicted: Number of predicted strokes.
+        num_true: Number of true strokes.
     """
 
-    num_right: int
+    num_correct: int
     num_predicted: int
     num_true: int
 
     @classmethod
     def add_up(cls, counts: Iterable["MatchCounts"]) -> "MatchCounts":
-        """Return the counts of all recordings together.
+        """Return the counts summed over all recordings.
 
         Args:
-            counts: Of each recording.
+            counts: Counts of each recording.
 
         >>> MatchCounts.add_up([MatchCounts(1, 2, 3), MatchCounts(0, 1, 0)])
-        MatchCounts(num_right=1, num_predicted=3, num_true=3)
+        MatchCounts(num_correct=1, num_predicted=3, num_true=3)
         """
         return cls(*np.sum([(0, 0, 0), *counts], axis=0).tolist())
 
-    def figures(self) -> dict[str, float]:
-        """Return ``f1``, ``precision`` and ``recall``: nan without any stroke, predicted ones or true ones.
+    def scores(self) -> dict[str, float]:
+        """Return ``f1``, ``precision`` and ``recall``.
 
-        >>> MatchCounts(1, 2, 4).figures()
+        Precision is nan without predicted strokes, recall without true strokes, and F1 without any strokes.
+
+        >>> MatchCounts(1, 2, 4).scores()
         {'f1': 0.3333333333333333, 'precision': 0.5, 'recall': 0.25}
         """
         return {
-            "f1": share(2 * self.num_right, self.num_predicted + self.num_true),
-            "precision": share(self.num_right, self.num_predicted),
-            "recall": share(self.num_right, self.num_true),
+            "f1": share(2 * self.num_correct, self.num_predicted + self.num_true),
+            "precision": share(self.num_correct, self.num_predicted),
+            "recall": share(self.num_correct, self.num_true),
         }
 
 
 def match_strokes(
     predicted: Sequence[Stroke], true: Sequence[Stroke], min_overlap: float = 0.5
 ) -> list[tuple[int, int]]:
-    """Find the predicted stroke of each true one, irrespective of class, one to one.
+    """Match predicted to true strokes one to one, regardless of class.
 
-    Of all pairs that are left, that which overlaps most is taken next. Where strokes don't overlap within
-    either list, at a ``min_overlap`` of 0.5 or more no other choice finds more pairs.
+    Of all remaining pairs, the one with the largest overlap is matched next. If strokes don't overlap within
+    either list, no other method finds more pairs at a ``min_overlap`` of 0.5 or more.
 
     Args:
-        predicted: Strokes.
-        true: Strokes of the same recording.
-        min_overlap: The intersection over union of a pair at least, above 0.
+        predicted: Predicted strokes.
+        true: True strokes of the same recording.
+        min_overlap: The minimum intersection over union of a pair, above 0.
 
     Returns:
-        Places in ``predicted`` and in ``true`` of each pair, in the order of the true strokes' times.
+        Indices in ``predicted`` and ``true`` of each pair, sorted by the time of the true stroke.
 
     >>> match_strokes([Stroke("smash", 4, 6), Stroke("smash", 0, 2)], [Stroke("serve", 0, 3)])
     [(1, 0)]
     """
     values = overlaps(predicted, true)
     pairs = [(int(i), int(j)) for i, j in np.argwhere(values >= min_overlap)]
-    pairs.sort(key=lambda pair: (-values[pair], time_order(true[pair[1]]), time_order(predicted[pair[0]])))
-    chosen: dict[int, int] = {}  # by the place of the true stroke
+    pairs.sort(
+        key=lambda pair: (-values[pair], time_sort_key(true[pair[1]]), time_sort_key(predicted[pair[0]]))
+    )
+    chosen: dict[int, int] = {}  # predicted index by true index
     for i, j in pairs:
         if j not in chosen and i not in chosen.values():
             chosen[j] = i
-    return [(chosen[j], j) for j in sorted(chosen, key=lambda j: time_order(true[j]))]
+    return [(chosen[j], j) for j in sorted(chosen, key=lambda j: time_sort_key(true[j]))]
 
 
-def matched_figures(predicted: Recordings, true: Recordings, min_overlap: float = 0.5) -> dict[str, float]:
-    """Measure finding strokes apart from naming them: see :func:`match_strokes`.
+def matched_metrics(predicted: Recordings, true: Recordings, min_overlap: float = 0.5) -> dict[str, float]:
+    """Measure detection and classification separately: see :func:`match_strokes`.
 
     Args:
-        predicted: Strokes of each recording.
-        true: Strokes of the same recordings.
-        min_overlap: The intersection over union of a pair at least, above 0.
+        predicted: Predicted strokes of each recording.
+        true: True strokes of the same recordings.
+        min_overlap: The minimum intersection over union of a pair, above 0.
 
     Returns:
-        ``f1``, ``precision`` and ``recall`` of strokes irrespective of class; and ``class_accuracy``, the
-        share of the pairs that are of the same class, nan without a pair.
+        ``f1``, ``precision`` and ``recall`` of strokes regardless of class; and ``class_accuracy``, the share
+        of the pairs with the same class, nan without a pair.
 
     Raises:
-        ValueError: If the recordings are not the same.
+        ValueError: If ``predicted`` and ``true`` have different recordings.
 
-    >>> found, there = [Stroke("smash", 0, 2), Stroke("serve", 4, 6)], [Stroke("serve", 0, 3)]
-    >>> matched_figures({"a": found}, {"a": there})["class_accuracy"]
+    >>> found, real = [Stroke("smash", 0, 2), Stroke("serve", 4, 6)], [Stroke("serve", 0, 3)]
+    >>> matched_metrics({"a": found}, {"a": real})["class_accuracy"]
     0.0
     """
     counts, same = [], []
-    for found, there in pair_recordings(predicted, true):
-        pairs = match_strokes(found, there, min_overlap)
-        counts.append(MatchCounts(len(pairs), len(found), len(there)))
-        same += [found[i].label == there[j].label for i, j in pairs]
-    return {**MatchCounts.add_up(counts).figures(), "class_accuracy": share(sum(same), len(same))}
+    for found, real in pair_recordings(predicted, true):
+        pairs = match_strokes(found, real, min_overlap)
+        counts.append(MatchCounts(len(pairs), len(found), len(real)))
+        same += [found[i].label == real[j].label for i, j in pairs]
+    return {**MatchCounts.add_up(counts).scores(), "class_accuracy": share(sum(same), len(same))}
 
 
 def known_confidence(stroke: Stroke) -> float:
-    """Return how sure a model is of a stroke: 1 where it doesn't say.
+    """Return the confidence of a stroke, or 1 if it has none.
 
     Args:
         stroke: The stroke.

@@ -1,4 +1,4 @@
-"""How figures look, and how they are written."""
+"""The style of all figures, and writing them to files."""
 
 import warnings
 from pathlib import Path
@@ -12,14 +12,11 @@ from matplotlib.ticker import MaxNLocator
 from tt_actions.files import write_atomically
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Told apart with any colour vision: Okabe and Ito, Color Universal Design, 2008."""
-
+"""Colours that are distinguishable with any colour vision: Okabe and Ito, Color Universal Design, 2008."""
 
 GREY = "#767676"
 
-
 _INSTALLED = get_font_names()
-
 
 FONTS = [
     "sans-serif",
@@ -33,14 +30,14 @@ FONTS = [
         if name in _INSTALLED
     ),
 ]  # fmt: skip
-"""Fonts of class names, in this order: the later ones have the Chinese, Japanese and Korean letters."""
+"""Fonts of class names, in order of preference; the later ones cover Chinese, Japanese and Korean."""
 
 
 def shortened(name: str) -> str:
-    """Return a class name as short as a figure has room for.
+    """Shorten a class name to the space available in a figure.
 
     Args:
-        name: The name.
+        name: The class name.
 
     >>> shortened("a forehand that is played from far behind the table")
     'a forehand that is played from far …'
@@ -49,10 +46,10 @@ def shortened(name: str) -> str:
 
 
 def tidy(axes: Axes) -> None:
-    """Give axes the quiet look of all figures.
+    """Apply the plain style of all figures to axes.
 
     Args:
-        axes: What is drawn already.
+        axes: The axes, after the data are drawn.
     """
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.spines[["top", "right"]].set_visible(False)
@@ -63,12 +60,12 @@ def tidy(axes: Axes) -> None:
 
 
 def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -> None:
-    """Write a figure, whole or not at all, and the same bytes for the same figure.
+    """Write a figure atomically and reproducibly: the same figure always gives the same bytes.
 
     Args:
-        path: The file, whose suffix says which kind: ``.png`` or ``.svg``.
+        path: The file; its suffix sets the format: ``.png`` or ``.svg``.
         figure: The figure.
-        advice: What helps besides space or permissions, where the file can't be written.
+        advice: What to do besides checking space and permissions if the file can't be written.
 
     Raises:
         OSError: If it can't be written.
@@ -79,5 +76,5 @@ def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -
         matplotlib.rc_context({"svg.hashsalt": "tt_actions"}),
         warnings.catch_warnings(),
     ):
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # one warning per letter
         figure.savefig(temporary, bbox_inches="tight", pad_inches=0.15, metadata=undated)

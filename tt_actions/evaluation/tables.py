@@ -1,4 +1,4 @@
-"""Tables, on the screen and as Markdown, CSV and LaTeX."""
+"""Tables for the screen and as Markdown, CSV and LaTeX."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LATEX = str.maketrans(
 
 
 def _latex(text: str) -> str:
-    r"""Write a text for LaTeX; two hyphens stay two, as in an option of the command line.
+    r"""Escape text for LaTeX; double hyphens stay as they are, as in command-line options.
 
     >>> print(_latex("--lr < 50%"))
     -{}-lr \textless{} 50\%
@@ -29,11 +29,11 @@ def _latex(text: str) -> str:
 
 
 def screen_table(title: str, headings: list[str]) -> rich.table.Table:
-    """Make a table for the screen: a first column of names, then columns of numbers.
+    """Create a table for the screen, with names in the first column and numbers in the others.
 
     Args:
-        title: What stands over it.
-        headings: Of the columns of numbers.
+        title: Title above the table.
+        headings: Headings of the columns of numbers.
     """
     table = rich.table.Table(
         box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title=title, title_justify="left"
@@ -46,15 +46,15 @@ def screen_table(title: str, headings: list[str]) -> rich.table.Table:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that says what produced it.
+    """A table with a note on how it was produced.
 
     Args:
-        title: What it shows.
-        headings: Of the columns.
-        rows: Its cells as they are read: the first names the row.
-        records: The same as bare numbers, a record a row: name of the column -> value, None for unknown.
-        notes: Sentences under it: what the columns are.
-        made_by: Sentences under those: what produced it.
+        title: Title of the table.
+        headings: Headings of the columns.
+        rows: The cells as readers see them; the first cell of a row is its name.
+        records: The same rows as plain numbers: column name to value, with None for unknown.
+        notes: Sentences below the table that explain the columns.
+        made_by: Sentences below the notes that say how the table was produced.
     """
 
     title: str
@@ -65,16 +65,16 @@ class Table:
     made_by: list[str]
 
     def markdown(self) -> str:
-        r"""Return it as Markdown.
+        r"""Return the table as Markdown.
 
-        >>> print(Table("T", ["model", "accuracy"], [["a|b", "0.5"]], [], [], ["On drawn clips."]).markdown())
+        >>> print(Table("T", ["model", "accuracy"], [["a|b", "0.5"]], [], [], ["By test."]).markdown())
         **T**
         <BLANKLINE>
         | model | accuracy |
         | --- | ---: |
         | a\|b | 0.5 |
         <BLANKLINE>
-        On drawn clips.
+        By test.
         <BLANKLINE>
         """
         rules = ["---", *["---:"] * (len(self.headings) - 1)]
@@ -85,7 +85,7 @@ class Table:
         )
 
     def latex(self) -> str:
-        r"""Return it as a LaTeX table, for which no package is needed.
+        r"""Return the table as LaTeX that needs no package.
 
         >>> print(Table("T", ["model", "F1"], [["cnn_lstm", "0.5 ± 0.1"]], [], ["50 %."], []).latex())
         \begin{table}
@@ -122,10 +122,10 @@ class Table:
         return "\n".join([*lines, ""])
 
     def write(self, path: Path) -> None:
-        """Write it as ``.md``, ``.csv`` (bare numbers, in the last column what produced them) and ``.tex``.
+        """Write the table as ``.md``, ``.csv`` (plain numbers, with the production note) and ``.tex``.
 
         Args:
-            path: The files' path without a suffix.
+            path: Path of the files, without a suffix.
         """
         for suffix, text in ((".md", self.markdown()), (".tex", self.latex())):
             with write_atomically(path.with_suffix(suffix)) as temporary:
@@ -134,10 +134,12 @@ class Table:
         write_rows(path.with_suffix(".csv"), [*self.records[0], "made_by"], rows)
 
     def show(self, console: Console) -> None:
-        """Print it but for what produced it; intervals stand below their values, published rows are dim.
+        """Print the table without the note on how it was produced.
+
+        Intervals are below their values, and published rows are dimmed.
 
         Args:
-            console: Where to print.
+            console: Console to print to.
         """
         table = screen_table(self.title, [heading.replace(" ", "\n") for heading in self.headings[1:]])
         for name, *cells in self.rows:

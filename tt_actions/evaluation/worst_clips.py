@@ -1,4 +1,4 @@
-"""Short videos of the clips that a model knew least: what it was shown, what it was, and what it said."""
+"""Short videos of the worst test clips, with the model's frames, the true class and the prediction."""
 
 import re
 import warnings
@@ -27,10 +27,10 @@ from tt_actions.video.frames import iter_frames
 from tt_actions.video.info import probe
 from tt_actions.video.types import Image
 
-LARGEST = (480, 360)
-"""Width and height in pixels that a picture is scaled to fit, its caption not counted."""
+MAX_SIZE = (480, 360)
+"""Maximum width and height of a frame in pixels, without its caption."""
 
-LONGEST_S = 10.0
+MAX_LENGTH_S = 10.0
 _CAPTION_HEIGHT = 66
 _DPI = 100
 
@@ -40,7 +40,7 @@ class WorstClip(NamedTuple):
 
     Args:
         path: The video.
-        caption: What the clip is, what it was taken for, and with which probabilities.
+        caption: The true and the predicted class of the clip with their probabilities, and its name.
     """
 
     path: Path
@@ -54,23 +54,23 @@ def write_worst_clips(
     preprocessing: Preprocessing | JointPreprocessing,
     num_clips: int = 4,
 ) -> list[WorstClip]:
-    """Write videos of the clips whose true class the model gave the least probability, right or wrong.
+    """Write videos of the clips with the lowest probability of the true class, classified correctly or not.
 
-    They show what the network is shown, its rate of frames, region and crop, but as large as a person wants
-    to see it; of a longer clip the first ten seconds. A clip that can't be shown is named and left out.
+    They show what the network reads, with its frame rate, region and crop, but enlarged for people. Of a
+    longer clip, they show the first ten seconds. Clips that can't be shown are reported and skipped.
 
     Args:
-        folder: Where to, as ``<rank>_<clip>.mp4``; videos of an earlier test are removed.
-        predictions: Of all test clips.
+        folder: Folder for the videos ``<rank>_<clip>.mp4``; videos of an earlier test are removed.
+        predictions: Predictions for all test clips.
         records: The clips by name.
-        preprocessing: What the network was trained with.
+        preprocessing: Preprocessing of the network's training.
         num_clips: Number of videos.
 
     Returns:
         The videos, the worst first.
 
     Warns:
-        VideoWarning: Of a clip that can't be read, or a video that can't be written.
+        VideoWarning: If a clip can't be read, or a video can't be written.
     """
     worst = []
     for rank, clip in enumerate(predictions.worst[:num_clips], 1):
@@ -83,13 +83,13 @@ def write_worst_clips(
             for title, index in (("true:", label), ("predicted:", predicted))
         ]
         try:
-            pictures = _pictures(record, preprocessing)
-            caption = draw_caption([*lines, record.path.name], is_right=label == predicted)
-            pictures = (_frame(picture, caption) for picture in pictures)
-            write_video(path, pictures, preprocessing.fps)
+            images = _iter_frames(record, preprocessing)
+            caption = draw_caption([*lines, record.path.name], is_correct=label == predicted)
+            images = (_with_caption(image, caption) for image in images)
+            write_video(path, images, preprocessing.fps)
         except (UserError, OSError) as error:
             warnings.warn(
-                f"Going on without a video of the test clip '{record.name}': {error}",
+                f"Skipping the video of the test clip '{record.name}': {error}",
                 VideoWarning,
                 stacklevel=2,
             )
@@ -105,14 +105,14 @@ def _file_name(record: ClipRecord) -> str:
     return re.sub(r"[^\w.-]+", "_", record.path.stem)[:50] + start
 
 
-def _pictures(record: ClipRecord, preprocessing: Preprocessing | JointPreprocessing) -> Iterator[Image]:
-    longest = max(1, round(LONGEST_S * preprocessing.fps))
+def _iter_frames(record: ClipRecord, preprocessing: Preprocessing | JointPreprocessing) -> Iterator[Image]:
+    max_frames = max(1, round(MAX_LENGTH_S * preprocessing.fps))
     if isinstance(preprocessing, JointPreprocessing):
-        joints = preprocessing.read(record.path, record.start_s, record.end_s).values[:longest]
-        yield from draw_joints(joints, find_layout(preprocessing.layout), (LARGEST[1], LARGEST[0]))
+        joints = preprocessing.read(record.path, record.start_s, record.end_s).values[:max_frames]
+        yield from draw_joints(joints, find_layout(preprocessing.layout), (MAX_SIZE[1], MAX_SIZE[0]))
         return
     if preprocessing.num_channels == 1:
-        yield from _grey_pictures(record, preprocessing)[:longest]
+        yield from _grey_frames(record, preprocessing)[:max_frames]
         return
     roi = record.roi or preprocessing.roi
     if preprocessing.crop == "motion":
@@ -122,7 +122,7 @@ def _pictures(record: ClipRecord, preprocessing: Preprocessing | JointPreprocess
     else:
         video = probe(record.path)
         width, height = video.width, video.height
-    scale = min(LARGEST[0] / width, LARGEST[1] / height)
+    scale = min(MAX_SIZE[0] / width, MAX_SIZE[1] / height)
     frames = iter_frames(
         record.path,
         fps=preprocessing.fps,
@@ -132,42 +132,42 @@ def _pictures(record: ClipRecord, preprocessing: Preprocessing | JointPreprocess
         roi=roi,
         crop=preprocessing.crop,
     )
-    for _, image in islice(frames, longest):
+    for _, image in islice(frames, max_frames):
         yield image
 
 
-def _grey_pictures(record: ClipRecord, preprocessing: Preprocessing) -> np.ndarray:
+def _grey_frames(record: ClipRecord, preprocessing: Preprocessing) -> np.ndarray:
     height, width = preprocessing.size
-    scale = min(LARGEST[0] / width, LARGEST[1] / height)
+    scale = min(MAX_SIZE[0] / width, MAX_SIZE[1] / height)
     spec = replace(preprocessing.spec, size=(round(scale * height), round(scale * width)))
     return as_colours(spec.read(record.path, record.start_s, record.end_s, record.roi).values)
 
 
-def _frame(image: Image, caption: Image) -> Image:
-    side = LARGEST[0] - image.shape[1]
+def _with_caption(image: Image, caption: Image) -> Image:
+    side = MAX_SIZE[0] - image.shape[1]
     centred = cv2.copyMakeBorder(image, 0, 0, side // 2, side - side // 2, cv2.BORDER_CONSTANT)
     return np.concatenate([centred, caption])
 
 
-def draw_caption(lines: list[str], is_right: bool) -> Image:
-    """Draw what stands below a clip, in letters of any language that there is a font for.
+def draw_caption(lines: list[str], is_correct: bool) -> Image:
+    """Draw the caption of a clip, in any language for which a font is installed.
 
     Args:
-        lines: The true class, the predicted one and the file, each with what belongs to it.
-        is_right: Whether the classes are the same.
+        lines: Three lines: the true class, the predicted class and the file.
+        is_correct: Whether the two classes are the same.
 
     Shape:
         ``(H, W, 3)``, uint8 RGB, as wide as a video.
     """
-    size = (LARGEST[0] / _DPI, _CAPTION_HEIGHT / _DPI)
+    size = (MAX_SIZE[0] / _DPI, _CAPTION_HEIGHT / _DPI)
     figure = Figure(figsize=size, dpi=_DPI, facecolor="#202020")
-    colours = COLOURS[4], COLOURS[4] if is_right else COLOURS[1], "#A0A0A0"
-    places = ((0.70, 10), (0.40, 10), (0.12, 7))
-    for line, colour, (y, points) in zip(lines, colours, places, strict=True):
+    colours = COLOURS[4], COLOURS[4] if is_correct else COLOURS[1], "#A0A0A0"
+    positions = ((0.70, 10), (0.40, 10), (0.12, 7))
+    for line, colour, (y, points) in zip(lines, colours, positions, strict=True):
         text = line if len(line) <= 80 else f"…{line[-79:]}"
         figure.text(0.02, y, text, color=colour, fontsize=points, fontfamily=FONTS, parse_math=False)
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a warning for each letter
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # one warning per letter
         canvas.draw()  # type: ignore[no-untyped-call]
     return np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]

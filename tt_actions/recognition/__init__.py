@@ -1,1 +1,1 @@
-"""A trained model as an object: it names clips, finds the strokes in a video, follows a stream."""
+"""A trained model as an object: it classifies clips, finds the strokes in a video and reads streams."""

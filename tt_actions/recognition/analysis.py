@@ -1,4 +1,4 @@
-"""What was found in a video of a match, and the files it is kept in."""
+"""Results of a match analysis, and the files that store them."""
 
 import json
 from dataclasses import dataclass
@@ -18,25 +18,26 @@ STROKE_COLUMNS = ("start_s", "contact_s", "end_s", "label", "confidence", "playe
 
 @dataclass(frozen=True)
 class MatchAnalysis:
-    """The strokes of a match, and the probabilities that they were found by.
+    """The strokes of a match, and the probabilities from which they were found.
 
     Args:
         video: The video that was analysed.
-        duration_s: Its length in seconds.
-        class_names: Names of the strokes' classes, the background left out.
+        duration_s: Length of the video in seconds.
+        class_names: Names of the stroke classes, without the background.
         players: Names of the *P* players.
-        strokes: All players' strokes by their beginning, each with its player.
+        strokes: The strokes of all players, sorted by start; each names its player.
         frame_classes: Names of the model's *K* classes; one of them may be the background.
-        times_s: When each frame is shown, rising.
-        probabilities: Of every player, frame and class, in [0, 1].
-        remarks: Sentences on what limits the trust in it: a damaged video, strokes unlike those learnt.
+        times_s: When each frame is shown, in seconds, ascending.
+        probabilities: Probability of each class for each player and frame, in [0, 1].
+        remarks: Reasons for less trust in the results, one sentence each: a damaged video, or strokes unlike
+            those of the training.
 
     Shape:
         times_s ``(T,)``, probabilities ``(P, T, K)``, float32.
 
     Raises:
-        ValueError: If the shapes disagree, a stroke's class or player is none of those named, the strokes are
-            not in order, or the duration is not positive.
+        ValueError: If the shapes disagree, a stroke's class or player is not in the lists, the strokes are
+            not sorted, or the duration is not positive.
     """
 
     video: Path
@@ -53,7 +54,7 @@ class MatchAnalysis:
         shape = (len(self.players), len(self.times_s), len(self.frame_classes))
         if self.probabilities.shape != shape:
             raise UserError(
-                f"Expected `probabilities` of {shape[0]} players, {shape[1]} frames and {shape[2]} classes, "
+                f"Expected `probabilities` for {shape[0]} players, {shape[1]} frames and {shape[2]} classes, "
                 f"but got the shape {self.probabilities.shape}."
             )
         if self.duration_s <= 0:
@@ -61,26 +62,27 @@ class MatchAnalysis:
         for stroke in self.strokes:
             if stroke.label not in self.class_names or stroke.player not in self.players:
                 raise UserError(
-                    f"Expected strokes of {', '.join(self.class_names)} by {', '.join(self.players)}, but "
-                    f"got '{stroke.label}' by '{stroke.player}' at {stroke.start_s} s."
+                    f"Expected strokes of the classes {', '.join(self.class_names)} and the players "
+                    f"{', '.join(self.players)}, but got '{stroke.label}' by '{stroke.player}' at "
+                    f"{stroke.start_s} s."
                 )
         if list(self.strokes) != sorted(self.strokes, key=lambda stroke: stroke.start_s):
-            raise UserError("Expected `strokes` by their beginning, but got another order. Sort them.")
+            raise UserError("Expected `strokes` sorted by start, but got another order. Sort them.")
 
     @property
     def name(self) -> str:
-        """The video's file name; bytes in it that are no letters are question marks."""
+        """The video's file name, with question marks for bytes that can't be decoded."""
         return self.video.name.encode("utf-8", "replace").decode()
 
 
 def stroke_cells(stroke: Stroke) -> tuple[float | None, ...]:
-    """Give a stroke's numbers as precisely as they are written: milliseconds, and four decimals.
+    """Round a stroke's numbers as in the files: times to milliseconds, the confidence to four decimals.
 
     Args:
         stroke: The stroke.
 
     Returns:
-        Start, contact and end in seconds, and the confidence; None is not known.
+        Start, contact and end in seconds, and the confidence; None for an unknown number.
 
     >>> stroke_cells(Stroke("serve", 0.12345, 1.0, confidence=0.98765))
     (0.123, None, 1.0, 0.9877)
@@ -90,7 +92,7 @@ def stroke_cells(stroke: Stroke) -> tuple[float | None, ...]:
 
 
 def stroke_row(stroke: Stroke) -> tuple[str | None, ...]:
-    """Give a stroke's cells under :data:`STROKE_COLUMNS`.
+    """Return a stroke as a row with the columns :data:`STROKE_COLUMNS`.
 
     Args:
         stroke: The stroke.
@@ -100,18 +102,18 @@ def stroke_row(stroke: Stroke) -> tuple[str | None, ...]:
     """
     *times_s, confidence = stroke_cells(stroke)
     cells = [None if time_s is None else f"{time_s:.3f}" for time_s in times_s]
-    sure = None if confidence is None else f"{confidence:.4f}"
-    return (*cells, stroke.label, sure, stroke.player)
+    confidence_cell = None if confidence is None else f"{confidence:.4f}"
+    return (*cells, stroke.label, confidence_cell, stroke.player)
 
 
 def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
-    """Write ``strokes.csv``, ``strokes.json`` and ``frames.npz``, each whole or not at all.
+    """Write ``strokes.csv``, ``strokes.json`` and ``frames.npz``, each of them atomically.
 
-    The probabilities are kept as float16, to three digits.
+    The probabilities are stored as float16, which keeps three digits.
 
     Args:
-        folder: Where to; it is made where it is absent.
-        analysis: What was found.
+        folder: Folder to write to; created if it doesn't exist.
+        analysis: The results.
 
     Raises:
         OSError: If a file can't be written.

@@ -1,4 +1,4 @@
-"""What a trained model's file holds."""
+"""Reading and checking checkpoints."""
 
 import pickle
 from pathlib import Path
@@ -11,52 +11,55 @@ from tt_actions.errors import UserError
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
-    """Read what a checkpoint holds.
+    """Load the contents of a checkpoint, without running any code from it.
 
-    Only tensors and plain types are read (``weights_only``), and it may name no class but the parts of a
-    model (:mod:`tt_actions.class_paths`), so that a file from a stranger can't run code.
+    Only tensors and plain types are read (``weights_only``), and the only classes that the file may name are
+    parts of a model (:mod:`tt_actions.class_paths`). A file from a stranger therefore can't run code.
 
     Args:
         path: The checkpoint.
 
     Returns:
-        Lightning's contents, tensors on the CPU.
+        The contents that Lightning saved, with tensors on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, holds more than plain types, or names another class.
+        ValueError: If the file is not a tt_actions checkpoint, contains more than plain types, or names
+            another class.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"Expected a checkpoint, but there is no file '{path}'.")
+        raise FileNotFoundError(f"Expected a checkpoint, but there is no file '{path}'. Check the path.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
-            raise ValueError("it holds no weights.")
+            raise ValueError("it contains no weights.")
         if not isinstance(content.get("hyper_parameters", {}).get("class_names"), list | tuple):
-            raise ValueError("it holds no class names.")
+            raise ValueError("it contains no class names.")
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, LookupError, ValueError) as error:
-        raise refusal(path, error) from error
+        raise checkpoint_error(path, error) from error
     content["hyper_parameters"] = with_current_paths(content["hyper_parameters"])
     check_class_paths(content["hyper_parameters"], path)
     return content
 
 
-def refusal(path: Path | str, error: Exception) -> UserError:
-    """Return what to raise for a file that is no checkpoint of ours.
+def checkpoint_error(path: Path | str, error: Exception) -> UserError:
+    """Return the error to raise for a file that is not a tt_actions checkpoint.
 
     Args:
         path: The file.
-        error: What reading it raised.
+        error: The error raised while reading it.
     """
     if isinstance(error, pickle.UnpicklingError):
-        reason = "it holds something else"  # torch's text advises to load it unsafely
+        reason = "it contains other objects"  # torch's own text recommends loading it unsafely
     elif isinstance(error, PermissionError):
-        return UserError(f"Expected to read '{path}', but got: {error.strerror}. Check the permissions.")
+        return UserError(
+            f"Expected '{path}' to be readable, but got: {error.strerror}. Check the permissions."
+        )
     elif isinstance(error, ValueError):
         reason = str(error).splitlines()[0].rstrip(".")
-    else:  # torch tells what it tried in vain
-        reason = "it can't be read as one"
+    else:  # torch's own text lists the formats that it tried
+        reason = "it can't be parsed"
     return UserError(
-        f"Expected '{path}' to be a checkpoint of tt_actions, of tensors and plain types alone, "
-        f"but {reason}. If it was copied, copy it again; else train one with `make train`."
+        f"Expected '{path}' to be a tt_actions checkpoint, which contains only tensors and plain types, "
+        f"but {reason}. If you copied the file, copy it again; otherwise train a model with `make train`."
     )

@@ -1,4 +1,4 @@
-"""Strokes of a stream, while it goes on."""
+"""Finding the strokes of a stream while it is running."""
 
 import math
 from collections import deque
@@ -14,7 +14,7 @@ from tt_actions.recognition.segmenter import Segmenter, check_log_probs, make_st
 
 
 class OpenSegment(NamedTuple):
-    """A segment that goes on: its last state, and number and time of its first and last frames so far."""
+    """A segment that hasn't ended: its latest state, and index and time of its first and latest frames."""
 
     state: int
     first: int
@@ -24,27 +24,29 @@ class OpenSegment(NamedTuple):
 
 
 class FixedLagSegmenter:
-    """Finds the strokes of a stream with a chain, each frame decided a bounded time after it came.
+    """Finds the strokes of a stream with a state chain, and decides each frame after a bounded delay.
 
-    The Viterbi algorithm with a fixed lag: a frame is decided as soon as all surviving paths agree on it
-    (Bloit & Rodet 2008), which is exact, and at the latest ``lag`` frames later, by the best path then. Paths
-    through another state are given up, so that what is decided keeps to the chain, with its shortest
-    durations. With a lag of the whole stream or more the strokes are those of :meth:`Segmenter.segment`.
+    This is the Viterbi algorithm with a fixed lag. A frame is decided as soon as all surviving paths agree on
+    it, which is exact (Bloit & Rodet 2008). If they don't agree within ``lag`` frames, the best path at that
+    time decides, and the paths through another state are dropped. The decided frames therefore always follow
+    the chain and its minimum durations. With a lag of at least the whole stream, the strokes are those of
+    :meth:`Segmenter.segment`.
 
-    Confidences are of the frames so far, of a stroke of many times the mean length of its last part.
+    A confidence is computed from the frames up to the decision. For a stroke many times longer than the mean,
+    it covers only the last part.
 
     Args:
-        segmenter: One whose method is ``hmm`` or ``chain``.
-        lag: Frames after which a frame is decided at the latest.
+        segmenter: A segmenter with the method ``hmm`` or ``chain``.
+        lag: Maximum number of later frames to wait for before a frame is decided.
 
     Raises:
-        ValueError: If the method is another, or ``lag`` is negative.
+        ValueError: If the segmenter has another method, or ``lag`` is negative.
     """
 
     def __init__(self, segmenter: Segmenter, lag: int) -> None:
         if segmenter.chain is None or lag < 0:
             raise UserError(
-                "Expected a `segmenter` of method 'hmm' or 'chain' and `lag` of at least 0, but got "
+                "Expected a `segmenter` with method 'hmm' or 'chain' and a `lag` of at least 0, but got "
                 f"'{segmenter.method}' and {lag}."
             )
         self.segmenter, self.chain, self.lag = segmenter, segmenter.chain, lag
@@ -63,7 +65,7 @@ class FixedLagSegmenter:
         self._open: OpenSegment | None = None
 
     def push(self, log_probs: np.ndarray, times_s: np.ndarray) -> list[Stroke]:
-        """Take in the next frames, and return the strokes that are over and decided by now.
+        """Add the next frames, and return the strokes that have ended and are decided.
 
         Args:
             log_probs: Log-probability of each class at each frame.
@@ -73,7 +75,7 @@ class FixedLagSegmenter:
             log_probs ``(T, K)``, times_s ``(T,)``.
 
         Raises:
-            ValueError: If the shapes don't fit.
+            ValueError: If the shapes don't match.
         """
         check_log_probs(log_probs, times_s, self.segmenter.timing)
         strokes = []
@@ -84,13 +86,13 @@ class FixedLagSegmenter:
         return strokes
 
     def finish(self) -> list[Stroke]:
-        """Return the strokes that are left at the end of the stream; the next frame begins another."""
+        """Return the remaining strokes at the end of the stream, and reset for the next stream."""
         strokes = self._decide(self._num_frames - self._num_decided) + self._close()
         self._begin()
         return strokes
 
     def _extend(self, frame_score: np.ndarray) -> None:
-        """Lengthen the best path to each state by a frame."""
+        """Extend the best path to each state by one frame."""
         n = self._num_frames - self._num_decided
         if n == len(self._survivors):
             self._survivors = np.concatenate([self._survivors, np.empty_like(self._survivors)])
@@ -105,7 +107,7 @@ class FixedLagSegmenter:
         self._num_frames += 1
 
     def _num_agreed(self) -> int:
-        """Number of frames to decide: on which all paths agree, and beyond the lag."""
+        """Number of frames that can be decided: those on which all paths agree, and those past the lag."""
         assert self._score is not None
         n = self._num_frames - self._num_decided
         paths, best = self._survivors[:n], self._score.argmax()
@@ -117,7 +119,7 @@ class FixedLagSegmenter:
         return num_agreed
 
     def _decide(self, num_frames: int) -> list[Stroke]:
-        """Decide on the oldest frames that are open, and return the strokes that end in them."""
+        """Decide the oldest undecided frames, and return the strokes that end in them."""
         if num_frames == 0:
             return []
         assert self._score is not None
@@ -137,7 +139,7 @@ class FixedLagSegmenter:
         return strokes
 
     def _close(self) -> list[Stroke]:
-        """Return the stroke that has been open till now, if it is one."""
+        """Close the open segment, and return it if it is a stroke."""
         if self._open is None:
             return []
         _, first, first_s, last, last_s = self._open
@@ -146,7 +148,7 @@ class FixedLagSegmenter:
         if make(0.0) is None:
             return []
         oldest = self._num_frames - len(self._recent)
-        begin = max(first - self.lag, oldest)  # some frames before it, for the chain to have settled
+        begin = max(first - self.lag, oldest)  # start earlier, so that the chain has settled
         window = np.stack([row for row, _ in islice(self._recent, begin - oldest, None)])
         posteriors = self.segmenter.frame_probabilities(window[None])[0, :, label]
         stroke = make(float(posteriors[max(first - begin, 0) : last + 1 - begin].mean()))

@@ -1,4 +1,4 @@
-"""A trained model from its checkpoint."""
+"""Loading a trained model from its checkpoint."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,28 +12,28 @@ from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
 from tt_actions.models.base import ActionModel
-from tt_actions.recognition.checkpoint import read_checkpoint, refusal
+from tt_actions.recognition.checkpoint import checkpoint_error, read_checkpoint
 from tt_actions.recognition.recognizer import Recognizer
 
 
 def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
-    """Load a trained model; the checkpoint alone is enough.
+    """Load a trained model from a checkpoint; no other file is needed.
 
     Only the network is built: neither optimizer, schedule nor augmentation.
 
     Args:
         path: A checkpoint, such as ``runs/cnn_lstm/version_0/checkpoints/best.ckpt``.
-        trust_packages: Packages beside ours whose networks the checkpoint may name, and so import. Packages
-            that an installed distribution names by an entry point of the group ``tt_actions`` are trusted
-            already.
+        trust_packages: Other packages whose networks the checkpoint may name; naming one imports it. Packages
+            that an installed distribution lists under the entry point group ``tt_actions`` are always
+            trusted.
 
     Returns:
         The model, ready to predict, on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of ours, holds more than plain types, or names a class that
-            is not allowed.
+        ValueError: If the file is not a tt_actions checkpoint, contains more than plain types, or names a
+            class that is not allowed.
     """
     trust(trust_packages)
     trust_installed()
@@ -46,16 +46,16 @@ def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
         model = Recognizer(network, trained["class_names"], make_preprocessing(trained["preprocessing"]))
         restore_training_facts(model, content)
     except (ArgumentError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise refusal(path, error) from error
+        raise checkpoint_error(path, error) from error
     return model.eval()
 
 
 def restore_training_facts(model: Recognizer, content: dict[str, Any]) -> None:
-    """Give a model what its training set taught about strokes beside the weights.
+    """Restore the statistics of the training set that a checkpoint stores next to the weights.
 
     Args:
-        model: The model.
-        content: What its checkpoint holds.
+        model: The model that gets them.
+        content: The contents of its checkpoint.
     """
     timing, typical = content.get("timing"), content.get("typical_clip")
     model.timing = None if timing is None else StrokeTiming.from_plain(timing)

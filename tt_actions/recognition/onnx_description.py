@@ -1,4 +1,4 @@
-"""What an exported model is: the file ``model.json`` beside its graphs."""
+"""Description of an exported model: the file ``model.json`` next to its graphs."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -17,26 +17,28 @@ SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "torchscript": ".pt"}
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """All that is known of an exported model but its graphs; plain types alone.
+    """Everything about an exported model except its graphs, as plain types.
 
     Args:
-        format: What the graphs are written in.
-        network: Name of the network's class, of a CRF that of the network below it, which the graphs hold.
+        format: File format of the graphs.
+        network: Class name of the network in the graphs; for a CRF, that of the network below it.
         class_names: Names of the classes, in the order of the logits.
-        preprocessing: How video becomes frames: a :class:`Preprocessing`. Mean and std are in the graphs.
-        delay: Number of frames by which the step graph's logits come later.
-        state: Name and shape, from its second dimension on, of each float32 tensor of the step graph's
-            state; None without a step graph.
+        preprocessing: How a video becomes frames: the fields of a :class:`Preprocessing`. Mean and std are in
+            the graphs.
+        delay: Number of frames by which the step graph returns its logits late.
+        state: Name and shape (without the first dimension) of each float32 tensor in the step graph's state;
+            None without a step graph.
         average: Weights of the learned average over a clip's frames; None for the mean.
-        chain: Of a CRF ``initial`` and ``transitions``, by which the logits become its own; else None.
-        timing: How long strokes last: a :class:`StrokeTiming`, or None.
-        typical_clip: The median of the training clips: a :class:`TypicalClip`, or None.
+        chain: ``initial`` and ``transitions`` of a CRF, which turn the logits of the graphs into those of the
+            CRF; None for other models.
+        timing: How long strokes last: the fields of a :class:`StrokeTiming`, or None.
+        typical_clip: Medians of the training clips: the fields of a :class:`TypicalClip`, or None.
         checkpoint: ``name`` and ``sha256`` of the checkpoint.
-        versions: Of the packages that wrote it.
-        max_difference: The largest difference of a logit from the checkpoint's that was found.
-        int8: What was measured of the int8 graphs; None where there are none.
+        versions: Versions of the packages that wrote the export.
+        max_difference: The largest difference found between a logit of the export and of the checkpoint.
+        int8: Measurements of the int8 graphs; None without int8 graphs.
         has_regions: Whether most training clips had a region of their own; absent in older files.
-        version: Of this description.
+        version: Version of this description.
     """
 
     format: Format
@@ -62,40 +64,42 @@ class ModelDescription:
 
 
 def read_description(folder: Path) -> ModelDescription:
-    """Read what :meth:`ModelDescription.to_json` gave; nothing in the file is run or looked up as a path.
+    """Read the ``model.json`` of an exported model; nothing in it is executed or used as a path.
 
     Args:
-        folder: The exported model's.
+        folder: Folder of the exported model.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is no such file.
+        FileNotFoundError: If the folder has no ``model.json``.
+        ValueError: If that file doesn't describe an exported model.
     """
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(
-            f"Expected an exported model, but there is no '{path}'. "
-            "Write one: `tt-actions export --checkpoint CHECKPOINT --format onnx`."
+            f"Expected an exported model, but '{path}' doesn't exist. "
+            "Create one with `tt-actions export --checkpoint CHECKPOINT --format onnx`."
         )
     try:
         plain = json.loads(path.read_text("utf-8"))
         names = {field.name for field in fields(ModelDescription)}
         if not isinstance(plain, dict) or {*plain, "has_regions"} != names:
-            raise ValueError(f"it needs {', '.join(sorted(names))}")
+            raise ValueError(f"it must have exactly the fields {', '.join(sorted(names))}")
         if plain["version"] != VERSION or plain["format"] not in get_args(Format):
-            raise ValueError(f"it is of version {plain['version']} and format '{plain['format']}'")
+            raise ValueError(f"it has version {plain['version']} and format '{plain['format']}'")
         Preprocessing(**plain["preprocessing"])
         return ModelDescription(**plain | {"class_names": tuple(map(str, plain["class_names"]))})
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise broken(path, error) from error
+        raise export_error(path, error) from error
 
 
-def broken(path: Path, error: Exception) -> UserError:
-    """Return what to raise for a file of an exported model that can't be used.
+def export_error(path: Path, error: Exception) -> UserError:
+    """Return the error to raise for a file of an exported model that can't be used.
 
     Args:
         path: The file.
-        error: What using it raised.
+        error: The error raised while using it.
     """
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return UserError(f"Expected '{path}' to be of an exported model, but {reason}. Export it anew.")
+    return UserError(
+        f"Expected '{path}' to be part of an exported model, but {reason}. Export the model again."
+    )

@@ -1,4 +1,4 @@
-"""An exported model at work: ONNX Runtime in the place of PyTorch, behind the same face."""
+"""Inference with an exported model: ONNX Runtime instead of PyTorch, with the same interface."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,13 @@ from tt_actions.files import file_digest
 from tt_actions.models.base import ActionModel, Average
 from tt_actions.models.causal import CausalModel
 from tt_actions.models.crf import CRF
-from tt_actions.recognition.onnx_description import FILE, Format, ModelDescription, broken, read_description
+from tt_actions.recognition.onnx_description import (
+    FILE,
+    Format,
+    ModelDescription,
+    export_error,
+    read_description,
+)
 from tt_actions.recognition.recognizer import Normalisation, Recognizer
 
 if TYPE_CHECKING:
@@ -23,64 +29,63 @@ if TYPE_CHECKING:
 
 
 def check_installed() -> None:
-    """Refuse to go on without the packages of the extra `export`.
+    """Raise an error if a package of the extra `export` is missing.
 
     Raises:
-        ValueError: If one is missing.
+        ValueError: If a package is missing.
     """
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise missing(error) from error
+        raise missing_package_error(error) from error
 
 
-def missing(error: ImportError) -> UserError:
-    """Return what to raise where a package of the extra `export` is missing.
+def missing_package_error(error: ImportError) -> UserError:
+    """Return the error to raise if a package of the extra `export` is missing.
 
     Args:
-        error: What its import raised.
+        error: The error raised by the import.
     """
     return UserError(
         f"Expected ONNX Runtime and ONNX for exported models, but '{error.name}' can't be imported. "
-        "Install them: `pip install 'tt-actions[export]'`."
+        "Install them with `pip install 'tt-actions[export]'`."
     )
 
 
 def open_session(graph: bytes | Path) -> "InferenceSession":
-    """Make a graph ready to run, on as many threads as PyTorch takes.
+    """Load a graph for inference, with as many threads as PyTorch uses.
 
     Args:
         graph: The graph, or its file.
 
     Raises:
-        ValueError: If it is no graph that ONNX Runtime can run, or the extra `export` is not installed.
+        ValueError: If ONNX Runtime can't run the graph, or the extra `export` is not installed.
     """
     try:
         import onnxruntime
     except ImportError as error:
-        raise missing(error) from error
+        raise missing_package_error(error) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # it would slow PyTorch beside it
-    options.log_severity_level = 3  # errors; below it tells of constants that it has folded
+    # threads that spin while they wait would slow down PyTorch
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors only: warnings report folded constants
     try:
         source = graph if isinstance(graph, bytes) else str(graph)
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own classes, which derive from no common one
-        raise broken(graph if isinstance(graph, Path) else Path("the graph"), error) from error
+    except Exception as error:  # the error classes of ONNX Runtime have no base class of their own
+        raise export_error(graph if isinstance(graph, Path) else Path("the graph"), error) from error
 
 
 class OnnxNetwork(ActionModel):
-    """A network of whole clips whose graph ONNX Runtime runs; it reads frames as they come from a video.
+    """A network for whole clips that runs as an ONNX Runtime graph and reads raw video frames.
 
     Args:
         num_classes: Number of classes *K*.
-        session: The graph of clips.
-        average: How per-frame probabilities become a clip's.
+        session: The graph for clips.
+        average: How per-frame probabilities are averaged into those of a clip.
 
     Shape:
         frames ``(B, T, C, H, W)``, uint8, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -91,7 +96,7 @@ class OnnxNetwork(ActionModel):
         self.session = session
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -104,15 +109,15 @@ class OnnxNetwork(ActionModel):
 
 
 class OnnxCausalNetwork(CausalModel):
-    """A causal network whose graphs ONNX Runtime runs; it reads frames as they come from a video.
+    """A causal network that runs as ONNX Runtime graphs and reads raw video frames.
 
     Args:
         num_classes: Number of classes *K*.
-        session: The graph of clips.
-        steps: The graph of a stretch of a stream.
-        average: How per-frame probabilities become a clip's.
-        delay: Number of frames by which a frame's logits come later.
-        state: Shape of each tensor of the state by its name, without its first dimension.
+        session: The graph for clips.
+        steps: The graph for a stretch of a stream.
+        average: How per-frame probabilities are averaged into those of a clip.
+        delay: Number of frames by which the step graph returns a frame's logits late.
+        state: Shape of each state tensor by name, without the first dimension.
 
     Shape:
         frames ``(B, T, C, H, W)``, uint8, and lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -131,7 +136,7 @@ class OnnxCausalNetwork(CausalModel):
         self.session, self.steps, self.state = session, steps, state or {}
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; logits past ``lengths`` are meaningless.
 
         Args:
             inputs: Frames of each clip, padded to the longest.
@@ -146,17 +151,17 @@ class OnnxCausalNetwork(CausalModel):
         self,
         inputs: Tensor,
         state: list[np.ndarray] | None = None,
-        lengths: Tensor | None = None,  # noqa: ARG002 - what comes after padding means nothing
+        lengths: Tensor | None = None,  # noqa: ARG002 - logits after padding are meaningless
     ) -> tuple[Tensor, list[np.ndarray]]:
-        """Read on, without delay.
+        """Process the next frames, without delay.
 
         Args:
             inputs: The next frames of each clip.
-            state: What the call before returned; None at the start.
-            lengths: Not looked at: padding comes after all that counts.
+            state: The state returned by the previous call; None for the first call.
+            lengths: Ignored, because padding comes after all valid frames.
 
         Returns:
-            The logits that come out at each frame, and the state to hand to the next call.
+            The logits of each step, and the state for the next call.
 
         Shape:
             inputs ``(B, T, C, H, W)``, uint8, lengths ``(B,)`` -> logits ``(B, T, K)``.
@@ -168,7 +173,7 @@ class OnnxCausalNetwork(CausalModel):
 
 
 def first_state(shapes: dict[str, list[int]], num_tracks: int) -> list[np.ndarray]:
-    """Return the state to give a step graph with the first frames: it is not looked at.
+    """Return a dummy state for the first call of a step graph, which ignores it.
 
     Args:
         shapes: Shape of each tensor by its name, without the first dimension.
@@ -178,7 +183,7 @@ def first_state(shapes: dict[str, list[int]], num_tracks: int) -> list[np.ndarra
 
 
 def run_clips(session: "InferenceSession", inputs: Tensor, lengths: Tensor) -> Tensor:
-    """Run a graph of clips.
+    """Run a graph on whole clips.
 
     Args:
         session: The graph.
@@ -196,46 +201,46 @@ def run_clips(session: "InferenceSession", inputs: Tensor, lengths: Tensor) -> T
 def run_stretch(
     session: "InferenceSession", frames: np.ndarray, is_first: np.ndarray, state: list[np.ndarray]
 ) -> list[np.ndarray]:
-    """Run a step graph.
+    """Run a step graph on the next frames of a stream.
 
     Args:
         session: The graph.
         frames: The next frames of each track.
-        is_first: Whether they are the track's first.
-        state: The tensors of the state before.
+        is_first: Whether they are the first frames of the track.
+        state: The tensors of the state before these frames.
 
     Returns:
-        The logits that come out at each frame, and the tensors of the state after.
+        The logits of each step, and the tensors of the state after these frames.
 
     Shape:
         frames ``(P, n, C, H, W)``, uint8, is_first ``(P,)``, bool, state ``(P, ...)`` each -> logits
         ``(P, n, K)``, state.
     """
     names = [one.name for one in session.get_inputs()]
-    found: list[np.ndarray] = session.run(
+    outputs: list[np.ndarray] = session.run(
         None, dict(zip(names, [np.ascontiguousarray(frames), is_first, *state], strict=True))
     )
-    return found
+    return outputs
 
 
 class OnnxRecognizer(Recognizer):
-    """An exported model in the place of a trained one: in ``predict``, and in the analysis of a match.
+    """An exported model with the interface of a trained one, for ``predict`` and match analysis.
 
     Args:
-        description: What ``model.json`` says of it.
-        network: Its graphs, as a network that reads frames as they come from a video.
+        description: The contents of ``model.json``.
+        network: The graphs, as a network that reads raw video frames.
 
     Raises:
-        ValueError: If the description's timing is none.
+        ValueError: If the timing in the description is invalid.
     """
 
     def __init__(self, description: ModelDescription, network: ActionModel) -> None:
-        how: dict[str, Any] = {  # JSON knows no tuples
+        preprocessing: dict[str, Any] = {  # JSON has no tuples
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description.preprocessing.items()
         }
-        super().__init__(network, description.class_names, Preprocessing(**how))
-        self.normalise = Normalisation()  # the graphs bring frames to scale
+        super().__init__(network, description.class_names, Preprocessing(**preprocessing))
+        self.normalise = Normalisation()  # the graphs normalise the frames
         timing, typical = description.timing, description.typical_clip
         self.timing = None if timing is None else StrokeTiming.from_plain(timing)
         self.typical_clip = None if typical is None else TypicalClip(**typical)
@@ -244,30 +249,30 @@ class OnnxRecognizer(Recognizer):
 
 
 def check_inputs(session: "InferenceSession", names: list[str]) -> None:
-    """Refuse a graph that takes something else than its description says.
+    """Raise an error if a graph's inputs don't match its description.
 
     Args:
         session: The graph.
-        names: Names of its inputs in order.
+        names: Names of the inputs in order, according to the description.
 
     Raises:
-        ValueError: If they are others.
+        ValueError: If the graph has other inputs.
     """
     found = [one.name for one in session.get_inputs()]
     if found != names:
-        raise ValueError(f"a graph takes {', '.join(found)} in place of {', '.join(names)}")
+        raise ValueError(f"a graph has the inputs {', '.join(found)} instead of {', '.join(names)}")
 
 
 def make_recognizer(description: ModelDescription, graphs: dict[str, Any]) -> OnnxRecognizer:
-    """Join graphs and what is known of them to a model that is used as a trained one is.
+    """Combine graphs and their description into a model that is used like a trained one.
 
     Args:
-        description: What ``model.json`` says.
-        graphs: The graphs or their files, by ``model`` and, of a causal network, ``step``.
+        description: The contents of ``model.json``.
+        graphs: The graphs or their files, with the keys ``model`` and, for a causal network, ``step``.
 
     Raises:
-        ValueError: If a graph can't be run, it and the description don't fit, or the extra `export` is not
-            installed.
+        ValueError: If a graph can't be run, a graph doesn't match the description, or the extra `export` is
+            not installed.
     """
     num_classes = len(description.class_names)
     average: Average = "mean" if description.average is None else "learned"
@@ -291,11 +296,11 @@ def make_recognizer(description: ModelDescription, graphs: dict[str, Any]) -> On
 
 
 def default_folder(checkpoint: Path, format: Format) -> Path:  # noqa: A002 - the option's name
-    """Return the folder that a checkpoint is exported to unless another is named: one beside it.
+    """Return the default export folder of a checkpoint, which is next to it.
 
     Args:
         checkpoint: The checkpoint.
-        format: What the graphs are written in.
+        format: File format of the graphs.
 
     >>> default_folder(Path("checkpoints/best.ckpt"), "onnx").name
     'best_onnx'
@@ -304,16 +309,16 @@ def default_folder(checkpoint: Path, format: Format) -> Path:  # noqa: A002 - th
 
 
 def open_engine(path: Path | str, int8: bool = False) -> Recognizer:
-    """Open an exported ONNX model: it is used as a trained one, such as by ``analyze_video``.
+    """Open an exported ONNX model, which is used like a trained one, for example by ``analyze_video``.
 
     Args:
-        path: The folder that was exported to, or a checkpoint with its export beside it.
-        int8: Whether to take the int8 graphs.
+        path: The export folder, or a checkpoint with its export next to it.
+        int8: Whether to use the int8 graphs.
 
     Raises:
         FileNotFoundError: If there is no export.
-        ValueError: If it is an export of another checkpoint or format, has no int8 graphs or is broken, or
-            the extra `export` is not installed.
+        ValueError: If the export is of another checkpoint or format, has no int8 graphs or is broken, or the
+            extra `export` is not installed.
     """
     path = Path(path)
     folder = default_folder(path, "onnx") if path.is_file() else path
@@ -321,15 +326,15 @@ def open_engine(path: Path | str, int8: bool = False) -> Recognizer:
     if path.is_file() and file_digest(path) != description.checkpoint["sha256"]:
         raise UserError(
             f"Expected '{folder}' to be the export of '{path}', but the checkpoint has changed since. "
-            f"Export it anew: `tt-actions export --checkpoint {path} --format onnx`."
+            f"Export it again with `tt-actions export --checkpoint {path} --format onnx`."
         )
     if description.format != "onnx" or (int8 and description.int8 is None):
         raise UserError(
-            f"Expected {'int8 ' * int8}graphs in ONNX in '{folder}', but it holds none. "
-            f"Write them: `tt-actions export --format onnx{' --int8' * int8}`."
+            f"Expected {'int8 ' * int8}ONNX graphs in '{folder}', but there are none. "
+            f"Create them with `tt-actions export --format onnx{' --int8' * int8}`."
         )
     files = {name: folder / f"{name}{'_int8' * int8}.onnx" for name in ("model", "step")}
     try:
         return make_recognizer(description, files)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise broken(folder / FILE, error) from error
+        raise export_error(folder / FILE, error) from error

@@ -1,6 +1,6 @@
-"""From a video to its strokes."""
+"""Finding the strokes in a video."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,27 +24,26 @@ from tt_actions.recognition.stream import (
 )
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
-from tt_actions.video.types import Roi
+from tt_actions.video.types import Image, Roi
 
 if TYPE_CHECKING:
     from tt_actions.recognition.recognizer import Recognizer
 
 STRETCH = 32
-"""Frames that go through the network at once."""
+"""Number of frames per call of the network."""
 
-AHEAD = 4
-"""Stretches that may be decoded ahead of the network."""
+MAX_QUEUED = 4
+"""Number of stretches that may be decoded ahead of the network."""
 
-
-MOST_TIMES_LONGER = 2.5
-"""How much longer than in the training half of the strokes may last."""
+MAX_DURATION_RATIO = 2.5
+"""Maximum ratio of the median stroke duration to the mean of the training, above which a remark is made."""
 
 
 def open_stream(model: "Recognizer") -> FrameStream:
-    """Choose how a model is shown a video.
+    """Choose how a model reads a video: frame by frame, or in windows.
 
-    A causal model that knows idle time carries its state through the video. Others are shown windows: of
-    the length that they were trained on, or of that of their training clips.
+    A causal model that was trained with idle time carries its state through the video. Other models read
+    windows, as long as the windows of their training or as their training clips.
 
     Args:
         model: The trained model, in eval mode.
@@ -60,7 +59,9 @@ def open_stream(model: "Recognizer") -> FrameStream:
 def find_tracks(
     model: "Recognizer", video: Path, players: Sequence[str], rois: Sequence[Roi]
 ) -> tuple[PlayerTrack, ...]:
-    """Lay out the players' parts of a video; without regions that of the model's training, if it had one.
+    """Return the name and region of each player in a video.
+
+    Without ``rois``, the players share the region of the model's training, if it had one.
 
     Args:
         model: The trained model.
@@ -70,7 +71,7 @@ def find_tracks(
 
     Raises:
         VideoError: If the video can't be read.
-        ValueError: If names and regions don't go together, or the model reads something else than a video.
+        ValueError: If names and regions don't match, or the model reads something other than a video.
     """
     own = model.video_preprocessing.roi
     info = probe(video)
@@ -87,40 +88,32 @@ def analyze_video(
 ) -> MatchAnalysis:
     """Find the strokes in a video of any length.
 
-    Decoding and preprocessing run in a thread of their own, some frames ahead of the network.
+    A separate thread decodes and preprocesses the video, some frames ahead of the network.
 
     Args:
         model: The trained model, in eval mode.
         video: The video file.
-        players: Names of the players, in the order of ``rois`` or from left to right; empty for one.
-        rois: Regions (x0, y0, x1, y1) in pixels: of each player, or one that the players share, or none.
-        crop: ``motion`` follows the player in each region; None for what the model was trained with.
-        on_progress: Called with the seconds of the video that are done.
+        players: Names of the players, in the order of ``rois`` or from left to right; empty for one player.
+        rois: Regions (x0, y0, x1, y1) in pixels: one per player, one that the players share, or none.
+        crop: ``motion`` follows the player in each region; None for the setting of the training.
+        on_progress: Called with the number of seconds of the video that are processed.
 
     Returns:
         The strokes of all players, and the probabilities of all frames.
 
     Raises:
         VideoError: If the video can't be read.
-        UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
-        ValueError: If names and regions don't go together.
+        UserError: If the model was trained on regions, but no region, player or ``crop`` is given.
+        ValueError: If names and regions don't match.
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
-    if not players:  # which share the picture out
+    if not players:  # named players divide the frame among them
         model.check_region(tracks[0].roi, crop)
     spec = replace(model.video_preprocessing.spec, crop=crop or model.video_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
-    times_s: list[np.ndarray] = []
-    told: list[np.ndarray] = []
-    for stretch in read_ahead(gather_stretches(frames, STRETCH), AHEAD):
-        append_block(told, stream.push(stretch.frames).numpy(), axis=1)
-        append_block(times_s, stretch.times_s)
-        if on_progress is not None:
-            on_progress(float(stretch.times_s[-1]))
-    append_block(told, stream.finish().numpy(), axis=1)
-    log_probs, shown_s = np.concatenate(told, 1), np.concatenate(times_s)  # (P, T, K), (T,)
+    log_probs, shown_s = _predict(stream, frames, on_progress)
     strokes = [
         replace(stroke, player=track.name)
         for track, of_track in zip(tracks, log_probs, strict=True)
@@ -142,28 +135,46 @@ def analyze_video(
     )
 
 
+def _predict(
+    stream: FrameStream,
+    frames: Iterable[tuple[float, tuple[Image, ...]]],
+    on_progress: Callable[[float], object] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the log-probabilities of all frames ``(P, T, K)``, and when each is shown ``(T,)``."""
+    times_s: list[np.ndarray] = []
+    log_probs: list[np.ndarray] = []
+    for stretch in read_ahead(gather_stretches(frames, STRETCH), MAX_QUEUED):
+        append_block(log_probs, stream.push(stretch.frames).numpy(), axis=1)
+        append_block(times_s, stretch.times_s)
+        if on_progress is not None:
+            on_progress(float(stretch.times_s[-1]))
+    append_block(log_probs, stream.finish().numpy(), axis=1)
+    return np.concatenate(log_probs, 1), np.concatenate(times_s)
+
+
 def remark_on_lengths(strokes: Sequence[Stroke], timing: StrokeTiming) -> str | None:
-    """Say so where strokes are much longer than the training's: the model does not know such a picture.
+    """Return a remark if strokes are much longer than in training, which suggests an unsuitable video.
 
     Args:
-        strokes: What was found.
-        timing: Counts of the training set.
+        strokes: The strokes found in the video.
+        timing: Statistics of the training set.
 
     >>> from tt_actions.clips.timing import default_timing
     >>> timing = default_timing(["forehand", "idle"], 10)
     >>> remark_on_lengths([Stroke("forehand", 0, 1.2)], timing) is None
     True
     >>> print(remark_on_lengths([Stroke("forehand", 0, 6)], timing))
-    Strokes last 6.0 s here and 0.9 s where the model was trained: it may not know such a picture. ...
+    Strokes last 6.0 s in this video but 0.9 s in the training data, so the model may not suit ...
     """
     if not strokes:
         return None
-    found_s = float(np.median([stroke.end_s - stroke.start_s for stroke in strokes]))
+    median_s = float(np.median([stroke.end_s - stroke.start_s for stroke in strokes]))
     is_stroke = np.array([name != IDLE for name in timing.class_names])
-    learnt_s = float(np.average(timing.mean_frames[is_stroke])) / timing.fps
-    if found_s <= MOST_TIMES_LONGER * learnt_s:
+    training_mean_s = float(np.average(timing.mean_frames[is_stroke])) / timing.fps
+    if median_s <= MAX_DURATION_RATIO * training_mean_s:
         return None
     return (
-        f"Strokes last {found_s:.1f} s here and {learnt_s:.1f} s where the model was trained: it may not "
-        "know such a picture. Give each player a region as in the training, or train on recordings of yours."
+        f"Strokes last {median_s:.1f} s in this video but {training_mean_s:.1f} s in the training data, so "
+        "the model may not suit this kind of video. Give each player a region as in training, or train on "
+        "your own recordings."
     )

@@ -1,4 +1,4 @@
-"""Where the players of a video are: a region and a name for each."""
+"""The players of a video: a name and a region for each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from tt_actions.video.types import Roi
 
 
 class PlayerTrack(NamedTuple):
-    """One player's part of the picture.
+    """The name and region of a player.
 
     Args:
-        name: What the player is called.
-        roi: Region (x0, y0, x1, y1) in pixels of the upright picture, or None for all.
+        name: Name of the player.
+        roi: Region (x0, y0, x1, y1) in pixels of the upright frame, or None for the whole frame.
     """
 
     name: str
@@ -20,23 +20,23 @@ class PlayerTrack(NamedTuple):
 
 
 def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: int) -> tuple[PlayerTrack, ...]:
-    """Share the picture out among the players.
+    """Divide the frame among the players.
 
-    With a region for each player every one has their own. Else the region, or the picture, is cut into as
-    many upright parts of one width, the first player's at the left.
+    With one region per player, each player gets theirs. Otherwise the region, or the whole frame, is cut into
+    vertical strips of equal width, one per player from left to right.
 
     Args:
-        names: The players' names, in the order of the regions or from left to right; empty for one
-            ``player``, or with several regions ``player_1`` and so on.
-        rois: Regions in pixels of the upright picture: none, one, or one for each player.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        names: The players' names, in the order of the regions or from left to right. Empty for one player
+            called ``player``, or with several regions for ``player_1``, ``player_2`` and so on.
+        rois: Regions in pixels of the upright frame: none, one, or one per player.
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
 
     Returns:
-        The players' parts.
+        The name and region of each player.
 
     Raises:
-        ValueError: If a name is double, or the regions don't go with the names.
+        ValueError: If a name appears twice, or the regions don't match the names.
 
     >>> lay_tracks(["left", "right"], [], 1280, 720)
     (PlayerTrack(name='left', roi=(0, 0, 640, 720)), PlayerTrack(name='right', roi=(640, 0, 1280, 720)))
@@ -45,8 +45,8 @@ def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: in
         names = ["player"] if len(rois) < 2 else [f"player_{i + 1}" for i in range(len(rois))]
     if len(set(names)) < len(names) or len(rois) not in (0, 1, len(names)):
         raise UserError(
-            f"Expected `players` with different names, and no region, one, or one for each of them, but got "
-            f"{', '.join(names)} and {len(rois)} regions."
+            "Expected `players` with different names, and no region, one region, or one region per player, "
+            f"but got {', '.join(names)} and {len(rois)} regions."
         )
     if len(rois) == len(names):
         return tuple(PlayerTrack(name, roi) for name, roi in zip(names, rois, strict=True))
@@ -57,7 +57,7 @@ def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: in
     if len(set(edges)) < len(edges):
         raise UserError(
             f"Expected a region wide enough for {len(names)} players, but got {x1 - x0} pixels. "
-            "Name fewer players, or give each their own `roi`."
+            "Use fewer players, or give each player a `roi`."
         )
     return tuple(
         PlayerTrack(name, (left, y0, right, y1))

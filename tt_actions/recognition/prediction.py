@@ -1,4 +1,4 @@
-"""What a model says of a clip."""
+"""The prediction of a model for a clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from tt_actions.models.base import ActionModel
 
 @dataclass(frozen=True)
 class ClipPrediction:
-    """What a model says of one clip.
+    """The prediction of a model for one clip.
 
     Args:
-        label: The likeliest class.
+        label: The most likely class.
         probabilities: Probability of each class.
         frame_probabilities: Probability of each class at each frame.
-        times_s: When each frame is shown, in seconds from the beginning of the video.
+        times_s: When each frame is shown, in seconds from the start of the video.
 
     Shape:
         frame_probabilities ``(T, K)``, times_s ``(T,)``.
@@ -33,12 +33,12 @@ class ClipPrediction:
 def make_prediction(
     network: ActionModel, class_names: Sequence[str], logits: Tensor, times_s: np.ndarray
 ) -> ClipPrediction:
-    """Put into words what the logits of one clip say.
+    """Create a prediction from the logits of one clip.
 
     Args:
-        network: What they are of.
+        network: The network that computed the logits.
         class_names: Names of the classes, in the order of the logits.
-        logits: Of the clip's frames, without gradient.
+        logits: Logits of the clip's frames, without gradient.
         times_s: When each frame is shown, in seconds.
 
     Shape:

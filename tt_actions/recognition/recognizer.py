@@ -1,4 +1,4 @@
-"""A trained model as an object, without the training around it."""
+"""A trained model as an object, independent of its training."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -23,11 +23,11 @@ from tt_actions.video.types import Roi
 
 
 class Normalisation(nn.Module):
-    """Brings frames to the scale that a network reads; joints pass through as they are.
+    """Normalises frames for a network; joints pass through unchanged.
 
     Args:
-        means: Subtracted from each channel, in [0, 1]; empty for joints.
-        stds: What each channel is divided by then.
+        means: Mean of each channel, in [0, 1], which is subtracted; empty for joints.
+        stds: Standard deviation of each channel, by which the difference is divided.
     """
 
     mean: Tensor
@@ -39,10 +39,10 @@ class Normalisation(nn.Module):
             self.register_buffer(name, torch.tensor(values).float().view(-1, 1, 1), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the inputs at the network's scale.
+        """Return the normalised inputs.
 
         Args:
-            inputs: Frames as they come from the video, uint8 or float in [0, 1], or joints.
+            inputs: Raw frames, uint8 or float in [0, 1], or joints.
 
         Shape:
             frames ``(..., C, H, W)`` -> the same.
@@ -51,9 +51,9 @@ class Normalisation(nn.Module):
 
 
 class Recognizer:
-    """A trained model: it names the stroke of a clip and finds the strokes in a video of any length.
+    """A trained model that classifies the stroke of a clip and finds the strokes in a video of any length.
 
-    :func:`tt_actions.load` makes one from a checkpoint.
+    :func:`tt_actions.load` loads one from a checkpoint.
 
     Args:
         network: The network.
@@ -61,14 +61,14 @@ class Recognizer:
         preprocessing: How a video, or a file of joints, becomes the network's input.
 
     Attributes:
-        normalise: Brings frames to the scale that the network reads.
-        timing: How long strokes last in the training set, if it was one of untrimmed recordings; else None.
-        typical_clip: The median of the training clips, if it was trained on clips; else None.
-        has_regions: Whether most training clips had a region of their own; False where a checkpoint or an
-            export is older than this and does not say so.
+        normalise: Normalises frames for the network.
+        timing: How long strokes last in the training set; None unless it had untrimmed recordings.
+        typical_clip: Medians of the training clips; None unless the model was trained on clips.
+        has_regions: Whether most training clips had a region of their own; False for old checkpoints and
+            exports, which don't store it.
 
     Raises:
-        ValueError: If there is not one class name for each output of the network.
+        ValueError: If the number of class names differs from the number of outputs of the network.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Recognizer:
     ) -> None:
         if len(class_names) != network.num_classes:
             raise UserError(
-                f"Expected `class_names` for the network's {network.num_classes} classes, "
+                f"Expected `class_names` to name the network's {network.num_classes} classes, "
                 f"but got {list(class_names)}."
             )
         self.network = network
@@ -96,17 +96,17 @@ class Recognizer:
 
     @property
     def is_untrimmed(self) -> bool:
-        """Whether it was trained on recordings with idle time between the strokes."""
+        """Whether the model was trained on recordings with idle time between the strokes."""
         return IDLE in self.class_names
 
     @property
     def frame_preprocessing(self) -> Preprocessing:
-        """How clips become frames; refused where the model reads joints."""
+        """Preprocessing of video frames; raises an error if the model reads joints."""
         return require_frames(self.preprocessing)
 
     @property
     def video_preprocessing(self) -> Preprocessing:
-        """How a video alone becomes frames; refused where the model reads joints or depth."""
+        """Preprocessing that needs only a video; raises an error if the model reads joints or depth."""
         return require_video(self.preprocessing)
 
     @property
@@ -131,10 +131,10 @@ class Recognizer:
         return self
 
     def __call__(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits of clips as they come from the video.
+        """Return per-frame logits of clips that are not yet normalised.
 
         Args:
-            inputs: Frames, uint8 or float in [0, 1], or joints.
+            inputs: Raw frames, uint8 or float in [0, 1], or joints.
             lengths: Number of valid frames of each clip.
 
         Shape:
@@ -144,10 +144,10 @@ class Recognizer:
         return logits
 
     def whole_logits(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of whole recordings; a causal network reads them stretch by stretch.
+        """Return per-frame logits of whole recordings; a causal network reads them in stretches.
 
         Args:
-            inputs: As :meth:`__call__` takes them.
+            inputs: The inputs of :meth:`__call__`.
             lengths: Number of valid frames of each recording.
 
         Shape:
@@ -156,10 +156,10 @@ class Recognizer:
         return self.network.from_frame_scores(self.frame_scores(inputs, lengths), lengths)
 
     def frame_scores(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of the frame network: of the network itself, or of the one below a chain.
+        """Return per-frame logits before any chain: for a CRF, those of the network below it.
 
         Args:
-            inputs: As :meth:`__call__` takes them.
+            inputs: The inputs of :meth:`__call__`.
             lengths: Number of valid frames of each recording.
 
         Shape:
@@ -173,46 +173,46 @@ class Recognizer:
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def check_region(self, roi: Roi | None, crop: Crop | None = None) -> None:
-        """Refuse a video without a region where the model was trained on the players' regions.
+        """Raise an error for a video without a region if the model was trained on the players' regions.
 
-        On whole pictures such a model is wrong three times in four, and a window that follows the motion is
-        no region that it knows.
+        On whole frames, such a model is wrong three times in four. A window that follows the motion doesn't
+        help by default, because it differs from the regions of the training.
 
         Args:
             roi: The region; None for that of the preprocessing, if it has one.
-            crop: How to follow the player, where the caller decides it.
+            crop: How to follow the player, if the caller chooses it.
 
         Raises:
-            UserError: If there is no region, and neither caller nor training follow the player.
+            UserError: If there is no region, and neither the caller nor the training follows the player.
         """
-        how = self.preprocessing
-        if not self.has_regions or roi or crop or not isinstance(how, Preprocessing):
+        preprocessing = self.preprocessing
+        if not self.has_regions or roi or crop or not isinstance(preprocessing, Preprocessing):
             return
-        if how.roi is None and how.crop == "none":
+        if preprocessing.roi is None and preprocessing.crop == "none":
             raise UserError(
-                "Expected `roi`, the player's region in pixels, since the model was trained on clips with "
-                "regions, but got none. Give it as x0,y0,x1,y1, such as `--roi 0,0,180,240`, or in a "
-                "manifest's columns."
+                "Expected `roi`, the player's region in pixels, because the model was trained on clips with "
+                "regions, but got none. Pass it as x0,y0,x1,y1, such as `--roi 0,0,180,240`, or in the "
+                "columns of a manifest."
             )
 
     @torch.no_grad()
     def predict(
         self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
     ) -> ClipPrediction:
-        """Name the stroke of one clip.
+        """Classify the stroke of one clip.
 
         Args:
-            path: The video file, or for a model of joints the file of joints.
+            path: The video file, or the joint file for a model that reads joints.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
             roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
 
         Returns:
-            The class, its probabilities, and those of every frame with its time.
+            The class, the probabilities of all classes, and those of each frame with its time.
 
         Raises:
             UnreadableError: If the clip can't be read.
-            UserError: If the model was trained on regions and there is none.
+            UserError: If the model was trained on regions, but there is none.
         """
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
         self.check_region(roi)
@@ -232,33 +232,36 @@ class Recognizer:
 
         Args:
             video: The video file.
-            players: Names of the players, in the order of ``rois`` or from left to right; empty for one.
-            rois: Regions (x0, y0, x1, y1) in pixels: of each player, or one that they share, or none.
-            crop: ``motion`` follows the player in each region; None for what the model was trained with.
-            on_progress: Called with the seconds of the video that are done.
+            players: Names of the players, in the order of ``rois`` or from left to right; empty for one
+                player.
+            rois: Regions (x0, y0, x1, y1) in pixels: one per player, one that the players share, or none.
+            crop: ``motion`` follows the player in each region; None for the setting of the training.
+            on_progress: Called with the number of seconds of the video that are processed.
 
         Returns:
             The strokes of all players, and the probabilities of all frames.
 
         Raises:
             VideoError: If the video can't be read.
-            UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
-            ValueError: If names and regions don't go together.
+            UserError: If the model was trained on regions, but no region, player or ``crop`` is given.
+            ValueError: If names and regions don't match.
         """
         return analyze_video(self, Path(video), players, rois, crop, on_progress)
 
 
 def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Bring frames to a network's scale, row by row, as pixel by pixel takes four times as long.
+    """Normalise frames for a network.
+
+    It works row by row; pixel by pixel takes four times as long.
 
     Args:
         frames: The clips, uint8 or float in [0, 1].
-        mean: Mean of each channel, taken away from pixels in [0, 1].
-        std: Standard deviation of each channel, that pixels are divided by.
+        mean: Mean of each channel, which is subtracted from pixels in [0, 1].
+        std: Standard deviation of each channel, by which the difference is divided.
 
     Shape:
-        frames ``(B, T, C, H, W)``, mean and std ``(C, 1, 1)`` -> ``(B, T, C, H, W)``, in memory ordered as
-        those of :class:`tt_actions.clips.dataset.Batch`.
+        frames ``(B, T, C, H, W)``, mean and std ``(C, 1, 1)`` -> ``(B, T, C, H, W)``, with the memory layout
+        of :class:`tt_actions.clips.dataset.Batch`.
 
     >>> half, quarter = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
     >>> normalise(torch.full((1, 1, 3, 1, 1), 255, dtype=torch.uint8), half, quarter).flatten().tolist()
@@ -266,7 +269,7 @@ def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """
     b, t, num_channels, height, width = frames.shape
     mean, std = (value.expand(num_channels, 1, 1).flatten().repeat(width) for value in (mean, std))
-    rows = frames.permute(0, 1, 3, 4, 2).flatten(3)  # (B, T, H, W*C), a view of what a loader gives
+    rows = frames.permute(0, 1, 3, 4, 2).flatten(3)  # (B, T, H, W*C), a view of a loader's batch
     if not rows.is_floating_point():
         rows = rows.to(mean.dtype).div_(255)
     rows = (rows.to(mean.dtype) - mean).div_(std)

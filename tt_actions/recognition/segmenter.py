@@ -1,8 +1,8 @@
-"""From the per-frame probabilities of a video to its strokes.
+"""Finding strokes in the per-frame probabilities of a video.
 
-The simple ways take the likeliest class of each frame, after a median filter or not. The others find the
-likeliest sequence of states of a chain: of a hidden Markov model with durations, whose frame scores a network
-gives (a hybrid, Bourlard & Morgan 1994), or of a conditional random field.
+The simple methods take the most likely class of each frame, with or without a median filter. The others find
+the most likely state sequence of a chain. The chain is either a hidden Markov model with durations, whose
+frame scores come from a network (a hybrid, Bourlard & Morgan 1994), or a conditional random field.
 """
 
 import math
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 Method = Literal["hmm", "chain", "median", "argmax"]
 
 SMALLEST_PROBABILITY = 1e-30
-"""What a probability of 0 counts as: a network is never that sure, its arithmetic may be."""
+"""Lower bound for probabilities, because a probability of 0 is only a rounding effect."""
 
 
 class Segmenter:
     """Finds the strokes in the per-frame probabilities of a network.
 
     - ``hmm``: :func:`duration_chain` with frame scores ``scale * (log p(c|x) - prior_weight * log p(c))``.
-    - ``chain``: a conditional random field; what it takes are the scores below the chain.
-    - ``median``: the likeliest class after a median filter of each class's probability.
-    - ``argmax``: the likeliest class of each frame.
+    - ``chain``: a conditional random field, which reads the scores of the network below its chain.
+    - ``median``: the most likely class after a median filter of each class's probability.
+    - ``argmax``: the most likely class of each frame.
 
     Args:
-        timing: Counts of the training set, at the frame rate of the probabilities.
-        method: How.
-        scale: Weight of a frame against the chain, of ``hmm``: neighbouring frames don't tell independent
-            things.
-        prior_weight: How much of the training set's class shares is taken out again, of ``hmm``. On drawn
-            rallies every share of it cost: F1@50 0.94 with 0, 0.91 with 0.6, 0.87 with 1.
-        median_s: Length of the median filter in seconds.
-        initial: Score of each class at the first frame, of ``chain``.
-        transitions: Score of each class being followed by each other a frame later, of ``chain``.
+        timing: Statistics of the training set, at the frame rate of the probabilities.
+        method: One of the methods above.
+        scale: For ``hmm``: weight of a frame relative to the chain. Values below 1 allow for the dependence
+            between neighbouring frames.
+        prior_weight: For ``hmm``: how much of the training set's class shares is removed from the scores. On
+            synthetic rallies, less was better: F1@50 0.94 with 0, 0.91 with 0.6, 0.87 with 1.
+        median_s: For ``median``: length of the filter in seconds.
+        initial: For ``chain``: score of each class at the first frame.
+        transitions: For ``chain``: score of each class (row) being followed by each class (column).
 
     Raises:
-        ValueError: If an option is out of range, or not that of the method.
+        ValueError: If an option is out of range, or belongs to another method.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Segmenter:
             raise UserError(f"Expected `method` to be one of {get_args(Method)}, but got '{method}'.")
         if not (0 < scale < math.inf and 0 <= prior_weight < math.inf and 0 <= median_s < math.inf):
             raise UserError(
-                "Expected `scale` above 0, and `prior_weight` and `median_s` of at least 0, but got "
-                f"{scale}, {prior_weight} and {median_s}."
+                "Expected `scale` above 0, and `prior_weight` and `median_s` of at least 0, all finite, but "
+                f"got {scale}, {prior_weight} and {median_s}."
             )
         has_potentials = initial is not None and transitions is not None
         if has_potentials != (method == "chain"):
             raise UserError(
-                "Expected `initial` and `transitions` with `method` 'chain' and no other, but got "
-                f"'{method}' and {'both' if has_potentials else 'not both'}."
+                "Expected `initial` and `transitions` with the method 'chain' and with no other, but got "
+                f"'{method}' with {'both' if has_potentials else 'not both'}."
             )
         self.timing, self.method = timing, method
         self.chain: StateChain | None = None
@@ -87,7 +87,7 @@ class Segmenter:
         """Return the score of each state of the chain at each frame.
 
         Args:
-            log_probs: Log-probability of each class, or of a conditional random field its scores.
+            log_probs: Log-probability of each class; for ``chain``, the scores of the network below it.
 
         Shape:
             log_probs ``(..., K)`` -> ``(..., S)``, float64.
@@ -106,10 +106,10 @@ class Segmenter:
             lengths: Number of valid frames of each track; None for all.
 
         Shape:
-            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T, K)``, float64; without meaning past lengths.
+            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T, K)``, float64; meaningless past lengths.
 
         Raises:
-            ValueError: If the shape doesn't fit.
+            ValueError: If the shape doesn't match.
         """
         self._check(log_probs)
         if self.chain is None:
@@ -121,11 +121,11 @@ class Segmenter:
         )
 
     def frame_probabilities(self, log_probs: np.ndarray) -> np.ndarray:
-        """Return the probabilities that a stroke's confidence is the mean of.
+        """Return the probabilities whose mean is the confidence of a stroke.
 
-        Those of the network; the posteriors of a hidden Markov model are all next to 1 and rank strokes worse
-        (mAP 0.73 instead of 0.77 on drawn rallies). Of a conditional random field, whose scores alone are no
-        probabilities, its posteriors.
+        They are the network's own probabilities. The posteriors of a hidden Markov model are all close to 1
+        and rank strokes worse (mAP 0.73 instead of 0.77 on synthetic rallies). Only a conditional random
+        field uses its posteriors, because its scores are not probabilities.
 
         Args:
             log_probs: Log-probability of each class at each frame of some tracks.
@@ -136,23 +136,23 @@ class Segmenter:
         return self.posteriors(log_probs) if self.method == "chain" else np.exp(log_probs.astype(np.float64))
 
     def paths(self, log_probs: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
-        """Return the best sequence of states of each track; without a chain, of classes.
+        """Return the best state sequence of each track, or class sequence without a chain.
 
         Args:
             log_probs: Log-probability of each class at each frame of some tracks.
             lengths: Number of valid frames of each track; None for all.
 
         Shape:
-            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T)``, int64; without meaning past lengths.
+            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T)``, int64; meaningless past lengths.
 
         Raises:
-            ValueError: If the shape doesn't fit.
+            ValueError: If the shape doesn't match.
         """
         self._check(log_probs)
         if self.chain is not None:
             states, _ = viterbi(*self._potentials(log_probs, lengths))
             return np.asarray(states)
-        from scipy.ndimage import median_filter  # slow to load
+        from scipy.ndimage import median_filter  # slow to import
 
         paths = np.zeros(log_probs.shape[:2], np.int64)
         ends = [len(log_probs[0])] * len(log_probs) if lengths is None else lengths.tolist()
@@ -168,19 +168,20 @@ class Segmenter:
             lengths: Number of valid frames of each track; None for all.
 
         Shape:
-            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T)``, int64; without meaning past lengths.
+            log_probs ``(B, T, K)``, lengths ``(B,)`` -> ``(B, T)``, int64; meaningless past lengths.
 
         Raises:
-            ValueError: If the shape doesn't fit.
+            ValueError: If the shape doesn't match.
         """
         paths = self.paths(log_probs, lengths)
         return paths if self.chain is None else self.chain.classes[paths]
 
     def segment(self, log_probs: np.ndarray, times_s: np.ndarray) -> list[Stroke]:
-        """Return the strokes of one track in order.
+        """Return the strokes of one track, sorted by time.
 
-        A stroke begins between its first frame and the one before, in the mean half a frame before it, and
-        ends half a frame after its last. Its confidence is the mean probability of its class over its frames.
+        A stroke begins somewhere between its first frame and the one before. Its start is therefore set half
+        a frame before the first frame, and its end half a frame after the last. Its confidence is the mean
+        probability of its class over its frames.
 
         Args:
             log_probs: Log-probability of each class at each frame.
@@ -190,7 +191,7 @@ class Segmenter:
             log_probs ``(T, K)``, times_s ``(T,)``.
 
         Raises:
-            ValueError: If the shapes don't fit.
+            ValueError: If the shapes don't match.
         """
         check_log_probs(log_probs, times_s, self.timing)
         if not len(times_s):
@@ -227,18 +228,18 @@ class Segmenter:
 
 
 def check_log_probs(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTiming) -> None:
-    """Refuse frames without times, or of other classes.
+    """Raise an error for frames without times or with other classes.
 
     Args:
         log_probs: Log-probability of each class at each frame.
         times_s: When each frame is shown, in seconds.
-        timing: Counts of the classes.
+        timing: Statistics of the classes.
 
     Shape:
         log_probs ``(T, K)``, times_s ``(T,)``.
 
     Raises:
-        ValueError: If they are.
+        ValueError: If the shapes don't match.
     """
     k = len(timing.class_names)
     if times_s.ndim != 1 or log_probs.shape != (len(times_s), k):
@@ -251,14 +252,14 @@ def check_log_probs(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTi
 def make_stroke(
     timing: StrokeTiming, label: int, first_s: float, last_s: float, confidence: float
 ) -> Stroke | None:
-    """Return the stroke that a segment is, or None for idle time.
+    """Convert a segment to a stroke, or return None for idle time.
 
     Args:
         timing: Frame rate, names and contacts of the classes.
         label: Class index.
-        first_s: When its first frame is shown, in seconds.
-        last_s: When its last frame is shown.
-        confidence: How sure the model is.
+        first_s: When the first frame of the segment is shown, in seconds.
+        last_s: When the last frame is shown, in seconds.
+        confidence: Confidence of the model in [0, 1].
 
     >>> from tt_actions.clips.timing import default_timing
     >>> make_stroke(default_timing(["forehand", "idle"], 10), 0, 0.5, 1.0, 0.9)
@@ -278,7 +279,7 @@ def _mean(probabilities: np.ndarray, segment: Segment) -> float:
 
 
 def stroke_timing(model: "Recognizer") -> StrokeTiming:
-    """Return how long strokes last: as counted on the model's training set, or else as a rule of thumb.
+    """Return stroke durations as counted on the model's training set, or default values if there are none.
 
     Args:
         model: The trained model.
@@ -288,26 +289,26 @@ def stroke_timing(model: "Recognizer") -> StrokeTiming:
 
 
 def make_segmenters(model: "Recognizer") -> dict[str, Segmenter]:
-    """Return the ways of finding strokes that are compared; the last is the one that a match is analysed by.
+    """Return the methods of finding strokes to compare; match analysis uses the last one.
 
-    That is the model's own chain, where it is a conditional random field of recordings, or else a hidden
-    Markov model.
+    The last one is the model's own chain for a conditional random field trained on recordings, and a hidden
+    Markov model otherwise.
 
     Args:
         model: The trained model.
     """
     timing = stroke_timing(model)
-    ways = {"argmax": Segmenter(timing, "argmax"), "median": Segmenter(timing, "median")}
-    ways["hmm"] = Segmenter(timing, "hmm")
+    segmenters = {"argmax": Segmenter(timing, "argmax"), "median": Segmenter(timing, "median")}
+    segmenters["hmm"] = Segmenter(timing, "hmm")
     chain = model.network.chain
-    if chain is not None and model.is_untrimmed:  # that of clips knows no idle time
+    if chain is not None and model.is_untrimmed:  # a chain trained on clips has no idle time
         initial, transitions = (weight.detach().double().cpu().numpy() for weight in chain)
-        ways["crf"] = Segmenter(timing, "chain", initial=initial, transitions=transitions)
-    return ways
+        segmenters["crf"] = Segmenter(timing, "chain", initial=initial, transitions=transitions)
+    return segmenters
 
 
 def make_segmenter(model: "Recognizer") -> Segmenter:
-    """Return what a match is analysed by: the last of :func:`make_segmenters`.
+    """Return the segmenter used for match analysis: the last of :func:`make_segmenters`.
 
     Args:
         model: The trained model.

@@ -1,4 +1,4 @@
-"""The chains of states that a track's classes are decoded with."""
+"""State chains for decoding the classes of a track."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from tt_actions.clips.timing import StrokeTiming
 
 @dataclass(frozen=True, eq=False)
 class StateChain:
-    """States of a linear chain, each of which shows one class.
+    """A linear chain of states, each of which belongs to one class.
 
     Args:
         classes: Class index of each state.
-        initial: Score of each state at the first frame, -inf where that is impossible.
-        transitions: Score of each state (row) being followed by each other (column).
-        is_entry: Whether a segment of its class begins with the state.
+        initial: Score of each state at the first frame; -inf if impossible.
+        transitions: Score of each state (row) being followed by each state (column); -inf if impossible.
+        is_entry: Whether each state is the first of a segment of its class.
 
     Shape:
         classes, initial and is_entry ``(S,)``, transitions ``(S, S)``.
@@ -27,7 +27,7 @@ class StateChain:
     is_entry: np.ndarray
 
     def begins(self, before: np.ndarray | int, after: np.ndarray | int) -> np.ndarray:
-        """Tell where a segment begins: with another class, or where the first state of its own comes again.
+        """Return where segments begin: where the class changes, or where its first state occurs again.
 
         Args:
             before: State of a frame.
@@ -42,18 +42,18 @@ class StateChain:
         >>> chain.begins(path[:-1], path[1:]).astype(int)
         array([0, 0, 0, 1, 0, 0, 1, 0])
         """
-        is_other = self.classes[before] != self.classes[after]
-        is_again = self.is_entry[after] & np.not_equal(before, after)
-        begins: np.ndarray = is_other | is_again
+        changes_class = self.classes[before] != self.classes[after]
+        is_repeated_entry = self.is_entry[after] & np.not_equal(before, after)
+        begins: np.ndarray = changes_class | is_repeated_entry
         return begins
 
 
 def frame_chain(initial: np.ndarray, transitions: np.ndarray) -> StateChain:
-    """Return the chain whose states are the classes: that of a conditional random field.
+    """Return the chain with one state per class, as used by a conditional random field.
 
     Args:
         initial: Score of each class at the first frame.
-        transitions: Score of each class (row) being followed, a frame later, by each other (column).
+        transitions: Score of each class (row) being followed by each class (column) one frame later.
 
     Shape:
         initial ``(K,)``, transitions ``(K, K)``.
@@ -68,16 +68,16 @@ def frame_chain(initial: np.ndarray, transitions: np.ndarray) -> StateChain:
 
 
 def duration_chain(timing: StrokeTiming) -> StateChain:
-    """Return a chain in which a segment of each class lasts its shortest time or longer.
+    """Return a chain in which each segment lasts at least the minimum duration of its class.
 
-    A class of at least *m* frames is a row of *m* states, the last of which repeats itself, so that durations
-    are *m* - 1 plus a geometric variable (Rabiner 1989, section IV.D, of expanded states), with the counted
-    mean. What follows is what was counted, plus one for every other class; a class follows itself only if
-    that was counted, and is told to only where *m* > 1. A sequence begins and ends anywhere in a segment, so
-    that its first and its last may be shorter.
+    A class with a minimum of *m* frames is a row of *m* states, of which only the last repeats itself.
+    Durations are therefore *m* - 1 plus a geometric variable with the counted mean (Rabiner 1989, section
+    IV.D, expanded states). The transitions between classes are the counted ones, plus one for every other
+    class. A class follows itself only if that was counted, and such a new segment can only be recognised if
+    *m* > 1. A sequence begins and ends anywhere in a segment, so its first and last segments may be shorter.
 
     Args:
-        timing: What was counted.
+        timing: Statistics of the training set.
 
     Shape:
         ``S`` states, the sum of ``timing.min_frames``.
@@ -92,7 +92,7 @@ def duration_chain(timing: StrokeTiming) -> StateChain:
     follows = counts / counts.sum(1, keepdims=True)
     lasts = timing.min_frames.cumsum() - 1
     entries = lasts - timing.min_frames + 1
-    in_last = timing.mean_frames - timing.min_frames + 1  # frames spent in the last state, in the mean
+    in_last = timing.mean_frames - timing.min_frames + 1  # mean number of frames in the last state
     classes = np.repeat(np.arange(k), timing.min_frames)
     states = np.arange(len(classes))
     is_last, is_entry = np.isin(states, lasts), np.isin(states, entries)

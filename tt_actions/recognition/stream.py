@@ -1,4 +1,4 @@
-"""A video's frames through a network as they come: per-frame probabilities in bounded memory."""
+"""Streaming inference: per-frame probabilities of a video, in bounded memory."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-SURE_TIMES_CHANCE = 1.5
-"""How much likelier than chance a model of clips must call a window's class for it to be a stroke."""
+MIN_RATIO_TO_CHANCE = 1.5
+"""Minimum ratio of a clip model's highest probability to chance, below which a window is no stroke."""
 
-LEAST_MOTION = 0.1
-"""Levels of a colour that stand for no motion: of training clips of still pictures."""
+MIN_MOTION = 0.1
+"""Lower bound for the motion of the training clips, in colour levels, in case they are still images."""
 
 
 class Stretch(NamedTuple):
-    """Neighbouring frames of all tracks of a video.
+    """Consecutive frames of all tracks of a video.
 
     Args:
         times_s: When each frame is shown, in seconds.
@@ -45,11 +45,12 @@ class Stretch(NamedTuple):
 
 
 def gather_stretches(tracks: Iterable[tuple[float, tuple[Image, ...]]], num_frames: int) -> Iterator[Stretch]:
-    """Gather frames into stretches.
+    """Group consecutive frames into stretches.
 
     Args:
-        tracks: Time and frames, one a track: see :func:`tt_actions.clips.specs.iter_tracks`.
-        num_frames: Frames of a stretch; the last has what is left.
+        tracks: For each time, the time and one frame per track: see
+            :func:`tt_actions.clips.specs.iter_tracks`.
+        num_frames: Number of frames per stretch; the last stretch gets the remaining frames.
     """
     remaining = iter(tracks)
     while gathered := list(islice(remaining, num_frames)):
@@ -58,14 +59,15 @@ def gather_stretches(tracks: Iterable[tuple[float, tuple[Image, ...]]], num_fram
 
 
 def append_block(blocks: list[np.ndarray], new: np.ndarray, axis: int = 0) -> None:
-    """Append to an array that is kept in blocks, each longer than the next: of hours of frames there are few.
+    """Append to an array stored in blocks, each longer than the next, so that hours of frames need few.
 
-    Thousands of small arrays that stay between large ones that go would keep the memory of these.
+    Thousands of small arrays would fragment the memory: they would lie between large arrays that are freed,
+    and the process could not return that memory.
 
     Args:
-        blocks: The array so far.
-        new: What is appended.
-        axis: Along which.
+        blocks: The blocks of the array so far.
+        new: The array to append.
+        axis: Axis along which to append.
 
     >>> blocks = []
     >>> for number in range(1000):
@@ -79,17 +81,17 @@ def append_block(blocks: list[np.ndarray], new: np.ndarray, axis: int = 0) -> No
 
 
 def read_ahead(items: Iterable[Item], num_items: int) -> Iterator[Item]:
-    """Go through items that a thread of its own makes, up to some ahead of who uses them.
+    """Iterate over items that a separate thread produces in advance.
 
     Args:
-        items: What to go through.
-        num_items: How many may wait.
+        items: The items.
+        num_items: Maximum number of items produced in advance.
 
     Yields:
         The items.
 
     Raises:
-        Exception: What making an item raised, in its place.
+        Exception: The error raised while producing an item, when its turn comes.
     """
     remaining, end = iter(items), object()
     thread = ThreadPoolExecutor(1)
@@ -103,14 +105,14 @@ def read_ahead(items: Iterable[Item], num_items: int) -> Iterator[Item]:
 
 
 def stroke_probability(motion: Tensor) -> Tensor:
-    """Tell how likely a window is to show a stroke, for models that know of strokes alone.
+    """Return the probability that a window shows a stroke, for models without an idle class.
 
-    It is *r*^4 / (1 + *r*^4) with *r* twice the motion: half as much as in the typical clip leaves it open.
-    That is a rule of thumb (of 48 clips of four tennis strokes, nine in ten had more than 0.56 of the
-    median's); a model that is trained on recordings with idle frames does better.
+    It is *r*^4 / (1 + *r*^4) with *r* twice the motion, so half the motion of the typical clip gives 0.5.
+    This is a rule of thumb: of 48 clips of four tennis strokes, nine in ten had more than 0.56 of the median
+    motion. A model trained on recordings with idle frames does better.
 
     Args:
-        motion: In the window over that in the typical clip.
+        motion: Motion in the window, divided by that in the typical clip.
 
     Shape:
         ``(...)`` -> ``(...)``.
@@ -123,7 +125,7 @@ def stroke_probability(motion: Tensor) -> Tensor:
 
 
 class FrameStream(ABC):
-    """Turns the frames of one or more tracks into class probabilities, in order and as early as it can.
+    """Turns the frames of one or more tracks into class probabilities, in order and as early as possible.
 
     Args:
         model: The trained model, in eval mode.
@@ -134,13 +136,13 @@ class FrameStream(ABC):
 
     @abstractmethod
     def push(self, frames: np.ndarray) -> Tensor:
-        """Take in the next frames.
+        """Process the next frames.
 
         Args:
-            frames: Of each track.
+            frames: The next frames of each track.
 
         Returns:
-            Log-probabilities of the frames, from the first that had none yet, that can be told now.
+            Log-probabilities of the frames that can be predicted now and were not returned before.
 
         Shape:
             frames ``(P, n, H, W, C)``, uint8 -> ``(P, m, K)``.
@@ -148,7 +150,7 @@ class FrameStream(ABC):
 
     @abstractmethod
     def finish(self) -> Tensor:
-        """Return the log-probabilities of the frames that are left, at the end of the video.
+        """Return the log-probabilities of the remaining frames at the end of the video.
 
         Shape:
             ``(P, m, K)``.
@@ -156,7 +158,9 @@ class FrameStream(ABC):
 
 
 class CausalStream(FrameStream):
-    """The stream of a :class:`CausalModel`, which remembers what it has to; of a CRF what is below it.
+    """Stream for a causal model, which carries its state from frame to frame.
+
+    For a CRF, it streams the causal network below the chain.
 
     Args:
         model: The trained model.
@@ -169,23 +173,23 @@ class CausalStream(FrameStream):
         self.network = network
         self.state: Any = None
         self.last: np.ndarray | None = None
-        self.num_early = self.network.delay
+        self.num_to_skip = self.network.delay
 
     @torch.inference_mode()
     def push(self, frames: np.ndarray) -> Tensor:
-        """Take in the next frames; see :meth:`FrameStream.push`.
+        """Process the next frames; see :meth:`FrameStream.push`.
 
         Args:
-            frames: Of each track.
+            frames: The next frames of each track.
         """
         self.last = frames[:, -1:]
         inputs = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).to(self.model.device)
         logits, self.state = self.network.advance(self.model.normalise(inputs), self.state)
-        early, self.num_early = self.num_early, max(0, self.num_early - logits.shape[1])
-        return frame_log_probabilities(logits[:, early:]).cpu()
+        num_skipped, self.num_to_skip = self.num_to_skip, max(0, self.num_to_skip - logits.shape[1])
+        return frame_log_probabilities(logits[:, num_skipped:]).cpu()
 
     def finish(self) -> Tensor:
-        """Return the log-probabilities of the frames that are left: the last frame is held for them."""
+        """Return the log-probabilities of the remaining frames, for which the last frame is repeated."""
         if self.last is None or not self.network.delay:
             num_tracks = 0 if self.last is None else len(self.last)
             return torch.empty(num_tracks, 0, len(self.model.class_names))
@@ -193,89 +197,92 @@ class CausalStream(FrameStream):
 
 
 class WindowStream(FrameStream):
-    """The stream of a model that is shown windows: each frame gets the mean of the windows that hold it.
+    """Stream for a model that reads windows: a frame gets the mean over all windows that contain it.
 
-    A model of clips is shown windows as long as its training clips, sampled as these were, and each becomes
-    idle time as far as it is unlike these: see :func:`stroke_probability`. A frame counts by how near it is
-    to the middle of the window, where it is known best. The last window ends with the video.
+    A model of clips reads windows that are as long as its training clips and sampled in the same way. The
+    less a window resembles these clips, the more of its probability goes to idle time: see
+    :func:`stroke_probability`. In the mean, a window weighs the more, the nearer the frame is to its middle,
+    where predictions are best. The last window ends with the video.
 
     Args:
         model: The trained model.
-        window: Frames of a window.
-        stride: Frames from one window to the next.
+        window: Number of frames of a window.
+        stride: Number of frames from one window to the next.
     """
 
     def __init__(self, model: "Recognizer", window: int, stride: int) -> None:
         super().__init__(model)
         self.window, self.stride = window, stride
         self.num_classes = len(model.class_names) + (not model.is_untrimmed)  # with idle
-        self.frames: np.ndarray | None = None  # what windows to come still need, and one window before it
-        self.num_told = 0  # of these frames
-        self.sums = torch.empty(0)  # (P, n, K + 1) of the others: weighted probabilities, and their weights
+        self.frames: np.ndarray | None = None  # those that later windows need, and one window before
+        self.num_emitted = 0  # how many of these frames
+        self.sums = torch.empty(0)  # (P, n, K + 1) for the other frames: weighted probabilities and weights
 
     @torch.inference_mode()
     def push(self, frames: np.ndarray) -> Tensor:
-        """Take in the next frames; see :meth:`FrameStream.push`.
+        """Process the next frames; see :meth:`FrameStream.push`.
 
         Args:
-            frames: Of each track.
+            frames: The next frames of each track.
         """
         new = torch.zeros(*frames.shape[:2], self.num_classes + 1)
         if self.frames is None:
             self.frames, self.sums = frames, new
         else:
             self.frames, self.sums = np.concatenate([self.frames, frames], 1), torch.cat([self.sums, new], 1)
-        told = [new[:, :0, :-1]]
+        emitted = [new[:, :0, :-1]]
         while self.sums.shape[1] >= self.window:
-            self.sums[:, : self.window] += self._look(self._left()[:, : self.window])
-            told.append(self._tell(self.stride))
-        return torch.cat(told, 1)
+            self.sums[:, : self.window] += self._predict_window(self._left()[:, : self.window])
+            emitted.append(self._emit(self.stride))
+        return torch.cat(emitted, 1)
 
     @torch.inference_mode()
     def finish(self) -> Tensor:
-        """Return the log-probabilities of the frames that are left."""
+        """Return the log-probabilities of the remaining frames."""
         if self.frames is None or not self.sums.shape[1]:
             return torch.empty(len(self.sums), 0, self.num_classes)
         num_left = self.sums.shape[1]
-        self.sums += self._look(self.frames[:, -self.window :])[:, -num_left:]
-        return self._tell(num_left)
+        self.sums += self._predict_window(self.frames[:, -self.window :])[:, -num_left:]
+        return self._emit(num_left)
 
     def _left(self) -> np.ndarray:
         assert self.frames is not None
-        return self.frames[:, self.num_told :]
+        return self.frames[:, self.num_emitted :]
 
-    def _look(self, window: np.ndarray) -> Tensor:
-        """Return what a window says of its frames, weighted, and the weights: ``(P, n, K + 1)``."""
-        length, how = window.shape[1], self.model.frame_preprocessing
-        sampling: Sampling = "all" if self.model.is_untrimmed else how.sampling
-        chosen = sample_indices(length, how.num_frames, sampling, training=False)
+    def _predict_window(self, window: np.ndarray) -> Tensor:
+        """Return the weighted predictions of a window for its frames, and the weights: ``(P, n, K + 1)``."""
+        length, preprocessing = window.shape[1], self.model.frame_preprocessing
+        sampling: Sampling = "all" if self.model.is_untrimmed else preprocessing.sampling
+        chosen = sample_indices(length, preprocessing.num_frames, sampling, training=False)
         inputs = torch.from_numpy(window[:, chosen]).permute(0, 1, 4, 2, 3).to(self.model.device)
         lengths = torch.full((len(window),), len(chosen), device=self.model.device)
-        if self.model.is_untrimmed:  # of a CRF what is below it, as in a causal stream
+        if self.model.is_untrimmed:  # for a CRF, the network below it, as in a causal stream
             logits = self.model.network.frame_network(self.model.normalise(inputs), lengths)
             probabilities = frame_log_probabilities(logits).exp().cpu()
         else:
             logits = self.model(inputs, lengths)
-            of_clip = self.model.network.clip_log_probability(logits, lengths).exp().cpu()
-            of_clip = self._with_idle(of_clip, window)
-            probabilities = of_clip[:, None].expand(-1, length, -1)
+            clip_probs = self.model.network.clip_log_probability(logits, lengths).exp().cpu()
+            clip_probs = self._with_idle(clip_probs, window)
+            probabilities = clip_probs[:, None].expand(-1, length, -1)
         weights = 1 - (2 * torch.arange(length) + 1 - length).abs() / (length + 1)
         weighted: Tensor = weights[:, None] * F.pad(probabilities, (0, 1), value=1.0)
         return weighted
 
-    def _with_idle(self, of_clip: Tensor, window: np.ndarray) -> Tensor:
-        """Add idle time to the probabilities (P, K) of a window as if it were a clip."""
+    def _with_idle(self, clip_probs: Tensor, window: np.ndarray) -> Tensor:
+        """Add the idle class to a window's clip probabilities (P, K)."""
         typical = self.model.typical_clip or TYPICAL_CLIP
         motion = torch.tensor([motion_of(frames) for frames in window])
-        is_stroke = stroke_probability(motion / max(typical.motion, LEAST_MOTION))[:, None]
-        is_stroke = is_stroke * (of_clip.amax(-1, keepdim=True) >= SURE_TIMES_CHANCE / of_clip.shape[-1])
-        return torch.cat([of_clip * is_stroke, 1 - is_stroke], -1)
+        is_stroke = stroke_probability(motion / max(typical.motion, MIN_MOTION))[:, None]
+        is_stroke = is_stroke * (
+            clip_probs.amax(-1, keepdim=True) >= MIN_RATIO_TO_CHANCE / clip_probs.shape[-1]
+        )
+        return torch.cat([clip_probs * is_stroke, 1 - is_stroke], -1)
 
-    def _tell(self, num_frames: int) -> Tensor:
+    def _emit(self, num_frames: int) -> Tensor:
         assert self.frames is not None
         done, self.sums = self.sums[:, :num_frames], self.sums[:, num_frames:]
-        self.num_told += num_frames
-        before = max(0, self.num_told - self.window)
-        self.frames, self.num_told = self.frames[:, before:], self.num_told - before
-        told: Tensor = (done[..., :-1] / done[..., -1:]).clamp(min=1e-8).log()
-        return told
+        self.num_emitted += num_frames
+        before = max(0, self.num_emitted - self.window)
+        self.frames, self.num_emitted = self.frames[:, before:], self.num_emitted - before
+        log_probs: Tensor = (done[..., :-1] / done[..., -1:]).clamp(min=1e-8).log()
+        return log_probs
