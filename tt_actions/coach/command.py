@@ -144,7 +144,7 @@ def _read_video_joints(info: VideoInfo, path: Path, layout: Layout) -> np.ndarra
 def _make_coach(
     where: str, records: list[ClipRecord], label: str, path: Path, layout: Layout, fps: float
 ) -> Coach:
-    """Create a coach from the references of a class, without duplicates and the stroke to judge."""
+    """Create a coach from the references of a class, without duplicates and the stroke itself."""
     seen, own = {_content(ClipRecord(path))}, []
     for record in records:
         if not record.path.is_file():
@@ -179,7 +179,7 @@ def _choose_stroke(
     if all(abs(other_s - at_s) < _APART_S for other_s in contacts_s):
         return stroke, []
     return stroke, [
-        f"There are several fast hand movements. This page is about the one at {at_s:.2f} s, which looks "
+        f"There are several fast hand movements. The result is about the one at {at_s:.2f} s, which looks "
         f"most like a {coach.references.label}."
     ]
 

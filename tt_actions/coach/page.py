@@ -21,9 +21,9 @@ ADVICE = "and run `tt-actions coach` again"
 _TEMPLATE = Path(__file__).with_name("coach.html.j2")
 _SIZE = 220.0
 _MARGIN = 20.0
-_HEAD = 0.2  # radius of a head in lengths of the trunk
+_HEAD = 0.2  # radius of a head in trunk lengths
 _WIDTH, _HEIGHT = 420.0, 150.0
-_FAR = 2.0  # spreads
+_FAR = 2.0  # spreads from the references, beyond which a value is bold
 _PHASES = {
     "backswing": "end of the backswing",
     "contact": "contact",

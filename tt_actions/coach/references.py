@@ -89,7 +89,7 @@ class References:
             among: Indices of the references to choose from.
 
         Returns:
-            Indices of the nearest 30 %, but at least 30, the nearest first. Their distance is the mean distance
+            Indices of the nearest 30 %, but at least 30, the nearest first. Distance is the mean distance
             of the joints at the three phases.
 
         Shape:

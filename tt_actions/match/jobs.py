@@ -61,9 +61,9 @@ class Options:
 def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
     """Analyse a video, or every video of a folder or manifest, and print a summary of each.
 
-    A video that already has results from the same checkpoint and options is skipped. If there are several
-    videos, a failure is reported and its video is skipped: when the video can't be read, does not suit the
-    options, or its results can't be written. Any other error is a bug and ends the batch.
+    A video that already has results from the same checkpoint and options is skipped. With several
+    videos, one that fails is reported and skipped: it can't be read, it doesn't suit the options, or its
+    results can't be written. Any other error is a bug and ends the batch.
 
     Args:
         source: A video, a folder that is searched for videos, or a manifest CSV.
@@ -160,7 +160,7 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
 
 @contextmanager
 def _collect_warnings(*known: str) -> Iterator[list[str]]:
-    """Collect the warnings about a damaged video, and show each that is not yet known once."""
+    """Collect the warnings about a damaged video, and show each new one once."""
     messages: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", VideoWarning)

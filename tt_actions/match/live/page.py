@@ -235,11 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request."""
         address = urlsplit(self.path)
         if not self.server.page.serves(self.headers.get("Host", "")):
-            self._answer(
-                421,
-                "text/plain; charset=utf-8",
-                b"This server does not answer requests for this host name.\n",
-            )
+            self._answer(421, "text/plain; charset=utf-8", b"This server has another host name.\n")
         elif address.path == "/":
             self._answer(200, "text/html; charset=utf-8", self.server.page.html)
         elif address.path == "/picture.jpg":

@@ -96,9 +96,7 @@ class LivePart:
         segmenter = make_segmenter(model)
         self.segmenters = [FixedLagSegmenter(segmenter, lag) for _ in tracks]
         self.pending: deque[int] = deque()  # numbers of the frames without probabilities yet
-        self.last: tuple[int, np.ndarray] | None = (
-            None  # number and log-probabilities of the newest known frame
-        )
+        self.last: tuple[int, np.ndarray] | None = None  # newest known frame: number, log-probabilities
 
     def push(self, frames: Sequence[LiveFrame]) -> tuple[np.ndarray, np.ndarray, list[Stroke]]:
         """Process the next frames.

@@ -18,9 +18,8 @@ Timed = Generator[tuple[float | None, av.VideoFrame | None], None, None]
 TIMEOUT_S = 5.0
 """Timeout in seconds after which a network source is lost."""
 
-_INNER_PROTOCOLS = (
-    "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"  # no file: a playlist could read one
-)
+# without file: a playlist could read a local one
+_INNER_PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"
 
 
 def name_source(source: str) -> str:

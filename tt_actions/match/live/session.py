@@ -206,9 +206,8 @@ class LiveAnalysis:
             self._processed.popleft()
         delays_s = [recent.delay_s for recent in self.strokes[-_RECENT:]]
         newest = self._probabilities[-1][:, -1] if self._probabilities else np.empty((0, 1))
-        is_lost = (
-            self.source.state == "lost"
-        )  # a source that has ended counts as running until all is reported
+        # a source that has ended counts as running until everything is reported
+        is_lost = self.source.state == "lost"
         return LiveStatus(
             "lost" if is_lost else "running",
             self.source.message if is_lost else "",
@@ -232,9 +231,7 @@ class LiveAnalysis:
         return (f"{self.source.num_damaged} packets of the stream were damaged. Their frames are missing.",)
 
     def _result(self, state: State, message: str) -> LiveResult:
-        strokes = sorted(
-            (live_stroke.stroke for live_stroke in self.strokes), key=lambda stroke: stroke.start_s
-        )
+        strokes = sorted((live.stroke for live in self.strokes), key=lambda stroke: stroke.start_s)
         num_classes = len(self.frame_classes)
         times_s = np.concatenate([np.empty(0), *self._times_s])
         nothing = np.empty((len(self.tracks), 0, num_classes), np.float16)
