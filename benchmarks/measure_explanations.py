@@ -61,8 +61,12 @@ def main() -> None:
             falls.append(before - log_odds(model, greyed(found.frames, found.heat), index))
             other = rng.permutation(found.heat.ravel()).reshape(found.heat.shape)
             shuffled.append(before - log_odds(model, greyed(found.frames, other), index))
-        print(f"{method}: nothing in {len(records) - len(falls)} of {len(records)} clips", end="; ")
-        print(f"log-odds fall by {np.mean(falls):.2f}, with shuffled heat by {np.mean(shuffled):.2f}")
+        print(
+            f"{method}: nothing in {len(records) - len(falls)} of {len(records)} clips",
+            end="; " if falls else "\n",
+        )
+        if falls:
+            print(f"log-odds fall by {np.mean(falls):.2f}, with shuffled heat by {np.mean(shuffled):.2f}")
 
 
 if __name__ == "__main__":

@@ -153,6 +153,7 @@ def test_a_package_of_ones_own_is_trusted_by_name(package, tiny, strokes):
     assert "`my_package.Own`, which was not imported" in run(package, "-c", LOAD, best).stderr
     video = next(strokes.parent.rglob("*.mp4"))
     explain = ["explain", "--checkpoint", best, "--clip", video, "--out", package / "out"]
+    explain += ["--roi", "0,0,60,80"]
     assert run(package, *command, *explain).returncode == 1
     assert run(package, *command, *explain, "--trust", "my_package").returncode == 0
 

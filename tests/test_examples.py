@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tt_actions
+from tt_actions.clips.manifest import read_manifest
 from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import synthesize
 
@@ -48,8 +49,8 @@ def test_a_model_outside_the_package_is_trained_and_loaded(own_checkpoint, monke
     with pytest.raises(ValueError, match="train_own_model"):
         tt_actions.load(own_checkpoint)
     model = tt_actions.load(own_checkpoint, trust_packages=["train_own_model"])
-    clip = next(strokes.parent.rglob("*.mp4"))
-    assert model.predict(clip).label in model.class_names
+    record = read_manifest(strokes)[0]
+    assert model.predict(record.path, roi=record.roi).label in model.class_names
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def checkpoint(folder, strokes):
 
 def test_clips_are_named(folder, checkpoint, strokes):
     clips = sorted(strokes.parent.rglob("*.mp4"))[:2]
-    lines = run("predict_clips.py", checkpoint, *clips, folder=folder).splitlines()
+    lines = run("predict_clips.py", checkpoint, *clips, "--roi", 0, 0, 80, 120, folder=folder).splitlines()
     assert [line.split(": ")[0] for line in lines] == [str(clip) for clip in clips]
 
 

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from rich.console import Console
+from run_files import PATIENCE_S
 
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
@@ -32,7 +33,7 @@ def run(name, **given):
         lines = "\n".join(f"{key} = {str(value)!r}" for key, value in given.items())
         notebook.cells.insert(2, nbformat.v4.new_code_cell(lines))
     place = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
+    NotebookClient(notebook, timeout=PATIENCE_S, kernel_name="python3", resources=place).execute()
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 

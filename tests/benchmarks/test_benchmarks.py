@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import bench_inference
 import measure_real
@@ -16,6 +17,7 @@ from drawn_motions import draw
 from joint_files import thetis_text, write
 from run_files import rows, wait_for
 
+from tt_actions.evaluation.explanation import Method
 from tt_actions.skeleton.layouts import NTU25, THETIS15, convert
 from tt_actions.studies.trainings import find_earlier
 
@@ -145,14 +147,16 @@ def test_diagnoses_are_measured(measure, tmp_path):
 
 
 def test_explanations_are_measured(measure, trained, strokes):
-    for line in measure("measure_explanations", trained, strokes).splitlines():
-        assert "of 2 clips; log-odds fall by" in line
+    lines = measure("measure_explanations", trained, strokes).splitlines()
+    assert len(lines) == len(get_args(Method))
+    for line in lines:
+        assert re.search(r"of 2 clips(; log-odds fall by -?\d|$)", line)
 
 
 def test_silhouettes_are_measured(measure, tmp_path):
     picture = tmp_path / "silhouettes.png"
     printed = measure("measure_silhouettes", "--pictures", picture)
-    overlap = float(printed.splitlines()[0].split(": ")[1])
+    overlap = float(re.search(r"^\w+: ([\d.]+)$", printed, re.MULTILINE)[1])
     assert 0 < overlap < 1
     assert math.isclose(overlap, float(printed.split("mean IoU ")[1].split(",")[0]))
     assert picture.is_file()

@@ -155,8 +155,11 @@ def test_int8_is_measured_beside_float(exported, strokes):
     assert set(measured["engines"]) == {"torch", "onnx", "onnx int8"}
     assert measured["num_clips"] > 0
     assert measured["verdict"].startswith("int8 is " if measured["is_gain"] else "int8 brings nothing")
-    video = read_manifest(strokes)[0].path
-    eight, full = (open_engine(exported, int8).predict(video).probabilities for int8 in (True, False))
+    record = read_manifest(strokes)[0]
+    eight, full = (
+        open_engine(exported, int8).predict(record.path, roi=record.roi).probabilities
+        for int8 in (True, False)
+    )
     assert eight == pytest.approx(full, abs=0.1)
     assert eight != full
     assert (exported / "step_int8.onnx").read_bytes() != (exported / "step.onnx").read_bytes()

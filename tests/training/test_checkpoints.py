@@ -21,6 +21,10 @@ def checkpoint(trained):
     return trained / "checkpoints" / "best.ckpt"
 
 
+def predict(model, record):
+    return model.predict(record.path, roi=record.roi).probabilities
+
+
 def test_the_file_alone_is_enough(checkpoint, tmp_path, monkeypatch, strokes):
     moved = tmp_path / "elsewhere" / "model.ckpt"
     moved.parent.mkdir()
@@ -35,8 +39,8 @@ def test_the_file_alone_is_enough(checkpoint, tmp_path, monkeypatch, strokes):
         4,
     )
     assert model.network.cnn.layers[0].out_channels == 4
-    video = read_manifest(strokes)[0].path
-    assert model.predict(video).probabilities == load(checkpoint).predict(video).probabilities
+    record = read_manifest(strokes)[0]
+    assert predict(model, record) == predict(load(checkpoint), record)
 
 
 @pytest.mark.parametrize("name", ["best", "last"])
@@ -49,16 +53,19 @@ def test_it_holds_the_trained_weights_and_plain_types_alone(trained, name):
 
 
 def test_another_process_predicts_the_same(checkpoint, strokes, tmp_path):
-    video = read_manifest(strokes)[3].path
-    script = "import sys, tt_actions; print(tt_actions.load(sys.argv[1]).predict(sys.argv[2]).probabilities)"
+    record = read_manifest(strokes)[3]
+    script = (
+        "import sys, tt_actions; _, path, video, *roi = sys.argv\n"
+        "print(tt_actions.load(path).predict(video, roi=tuple(map(int, roi))).probabilities)"
+    )
     end = subprocess.run(
-        [sys.executable, "-c", script, checkpoint, video],
+        [sys.executable, "-c", script, checkpoint, record.path, *map(str, record.roi)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert end.stdout.strip() == str(load(checkpoint).predict(video).probabilities)
+    assert end.stdout.strip() == str(predict(load(checkpoint), record))
     assert not end.stderr
 
 

@@ -8,7 +8,7 @@ from tt_actions.models import CNN, STGCN
 from tt_actions.skeleton.layouts import NTU25, find_layout
 from tt_actions.skeleton.streams import make_stream
 from tt_actions.training.augmentation import Augmentation
-from tt_actions.training.compatibility import check_joint_input
+from tt_actions.training.compatibility import check_input
 from tt_actions.training.joint_augmentation import JointAugmentation
 
 NOTHING = {
@@ -96,8 +96,8 @@ def test_values_out_of_range_are_refused(wrong):
 
 def test_frames_and_joints_are_not_mixed_up():
     frames, skeletons = Preprocessing(30, (32, 32)), JointPreprocessing("ntu25")
-    check_joint_input(STGCN(4, "ntu25"), JointAugmentation("ntu25"), skeletons)
-    check_joint_input(CNN(4), Augmentation(), frames)
+    check_input(STGCN(4, "ntu25"), JointAugmentation("ntu25"), skeletons)
+    check_input(CNN(4), Augmentation(), frames)
     for network, augmentation, how in (
         (STGCN(4, "ntu25"), None, frames),
         (CNN(4), None, skeletons),
@@ -106,7 +106,7 @@ def test_frames_and_joints_are_not_mixed_up():
         (STGCN(4, "ntu25"), JointAugmentation("kinect20"), skeletons),
     ):
         with pytest.raises(ValueError, match=r"Set `data\.preprocessing\.layout` for joints"):
-            check_joint_input(network, augmentation, how)
+            check_input(network, augmentation, how)
 
 
 def test_streams_counted_by_hand():

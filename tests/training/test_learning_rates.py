@@ -11,9 +11,11 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
 
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, CRF, HistogramKernel, PoseLSTMFuzzy, R3DTransformer
-from tt_actions.training.compatibility import check_exact_fit, check_learning, check_one_process
+from tt_actions.training.augmentation import Augmentation
+from tt_actions.training.compatibility import check_exact_fit, check_input, check_learning, check_one_process
 from tt_actions.training.optimizers import check_rates, freeze_statistics, group_parameters
 
 
@@ -104,7 +106,7 @@ def test_a_network_and_how_it_learns_must_suit_each_other():
     check_learning(CNN(4), ["optimizer", "frame_loss"])
     check_learning(HistogramKernel(4), [])
     with pytest.raises(ValueError, match="Expected no `mixup` with CRF"):
-        check_learning(CRF(4), ["optimizer", "mixup"])
+        check_input(CRF(4), Augmentation(mixup=0.4), Preprocessing(10, (32, 32)))
     with pytest.raises(ValueError, match="Expected `optimizer` for CNN"):
         check_learning(CNN(4), ["frame_loss"])
     with pytest.raises(ValueError, match="which is fitted without, but got optimizer, frame_loss"):

@@ -232,7 +232,8 @@ def test_predict_says_of_a_clip_what_the_test_said(trained, strokes):
 
 def test_predict_gives_every_frame_its_time_and_probabilities(trained, strokes):
     model = load(trained / "checkpoints" / "best.ckpt")
-    prediction = model.predict(read_manifest(strokes)[0].path)
+    record = read_manifest(strokes)[0]
+    prediction = model.predict(record.path, roi=record.roi)
     assert prediction.frame_probabilities.shape == (4, 4)
     np.testing.assert_allclose(prediction.frame_probabilities.sum(1), 1, atol=1e-6)
     np.testing.assert_allclose(
@@ -248,12 +249,14 @@ def test_predict_gives_every_frame_its_time_and_probabilities(trained, strokes):
 
 def test_predict_reads_the_stretch_that_it_is_given(trained, strokes):
     model = load(trained / "checkpoints" / "best.ckpt")
-    video = read_manifest(strokes)[0].path
-    prediction = model.predict(video, start_s=0.5, end_s=1.2)
+    record = read_manifest(strokes)[0]
+    video, roi = record.path, record.roi
+    prediction = model.predict(video, start_s=0.5, end_s=1.2, roi=roi)
     assert prediction.times_s.min() >= 0.5
     assert prediction.times_s.max() < 1.2
-    assert prediction.probabilities != model.predict(video).probabilities
-    assert model.predict(video, roi=(0, 0, 80, 60)).probabilities != model.predict(video).probabilities
+    whole = model.predict(video, roi=roi).probabilities
+    assert prediction.probabilities != whole
+    assert model.predict(video, roi=(0, 0, 80, 60)).probabilities != whole
 
 
 def test_augmentation_of_flow_is_refused():

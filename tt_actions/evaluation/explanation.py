@@ -102,7 +102,6 @@ def explain(
         UserError: If the model was trained on regions and there is none.
         VideoError: If the clip can't be read.
     """
-    model.check_region(roi)
     if class_name is not None and class_name not in model.class_names:
         raise UserError(
             f"Expected the class to be one of {', '.join(model.class_names)}, but got '{class_name}'."
@@ -113,6 +112,7 @@ def explain(
     label = folder if folder in model.class_names else None
     clip = ClipRecord(Path(path), label, start_s, end_s, roi)
     frames, times_s = model.frame_preprocessing.read_clip(path, start_s, end_s, roi)
+    model.check_region(roi)
     maps = model.network.feature_maps()
     with _evaluating(model.network), torch.inference_mode(False), torch.enable_grad():
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(model.device, torch.float32) / 255

@@ -143,7 +143,7 @@ def mean_or_nan(values: NDArray[Any]) -> float:
     """Return the mean of what is not nan; nan where nothing is left.
 
     Args:
-        values: Figures, some of which may be unknown.
+        values: Numbers, of any shape.
     """
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan

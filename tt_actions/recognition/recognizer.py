@@ -214,8 +214,8 @@ class Recognizer:
             UnreadableError: If the clip can't be read.
             UserError: If the model was trained on regions and there is none.
         """
-        self.check_region(roi)
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
+        self.check_region(roi)
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
         logits = self(clip, torch.tensor([len(values)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)

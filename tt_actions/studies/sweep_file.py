@@ -144,6 +144,17 @@ def find_sweep(sweep: str) -> Path:
     return path
 
 
+def _read_metric(metric: Any, path: Path) -> dict[str, str]:
+    if not isinstance(metric, dict) or metric.get("goal") not in ("minimize", "maximize"):
+        raise UserError(
+            "Expected `metric` to have a `name` and a `goal`, minimize or maximize, "
+            f"but got {metric} in '{path}'."
+        )
+    _known(metric, {"name", "goal"}, "`metric`")
+    check_validation_metric(str(metric.get("name")), "metric.name")
+    return {"name": str(metric["name"]), "goal": metric["goal"]}
+
+
 def read_sweep(path: Path) -> SweepFile:
     """Read a sweep file.
 
@@ -162,14 +173,7 @@ def read_sweep(path: Path) -> SweepFile:
     method = raw.get("method")
     if method not in ("grid", "random", "bayes"):
         raise UserError(f"Expected `method` to be grid, random or bayes, but got {method!r} in '{path}'.")
-    metric = raw.get("metric")
-    if not isinstance(metric, dict) or metric.get("goal") not in ("minimize", "maximize"):
-        raise UserError(
-            "Expected `metric` to have a `name` and a `goal`, minimize or maximize, "
-            f"but got {metric} in '{path}'."
-        )
-    _known(metric, {"name", "goal"}, "`metric`")
-    check_validation_metric(str(metric.get("name")), "metric.name")
+    metric = _read_metric(raw.get("metric"), path)
     run_cap = raw.get("run_cap")
     if not (_is_count(run_cap) or (run_cap is None and method == "grid")):
         raise UserError(
@@ -191,7 +195,7 @@ def read_sweep(path: Path) -> SweepFile:
         raw=raw,
         words=_command_words(raw.get("command"), path),
         method=str(method),
-        metric=str(metric["name"]),
+        metric=metric["name"],
         maximize=metric["goal"] == "maximize",
         parameters=read,
         early_terminate=_read_early_terminate(raw.get("early_terminate")),

@@ -1,10 +1,7 @@
 """The experiments' side of the command line: YAML and options in, a run out."""
 
-import ctypes
-import logging
 import os
 import sys
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from tt_actions.recognition.checkpoint import read_checkpoint
 from tt_actions.recognition.loading import restore_training_facts
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
+from tt_actions.training.libraries import keep_freed_memory, quieten_libraries
 from tt_actions.training.links import LINKS, TakenLinks
 from tt_actions.training.parser import QuietParser, refused_by_library
 from tt_actions.training.resuming import check_changes
@@ -52,30 +50,10 @@ from tt_actions.training.trainer import (
 )
 from tt_actions.training.wandb_logger import Tracker, WandbOptions
 
+quieten_libraries()
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 allow_in_experiments(tt_actions.models, tt_actions.sources)
 trust_installed()
-
-os.environ.setdefault("WANDB_SILENT", "true")
-for _name in ("pytorch_lightning", "lightning_fabric"):
-    logging.getLogger(_name).setLevel(
-        logging.WARNING
-    )  # hardware, advertisements and paths that we say ourselves
-for _message in (
-    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 on torch 2.13
-    r".*does not have many workers",  # none is right on a CPU: see `default_num_workers`
-    r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
-    r"``instantiate_classes`` was deprecated",  # Lightning 2.6 on jsonargparse 4.49
-    r"It is recommended to use `self.log\(.*sync_dist",  # all processes log the same: see `_log_epoch`
-    r"You passed `Trainer\(accelerator='cpu', precision='16-mixed'\)`",  # refused: see `check_trainer`
-    r"Total length of `list` across ranks is zero",  # no clip is for validation
-    r"Checkpoint directory .* exists and is not empty",  # a resumed run's
-    r"`LightningModule.configure_optimizers` returned `None`",  # a model that learns without gradient
-    r"`training_step` returned `None`",
-    r"\s*Dump of a value that does not round-trip",  # the tuples of a checkpoint's preprocessing
-):
-    warnings.filterwarnings("ignore", _message)
-
 
 MEASURING = ("validate", "test", "predict")
 """The commands that need a checkpoint and leave it as it is."""
@@ -87,18 +65,6 @@ MEASURED = {
     "predict": (),
 }
 """The splits whose figures a command gives."""
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next step instead of giving it back to the system.
-
-    Otherwise the large tensors of a training step on the CPU are mapped, zeroed and unmapped anew at every
-    step: two fifths of the CNN-LSTM's step. Does nothing where the C library is another.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        mallopt(-4, 0)  # M_MMAP_MAX: take everything from the heap
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: don't shrink it
 
 
 class ActionCLI(LightningCLI):
@@ -117,13 +83,8 @@ class ActionCLI(LightningCLI):
         self.unchanged = args
         if resume:
             checkpoint = resumable_checkpoint(resume)
-            self.unchanged = [
-                args[0],
-                "--config",
-                f"{resume / 'config.yaml'}",
-                "--ckpt_path",
-                f"{checkpoint}",
-            ]
+            run = ["--config", str(resume / "config.yaml"), "--ckpt_path", str(checkpoint)]
+            self.unchanged = [args[0], *run]
             args = self.unchanged + args[1:]
             if is_first_process():
                 self.lock = lock_run_dir(resume)  # before its checkpoint is read

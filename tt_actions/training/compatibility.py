@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
-from torch import nn
-
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
-from tt_actions.training.augmentation import ClipAugmentation
+from tt_actions.models.checks import check_reads
+from tt_actions.training.augmentation import ClipAugmentation, check_channels
 
 
 def check_learning(network: ActionModel, options: Collection[str]) -> None:
@@ -29,11 +29,6 @@ def check_learning(network: ActionModel, options: Collection[str]) -> None:
             )
     elif "optimizer" not in options:
         raise UserError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
-    elif "mixup" in options and network.chain is not None:
-        raise UserError(
-            f"Expected no `mixup` with {name}, which learns one class of each frame, but got some. "
-            "Set `model.augmentation.init_args.mixup` 0."
-        )
 
 
 def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool) -> None:
@@ -102,19 +97,38 @@ def _unfit(network: ActionModel, cure: str) -> UserError:
     )
 
 
-def check_joint_input(
-    network: nn.Module, augmentation: ClipAugmentation | None, preprocessing: object
+def check_input(
+    network: ActionModel,
+    augmentation: ClipAugmentation | None,
+    preprocessing: Preprocessing | JointPreprocessing,
 ) -> None:
-    """Refuse a network or changes of joints for frames, those of frames for joints, and other layouts.
+    """Refuse a network and an augmentation that don't fit each other or the clips that they get.
 
     Args:
-        network: The network; one of joints has a ``layout``.
-        augmentation: The changes, or None.
-        preprocessing: Of frames or of joints.
+        network: The network.
+        augmentation: The random changes of training clips, or None.
+        preprocessing: How clips become frames or joints.
 
     Raises:
-        ValueError: If they don't go together.
+        ValueError: If one of them reads joints and another frames, or joints of another layout, the number
+            of channels differs, or clips would be mixed for a network that learns one class a frame.
     """
+    if augmentation is not None and augmentation.mixup and network.chain is not None:
+        raise UserError(
+            f"Expected no `mixup` with {type(network).__name__}, which learns one class of each frame, but "
+            f"got {augmentation.mixup}. Set `model.augmentation.init_args.mixup` 0."
+        )
+    _check_layouts(network, augmentation, preprocessing)
+    if isinstance(preprocessing, Preprocessing):
+        check_reads(network, preprocessing.num_channels)
+        check_channels(augmentation, preprocessing.num_channels)
+
+
+def _check_layouts(
+    network: ActionModel,
+    augmentation: ClipAugmentation | None,
+    preprocessing: Preprocessing | JointPreprocessing,
+) -> None:
     read = preprocessing.layout if isinstance(preprocessing, JointPreprocessing) else None
     parts = [network] if augmentation is None else [network, augmentation]
     for part in parts:

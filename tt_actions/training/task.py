@@ -8,11 +8,10 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from tt_actions.clips.dataset import Batch
-from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing
+from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.errors import UserError
 from tt_actions.evaluation.stage_metrics import Output, StageMetrics, Truth
 from tt_actions.models.base import ActionModel, frame_log_probabilities
-from tt_actions.models.checks import check_reads
 from tt_actions.models.losses import (
     check_loss_options,
     class_distributions,
@@ -23,13 +22,25 @@ from tt_actions.models.losses import (
 )
 from tt_actions.recognition.loading import restore_training_facts
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.training.augmentation import ClipAugmentation, check_channels
+from tt_actions.training.augmentation import ClipAugmentation
 from tt_actions.training.checkpoints import load_network_weights
-from tt_actions.training.compatibility import check_joint_input, check_learning
+from tt_actions.training.compatibility import check_input, check_learning
 from tt_actions.training.optimizers import freeze_statistics, group_parameters, make_optimizer
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+
+BY_GRADIENT = (
+    "optimizer",
+    "scheduler",
+    "augmentation",
+    "init_from",
+    "lr_scales",
+    "class_weights",
+    "frame_loss",
+    "label_smoothing",
+)
+"""The options that only a model that learns by gradient uses."""
 
 
 class StrokeTask(pl.LightningModule):
@@ -88,33 +99,16 @@ class StrokeTask(pl.LightningModule):
         how = make_preprocessing(preprocessing)
         self.recognizer = Recognizer(network, class_names, how)
         check_loss_options(frame_loss, label_smoothing)
-        by_gradient: dict[str, Any] = {
-            "optimizer": optimizer,
-            "scheduler": scheduler,
-            "augmentation": augmentation,
-            "mixup": augmentation is not None and augmentation.mixup,
-            "init_from": init_from,
-            "lr_scales": lr_scales,
-            "class_weights": class_weights,
-            "frame_loss": frame_loss,
-            "label_smoothing": label_smoothing,
-        }
-        check_learning(network, [name for name, given in by_gradient.items() if given])
         self.network, self.normalise = network, self.recognizer.normalise
-        self.init_from = init_from
-        self.lr_scales = lr_scales or {}
+        self.class_names = self.recognizer.class_names
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.augmentation = augmentation
+        self.init_from, self.lr_scales = init_from, lr_scales or {}
+        self.frame_loss, self.label_smoothing, self.class_weights = frame_loss, label_smoothing, class_weights
+        check_learning(network, [name for name in BY_GRADIENT if getattr(self, name)])
+        check_input(network, augmentation, how)
         if optimizer is not None:
             group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
-        self.class_names = self.recognizer.class_names
-        check_joint_input(network, augmentation, how)
-        if isinstance(how, Preprocessing):
-            check_reads(network, how.num_channels)
-            check_channels(augmentation, how.num_channels)
-        self.augmentation = augmentation
-        self.optimizer = optimizer
-        self.scheduler = scheduler
-        self.frame_loss = frame_loss
-        self.label_smoothing = label_smoothing
         self.register_buffer("weights", weights_by_class(class_weights, class_names), persistent=False)
         self.metrics = nn.ModuleDict(
             {f"{stage}_set": StageMetrics(class_names, how.fps, stage == "train") for stage in STAGES}

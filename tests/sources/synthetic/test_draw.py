@@ -30,7 +30,7 @@ def filmed(seed, size=(320, 240), wide=False, num_frames=4, **knobs):
         )
         for track in motion.players
     )
-    return replace(scene, shake=scene.shake[cut]), replace(motion, tracks=tracks, ball=motion.ball[cut])
+    return replace(scene, shake=scene.shake[cut]), replace(motion, players=tracks, ball=motion.ball[cut])
 
 
 BEHIND = {"azimuth_deg": (120.0, 180.0)}
@@ -113,7 +113,7 @@ def test_fast_parts_are_smeared_while_the_shutter_is_open():
     sharp = next(draw_pictures(replace(scene, shutter=1e-3), motion)).astype(int)
     fast = replace(motion.players[0], racket_position=motion.players[0].racket_position.copy())
     fast.racket_position[1:] += [0, 0, 0.8]
-    still_hand = replace(motion, tracks=(fast,))
+    still_hand = replace(motion, players=(fast,))
     smeared = next(draw_pictures(replace(scene, shutter=0.6), still_hand)).astype(int)
     changed = np.abs(smeared - sharp).max(-1) > 6
     ends = draw_shapes(replace(scene, shutter=0.6), still_hand, slice(0, 1), 4).outlines[-1, :, 0, 0]
@@ -133,6 +133,6 @@ def test_racket_shows_the_rubber_that_faces_the_camera():
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     for normal, is_red in ((towards, True), (-towards, False)):
         turn = np.stack([np.cross(across, normal), across, normal], -1).astype(np.float32)
-        shown = replace(motion, tracks=(replace(track, player=player, racket_rotation=turn),))
+        shown = replace(motion, players=(replace(track, player=player, racket_rotation=turn),))
         colour = draw_shapes(scene, shown, slice(0, 1), 4).colours[-1, 0, 2]
         assert (colour[0] > 2 * colour[1]) == is_red

@@ -6,6 +6,7 @@ from collections import Counter
 import av
 import numpy as np
 import pytest
+from run_files import PATIENCE_S
 
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import STROKES
@@ -119,7 +120,7 @@ def test_two_processes_at_once_make_one_whole_set(tmp_path):
     )
     shared, alone = tmp_path / "shared", tmp_path / "alone"
     both = [subprocess.Popen([sys.executable, "-c", code, str(shared)]) for _ in range(2)]
-    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    assert [process.wait(timeout=PATIENCE_S) for process in both] == [0, 0]
     synthesize(alone, 4, 2, size=(160, 120), num_workers=1)
     assert contents(shared) == contents(alone)
 
