@@ -19,8 +19,8 @@ from sklearn.metrics import roc_auc_score
 
 from tt_actions.coach.closeness import Closeness
 from tt_actions.coach.diagnosis import Coach
-from tt_actions.coach.references import FEWEST, make_references
-from tt_actions.coach.stroke import read_readings
+from tt_actions.coach.references import MIN_REFERENCES, make_references
+from tt_actions.coach.stroke import read_candidates
 from tt_actions.skeleton.layouts import THETIS15
 from tt_actions.sources.synthetic.faults import FAULTS, SIZES
 
@@ -45,15 +45,15 @@ def measure_experts(folder: Path) -> None:
     scores: defaultdict[str, list[float]] = defaultdict(list)
     found = 0
     for stroke_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
-        readings = {
-            path.stem: read_readings(path, THETIS15, FPS) for path in sorted(stroke_folder.glob("*.txt"))
+        candidates = {
+            path.stem: read_candidates(path, THETIS15, FPS) for path in sorted(stroke_folder.glob("*.txt"))
         }
-        if len(readings) <= FEWEST:
-            print(f"{stroke_folder.name}: {len(readings)} strokes are too few")
+        if len(candidates) <= MIN_REFERENCES:
+            print(f"{stroke_folder.name}: {len(candidates)} strokes are too few")
             continue
-        for player, own in readings.items():
-            others = [name for name in readings if name != player]
-            coach = Coach(make_references(stroke_folder.name, [readings[name] for name in others], others))
+        for player, own in candidates.items():
+            others = [name for name in candidates if name != player]
+            coach = Coach(make_references(stroke_folder.name, [candidates[name] for name in others], others))
             stroke = coach.references.choose(own)
             scores[player].append(Closeness(coach.references).score(stroke))
             found += bool(coach.judge(stroke))

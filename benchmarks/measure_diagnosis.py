@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tt_actions.coach.diagnosis import Coach, Finding
 from tt_actions.coach.references import make_references
-from tt_actions.coach.stroke import StrokeMotion, read_readings
+from tt_actions.coach.stroke import StrokeMotion, read_candidates
 from tt_actions.errors import UnreadableError
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import write_rows
@@ -67,20 +67,20 @@ def draw(label: str, number: int, take: int, seed: int, fault: str | None = None
 
 
 def read(motion: Motion, folder: Path) -> list[StrokeMotion]:
-    """The readings of a stroke, by way of a file as the synthetic source writes it."""
+    """The candidates of a stroke, through a file as the synthetic source writes it."""
     path = folder / "stroke.npz"
     np.savez(path, joints_3d=motion.players[0].joints, fps=FPS)
-    return read_readings(path, NTU25, FPS)
+    return read_candidates(path, NTU25, FPS)
 
 
 def teach(label: str, num_players: int, takes: int, seed: int, folder: Path) -> Coach:
     """A coach who knows the faultless strokes of the first players."""
     numbers = [number for number in range(num_players) for _ in range(takes)]
-    readings = [
+    candidates = [
         read(draw(label, number, take, seed), folder)
         for number, take in zip(numbers, list(range(takes)) * num_players, strict=True)
     ]
-    return Coach(make_references(label, readings, [f"player_{number}" for number in numbers]))
+    return Coach(make_references(label, candidates, [f"player_{number}" for number in numbers]))
 
 
 def judge(coach: Coach, motion: Motion, folder: Path) -> list[Finding]:

@@ -20,8 +20,8 @@ def all_paths(rows, columns):
 @pytest.mark.parametrize(("rows", "columns", "band"), [(1, 1, None), (4, 5, None), (5, 3, None), (5, 5, 1)])
 def test_warping_finds_the_cheapest_of_all_paths(rows, columns, band):
     costs = np.random.default_rng(rows).random((3, rows, columns))
-    sums, came = warp(costs, band)
-    for cost, found, back in zip(costs, sums, came, strict=True):
+    sums, steps = warp(costs, band)
+    for cost, found, back in zip(costs, sums, steps, strict=True):
         paths = [
             p
             for p in all_paths(rows - 1, columns - 1)

@@ -96,7 +96,9 @@ def test_a_faulty_stroke_gets_a_page_with_what_to_change(room, tmp_path, open_pa
     assert told["phases_s"]["backswing"] < told["phases_s"]["contact"] < told["phases_s"]["follow_through"]
     assert [row["finding"] for row in rows] == [finding["finding"] for finding in told["findings"]]
     assert "stance-" in [row["kind"] for row in rows]
-    assert "narrower than the references at contact: set the feet wider apart." in capsys.readouterr().out
+    assert (
+        "narrower than in the references at contact. Place the feet further apart." in capsys.readouterr().out
+    )
     page = open_page(out / "coach.html")
     assert page.inner_text("h1") == "a <b> & c.npz: smash"
     assert page.locator("ol.findings li > span:first-child").all_inner_texts() == [
@@ -128,7 +130,7 @@ def test_a_video_with_its_joints_shows_them_in_its_pictures(tmp_path, open_page)
         coach(*known, ("out", tmp_path / "none"))
     shorter = tmp_path / "shorter.csv"
     shorter.write_text("\n".join(joints.read_text().splitlines()[:-9]))
-    with pytest.raises(ValueError, match=r"a row of joints for each of the \d+ frames"):
+    with pytest.raises(ValueError, match=r"one row of joints for each of the \d+ frames"):
         coach(*known, ("joints", shorter), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
@@ -144,7 +146,7 @@ def test_without_references_the_training_clips_are_the_references(room, tmp_path
     alone = tmp_path / "alone" / "checkpoints" / "best.ckpt"
     alone.parent.mkdir(parents=True)
     shutil.copy(checkpoint, alone)
-    with pytest.raises(ValueError, match=r"splits.csv.* Give `--reference`"):
+    with pytest.raises(ValueError, match=r"splits.csv.* Pass `--reference`"):
         coach(("checkpoint", alone), ("input", stroke), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
@@ -157,7 +159,7 @@ def test_class_and_hand_are_those_that_the_user_names(room, tmp_path):
     told = json.loads((tmp_path / "out" / "findings.json").read_text())
     assert told["class"] == "forehand"
     assert told["left_handed"]
-    with pytest.raises(ValueError, match="`--class` out of forehand, smash"):
+    with pytest.raises(ValueError, match=r"one of the model's classes \(forehand, smash\)"):
         coach(*known, ("class", "lob"), ("out", tmp_path / "none"))
     with pytest.raises(ValueError, match="`--fps` to be positive"):
         coach(*known, ("fps", 0), ("out", tmp_path / "none"))
@@ -189,9 +191,9 @@ def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
     for options, words in (
         (
             (stroke, tmp_path / "few"),
-            r"at least 6 different reference strokes of 'smash'.* but got 1 \(its classes: smash\)",
+            r"at least 6 different reference strokes of 'smash'.* but got 1 \(classes found: smash\)",
         ),
-        ((stroke, tmp_path / "empty"), "a folder of files of joints"),
+        ((stroke, tmp_path / "empty"), "one subfolder of joint files"),
         ((tmp_path / "gone.npz", folder / "references"), "there is no such file"),
         ((stroke, tmp_path / "gone"), "there is no such file"),
         ((stroke, stroke), "`--reference` to be a folder"),

@@ -8,10 +8,10 @@ from drawn_motions import draw, write
 from sklearn.covariance import ledoit_wolf
 
 from tt_actions.coach.closeness import Closeness
-from tt_actions.coach.diagnosis import MOST_FINDINGS, Coach
+from tt_actions.coach.diagnosis import MAX_FINDINGS, Coach
 from tt_actions.coach.measures import measures_of
-from tt_actions.coach.references import FEWEST, make_references
-from tt_actions.coach.stroke import RATE_HZ, make_readings, read_readings
+from tt_actions.coach.references import MIN_REFERENCES, make_references
+from tt_actions.coach.stroke import RATE_HZ, make_candidates, read_candidates
 from tt_actions.coach.yardstick import Yardstick, shrink_covariance
 from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import MOVENET13, NTU25, convert
@@ -24,7 +24,7 @@ NUM_REFERENCES = 60
 @pytest.fixture(scope="module")
 def read(tmp_path_factory):
     path = tmp_path_factory.mktemp("strokes") / "stroke.npz"
-    return lambda motion, joints=None: read_readings(write(path, motion, joints), NTU25, 30.0)
+    return lambda motion, joints=None: read_candidates(write(path, motion, joints), NTU25, 30.0)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def coach(read):
     return Coach(references)
 
 
-def judge(coach, readings):
-    return coach.judge(coach.references.choose(readings))
+def judge(coach, candidates):
+    return coach.judge(coach.references.choose(candidates))
 
 
 def test_hand_and_moment_of_contact_are_found(coach, read):
@@ -53,9 +53,13 @@ def test_hand_and_moment_of_contact_are_found(coach, read):
     ("fault", "kind", "words"),
     [
         ("lean_back", "lean-", "further back"),
-        ("narrow_stance", "stance-", "cm narrower than the references at contact: set the feet wider apart."),
-        ("raised_elbow", "elbow_height+", "let the elbow hang nearer to the body"),
-        ("slow_swing", "tempo+", " ms longer than the references: swing faster into the ball."),
+        (
+            "narrow_stance",
+            "stance-",
+            "cm narrower than in the references at contact. Place the feet further apart.",
+        ),
+        ("raised_elbow", "elbow_height+", "Keep the elbow closer to the body."),
+        ("slow_swing", "tempo+", " ms longer than in the references. Swing faster into the ball."),
     ],
 )
 def test_a_large_fault_is_the_first_finding(coach, read, fault, kind, words):
@@ -63,7 +67,7 @@ def test_a_large_fault_is_the_first_finding(coach, read, fault, kind, words):
     right = [own[0] for own in found if own and own[0].kind == kind]
     assert len(right) >= 8
     assert sum(words in finding.sentence for finding in right) >= 7
-    assert all(len(own) <= MOST_FINDINGS for own in found)
+    assert all(len(own) <= MAX_FINDINGS for own in found)
     assert all(own == sorted(own, key=lambda f: -f.strength) for own in found if len(own) < 2)
 
 
@@ -94,33 +98,33 @@ def test_words_of_the_sides_are_the_players_own(coach, read):
     values[place] += 40
     cause = yardstick.causes.index("feet")
     told = [
-        coach._tell(replace(stroke, left_handed=left), yardstick, values, cause, 5.0, 2.0).sentence
+        coach._describe(replace(stroke, left_handed=left), yardstick, values, cause, 5.0, 2.0).sentence
         for left in (False, True)
     ]
     assert "to the left than" in told[0]
-    assert told[0].endswith("turn the feet further to the right.")
+    assert told[0].endswith("Turn the feet further to the right.")
     assert "to the right than" in told[1]
-    assert told[1].endswith("turn the feet further to the left.")
-    lean = coach._tell(
+    assert told[1].endswith("Turn the feet further to the left.")
+    lean = coach._describe(
         replace(stroke, left_handed=True), yardstick, values, yardstick.causes.index("lean"), 5.0, 2.0
     )
-    assert lean.sentence.endswith("stand more upright.")
+    assert lean.sentence.endswith("Stand more upright.")
 
 
 @pytest.mark.parametrize("mirror", [1, -1])
 def test_in_a_picture_the_front_is_where_the_hand_swings(tmp_path, mirror):
-    def readings(motion):
+    def candidates(motion):
         joints = motion.players[0].joints
         seen = np.stack([mirror * joints[..., 0], joints[..., 2]], -1)
         times_s = np.arange(len(seen)) / FPS
-        return make_readings(tmp_path / "seen.csv", convert(seen, NTU25, MOVENET13), times_s, MOVENET13)
+        return make_candidates(tmp_path / "seen.csv", convert(seen, NTU25, MOVENET13), times_s, MOVENET13)
 
     motions = [draw("smash", number) for number in range(24)]
-    coach = Coach(make_references("smash", [readings(m) for m in motions], [str(n) for n in range(24)]))
-    found = [judge(coach, readings(draw("smash", n, "lean_back", "large"))) for n in range(200, 206)]
+    coach = Coach(make_references("smash", [candidates(m) for m in motions], [str(n) for n in range(24)]))
+    found = [judge(coach, candidates(draw("smash", n, "lean_back", "large"))) for n in range(200, 206)]
     told = [f.sentence for own in found for f in own if f.kind == "lean-"]
     assert len(told) >= 3
-    assert all(one.endswith("lean forward over the toes.") for one in told)
+    assert all(one.endswith("Lean forward over the toes.") for one in told)
 
 
 @pytest.mark.parametrize("is_end", [False, True])
@@ -135,7 +139,7 @@ def test_a_stroke_that_the_recording_cuts_off_is_none(read, is_end):
 
 
 def test_six_references_are_enough_and_find_little(read):
-    motions = [draw("forehand", number) for number in range(FEWEST)]
+    motions = [draw("forehand", number) for number in range(MIN_REFERENCES)]
     few = Coach(make_references("forehand", [read(m) for m in motions], list("abcdef")))
     assert np.isfinite(few.limits).all()
     assert sum(bool(judge(few, read(draw("forehand", n)))) for n in range(300, 320)) <= 4
@@ -201,7 +205,7 @@ def test_what_is_unexpected_is_the_residual_of_a_regression():
 def test_a_file_without_a_whole_stroke_is_refused(read):
     motion = draw("forehand", 1)
     still = np.repeat(motion.players[0].joints[:1], 30, axis=0)
-    for joints, what in ((still, "no hand is fast"), (motion.players[0].joints[:6], "less than 0.4 s")):
+    for joints, what in ((still, "no fast hand movement"), (motion.players[0].joints[:6], "less than 0.4 s")):
         with pytest.raises(UnreadableError, match=what):
             read(motion, joints)
 

@@ -67,7 +67,7 @@ def test_a_folder_goes_on_where_it_was_and_passes_over_what_is_broken(checkpoint
     film(videos / "sub" / "b.mp4", PLAYED, 3)
     assert analyze(*args) == 1
     told = capsys.readouterr().out
-    assert "a.mp4: done before" in told
+    assert "a.mp4: already analysed" in told
     assert (out / "a" / "strokes.json").stat().st_mtime_ns == before
     assert json.loads((out / "sub" / "b" / "strokes.json").read_text("utf-8"))["duration_s"] == 3.0
     assert not list(videos.rglob("*.part"))
@@ -109,7 +109,7 @@ def test_results_of_another_video_are_not_replaced(match, checkpoint, tmp_path):
     out = tmp_path / "out"
     options = ("--checkpoint", str(checkpoint), "--out", str(out), "--no-video")
     assert analyze(match, *options) == 0
-    with pytest.raises(ValueError, match=r"holds those of '.*match\.mp4'. Choose another `--out`"):
+    with pytest.raises(ValueError, match=r"those of '.*match\.mp4'. Choose another `--out`"):
         main(["analyze", str(film(tmp_path / "other.mp4", [], 1)), *options])
     assert json.loads((out / "strokes.json").read_text("utf-8"))["video"] == "match.mp4"
 
@@ -137,7 +137,7 @@ def test_a_killed_analysis_leaves_no_results_and_is_done_again(checkpoint, tmp_p
 
     process = start(*args)
     assert process.wait(120) == 0, process.stdout.read()
-    assert "a.mp4: done before" in process.stdout.read()
+    assert "a.mp4: already analysed" in process.stdout.read()
     assert (out / "b" / "annotated.mp4").is_file()
     assert not list(out.glob("*.part"))
 
@@ -155,7 +155,7 @@ def test_files_of_the_user_beside_results_are_not_removed(match, checkpoint, tmp
     out = tmp_path / "out"
     assert analyze(match, "--checkpoint", checkpoint, "--out", out, "--no-video") == 0
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"holds other files, such as 'notes\.txt'"):
+    with pytest.raises(ValueError, match=r"contains other files, such as 'notes\.txt'"):
         main(["analyze", str(match), "--checkpoint", str(checkpoint), "--out", str(out)])
     assert (out / "notes.txt").read_text() == "mine"
 
@@ -164,7 +164,7 @@ def test_results_do_not_replace_other_files(match, checkpoint, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="holds other files"):
+    with pytest.raises(ValueError, match="contains other files"):
         main(["analyze", str(match), "--checkpoint", str(checkpoint), "--out", str(out)])
     assert (out / "thesis.txt").read_text() == "mine"
 

@@ -93,19 +93,19 @@ def test_tempo_parts_are_few(duration_s):
 def test_sentences_say_what_was_counted():
     sentences = describe_match(analysis())
     assert sentences == [
-        "5 strokes in 30 s; 10.0 a minute; most often forehand (60 %).",
-        "left: 3 strokes, 6.0 a minute, most often forehand (67 %).",
-        "right: 2 strokes, 4.0 a minute, most often serve and forehand (each 50 %).",
-        "3 rallies (strokes at most 3 s apart), on average of 1.7 strokes and 2.2 s; the longest, "
-        "3 strokes in 4.5 s, begins at 0:00.",
-        "The model's own confidence is 70 % on average; it can be sure and wrong. 1 stroke below 60 % "
-        "confidence is hatched: look at it.",
+        "5 strokes in 30 s, 10.0 per minute. Most frequent: forehand (60 %).",
+        "left: 3 strokes, 6.0 per minute. Most frequent: forehand (67 %).",
+        "right: 2 strokes, 4.0 per minute. Most frequent: serve and forehand (each 50 %).",
+        "3 rallies (pauses of at most 3 s). On average, a rally has 1.7 strokes and lasts 2.2 s. "
+        "The longest has 3 strokes in 4.5 s and starts at 0:00.",
+        "The model's mean confidence is 70 %. A confident prediction can still be wrong. 1 stroke has less "
+        "than 60 % confidence and is hatched: check it.",
     ]
-    assert describe_match(analysis(())) == ["No stroke was found in 30 s."]
+    assert describe_match(analysis(())) == ["No strokes found in 30 s."]
     alone = describe_match(analysis((Stroke("serve", 0, 1, player="left"),)))
     assert alone[2] == "right: 0 strokes."
-    assert alone[3] == "1 rally (strokes at most 3 s apart): 1 stroke in 1.0 s; it begins at 0:00."
-    assert alone[4].startswith("The strokes have no confidences")
+    assert alone[3] == "1 rally (pauses of at most 3 s): 1 stroke in 1.0 s, starting at 0:00."
+    assert alone[4].startswith("The strokes have no confidence values")
 
 
 def test_a_change_of_tempo_is_told_only_where_it_is_beyond_chance():
@@ -114,7 +114,7 @@ def test_a_change_of_tempo_is_told_only_where_it_is_beyond_chance():
         strokes = tuple(Stroke("serve", float(s), float(s) + 0.5, player="left") for s in starts)
         return " ".join(describe_match(analysis(strokes, 120.0)))
 
-    assert "The tempo fell: 60.0 strokes a minute in the first half, 20.0 in the second." in halves(60, 20)
+    assert "The tempo fell: 60.0 strokes per minute in the first half, 20.0 in the second." in halves(60, 20)
     assert "The tempo rose" in halves(20, 60)
     assert "The tempo" not in halves(40, 24)
 

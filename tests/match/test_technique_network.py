@@ -178,7 +178,7 @@ def test_what_is_said_needs_enough_strokes():
     few = own_network([rally("l:serve l:smash")] * 7, "left", CLASSES)
     assert describe_network(few) == []
     enough = own_network([rally("l:serve l:smash")] * 8, "left", CLASSES)
-    assert describe_network(enough) == ["After own serve, left mostly goes on with smash (8 of 8)."]
+    assert describe_network(enough) == ["After their own serve, left mostly plays smash (8 of 8)."]
     even = own_network([rally("l:serve l:smash")] * 4 + [rally("l:serve l:backhand")] * 4, "left", CLASSES)
     assert describe_network(even) == []
     answers = answer_network([rally("r:serve l:smash")] * 8, "left", CLASSES)

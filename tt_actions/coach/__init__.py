@@ -1,1 +1,1 @@
-"""What is wrong in a stroke, and how to correct it: strokes of joints against reference strokes."""
+"""Coaching: compares the joints of a stroke with reference strokes and says what to correct."""

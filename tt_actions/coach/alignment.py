@@ -1,25 +1,25 @@
-"""Strokes side by side: the moments of one that are those of another."""
+"""Time alignment of strokes: which moments of two strokes correspond."""
 
 import numpy as np
 
 from tt_actions.coach.stroke import StrokeMotion
 
 STEPS = 20
-"""Moments from one phase to the next."""
+"""Number of time steps from one phase to the next."""
 
 _BEFORE_S = 0.25
-_BAND = 6  # moments by which two strokes may differ once their phases are brought together
+_BAND = 6  # time steps by which two strokes may differ once their phases are aligned
 
 
 def phase_moments(stroke: StrokeMotion, rate_hz: float) -> np.ndarray:
-    """Divide a stroke evenly between its phases, and a little time before the backswing's end as well.
+    """Divide a stroke into even time steps between its phases, and a short time before the first.
 
     Args:
         stroke: The stroke.
-        rate_hz: Its places a second.
+        rate_hz: Samples per second of the stroke.
 
     Returns:
-        Fractional numbers of its places: :data:`STEPS` up to each of backswing, contact and follow-through.
+        Fractional indices of its samples: :data:`STEPS` up to each of backswing, contact and follow-through.
 
     Shape:
         ``(3 * STEPS + 1,)``.
@@ -30,11 +30,11 @@ def phase_moments(stroke: StrokeMotion, rate_hz: float) -> np.ndarray:
 
 
 def sample(values: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """Read values between their numbers, along straight lines.
+    """Interpolate values linearly at fractional indices.
 
     Args:
-        values: Over time.
-        moments: Fractional numbers.
+        values: Values over time.
+        moments: Fractional indices.
 
     Shape:
         values ``(T, ...)``, moments ``(S,)`` -> ``(S, ...)``.
@@ -46,11 +46,11 @@ def sample(values: np.ndarray, moments: np.ndarray) -> np.ndarray:
 
 
 def pose_path(stroke: StrokeMotion, rate_hz: float) -> np.ndarray:
-    """Return the joints at the moments of the phases, seen from the hips, in lengths of the trunk.
+    """Return the joints at the time steps of the phases, relative to the hips, in trunk lengths.
 
     Args:
         stroke: The stroke.
-        rate_hz: Its places a second.
+        rate_hz: Samples per second of the stroke.
 
     Shape:
         ``(3 * STEPS + 1, V, C)``.
@@ -60,12 +60,12 @@ def pose_path(stroke: StrokeMotion, rate_hz: float) -> np.ndarray:
 
 
 def pose_costs(first: np.ndarray, second: np.ndarray, band: int) -> np.ndarray:
-    """Return the mean distance of the joints for pairs of moments, infinite outside of a band.
+    """Return the mean joint distance for each pair of time steps, infinite outside a band.
 
     Args:
         first: Joints of one stroke.
-        second: Joints of others, of as many moments.
-        band: How many moments two of a pair may lie apart.
+        second: Joints of others, with as many time steps.
+        band: Maximum number of time steps between the two of a pair.
 
     Shape:
         ``(S, V, C)`` and ``(N, S, V, C)`` -> ``(N, S, S)``.
@@ -81,18 +81,19 @@ def pose_costs(first: np.ndarray, second: np.ndarray, band: int) -> np.ndarray:
 
 
 def warp(costs: np.ndarray, band: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Align sequences by dynamic time warping (Sakoe & Chiba 1978), all of a batch at once.
+    """Align a batch of sequences by dynamic time warping (Sakoe & Chiba 1978).
 
-    A path goes from the first pair of moments to the last in steps of one in either sequence or in both, and
-    has the least sum of costs of the pairs on it.
+    A path goes from the first pair of time steps to the last, and advances by one in either sequence or in
+    both. The best path has the smallest sum of costs of its pairs.
 
     Args:
-        costs: Of every pair of moments.
-        band: How many moments two of a pair may lie apart, beyond the lengths' difference; None for any.
+        costs: Cost of every pair of time steps.
+        band: Maximum number of time steps between the two of a pair, in addition to the difference of the
+            lengths; None for no limit.
 
     Returns:
-        The least sums, and at each pair where the path to it comes from: 0 both before, 1 the first's moment
-        before, 2 the second's.
+        The smallest sums, and for each pair the step by which the path reaches it: 0 advances both sequences,
+        1 the first, 2 the second.
 
     Shape:
         costs ``(N, S, R)`` -> ``(N,)``, ``(N, S, R)``, int.
@@ -103,45 +104,45 @@ def warp(costs: np.ndarray, band: int | None = None) -> tuple[np.ndarray, np.nda
     num, rows, columns = costs.shape
     sums = np.full((num, rows + 1, columns + 1), np.inf)
     sums[:, 0, 0] = 0
-    came = np.zeros(costs.shape, int)
+    steps = np.zeros(costs.shape, int)
     reach = rows + columns if band is None else band + abs(rows - columns)
     for diagonal in range(rows + columns - 1):
         i = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
         i = i[np.abs(2 * i - diagonal) <= reach]
         j = diagonal - i
         before = np.stack([sums[:, i, j], sums[:, i, j + 1], sums[:, i + 1, j]])
-        came[:, i, j] = before.argmin(0)
+        steps[:, i, j] = before.argmin(0)
         sums[:, i + 1, j + 1] = costs[:, i, j] + before.min(0)
-    return sums[:, -1, -1], came
+    return sums[:, -1, -1], steps
 
 
-def path_of(came: np.ndarray) -> np.ndarray:
-    """Follow the path of one alignment.
+def path_of(steps: np.ndarray) -> np.ndarray:
+    """Return the path of one alignment.
 
     Args:
-        came: Where it comes from at each pair, of :func:`warp`.
+        steps: The step to each pair, from :func:`warp`.
 
     Returns:
-        Pairs of moments from first to last.
+        Pairs of time steps from first to last.
 
     Shape:
-        came ``(S, R)`` -> ``(P, 2)``.
+        steps ``(S, R)`` -> ``(P, 2)``.
     """
-    i, j = came.shape[0] - 1, came.shape[1] - 1
+    i, j = steps.shape[0] - 1, steps.shape[1] - 1
     pairs = [(i, j)]
     while i or j:
-        step = came[i, j]
+        step = steps[i, j]
         i, j = (i - (step != 2)), (j - (step != 1))
         pairs.append((int(i), int(j)))
     return np.array(pairs[::-1])
 
 
 def distances(path: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return how far strokes lie from one, aligned: the mean distance of a joint, in lengths of the trunk.
+    """Return the distance of strokes from one after alignment: the mean joint distance in trunk lengths.
 
     Args:
-        path: Of :func:`pose_path`.
-        others: Those of others.
+        path: Result of :func:`pose_path` for the one stroke.
+        others: Results of :func:`pose_path` for the others.
 
     Shape:
         path ``(S, V, C)``, others ``(N, S, V, C)`` -> ``(N,)``.
@@ -151,19 +152,19 @@ def distances(path: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def aligned(path: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Tell which moment of another stroke is each moment of one.
+    """Return the time step of another stroke that corresponds to each time step of one.
 
     Args:
-        path: Of :func:`pose_path`.
-        other: That of the other.
+        path: Result of :func:`pose_path` for the one stroke.
+        other: Result of :func:`pose_path` for the other.
 
     Returns:
-        Mean numbers of the other's moments, fractional.
+        Mean indices of the other's time steps, fractional.
 
     Shape:
         ``(S, V, C)`` each -> ``(S,)``.
     """
-    _, came = warp(pose_costs(path, other[None], _BAND), _BAND)
-    pairs = path_of(came[0])
+    _, steps = warp(pose_costs(path, other[None], _BAND), _BAND)
+    pairs = path_of(steps[0])
     sums = np.bincount(pairs[:, 0], weights=pairs[:, 1], minlength=len(path))
     return np.asarray(sums / np.bincount(pairs[:, 0], minlength=len(path)))

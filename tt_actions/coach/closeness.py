@@ -1,4 +1,4 @@
-"""How close strokes are to those of experts."""
+"""Scores how close strokes are to those of experts."""
 
 from functools import cached_property
 
@@ -13,10 +13,11 @@ _LOOKED_AT = 10
 
 
 class Closeness:
-    """Scores strokes of a class from 0 to 100 by their aligned distance to reference strokes.
+    """Scores strokes of a class from 0 to 100 by their distance to reference strokes after alignment.
 
-    A stroke's distance is its mean distance to the three nearest references; 100 is a distance no larger than
-    the median of the references' own, each to those of other groups, and twice that distance is 50.
+    The distance of a stroke is its mean distance to the three nearest references. The distance of a reference
+    counts only references of other groups. A stroke scores 100 if its distance is at most the median distance
+    of the references, and 50 at twice that distance.
 
     Args:
         references: The experts' strokes.
@@ -31,7 +32,7 @@ class Closeness:
 
     @cached_property
     def own_distances(self) -> np.ndarray:
-        """The distance of each reference to those of other groups, ``(N,)``."""
+        """The distance of each reference to the references of other groups, ``(N,)``."""
         groups = np.array(self.references.groups)
         own = []
         for number, path in enumerate(self._paths):
@@ -42,37 +43,37 @@ class Closeness:
         return np.array(own)
 
     def distance(self, stroke: StrokeMotion) -> float:
-        """Return a stroke's distance, in lengths of the trunk.
+        """Return a stroke's distance to the references, in trunk lengths.
 
         Args:
-            stroke: Of the references' layout.
+            stroke: A stroke of the layout of the references.
         """
         return _nearest(pose_path(stroke, RATE_HZ), self._paths)
 
     def score(self, stroke: StrokeMotion) -> float:
-        """Return how close a stroke is, from 0 to 100.
+        """Return the closeness score of a stroke, from 0 to 100.
 
         Args:
-            stroke: Of the references' layout.
+            stroke: A stroke of the layout of the references.
         """
         return self.to_score(self.distance(stroke))
 
     @cached_property
     def own_scores(self) -> np.ndarray:
-        """The score of each reference by those of other groups, ``(N,)``."""
+        """The score of each reference, computed from the references of other groups, ``(N,)``."""
         return np.array([self.to_score(distance) for distance in self.own_distances])
 
     def to_score(self, distance: float) -> float:
-        """Put a distance into the score.
+        """Convert a distance to a score.
 
         Args:
-            distance: In lengths of the trunk.
+            distance: Distance in trunk lengths.
         """
         return float(100 * min(1.0, np.median(self.own_distances) / max(distance, 1e-9)))
 
 
 def _nearest(path: np.ndarray, others: np.ndarray) -> float:
-    """The mean aligned distance to the nearest, looked for among those that are near without alignment."""
+    """Return the mean distance to the nearest after alignment, among those nearest before it."""
     apart = ((others - path) ** 2).sum((1, 2, 3))
     near = others[np.argsort(apart, kind="stable")[:_LOOKED_AT]]
     return float(np.sort(distances(path, near))[:_NEAREST].mean())

@@ -1,4 +1,4 @@
-"""The command: a stroke's file, reference strokes and a trained model make a page."""
+"""The ``coach`` command: writes a page about a stroke, from reference strokes and a trained model."""
 
 import base64
 import sys
@@ -17,9 +17,9 @@ from tt_actions.clips.splits import read_split_clips
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.phases import Phases
-from tt_actions.coach.references import FEWEST, make_references
+from tt_actions.coach.references import MIN_REFERENCES, make_references
 from tt_actions.coach.review import Review, review_stroke
-from tt_actions.coach.stroke import RATE_HZ, StrokeMotion, read_readings
+from tt_actions.coach.stroke import RATE_HZ, StrokeMotion, read_candidates
 from tt_actions.errors import UserError
 from tt_actions.files import file_digest, write_json, write_rows
 from tt_actions.recognition.loading import load
@@ -32,7 +32,7 @@ from tt_actions.video.frames import iter_frames
 from tt_actions.video.info import VideoInfo, probe
 
 _PICTURE_HEIGHT = 360
-_APART_S = 0.5  # of two strokes
+_APART_S = 0.5  # minimum time between two strokes
 _OWN, _PLAYING = (0, 114, 178), (213, 94, 0)  # as on the page
 
 
@@ -50,23 +50,23 @@ def coach_file(
 ) -> None:
     """Find what is wrong in a stroke by comparison with reference strokes, and how to correct it.
 
-    The findings are printed, and written to ``coach.html``, ``findings.json`` and ``findings.csv``.
+    It prints the findings, and writes them to ``coach.html``, ``findings.json`` and ``findings.csv``.
 
     Args:
-        checkpoint: Checkpoint of a model of joints.
-        input: A file of joints, or a video together with --joints or --pose.
+        checkpoint: Checkpoint of a skeleton model.
+        input: A joint file, or a video together with --joints or --pose.
         out: Folder to write to; it is created if needed.
-        reference: Reference strokes: a folder with a folder of files of joints for each class, or a manifest
-            CSV (default: the training clips).
-        joints: Joints in the video, a row for each frame.
+        reference: Reference strokes: a folder with one subfolder of joint files per class, or a manifest CSV
+            (default: the training clips).
+        joints: Joint file of the video, one row per frame.
         pose: Model that finds the joints in the video, as onnx:MODEL.
         class_: Class of the stroke (default: the most likely).
         hand: Playing hand (default: inferred from the references).
-        fps: Frames per second of files of joints that don't say it (default: that of the training, or of the
+        fps: Frames per second of joint files that don't say it (default: that of the training, or that of the
             video for --joints).
 
     Raises:
-        ValueError: If the model is not one of joints, or the input or the references can't be used.
+        ValueError: If the model is not a skeleton model, or the input or the references can't be used.
         OSError: If a file is missing or can't be written.
     """
     for path in (checkpoint, input, reference, joints):
@@ -77,8 +77,8 @@ def coach_file(
     is_video = input.suffix.lower() not in SUFFIXES
     if is_video != (joints is not None or pose is not None) or (joints and pose):
         raise UserError(
-            "Expected a file of joints as `--input`, or a video with one of `--joints` and `--pose`, but got "
-            f"'{input}' with `--joints` {joints} and `--pose` {pose}. Give what belongs together."
+            "Expected a joint file as `--input`, or a video with one of `--joints` and `--pose`, but got "
+            f"'{input}' with `--joints` {joints} and `--pose` {pose}. Use one of these combinations."
         )
     _check_options(model, class_, fps)
     records = _training_clips(checkpoint) if reference is None else _list_references(reference)
@@ -88,20 +88,20 @@ def coach_file(
         joints = find_joints(pose, input, out / "joints.csv")
     info = probe(input) if is_video else None
     path, layout = joints or input, find_layout(preprocessing.layout)
-    seen = _read_beside(info, path, layout) if info else None
+    seen = _read_video_joints(info, path, layout) if info else None
     prediction = model.predict(path)
     label = class_ or prediction.label
     where = f"'{reference}'" if reference else "its training clips"
     fps = fps or preprocessing.fps
-    coach = _teach(where, records, label, path, layout, fps)
-    stroke, remarks = _choose_stroke(coach, read_readings(path, layout, info.fps if info else fps), hand)
+    coach = _make_coach(where, records, label, path, layout, fps)
+    stroke, remarks = _choose_stroke(coach, read_candidates(path, layout, info.fps if info else fps), hand)
     stroke = replace(stroke, name=input.name)
     if reference is None:
-        remarks.append("The references are the clips that the model was trained on.")
+        remarks.append("The references are the clips on which the model was trained.")
     pictures = {} if info is None or seen is None else _pictures(info, seen, stroke)
     review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
-    sys.stdout.write(_tell(out, review))
+    sys.stdout.write(_summarise(out, review))
 
 
 def _check_options(model: Recognizer, class_name: str | None, fps: float | None) -> None:
@@ -109,8 +109,8 @@ def _check_options(model: Recognizer, class_name: str | None, fps: float | None)
         raise UserError(f"Expected `--fps` to be positive, but got {fps:g}.")
     if class_name is not None and class_name not in model.class_names:
         raise UserError(
-            f"Expected `--class` out of {', '.join(model.class_names)}, which the model knows, but got "
-            f"'{class_name}'. Give one of these."
+            f"Expected `--class` to be one of the model's classes ({', '.join(model.class_names)}), but got "
+            f"'{class_name}'. Use one of these."
         )
 
 
@@ -118,69 +118,69 @@ def _joint_preprocessing(model: Recognizer) -> JointPreprocessing:
     preprocessing = model.preprocessing
     if not isinstance(preprocessing, JointPreprocessing) or find_layout(preprocessing.layout) in PATHS:
         raise UserError(
-            "Expected the checkpoint of a model of a body's joints, but got one that reads "
+            "Expected the checkpoint of a skeleton model, but got one that reads "
             f"{preprocessing.layout if isinstance(preprocessing, JointPreprocessing) else 'frames'}. "
-            "Train one, such as `make train EXP=stgcn`."
+            "Train one, for example with `make train EXP=stgcn`."
         )
     return preprocessing
 
 
-def _read_beside(info: VideoInfo, path: Path, layout: Layout) -> np.ndarray:
-    """The joints in a video's picture, a row a frame."""
+def _read_video_joints(info: VideoInfo, path: Path, layout: Layout) -> np.ndarray:
+    """Read the 2D joints of a video, one row per frame."""
     joints = read_joints(path, layout).joints
     if joints.shape[-1] != 2:
         raise UserError(
-            f"Expected joints in the video's picture, but those of '{path}' are in space. Give the file of "
-            "joints alone as `--input`, or a model of a layout in pictures (coco17 or movenet13)."
+            f"Expected the 2D joints of a video, but '{path}' contains 3D joints. Pass only the joint file, "
+            "as `--input`, or use a model with a 2D layout (coco17 or movenet13)."
         )
     if info.num_frames and abs(info.num_frames - len(joints)) > 1:
         raise UserError(
-            f"Expected a row of joints for each of the {info.num_frames} frames of '{info.path}', but "
-            f"'{path}' has {len(joints)}. Give the joints of this video."
+            f"Expected one row of joints for each of the {info.num_frames} frames of '{info.path}', but "
+            f"'{path}' has {len(joints)} rows. Pass the joints of this video."
         )
     return joints
 
 
-def _teach(
+def _make_coach(
     where: str, records: list[ClipRecord], label: str, path: Path, layout: Layout, fps: float
 ) -> Coach:
-    """A coach who knows the class's references, each once, but for the stroke that is to be judged."""
+    """Create a coach from the references of a class, without duplicates and the stroke itself."""
     seen, own = {_content(ClipRecord(path))}, []
     for record in records:
         if not record.path.is_file():
             raise FileNotFoundError(
-                f"Expected the reference stroke '{record.path}' of {where}, but there is no such file. Work "
-                "in the folder from which the model was trained, or give `--reference`."
+                f"Expected the reference stroke '{record.path}' of {where}, but there is no such file. Run "
+                "the command in the folder in which the model was trained, or pass `--reference`."
             )
         if record.label == label and (content := _content(record)) not in seen:
             seen.add(content)
             own.append(record)
-    if len(own) < FEWEST:
+    if len(own) < MIN_REFERENCES:
         held = ", ".join(sorted({str(record.label) for record in records})) or "none"
         raise UserError(
-            f"Expected at least {FEWEST} different reference strokes of '{label}' beside the input in "
-            f"{where}, but got {len(own)} (its classes: {held}). Add reference strokes of this class, or "
-            "give another `--class`."
+            f"Expected at least {MIN_REFERENCES} different reference strokes of '{label}' in {where}, not "
+            f"counting the input, but got {len(own)} (classes found: {held}). Add reference strokes of this "
+            "class, or pass another `--class`."
         )
-    readings = [read_readings(r.path, layout, fps, r.start_s, r.end_s) for r in own]
-    return Coach(make_references(label, readings, [record.group or record.name for record in own]))
+    candidates = [read_candidates(r.path, layout, fps, r.start_s, r.end_s) for r in own]
+    return Coach(make_references(label, candidates, [record.group or record.name for record in own]))
 
 
 def _choose_stroke(
-    coach: Coach, readings: list[StrokeMotion], hand: str | None
+    coach: Coach, candidates: list[StrokeMotion], hand: str | None
 ) -> tuple[StrokeMotion, list[str]]:
-    """The reading that looks most like the references, and what to know of the others."""
-    of_hand = [one for one in readings if hand in (None, "left" if one.left_handed else "right")]
+    """Choose the candidate that looks most like the references, with a remark if there are others."""
+    of_hand = [one for one in candidates if hand in (None, "left" if one.left_handed else "right")]
     if not of_hand:
-        raise UserError(f"Expected a stroke of the {hand} hand, but it plays none. Leave `--hand` out.")
+        raise UserError(f"Expected a stroke with the {hand} hand, but found none. Omit `--hand`.")
     stroke = coach.references.choose(of_hand)
     contacts_s = {one.start_s + one.phases.contact / RATE_HZ for one in of_hand}
     at_s = stroke.start_s + stroke.phases.contact / RATE_HZ
     if all(abs(other_s - at_s) < _APART_S for other_s in contacts_s):
         return stroke, []
     return stroke, [
-        f"More than one fast movement of a hand is seen: this is the one at {at_s:.2f} s, which looks most "
-        f"like a {coach.references.label}."
+        f"There are several fast hand movements. The result is about the one at {at_s:.2f} s, which looks "
+        f"most like a {coach.references.label}."
     ]
 
 
@@ -192,8 +192,8 @@ def _training_clips(checkpoint: Path) -> list[ClipRecord]:
     table = checkpoint.absolute().parent.parent / "splits.csv"
     if not table.is_file():
         raise UserError(
-            f"Expected '{table}', which names the clips that the model was trained on, but there is no such "
-            "file. Give `--reference`."
+            f"Expected '{table}', which lists the model's training clips, but there is no such file. Pass "
+            "`--reference`."
         )
     return [record for record in read_split_clips(table) if record.split == "train"]
 
@@ -202,8 +202,8 @@ def _list_references(reference: Path) -> list[ClipRecord]:
     if reference.is_file():
         if reference.suffix.lower() != ".csv":
             raise UserError(
-                "Expected `--reference` to be a folder with a folder for each class, or a manifest, but "
-                f"got the file '{reference}'. Give the folder."
+                "Expected `--reference` to be a folder with one subfolder per class, or a manifest CSV, but "
+                f"got the file '{reference}'. Pass the folder."
             )
         return read_manifest(reference)
     records = [
@@ -215,17 +215,17 @@ def _list_references(reference: Path) -> list[ClipRecord]:
     ]
     if not records:
         raise UserError(
-            f"Expected '{reference}' to hold a folder of files of joints ({', '.join(SUFFIXES)}) for each "
-            "class, but got none. Sort reference strokes into such folders."
+            f"Expected '{reference}' to contain one subfolder of joint files ({', '.join(SUFFIXES)}) per "
+            "class, but found none. Sort the reference strokes into such subfolders."
         )
     return records
 
 
 def _pictures(info: VideoInfo, joints: np.ndarray, stroke: StrokeMotion) -> dict[str, str]:
-    """The video's frames at the phases with the joints in them, as data URLs."""
+    """Return the video's frames at the phases, with the joints drawn on them, as data URLs."""
     points = place_unseen(fill_gaps(joints, 10), stroke.layout) * np.array([1, -1])
     arm = [f"{'left' if stroke.left_handed else 'right'}_{part}" for part in ("elbow", "wrist", "hand")]
-    if np.nanmax(np.abs(points)) <= 2:  # shares of the picture
+    if np.nanmax(np.abs(points)) <= 2:  # positions are shares of the frame's size
         points = points * np.array([info.width, info.height])
     wanted = {
         phase: round((stroke.start_s + getattr(stroke.phases, phase) / RATE_HZ) * info.fps)
@@ -278,10 +278,10 @@ def _write(out: Path, review: Review) -> None:
     write_rows(out / "findings.csv", header, rows, ADVICE)
 
 
-def _tell(out: Path, review: Review) -> str:
-    sentences: Sequence[str] = [finding.sentence for finding in review.findings] or ["Nothing stands out."]
+def _summarise(out: Path, review: Review) -> str:
+    sentences: Sequence[str] = [finding.sentence for finding in review.findings] or ["Nothing to correct."]
     lines = [
-        f"{review.name}: {review.label}, closeness to the references {review.score:.0f} of 100",
+        f"{review.name}: {review.label}, closeness to the references: {review.score:.0f} of 100",
         *(f"  {remark}" for remark in review.remarks),
         *(f"  {number}. {sentence}" for number, sentence in enumerate(sentences, 1)),
         f"{out / 'coach.html'}",

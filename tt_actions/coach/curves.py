@@ -1,4 +1,4 @@
-"""How a stroke goes over time beside the references, aligned."""
+"""Curves of a stroke over time, with the references aligned to it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,15 +13,15 @@ from tt_actions.coach.stroke import BODY_HEIGHTS, RATE_HZ, StrokeMotion
 
 
 class StrokeCurve(NamedTuple):
-    """One number over a stroke's moments, and what the references have there.
+    """A quantity over the time of a stroke, with the range of the references.
 
     Args:
-        title: What it is.
-        unit: What it is in.
-        own: The stroke's.
-        low: What one reference in ten lies below.
-        middle: Their median.
-        high: What one in ten lies above.
+        title: Name of the quantity.
+        unit: Its unit.
+        own: Values of the stroke.
+        low: 10th percentile of the references.
+        middle: Median of the references.
+        high: 90th percentile of the references.
 
     Shape:
         all ``(S,)``, at the moments of :func:`tt_actions.coach.alignment.phase_moments`.
@@ -36,7 +36,7 @@ class StrokeCurve(NamedTuple):
 
 
 def draw_curves(stroke: StrokeMotion, others: Sequence[StrokeMotion]) -> list[StrokeCurve]:
-    """Bring curves of references to the moments of a stroke, each by its own alignment.
+    """Return the curves of a stroke and of references, each reference aligned in time with the stroke.
 
     Args:
         stroke: The stroke.

@@ -1,4 +1,4 @@
-"""What is wrong in a stroke, in plain words, by what the references do."""
+"""Finds what is wrong in a stroke by comparison with references, and says it in plain words."""
 
 import re
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from tt_actions.coach.stroke import BODY_HEIGHTS, StrokeMotion
 from tt_actions.coach.yardstick import Yardstick
 
 FALSE_FINDINGS = 0.04
-"""Share of the references that would get a finding when each is judged by the others."""
+"""Target share of the references that get a finding when each is judged by the others."""
 
-MOST_FINDINGS = 5
+MAX_FINDINGS = 5
 
-_OWN_QUANTILE = 0.95  # each cause's own scale: what one reference in twenty exceeds
-_FEW = 15  # references that don't tell what one in so many does: fewer, and limits are wider, as measured
-_LEAST_SCORE = 1.5  # spreads from the middle within which nothing is told, however it fits the rest
+_OWN_QUANTILE = 0.95  # one reference in twenty exceeds the scale of a cause
+_FEW = 15  # with fewer references than this, limits are wider; found by measurement
+_MIN_SCORE = 1.5  # spreads from the middle; nearer scores never make a finding
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Finding:
     """One thing to correct.
 
     Args:
-        kind: The cause and its direction, such as ``elbow-`` for a bent one.
-        measure: What tells it best.
-        phase: When.
-        joint: What it is told of.
-        value: Of the stroke, in ``unit``.
-        usual: What the references that play alike have.
-        spread: How much they differ.
+        kind: The cause and its direction; ``elbow-`` is an elbow that is too bent.
+        measure: The measure that shows it best.
+        phase: Phase of that measure.
+        joint: Subject of the sentence.
+        value: Value of the stroke, in ``unit``.
+        usual: Typical value of the similar references.
+        spread: Spread of their values.
         unit: ``degrees``, ``cm``, ``% of body height``, ``ms`` or a speed.
-        strength: How far beyond what references show among each other, 1 at the limit.
-        sentence: In plain words, with what to change.
+        strength: Deviation divided by its limit, so above 1.
+        sentence: The finding in plain words, with advice.
     """
 
     kind: str
@@ -51,21 +51,21 @@ class Finding:
 
     @property
     def cause(self) -> str:
-        """The cause without its direction."""
+        """The cause, without the direction."""
         return self.kind[:-1]
 
 
 class Coach:
-    """Judges strokes of one class by reference strokes.
+    """Judges strokes of one class by comparison with reference strokes.
 
-    A stroke is compared with the references that play most alike. A cause is found where its score lies
-    outside of what the scores of all other causes let expect, by more than the references do among each
-    other, each judged without its own group; the limit is set so that at most :data:`FALSE_FINDINGS` of them
-    have any finding. The strongest is told first, set aside, and the others are looked at again: another has
-    to stand out with the first as its explanation and without.
+    A stroke is compared with the most similar references. A cause is found if its score deviates from the
+    value predicted by the scores of all other causes by more than a limit. The limit comes from the
+    references, each judged without its own group: at most :data:`FALSE_FINDINGS` of them have any finding.
+    The strongest cause is reported first and set aside, and the search is repeated: a further cause must
+    exceed the limit both with the earlier ones among the predictors and without them.
 
     Args:
-        references: The strokes.
+        references: The reference strokes.
     """
 
     def __init__(self, references: References) -> None:
@@ -73,7 +73,7 @@ class Coach:
 
     @cached_property
     def limits(self) -> np.ndarray:
-        """How far each cause may lie from what is expected, ``(K,)``."""
+        """How far the score of each cause may deviate from its prediction, ``(K,)``."""
         references, numbers = self.references, np.arange(len(self.references.strokes))
         groups = np.array(references.groups)
         deviations = []
@@ -94,7 +94,7 @@ class Coach:
         return Yardstick(self.references.values[alike], self.references.measures)
 
     def yardstick(self, stroke: StrokeMotion) -> Yardstick:
-        """Return what is usual in the references that play most like a stroke.
+        """Return the typical values of the references that are most similar to a stroke.
 
         Args:
             stroke: The stroke.
@@ -105,28 +105,30 @@ class Coach:
         """Find what is wrong in a stroke.
 
         Args:
-            stroke: Of the references' class and layout.
+            stroke: A stroke of the class and layout of the references.
 
         Returns:
-            At most :data:`MOST_FINDINGS`, the strongest first; none where all is within the spread.
+            At most :data:`MAX_FINDINGS`, the strongest first; empty if nothing exceeds its limit.
         """
         yardstick, values = self.yardstick(stroke), self.references.read(stroke)
         scores = yardstick.score(values)
         left = list(range(len(scores)))
-        at_first = yardstick.unexpected(scores, left)
+        initial = yardstick.unexpected(scores, left)
         findings: list[Finding] = []
-        while left and len(findings) < MOST_FINDINGS:
+        while left and len(findings) < MAX_FINDINGS:
             now = yardstick.unexpected(scores, left)
-            beyond = np.minimum(np.abs(now), np.abs(at_first)) / self.limits
-            beyond[(np.abs(scores) < _LEAST_SCORE) | (scores * now <= 0)] = 0
+            beyond = np.minimum(np.abs(now), np.abs(initial)) / self.limits
+            beyond[(np.abs(scores) < _MIN_SCORE) | (scores * now <= 0)] = 0
             cause = int(beyond.argmax())
             if beyond[cause] <= 1:
                 break
             left.remove(cause)
-            findings.append(self._tell(stroke, yardstick, values, cause, scores[cause], float(beyond[cause])))
+            findings.append(
+                self._describe(stroke, yardstick, values, cause, scores[cause], float(beyond[cause]))
+            )
         return findings
 
-    def _tell(
+    def _describe(
         self,
         stroke: StrokeMotion,
         yardstick: Yardstick,
@@ -135,14 +137,14 @@ class Coach:
         score: float,
         strength: float,
     ) -> Finding:
-        """Put a cause into words by the measure that lies furthest out in its direction."""
+        """Describe a cause by the measure that deviates most in its direction."""
         name, direction = yardstick.causes[cause], float(np.sign(score))
         z = (values - yardstick.middle) / yardstick.spread
         own = [i for i, measure in enumerate(self.references.measures) if measure.cause == name]
-        told = max(own, key=lambda i: self.references.measures[i].sign * direction * z[i])
-        measure = self.references.measures[told]
+        strongest = max(own, key=lambda i: self.references.measures[i].sign * direction * z[i])
+        measure = self.references.measures[strongest]
         factor, unit = scale_of(measure, stroke)
-        value, usual = factor * float(values[told]), factor * float(yardstick.middle[told])
+        value, usual = factor * float(values[strongest]), factor * float(yardstick.middle[strongest])
         return Finding(
             kind=name + ("+" if direction > 0 else "-"),
             measure=measure.name,
@@ -150,7 +152,7 @@ class Coach:
             joint=measure.joint,
             value=value,
             usual=usual,
-            spread=factor * float(yardstick.spread[told]),
+            spread=factor * float(yardstick.spread[strongest]),
             unit=unit,
             strength=strength,
             sentence=_sentence(measure, stroke, value - usual, unit, ADVICE[name][int(direction < 0)]),
@@ -158,13 +160,13 @@ class Coach:
 
 
 def scale_of(measure: Measure, stroke: StrokeMotion) -> tuple[float, str]:
-    """Return what a measure is multiplied by to be told, and in which unit.
+    """Return the factor and the unit with which a measure is displayed.
 
-    Lengths are those of a body of this stroke's size.
+    Lengths are those of a body of the size of this stroke's player.
 
     Args:
         measure: The measure.
-        stroke: Whose.
+        stroke: The stroke whose player gives the size.
     """
     if measure.unit in ("degrees", "turn"):
         return 1.0, "degrees"
@@ -187,7 +189,8 @@ def _sentence(measure: Measure, stroke: StrokeMotion, more: float, unit: str, ad
     word = measure.more if more >= 0 else measure.less
     size = f"{abs(more):.1f}" if unit == "m/s" else f"{abs(more):.0f}"
     moment = "" if measure.name in SPANS else _MOMENTS[measure.phase]
-    text = f"{measure.joint} {size} {unit} {word} than the references{moment}: {advice}."
-    if stroke.left_handed:  # it was judged as a right-hander's
+    difference = f"{measure.joint}: {size} {unit} {word} than in the references{moment}."
+    text = f"{difference} {advice[0].upper()}{advice[1:]}."
+    if stroke.left_handed:  # the words are those for a right-handed player
         text = re.sub(r"\b(left|right)\b", lambda side: {"left": "right", "right": "left"}[side[0]], text)
     return text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""What a coach measures in a stroke, and the words for too much and too little of it."""
+"""The measures of a stroke, and the words for values that are too high or too low."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -9,27 +9,27 @@ from tt_actions.coach.phases import hand_of, hand_speed
 from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 
 Unit = Literal["degrees", "turn", "length", "ms", "speed"]
-"""A turn is in degrees, and its size counts whichever way the references turn; a length is in lengths of the
-trunk, a speed in such a second."""
+"""Units of measures: a ``turn`` is in degrees and positive in the direction in which the references turn, a
+``length`` is in trunk lengths, and a ``speed`` is in trunk lengths per second."""
 
 Phase = Literal["backswing", "contact", "follow_through"]
 
 
 class Measure(NamedTuple):
-    """One number of a stroke.
+    """One measure of a stroke, such as an angle at contact.
 
     Args:
-        name: Unique.
-        cause: What a coach would correct: the measures of one cause make one finding. Empty for what is only
-            shown: how high the ball comes, say, is nobody's fault.
-        phase: When it is read.
-        unit: What it is in.
-        read: Reads it; None where the layout's joints don't show it.
-        joint: What it is told of.
-        more: Words for a higher value than the references have.
-        less: Words for a lower one.
-        sign: -1 if it is low where the others of its cause are high.
-        counts: Whether a finding rests on it; if not, it only tells the size.
+        name: Unique name.
+        cause: What a coach would correct: all measures of one cause make one finding. Empty for a measure
+            that is only shown, because it is no fault; an example is the height of the ball.
+        phase: Phase at which it is read.
+        unit: Its unit.
+        read: Function that reads it; returns None if the layout's joints don't show it.
+        joint: Subject of a sentence about it.
+        more: Words for a value above that of the references.
+        less: Words for a value below it.
+        sign: -1 if it is low when the other measures of its cause are high.
+        counts: Whether it counts towards a finding; if not, it can only describe one.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Measure(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """What to change.
+    """What to change if a cause is found.
 
     Args:
-        if_high: Where the measures of a cause are too high.
-        if_low: Where they are too low.
+        if_high: Advice if its measures are too high.
+        if_low: Advice if they are too low.
     """
 
     if_high: str
@@ -58,35 +58,35 @@ class Advice(NamedTuple):
 
 ADVICE = {
     "contact_point": Advice(
-        "let the ball come nearer", "meet the ball earlier, further in front of the body"
+        "let the ball come closer", "meet the ball earlier, further in front of the body"
     ),
-    "elbow": Advice("bend it more", "straighten it"),
-    "elbow_height": Advice("let the elbow hang nearer to the body", "lift the elbow away from the body"),
-    "backswing": Advice("take the racket back less", "take the racket further back"),
-    "follow_through": Advice("end the swing sooner", "let the arm swing on after contact"),
-    "trunk_turn": Advice("turn the trunk less", "turn the shoulders back first, then into the ball"),
+    "elbow": Advice("bend the elbow more", "straighten the elbow"),
+    "elbow_height": Advice("keep the elbow closer to the body", "lift the elbow away from the body"),
+    "backswing": Advice("shorten the backswing", "take the racket further back"),
+    "follow_through": Advice("shorten the follow-through", "let the arm swing through after contact"),
+    "trunk_turn": Advice("rotate the trunk less", "turn the shoulders back first, then into the ball"),
     "lean": Advice("stand more upright", "lean forward over the toes"),
     "tempo": Advice("swing faster into the ball", "take more time for the swing"),
-    "toss": Advice("toss the ball lower", "toss the ball higher, and lift the hand with it"),
+    "toss": Advice("toss the ball lower", "toss the ball higher, and lift the free hand with it"),
     "feet": Advice("turn the feet further to the right", "turn the feet further to the left"),
-    "stance": Advice("set the feet nearer together", "set the feet wider apart"),
-    "knees": Advice("bend the knees more", "stand up a little"),
+    "stance": Advice("place the feet closer together", "place the feet further apart"),
+    "knees": Advice("bend the knees more", "bend the knees less"),
 }
-"""What to change, by cause; feet as a right-hander's."""
+"""What to change for each cause; left and right are those of a right-handed player."""
 
 SPANS = (
     "backswing_sweep", "follow_sweep", "follow_time", "turn_forward", "turn_on", "swing_time", "hand_speed",
     "toss_time", "toss_height",
 )  # fmt: skip
-"""Measures that are not of one moment."""
+"""Names of the measures that cover a period instead of one moment."""
 
 
 def angle_deg(first: np.ndarray, second: np.ndarray) -> float:
     """Return the angle between two directions, in degrees.
 
     Args:
-        first: One.
-        second: The other.
+        first: One direction.
+        second: The other direction.
 
     >>> round(angle_deg(np.array([1.0, 0.0]), np.array([1.0, 1.0])))
     45
@@ -95,13 +95,13 @@ def angle_deg(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(first @ second / length, -1, 1))))
 
 
-def at(stroke: StrokeMotion, phase: Phase, joint: str) -> np.ndarray:
-    """Return where a joint is at a phase.
+def position(stroke: StrokeMotion, phase: Phase, joint: str) -> np.ndarray:
+    """Return the position of a joint at a phase.
 
     Args:
         stroke: The stroke.
-        phase: Which.
-        joint: Its name; ``hand`` for the playing one, ``hips`` and ``shoulders`` for their middles.
+        phase: The phase.
+        joint: Name of the joint; ``hand`` is the playing hand, ``hips`` and ``shoulders`` are their middles.
 
     Shape:
         ``(C,)``.
@@ -112,43 +112,43 @@ def at(stroke: StrokeMotion, phase: Phase, joint: str) -> np.ndarray:
 
 
 def _behind(stroke: StrokeMotion) -> float:
-    """How far the hand is behind the hips at the end of the backswing."""
-    way = at(stroke, "backswing", "hand") - at(stroke, "backswing", "hips")
-    return float(way[2] if len(way) == 3 else -way[0])
+    """Return how far the hand is behind the hips at the end of the backswing."""
+    offset = position(stroke, "backswing", "hand") - position(stroke, "backswing", "hips")
+    return float(offset[2] if len(offset) == 3 else -offset[0])
 
 
 def _elbow(stroke: StrokeMotion, phase: Phase) -> float:
-    elbow = at(stroke, phase, "right_elbow")
+    elbow = position(stroke, phase, "right_elbow")
     end = "right_wrist" if "right_wrist" in stroke.layout.joints else "right_hand"
-    return angle_deg(at(stroke, phase, "right_shoulder") - elbow, at(stroke, phase, end) - elbow)
+    return angle_deg(position(stroke, phase, "right_shoulder") - elbow, position(stroke, phase, end) - elbow)
 
 
 def _upper_arm(stroke: StrokeMotion, phase: Phase) -> float:
-    arm = at(stroke, phase, "right_elbow") - at(stroke, phase, "right_shoulder")
-    return angle_deg(arm, at(stroke, phase, "hips") - at(stroke, phase, "shoulders"))
+    arm = position(stroke, phase, "right_elbow") - position(stroke, phase, "right_shoulder")
+    return angle_deg(arm, position(stroke, phase, "hips") - position(stroke, phase, "shoulders"))
 
 
 def _elbow_height(stroke: StrokeMotion, phase: Phase) -> float:
-    return float((at(stroke, phase, "right_elbow") - at(stroke, phase, "right_shoulder"))[1])
+    return float((position(stroke, phase, "right_elbow") - position(stroke, phase, "right_shoulder"))[1])
 
 
 def _ahead(stroke: StrokeMotion) -> float:
-    """Where the straight arm points at contact: 90 degrees are to the front, 0 to the side.
+    """Return the direction of the arm at contact: 90 degrees is to the front, 0 to the side.
 
-    In a picture, 0 is up.
+    In 2D, 0 is up.
     """
-    way = at(stroke, "contact", "hand") - at(stroke, "contact", "right_shoulder")
-    ahead, aside = (-way[2], abs(way[0])) if len(way) == 3 else (way[0], abs(way[1]))
+    offset = position(stroke, "contact", "hand") - position(stroke, "contact", "right_shoulder")
+    ahead, aside = (-offset[2], abs(offset[0])) if len(offset) == 3 else (offset[0], abs(offset[1]))
     return float(np.degrees(np.arctan2(ahead, aside)))
 
 
 def _height(stroke: StrokeMotion, phase: Phase) -> float:
-    return float((at(stroke, phase, "hand") - at(stroke, phase, "hips"))[1])
+    return float((position(stroke, phase, "hand") - position(stroke, phase, "hips"))[1])
 
 
 def _yaw(stroke: StrokeMotion, phase: Phase, pair: tuple[str, str]) -> float:
-    """Turn to the left, in degrees, of the line between two joints."""
-    across = at(stroke, phase, pair[0]) - at(stroke, phase, pair[1])
+    """Return the rotation to the left, in degrees, of the line between two joints."""
+    across = position(stroke, phase, pair[0]) - position(stroke, phase, pair[1])
     return float(np.degrees(np.arctan2(across[2], -across[0])))
 
 
@@ -160,8 +160,8 @@ def _turn(stroke: StrokeMotion, begin: Phase, end: Phase) -> float | None:
 
 
 def _lean(stroke: StrokeMotion, phase: Phase) -> float:
-    """Lean forward, in degrees."""
-    trunk = at(stroke, phase, "shoulders") - at(stroke, phase, "hips")
+    """Return the forward lean of the trunk in degrees."""
+    trunk = position(stroke, phase, "shoulders") - position(stroke, phase, "hips")
     return float(np.degrees(np.arctan2(-trunk[2] if len(trunk) == 3 else trunk[0], trunk[1])))
 
 
@@ -169,33 +169,36 @@ def _knees(stroke: StrokeMotion, phase: Phase) -> float:
     ends = "ankle" if "left_ankle" in stroke.layout.joints else "foot"
     angles = []
     for side in ("left", "right"):
-        knee = at(stroke, phase, f"{side}_knee")
-        hip, end = at(stroke, phase, f"{side}_hip"), at(stroke, phase, f"{side}_{ends}")
+        knee = position(stroke, phase, f"{side}_knee")
+        hip, end = position(stroke, phase, f"{side}_hip"), position(stroke, phase, f"{side}_{ends}")
         angles.append(angle_deg(hip - knee, end - knee))
     return float(np.mean(angles))
 
 
 def _stance(stroke: StrokeMotion) -> float:
     ends = "ankle" if "left_ankle" in stroke.layout.joints else "foot"
-    apart = at(stroke, "contact", f"left_{ends}") - at(stroke, "contact", f"right_{ends}")
+    apart = position(stroke, "contact", f"left_{ends}") - position(stroke, "contact", f"right_{ends}")
     return float(np.hypot(apart[0], apart[2]) if len(apart) == 3 else abs(apart[0]))
 
 
 def _feet(stroke: StrokeMotion) -> float | None:
-    """Turn of the feet to the left, in degrees: where they point."""
+    """Return the direction of the feet: rotation to the left in degrees."""
     joints = stroke.layout.joints
     if stroke.layout.num_coordinates == 2 or not {"left_ankle", "left_foot"} <= set(joints):
         return None
-    ways = [
-        at(stroke, "contact", f"{s}_foot") - at(stroke, "contact", f"{s}_ankle") for s in ("left", "right")
+    offsets = [
+        position(stroke, "contact", f"{s}_foot") - position(stroke, "contact", f"{s}_ankle")
+        for s in ("left", "right")
     ]
-    along = np.sum([way / max(float(np.hypot(way[0], way[2])), 1e-9) for way in ways], axis=0)
+    along = np.sum([offset / max(float(np.hypot(offset[0], offset[2])), 1e-9) for offset in offsets], axis=0)
     return float(np.degrees(np.arctan2(-along[0], -along[2])))
 
 
 def _sweep(stroke: StrokeMotion, begin: Phase, end: Phase) -> float:
-    """The angle between where the playing hand is first and last, seen from the shoulder."""
-    first, last = (at(stroke, phase, "hand") - at(stroke, phase, "right_shoulder") for phase in (begin, end))
+    """Return the angle from the playing hand's first to its last position, seen from the shoulder."""
+    first, last = (
+        position(stroke, phase, "hand") - position(stroke, phase, "right_shoulder") for phase in (begin, end)
+    )
     return angle_deg(first, last)
 
 
@@ -208,7 +211,7 @@ def _speed(stroke: StrokeMotion) -> float:
 
 
 def _toss(stroke: StrokeMotion) -> tuple[float, float]:
-    """How long before contact the free hand rises fastest, in ms, and how high it comes, over the hips."""
+    """Return the ms from the free hand's fastest rise to contact, and its greatest height above the hips."""
     first = max(0, stroke.phases.contact - round(1.2 * RATE_HZ))
     part = slice(first, stroke.phases.contact + 1)
     height = stroke.place(hand_of(stroke.layout, "left"))[part, 1]
@@ -218,10 +221,10 @@ def _toss(stroke: StrokeMotion) -> tuple[float, float]:
 
 
 def is_serve(label: str) -> bool:
-    """Whether the player tosses the ball in strokes of a class.
+    """Return whether strokes of a class begin with a ball toss.
 
     Args:
-        label: The class's name.
+        label: Name of the class.
 
     >>> is_serve("serve"), is_serve("serviceflat"), is_serve("smash")
     (True, True, False)
@@ -230,22 +233,22 @@ def is_serve(label: str) -> bool:
 
 
 def _distance(stroke: StrokeMotion) -> float:
-    """How far the hand is in front of the shoulder at contact."""
-    way = at(stroke, "contact", "hand") - at(stroke, "contact", "right_shoulder")
-    return float(-way[2] if len(way) == 3 else way[0])
+    """Return how far the hand is in front of the shoulder at contact."""
+    offset = position(stroke, "contact", "hand") - position(stroke, "contact", "right_shoulder")
+    return float(-offset[2] if len(offset) == 3 else offset[0])
 
 
 _B: Phase = "backswing"
 _C: Phase = "contact"
 _F: Phase = "follow_through"
 _BENT = ("elbow", "straighter", "more bent")
-_LEANT = ("trunk", "leant further forward", "leant further back")
+_LEANT = ("trunk", "further forward", "further back")
 _LONG = ("longer", "shorter")
 _HIGH = ("higher", "lower")
 _FAST = ("playing hand", "faster", "slower")
-_TURN_IN = ("turn of the trunk into the ball", "larger", "smaller")
-_TURN_ON = ("turn of the trunk after contact", "larger", "smaller")
-_AHEAD = ("contact point", "further in front", "further behind")
+_TURN_IN = ("trunk rotation into the ball", "larger", "smaller")
+_TURN_ON = ("trunk rotation after contact", "larger", "smaller")
+_AHEAD = ("contact point", "further in front", "further back")
 _FAR = ("racket", "further back", "less far back")
 _BACK = ("swing into the ball", "longer", "shorter")
 _ON = ("follow-through", *_LONG)
@@ -269,8 +272,8 @@ _MEASURES = (
     Measure("lean_follow_through", "lean", _F, "degrees", lambda s: _lean(s, _F), *_LEANT),
     Measure("swing_time", "tempo", _C, "ms", lambda s: _lasts_ms(s, _B, _C), "forward swing", *_LONG),
     Measure("hand_speed", "tempo", _C, "speed", _speed, *_FAST, sign=-1, counts=False),
-    Measure("feet_turn", "feet", _C, "degrees", _feet, "feet", "turned further to the left",
-            "turned further to the right"),
+    Measure("feet_turn", "feet", _C, "degrees", _feet, "feet", "further to the left",
+            "further to the right"),
     Measure("stance_width", "stance", _C, "length", _stance, "stance", "wider", "narrower"),
     Measure("knees", "knees", _C, "degrees", lambda s: _knees(s, _C), "knees", "straighter", "more bent"),
     Measure("contact_height", "", _C, "length", lambda s: _height(s, _C), "contact point", *_HIGH),
@@ -279,52 +282,59 @@ _MEASURES = (
 _TOSS = (
     Measure("toss_time", "toss", _C, "ms", lambda s: _toss(s)[0], "time from toss to contact", *_LONG),
     Measure(
-        "toss_height", "toss", _C, "length", lambda s: _toss(s)[1], "free hand at the toss", "higher", "lower"
+        "toss_height",
+        "toss",
+        _C,
+        "length",
+        lambda s: _toss(s)[1],
+        "free hand during the toss",
+        "higher",
+        "lower",
     ),
 )
 
 
 TITLES = {
     "contact_ahead": "direction of the arm",
-    "contact_distance": "hand before the shoulder",
+    "contact_distance": "distance of the hand in front of the shoulder",
     "elbow_backswing": "elbow angle",
     "elbow_contact": "elbow angle",
     "elbow_follow_through": "elbow angle",
-    "elbow_height": "elbow over the shoulder",
-    "upper_arm": "angle of upper arm and trunk",
-    "backswing_sweep": "sweep of the arm until contact",
-    "backswing_depth": "hand behind the hips",
-    "follow_sweep": "sweep of the arm after contact",
-    "follow_time": "time of the follow-through",
-    "turn_forward": "turn of the shoulders until contact",
-    "turn_on": "turn of the shoulders after contact",
-    "lean_backswing": "lean of the trunk",
-    "lean_contact": "lean of the trunk",
-    "lean_follow_through": "lean of the trunk",
+    "elbow_height": "height of the elbow above the shoulder",
+    "upper_arm": "angle between upper arm and trunk",
+    "backswing_sweep": "swing angle of the arm before contact",
+    "backswing_depth": "distance of the hand behind the hips",
+    "follow_sweep": "swing angle of the arm after contact",
+    "follow_time": "duration of the follow-through",
+    "turn_forward": "shoulder rotation before contact",
+    "turn_on": "shoulder rotation after contact",
+    "lean_backswing": "forward lean of the trunk",
+    "lean_contact": "forward lean of the trunk",
+    "lean_follow_through": "forward lean of the trunk",
     "swing_time": "time from backswing to contact",
-    "hand_speed": "speed of the hand",
-    "feet_turn": "turn of the feet",
-    "stance_width": "distance of the feet",
+    "hand_speed": "speed of the playing hand",
+    "feet_turn": "direction of the feet",
+    "stance_width": "distance between the feet",
     "knees": "knee angle",
-    "contact_height": "hand over the hips",
+    "contact_height": "height of the hand above the hips",
     "toss_time": "time from toss to contact",
-    "toss_height": "free hand over the hips, at most",
+    "toss_height": "greatest height of the free hand above the hips",
 }
-"""What each measure is called in tables, by its name."""
+"""The title of each measure in tables."""
 
 
 def measures_of(label: str) -> tuple[Measure, ...]:
-    """List what is measured in strokes of a class.
+    """List the measures of strokes of a class.
 
     Args:
-        label: The class's name.
+        label: Name of the class.
     """
     return (*_MEASURES, *_TOSS) if is_serve(label) else _MEASURES
 
 
 MEASURES_OVER_TIME = (
-    ("elbow: angle between upper arm and lower arm", "degrees", lambda s: _elbow(s, _C)),
-    ("trunk: lean forward", "degrees", lambda s: _lean(s, _C)),
-    ("knees: mean angle between thigh and shank", "degrees", lambda s: _knees(s, _C)),
+    ("elbow: angle between upper arm and forearm", "degrees", lambda s: _elbow(s, _C)),
+    ("trunk: forward lean", "degrees", lambda s: _lean(s, _C)),
+    ("knees: mean angle between thigh and lower leg", "degrees", lambda s: _knees(s, _C)),
 )
-"""What is drawn over a stroke's time: title, unit, and what reads it at the moment of contact."""
+"""The curves over time: title, unit, and the function that reads the value at contact."""

@@ -1,4 +1,4 @@
-"""The coach's page: one HTML file that needs nothing else."""
+"""The coach's page: one self-contained HTML file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ ADVICE = "and run `tt-actions coach` again"
 _TEMPLATE = Path(__file__).with_name("coach.html.j2")
 _SIZE = 220.0
 _MARGIN = 20.0
-_HEAD = 0.2  # radius of a head in lengths of the trunk
+_HEAD = 0.2  # radius of a head in trunk lengths
 _WIDTH, _HEIGHT = 420.0, 150.0
-_FAR = 2.0  # spreads
+_FAR = 2.0  # spreads from the references, beyond which a value is bold
 _PHASES = {
     "backswing": "end of the backswing",
     "contact": "contact",
@@ -32,7 +32,7 @@ _PHASES = {
 
 
 class Bone(NamedTuple):
-    """A line of a drawn skeleton: its ends, and the class of its colour."""
+    """A line of a drawn skeleton: its ends and its CSS class."""
 
     x1: float
     y1: float
@@ -42,7 +42,7 @@ class Bone(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A circle round a head, and the class of its colour."""
+    """A circle that stands for the head, and its CSS class."""
 
     x: float
     y: float
@@ -51,7 +51,7 @@ class Head(NamedTuple):
 
 
 class View(NamedTuple):
-    """A phase seen from one side: the reference's bones under the stroke's own."""
+    """A phase seen from one side, with the stroke drawn over the reference."""
 
     phase: str
     side: str
@@ -74,7 +74,7 @@ class Number(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A curve as paths of SVG."""
+    """A curve as SVG paths."""
 
     title: str
     unit: str
@@ -85,11 +85,11 @@ class Plot(NamedTuple):
 
 
 def write_coach_page(folder: Path, review: Review) -> None:
-    """Write ``coach.html``, whole or not at all.
+    """Write ``coach.html``, completely or not at all.
 
     Args:
-        folder: Where to; it is made where it is absent.
-        review: What was found.
+        folder: Folder to write to; it is created if needed.
+        review: The review of the stroke.
 
     Raises:
         OSError: If the page can't be written.
@@ -99,10 +99,12 @@ def write_coach_page(folder: Path, review: Review) -> None:
 
 
 def render_coach_page(review: Review) -> str:
-    """Return the page as text: names are escaped, and its policy lets nothing run or be loaded.
+    """Return the coach's page as HTML text.
+
+    All names are escaped. The content security policy blocks scripts and all external files.
 
     Args:
-        review: What was found.
+        review: The review of the stroke.
     """
     page = build_page(
         _TEMPLATE,
@@ -125,10 +127,10 @@ def render_coach_page(review: Review) -> str:
 
 
 def draw_views(review: Review) -> list[View]:
-    """Draw the stroke over the reference that is nearest to it, at each phase from each side.
+    """Draw the stroke over the most similar reference, at each phase and from each side.
 
     Args:
-        review: What was found.
+        review: The review of the stroke.
     """
     stroke, nearest = review.stroke, review.alike[0]
     flip = -1.0 if stroke.mirrored else 1.0
@@ -163,7 +165,7 @@ def draw_views(review: Review) -> list[View]:
 
 
 def _flat(stroke: StrokeMotion, moment: int, axes: Sequence[tuple[int, float]]) -> np.ndarray:
-    """Joints of a moment seen from one side, the feet at 0 and the hips' middle over it: ``(V, 2)``."""
+    """Project the joints at one moment, with the feet at height 0 and the hips at 0: ``(V, 2)``."""
     joints = stroke.joints[moment]
     hips = np.mean([joints[stroke.layout.index(name)] for name in stroke.layout.hips], axis=0)
     flat = np.stack([sign * (joints - hips)[:, axis] for axis, sign in axes], -1)
@@ -200,7 +202,7 @@ def _x(number: float, num: int) -> float:
 
 
 def draw_plot(curve: StrokeCurve) -> Plot:
-    """Draw a curve over the band of the references.
+    """Draw a curve and the band of the references.
 
     Args:
         curve: The curve.
@@ -223,13 +225,13 @@ def draw_plot(curve: StrokeCurve) -> Plot:
 
 
 def list_numbers(review: Review) -> list[Number]:
-    """List all that was measured, in the order of the table of measures.
+    """List all measures of a stroke as rows of the table.
 
     Args:
-        review: What was found.
+        review: The review of the stroke.
     """
     rows = []
-    told = {finding.measure for finding in review.findings}
+    reported = {finding.measure for finding in review.findings}
     for measure, value, usual, spread in zip(
         review.measures, review.values, review.usual, review.spread, strict=True
     ):
@@ -242,18 +244,18 @@ def list_numbers(review: Review) -> list[Number]:
                 write_number(factor * value, digits),
                 f"{write_number(factor * usual, digits)} ± {write_number(factor * spread, digits)}",
                 unit,
-                measure.name in told or abs(value - usual) > _FAR * spread,
+                measure.name in reported or abs(value - usual) > _FAR * spread,
             )
         )
     return rows
 
 
 def write_number(value: float, digits: int) -> str:
-    """Write a number, never as -0.
+    """Format a number, never as -0.
 
     Args:
         value: The number.
-        digits: How many after the point.
+        digits: Number of digits after the point.
 
     >>> write_number(-0.4, 0)
     '0'
@@ -262,7 +264,7 @@ def write_number(value: float, digits: int) -> str:
 
 
 def findings_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[object]]]:
-    """Return the findings as the rows of a CSV with their header.
+    """Return the header and the rows of the CSV of findings.
 
     Args:
         findings: The findings.

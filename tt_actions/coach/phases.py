@@ -1,4 +1,4 @@
-"""When what happens in a stroke: found from how fast the playing hand moves."""
+"""Phases of a stroke, found from the speed of the playing hand."""
 
 from typing import NamedTuple
 
@@ -8,19 +8,19 @@ from tt_actions.skeleton.layouts import Layout
 
 _LONGEST_SWING_S = 0.7
 _LONGEST_FOLLOW_S = 0.6
-_SLOW = 0.6  # of the highest speed: a turning point is slower
-_AT_REST = 0.35  # of the highest speed: where a recording may begin or end
-_LEAST_SPEED = 1.0  # lengths of the trunk a second; a slower hand plays no stroke
-_HURRY = 1.2  # a second later weighs as much as this share of the highest speed
+_SLOW = 0.6  # share of the highest speed: a turning point is slower
+_AT_REST = 0.35  # share of the highest speed below which a recording may begin or end
+_MIN_SPEED = 1.0  # trunk lengths per second; a slower hand plays no stroke
+_HURRY = 1.2  # cost of a second's delay, as a share of the highest speed
 
 
 class Phases(NamedTuple):
-    """Moments of a stroke, as numbers of its joints' places.
+    """The phases of a stroke, as indices of its samples.
 
     Args:
-        backswing: The playing hand turns, before contact.
-        contact: It is fastest.
-        follow_through: It comes to rest, after contact.
+        backswing: End of the backswing: the playing hand turns before contact.
+        contact: The playing hand is fastest.
+        follow_through: End of the follow-through: the playing hand comes to rest after contact.
     """
 
     backswing: int
@@ -29,23 +29,23 @@ class Phases(NamedTuple):
 
 
 def hand_of(layout: Layout, side: str) -> str:
-    """Name the outermost joint of an arm that every joint's reader knows well: hand, or else wrist.
+    """Return the name of the outermost reliable joint of an arm: the hand or, if there is none, the wrist.
 
     Args:
-        layout: What the joints are.
+        layout: Layout of the joints.
         side: ``left`` or ``right``.
     """
     return f"{side}_hand" if f"{side}_hand" in layout.joints else f"{side}_wrist"
 
 
 def hand_speed(joints: np.ndarray, layout: Layout, side: str, rate_hz: float) -> np.ndarray:
-    """Return how fast a hand moves, in lengths of the trunk a second.
+    """Return the speed of a hand, in trunk lengths per second.
 
     Args:
-        joints: Places, in lengths of the trunk.
-        layout: What the joints are.
+        joints: Positions, in trunk lengths.
+        layout: Layout of the joints.
         side: ``left`` or ``right``.
-        rate_hz: Number of places a second.
+        rate_hz: Samples per second.
 
     Shape:
         joints ``(T, V, C)`` -> ``(T,)``.
@@ -55,20 +55,20 @@ def hand_speed(joints: np.ndarray, layout: Layout, side: str, rate_hz: float) ->
 
 
 def find_swings(speed: np.ndarray, rate_hz: float) -> list[Phases]:
-    """Find the swings of a hand: contact where it is fastest, the other phases where it rests beside.
+    """Find the swings of a hand: contact is at its highest speed, the other phases at rest around it.
 
     A racket is fastest at the ball, or nearly so; before and after, the hand turns or comes to rest. A swing
-    less than half as fast as another is no stroke. One that the recording cuts off can't be judged, and
-    slower ones beside it belong to it.
+    less than half as fast as the fastest is not a stroke. A swing that the recording cuts off is left out, as
+    are slower ones near it, which belong to it.
 
     Args:
-        speed: Of the hand, in lengths of the trunk a second.
-        rate_hz: Number of values a second.
+        speed: Speed of the hand, in trunk lengths per second.
+        rate_hz: Samples per second.
 
     Shape:
         speed ``(T,)``.
     """
-    inner, least = speed[1:-1], max(0.5 * speed.max(), _LEAST_SPEED)
+    inner, least = speed[1:-1], max(0.5 * speed.max(), _MIN_SPEED)
     is_peak = (inner >= speed[:-2]) & (inner > speed[2:]) & (inner > least)
     swings: list[Phases] = []
     cut: list[Phases] = []
@@ -94,7 +94,7 @@ def find_swings(speed: np.ndarray, rate_hz: float) -> list[Phases]:
 
 
 def _rest(speed: np.ndarray, rate_hz: float) -> int:
-    """The local minimum that is slow and soon, or else the slowest moment."""
+    """Return the local minimum that is slow and soon or, if there is none, the slowest moment."""
     is_low = (speed[1:-1] <= speed[:-2]) & (speed[1:-1] < speed[2:]) & (speed[1:-1] < _SLOW * speed[0])
     found = np.flatnonzero(is_low) + 1
     if not len(found):

@@ -1,4 +1,4 @@
-"""Joints of the player in a video, by a top-down keypoint model in ONNX that a user brings."""
+"""Joints of the player in a video, found by the user's own top-down keypoint model in ONNX."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -21,22 +21,23 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 def find_joints(pose: str, video: Path, out: Path) -> Path:
-    """Find the joints of who moves most in a video, frame by frame, and write them as a CSV of keypoints.
+    """Find the joints of the person who moves most, in each frame of a video, and write them as CSV.
 
-    The player is followed by motion (:mod:`tt_actions.video.following`) and cut out; the model sees RGB
-    normalised by the mean and spread of ImageNet, as HRNet, ViTPose and RTMPose do.
+    The player is followed by motion (:mod:`tt_actions.video.following`) and cropped. The model gets RGB
+    normalised by the mean and standard deviation of ImageNet, as HRNet, ViTPose and RTMPose expect.
 
     Args:
-        pose: ``onnx:MODEL``, a model of pictures (N, 3, H, W) whose output is heat maps (N, 17, h, w), or, in
-            SimCC, two of positions along x (N, 17, W * k) and y (N, 17, H * k), of COCO's 17 keypoints.
+        pose: ``onnx:MODEL``, a model that takes images (N, 3, H, W) and returns COCO's 17 keypoints, either
+            as heat maps (N, 17, h, w) or, with SimCC, as two outputs for the positions along x
+            (N, 17, W * k) and y (N, 17, H * k).
         video: The video.
-        out: The CSV to write: x, y in pixels and a score for each joint, a row a frame.
+        out: The CSV to write: x and y in pixels and a score for each joint, one row per frame.
 
     Returns:
         ``out``.
 
     Raises:
-        ValueError: If ``pose`` names no such model, or ONNX Runtime is not installed.
+        ValueError: If ``pose`` is no such model, or ONNX Runtime is not installed.
         VideoError: If the video can't be read.
     """
     kind, _, name = pose.partition(":")
@@ -57,21 +58,21 @@ def find_joints(pose: str, video: Path, out: Path) -> Path:
 
 
 def _to_picture(points: np.ndarray, window: Window, size: tuple[int, int]) -> np.ndarray:
-    """Bring x, y and score from a crop to its picture, the inverse of ``cut_out``."""
+    """Map x, y and score from a crop back to the whole frame, the inverse of ``cut_out``."""
     step = 2 * window.half_height / size[0]
     corner = np.array([window.x - step * (size[1] - 1) / 2, window.y - step * (size[0] - 1) / 2])
     return np.concatenate([corner + step * points[:, :2], points[:, 2:]], 1)
 
 
 class _KeypointModel:
-    """A model and how its outputs are read."""
+    """A keypoint model, and how its outputs are read."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.session = path, open_session(path)
         self.input = self.session.get_inputs()[0]
         shape = self.input.shape
         if len(shape) != 4 or shape[1] != 3 or self.input.type not in _TYPES:
-            raise self._refuse(f"an input {shape} of {self.input.type}")
+            raise self._model_error(f"an input {shape} of {self.input.type}")
         self.type = _TYPES[self.input.type]
         height, width = (
             side if isinstance(side, int) else usual
@@ -87,7 +88,7 @@ class _KeypointModel:
         for first in range(0, len(pictures), step):
             part = pictures[first : first + step]
             num = len(part)
-            if num < step:  # a model of a fixed batch
+            if num < step:  # the model has a fixed batch size
                 part = np.concatenate([part, np.repeat(part[-1:], step - num, axis=0)])
             outputs = self.session.run(None, {self.input.name: part})
             yield from self._read([output.astype(np.float32) for output in outputs])[:num]
@@ -101,18 +102,18 @@ class _KeypointModel:
             along_x, along_y = outputs
             if along_x.shape[2] * height == along_y.shape[2] * width:
                 return read_simcc(along_x, along_y, self.size)
-        raise self._refuse(f"outputs {shapes}")
+        raise self._model_error(f"outputs {shapes}")
 
-    def _refuse(self, got: str) -> UserError:
+    def _model_error(self, got: str) -> UserError:
         return UserError(
-            f"Expected '{self.path}' to take (N, 3, H, W) in single or half precision and to give heat maps "
-            f"(N, 17, h, w), or the two outputs of SimCC, (N, 17, W * k) and (N, 17, H * k), but got {got}. "
-            "Export the model without what follows them."
+            f"Expected '{self.path}' to take (N, 3, H, W) in single or half precision and to return heat "
+            f"maps (N, 17, h, w), or the two outputs of SimCC, (N, 17, W * k) and (N, 17, H * k), but got "
+            f"{got}. Export the model without the layers after these outputs."
         )
 
 
 def read_heat_maps(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Read each map's peak, moved a quarter of a cell towards the higher neighbour (Newell et al. 2016).
+    """Find each heat map's peak, shifted a quarter of a cell to the higher neighbour (Newell et al. 2016).
 
     Args:
         maps: The heat maps.
@@ -138,11 +139,11 @@ def read_heat_maps(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def read_simcc(along_x: np.ndarray, along_y: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Read the likeliest position along both axes (Li et al. 2022, "SimCC").
+    """Find the most likely position along both axes (Li et al. 2022, "SimCC").
 
     Args:
-        along_x: Of each position along x.
-        along_y: Of each position along y.
+        along_x: Scores of the positions along x.
+        along_y: Scores of the positions along y.
         size: Height and width of the crop.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Reference strokes of a class: which reading of a file is the stroke, and which of them play alike."""
+"""Reference strokes of a class: picks the stroke in each file, and finds similar references."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from tt_actions.coach.phases import hand_of, hand_speed
 from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 from tt_actions.errors import UserError
 
-FEWEST = 6
-"""Reference strokes with fewer of which nothing is known of what is usual."""
+MIN_REFERENCES = 6
+"""Minimum number of reference strokes: fewer can't show what is typical."""
 
-_LOOKS_S = (-0.35, -0.25, -0.15, -0.08, 0.0, 0.08, 0.15, 0.25)
-_ALIKE = 0.3  # share of the references that play most alike
-_LEAST_ALIKE = 30
+_ARM_TIMES_S = (-0.35, -0.25, -0.15, -0.08, 0.0, 0.08, 0.15, 0.25)
+_ALIKE = 0.3  # share of the references that count as similar
+_MIN_ALIKE = 30
 
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """Strokes of a class that are as they should be.
+    """Well-played strokes of a class, for comparison.
 
     Args:
-        label: The class.
+        label: Name of the class.
         strokes: The strokes.
-        groups: For each the player, or whatever it shares with others; references of one group are never a
-            yardstick of each other.
+        groups: For each stroke, its player or another group; references of one group are never compared with
+            each other.
     """
 
     label: str
@@ -36,12 +36,12 @@ class References:
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
-        """What is measured: what these strokes show and vary in."""
+        """The measures that the joints of these strokes allow."""
         return tuple(m for m in measures_of(self.label) if m.read(self.strokes[0]) is not None)
 
     @cached_property
     def _turns(self) -> np.ndarray:
-        """1, or -1 for turns that these strokes make to the right: ``(M,)``."""
+        """Sign of each measure: -1 for turns that these strokes make to the right, otherwise 1: ``(M,)``."""
         values = np.array([self._read(stroke) for stroke in self.strokes])
         is_turn = np.array([measure.unit == "turn" for measure in self.measures])
         return np.asarray(np.where(is_turn & (np.median(values, axis=0) < 0), -1.0, 1.0))
@@ -56,14 +56,14 @@ class References:
         return np.stack([_pose(stroke) for stroke in self.strokes])
 
     @cached_property
-    def _looks(self) -> np.ndarray:
-        return np.stack([_look(stroke) for stroke in self.strokes])
+    def _reference_arms(self) -> np.ndarray:
+        return np.stack([_arms(stroke) for stroke in self.strokes])
 
     def read(self, stroke: StrokeMotion) -> np.ndarray:
-        """Measure a stroke.
+        """Return the measures of a stroke.
 
         Args:
-            stroke: Of the same layout.
+            stroke: A stroke of the same layout.
 
         Shape:
             ``(M,)``.
@@ -73,66 +73,67 @@ class References:
     def _read(self, stroke: StrokeMotion) -> np.ndarray:
         return np.array([measure.read(stroke) for measure in self.measures], np.float64)
 
-    def choose(self, readings: Sequence[StrokeMotion]) -> StrokeMotion:
-        """Choose the reading that looks most like these strokes.
+    def choose(self, candidates: Sequence[StrokeMotion]) -> StrokeMotion:
+        """Choose the candidate that looks most like these strokes.
 
         Args:
-            readings: What a file may show.
+            candidates: The strokes that a file may show.
         """
-        return readings[_choose(readings, self._looks)]
+        return candidates[_choose(candidates, self._reference_arms)]
 
     def alike(self, stroke: StrokeMotion, among: np.ndarray) -> np.ndarray:
-        """Find the references that play most like a stroke, of the same style.
+        """Find the references that are most similar to a stroke in style.
 
         Args:
             stroke: The stroke.
-            among: Numbers of the references that may be taken.
+            among: Indices of the references to choose from.
 
         Returns:
-            Numbers of three in ten, or of thirty, the nearest first, by the mean distance of the joints at
-            the three phases.
+            Indices of the nearest 30 %, but at least 30, the nearest first. Distance is the mean distance
+            of the joints at the three phases.
 
         Shape:
             among ``(N,)``, int -> ``(K,)``.
         """
         distances = np.linalg.norm(self._poses[among] - _pose(stroke), axis=-1).mean((1, 2))
         return np.asarray(
-            among[np.argsort(distances, kind="stable")[: max(_LEAST_ALIKE, int(_ALIKE * len(among)))]]
+            among[np.argsort(distances, kind="stable")[: max(_MIN_ALIKE, int(_ALIKE * len(among)))]]
         )
 
 
 def make_references(
-    label: str, readings: Sequence[Sequence[StrokeMotion]], groups: Sequence[str], rounds: int = 4
+    label: str, candidates: Sequence[Sequence[StrokeMotion]], groups: Sequence[str], rounds: int = 4
 ) -> References:
-    """Choose each file's reading so that the references look alike, beginning with the fastest of each.
+    """Choose one candidate of each file so that the references look alike, starting with the fastest ones.
 
     Args:
-        label: The class.
-        readings: What each file may show, the fastest first.
-        groups: For each file the player, or whatever it shares with others.
-        rounds: How often to look again.
+        label: Name of the class.
+        candidates: For each file, the strokes that it may show, the fastest first.
+        groups: For each file, its player or another group.
+        rounds: Number of times to choose again.
 
     Raises:
-        ValueError: If there are fewer than :data:`FEWEST` files.
+        ValueError: If there are fewer than :data:`MIN_REFERENCES` files.
     """
-    if len(readings) < FEWEST:
+    if len(candidates) < MIN_REFERENCES:
         raise UserError(
-            f"Expected at least {FEWEST} reference strokes of '{label}', but got {len(readings)}. Add others."
+            f"Expected at least {MIN_REFERENCES} reference strokes of '{label}', but got "
+            f"{len(candidates)}. Add more."
         )
-    chosen = [own[0] for own in readings]
+    chosen = [own[0] for own in candidates]
     for _ in range(rounds):
-        looks = np.stack([_look(stroke) for stroke in chosen])
-        chosen = [own[_choose(own, np.delete(looks, number, axis=0))] for number, own in enumerate(readings)]
+        arms = np.stack([_arms(stroke) for stroke in chosen])
+        chosen = [own[_choose(own, np.delete(arms, number, axis=0))] for number, own in enumerate(candidates)]
     return References(label, tuple(chosen), tuple(groups))
 
 
-def _choose(readings: Sequence[StrokeMotion], looks: np.ndarray) -> int:
-    """The reading that is nearest to its nearest quarter, and fast: number of it."""
-    quarter = max(3, len(looks) // 4)
-    speeds = np.array([_speed(stroke) for stroke in readings])
+def _choose(candidates: Sequence[StrokeMotion], arms: np.ndarray) -> int:
+    """Return the index of the candidate that is fast and closest to its nearest quarter of the references."""
+    quarter = max(3, len(arms) // 4)
+    speeds = np.array([_speed(stroke) for stroke in candidates])
     distances = [
-        np.sort(np.linalg.norm(looks - _look(stroke), axis=-1).mean((1, 2)))[:quarter].mean()
-        for stroke in readings
+        np.sort(np.linalg.norm(arms - _arms(stroke), axis=-1).mean((1, 2)))[:quarter].mean()
+        for stroke in candidates
     ]
     return int((np.array(distances) / np.sqrt(speeds)).argmin())
 
@@ -142,14 +143,14 @@ def _speed(stroke: StrokeMotion) -> float:
 
 
 def _pose(stroke: StrokeMotion) -> np.ndarray:
-    """The joints at the phases, seen from the hips: ``(3, V, C)``."""
+    """Return the joints at the phases, relative to the hips: ``(3, V, C)``."""
     hips = stroke.place(*stroke.layout.hips)[:, None]
     return np.asarray((stroke.joints - hips)[list(stroke.phases)])
 
 
-def _look(stroke: StrokeMotion) -> np.ndarray:
-    """Both arms around contact, seen from the shoulders' middle: neither legs nor lean count."""
-    moments = stroke.phases.contact + np.round(np.array(_LOOKS_S) * RATE_HZ).astype(int)
+def _arms(stroke: StrokeMotion) -> np.ndarray:
+    """Return both arms around contact, relative to the shoulders, so that legs and lean don't count."""
+    moments = stroke.phases.contact + np.round(np.array(_ARM_TIMES_S) * RATE_HZ).astype(int)
     moments = moments.clip(0, len(stroke.joints) - 1)
     layout = stroke.layout
     arms = [f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow")]

@@ -1,4 +1,4 @@
-"""All that a coach says of one stroke."""
+"""Everything that the coach reports about one stroke."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,30 +11,30 @@ from tt_actions.coach.measures import Measure
 from tt_actions.coach.stroke import StrokeMotion
 
 _FEW = 30
-_FAR = 0.6  # of the score that nine references in ten reach
+_FAR = 0.6  # share of the score that 9 in 10 references reach
 
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """What was found in a stroke.
+    """The results for one stroke.
 
     Args:
-        name: What the stroke is called.
-        label: Its class.
+        name: Name of the stroke.
+        label: Class of the stroke.
         confidence: Probability of the class.
         stroke: The stroke.
         findings: What to change, the strongest first.
         score: How close it is to the references, from 0 to 100.
-        usual_scores: What one reference in ten lies below and above, by the others.
-        num_references: How many there are.
+        usual_scores: 10th and 90th percentile of the references' scores, each computed from the others.
+        num_references: Number of references.
         remarks: What a reader should know before trusting the rest, in sentences.
-        alike: Those that play most alike, the nearest first.
-        measures: What was measured.
-        values: Of the stroke.
-        usual: Of the references that play alike.
-        spread: Of these.
-        pictures: Of the video, by phase, as data URLs.
-        false_findings: Share of the references that the limits let have a finding.
+        alike: The most similar references, the nearest first.
+        measures: The measures.
+        values: Values of the stroke.
+        usual: Typical values of the similar references.
+        spread: Spread of these values.
+        pictures: Frames of the video, by phase, as data URLs.
+        false_findings: Share of the references that would get a finding.
 
     Shape:
         values, usual and spread ``(M,)``.
@@ -65,13 +65,13 @@ def review_stroke(
     pictures: Mapping[str, str] | None = None,
     remarks: Sequence[str] = (),
 ) -> Review:
-    """Judge a stroke and gather all that a page tells of it.
+    """Judge a stroke, and collect everything that the page shows about it.
 
     Args:
-        coach: Who judges.
+        coach: The coach who judges.
         stroke: The stroke.
         confidence: Probability of its class.
-        pictures: Of the video, by phase, as data URLs.
+        pictures: Frames of the video, by phase, as data URLs.
         remarks: What else a reader should know.
     """
     references, closeness, yardstick = coach.references, Closeness(coach.references), coach.yardstick(stroke)
@@ -79,9 +79,9 @@ def review_stroke(
     low, high = np.percentile(closeness.own_scores, (10, 90)).tolist()
     score = closeness.score(stroke)
     if len(references.strokes) < _FEW:
-        remarks = [*remarks, f"{len(references.strokes)} references know little of what is usual."]
+        remarks = [*remarks, f"Only {len(references.strokes)} references: add more for a reliable range."]
     if score < _FAR * low:
-        remarks = [*remarks, f"This is unlike all references: look whether it is a {references.label}."]
+        remarks = [*remarks, f"This stroke is unlike all references. Check that it is a {references.label}."]
     return Review(
         name=stroke.name,
         label=references.label,

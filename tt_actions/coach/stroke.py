@@ -1,4 +1,4 @@
-"""One stroke as a coach looks at it: whole, in its own measures, as if a right-hander played it."""
+"""One complete stroke in the coach's coordinates: in trunk lengths, mirrored for left-handed players."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,34 +12,35 @@ from tt_actions.skeleton.layouts import Layout, middle
 from tt_actions.skeleton.normalise import face_camera, fill_gaps, place_unseen, trunk_length
 
 RATE_HZ = 120.0
-"""Moments a second between which nothing of a stroke is lost."""
+"""Samples per second, enough to keep every detail of a stroke."""
 
 BODY_HEIGHTS = 0.29
-"""Length of the trunk, hips' middle to shoulders' middle, in body heights (Winter 2009, figure 4.1)."""
+"""Trunk length, middle of hips to middle of shoulders, in body heights (Winter 2009, figure 4.1)."""
 
 _LONGEST_GAP = 10
 _SHORTEST_S = 0.4
 _AROUND_S = 0.25
-_MOST_READINGS = 6
+_MAX_CANDIDATES = 6
 
 
 @dataclass(frozen=True)
 class StrokeMotion:
-    """A stroke of one player; lengths are in lengths of the trunk.
+    """A stroke of one player; lengths are in trunk lengths.
 
-    Joints are those of a right-hander: of who plays with the left hand they are mirrored. In space the player
-    faces -z with y up. In a picture x points where the playing hand swings, from the backswing to contact,
-    and y up, so that it is mirrored where players swing to its left. The hips' mean place is the origin.
+    Joints are those of a right-handed player; left-handed players are mirrored. In 3D, the player faces -z
+    and y points up. In 2D, x points in the direction in which the playing hand swings from backswing to
+    contact, and y points up; swings to the left of the frame are mirrored. The origin is the mean position of
+    the hips.
 
     Args:
-        name: What it is called.
-        joints: Places, :data:`RATE_HZ` a second.
-        layout: What the joints are.
-        start_s: Time of the first of them in the file.
-        phases: When what happens.
+        name: Name of the stroke.
+        joints: Positions, :data:`RATE_HZ` samples per second.
+        layout: Layout of the joints.
+        start_s: Time of the first sample in the file, in seconds.
+        phases: Phases of the stroke.
         left_handed: Whether the left hand plays.
-        mirrored: Whether left and right in space, or of the picture, have changed places.
-        trunk_m: Length of the trunk in metres; None in a picture, or where the file's unit is not known.
+        mirrored: Whether left and right are swapped, in 3D or in the frame.
+        trunk_m: Trunk length in metres; None in 2D, or if the file's unit is unknown.
 
     Shape:
         joints ``(T, V, C)``.
@@ -55,10 +56,10 @@ class StrokeMotion:
     trunk_m: float | None
 
     def place(self, *joints: str) -> np.ndarray:
-        """Return the mean place of joints.
+        """Return the mean position of joints.
 
         Args:
-            joints: Their names.
+            joints: Names of the joints.
 
         Shape:
             ``(T, C)``.
@@ -66,50 +67,52 @@ class StrokeMotion:
         return np.asarray(np.mean([self.joints[:, self.layout.index(name)] for name in joints], axis=0))
 
 
-def read_readings(
+def read_candidates(
     path: Path, layout: Layout, fps: float, start_s: float = 0.0, end_s: float | None = None
 ) -> list[StrokeMotion]:
-    """Read the strokes that a file of joints may show: of either hand, at each moment that a hand is fast.
+    """Read all strokes that a joint file may show: one for each fast movement of either hand.
 
     Args:
         path: The file; see :func:`tt_actions.skeleton.files.read_joints`.
-        layout: What the joints are.
-        fps: Frames a second of a file that does not tell.
+        layout: Layout of the joints.
+        fps: Frames per second, if the file does not say.
         start_s: Start of the clip in seconds.
         end_s: End of the clip in seconds, or None for the end of the file.
 
     Returns:
-        At least one, the fastest first.
+        At least one candidate, the fastest first.
 
     Raises:
-        UnreadableError: If the file can't be read, or shows no whole stroke.
+        UnreadableError: If the file can't be read, or shows no complete stroke.
     """
     sequence = read_joints(path, layout)
     times_s = np.arange(len(sequence.joints)) / fps if sequence.times_s is None else sequence.times_s
-    is_seen = ~np.isnan(sequence.joints).any(-1).all(1)
+    is_visible = ~np.isnan(sequence.joints).any(-1).all(1)
     inside = (times_s >= start_s - 1e-9) & (times_s < (np.inf if end_s is None else end_s))
-    frames = np.flatnonzero(is_seen & inside)
+    frames = np.flatnonzero(is_visible & inside)
     if not len(frames) or times_s[frames[-1]] - times_s[frames[0]] < _SHORTEST_S:
         raise UnreadableError(
-            f"Expected a stroke in '{path}', but a body is seen for less than {_SHORTEST_S} s. "
-            "Check the times."
+            f"Expected a stroke in '{path}', but a body is visible for less than "
+            f"{_SHORTEST_S} s. Check the times."
         )
     part = slice(frames[0], frames[-1] + 1)
     joints = place_unseen(fill_gaps(sequence.joints[part], _LONGEST_GAP), layout)
-    return make_readings(path, joints.astype(np.float64), times_s[part], layout)
+    return make_candidates(path, joints.astype(np.float64), times_s[part], layout)
 
 
-def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[StrokeMotion]:
-    """Bring joints into a coach's measures, once for each stroke that they may show.
+def make_candidates(
+    path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout
+) -> list[StrokeMotion]:
+    """Convert joints to the coach's coordinates, once for each stroke that they may show.
 
     Args:
-        path: Where they come from, for what is told of them.
-        joints: Places, none missing.
-        times_s: When they are.
-        layout: What the joints are.
+        path: File of the joints, for names and messages.
+        joints: Positions, none missing.
+        times_s: Their times in seconds.
+        layout: Layout of the joints.
 
     Raises:
-        UnreadableError: If the body has no size, or there is no whole stroke.
+        UnreadableError: If the body has no size, or there is no complete stroke.
 
     Shape:
         joints ``(T, V, C)``, times_s ``(T,)``.
@@ -117,8 +120,8 @@ def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: L
     trunk = trunk_length(joints, layout)
     if trunk <= 0:
         raise UnreadableError(
-            f"Expected a body in '{path}' whose shoulders are apart from its hips, but they fall together. "
-            f"Look whether the file is of `layout` {layout.name}, or leave the clip out."
+            f"Expected shoulders and hips at different positions in '{path}', but they coincide. Check that "
+            f"the file has the `layout` {layout.name}, or exclude the clip."
         )
     fine, fine_s = interpolate(smooth(joints) / trunk, times_s, RATE_HZ)
     fine -= middle(fine, layout, layout.hips).mean(0)
@@ -131,38 +134,38 @@ def make_readings(path: Path, joints: np.ndarray, times_s: np.ndarray, layout: L
     ]
     if not swings:
         raise UnreadableError(
-            f"Expected a whole stroke in '{path}', but no hand is fast between two moments of rest. "
-            "Begin the clip before the backswing and end it after the follow-through."
+            f"Expected a complete stroke in '{path}', but found no fast hand movement between two moments of "
+            "rest. Start the clip before the backswing and end it after the follow-through."
         )
-    readings = []
-    for _, left_handed, phases in sorted(swings, key=lambda swing: -swing[0])[:_MOST_READINGS]:
+    candidates = []
+    for _, left_handed, phases in sorted(swings, key=lambda swing: -swing[0])[:_MAX_CANDIDATES]:
         own, mirrored = (fine[:, list(layout.mirrored)] * flip if left_handed else fine), left_handed
         if layout.num_coordinates == 3:
             own = _face_table(own, layout, phases)
         elif _swings_left(own, layout, phases):
             own, mirrored = own * flip, not mirrored
         name, start_s, metres = path.name, float(fine_s[0]), _metres(trunk, layout)
-        readings.append(StrokeMotion(name, own, layout, start_s, phases, left_handed, mirrored, metres))
-    return readings
+        candidates.append(StrokeMotion(name, own, layout, start_s, phases, left_handed, mirrored, metres))
+    return candidates
 
 
 def _swings_left(joints: np.ndarray, layout: Layout, phases: Phases) -> bool:
-    """Whether the playing hand, the right one, comes from the right of a picture to contact at its left."""
+    """Return whether the playing (right) hand moves to the left of the frame until contact."""
     hand = joints[:, layout.index(hand_of(layout, "right"))] - middle(joints, layout, layout.hips)
     return bool(hand[phases.contact, 0] < hand[phases.backswing, 0])
 
 
 def _face_table(joints: np.ndarray, layout: Layout, phases: Phases) -> np.ndarray:
-    """Turn a body to face -z as it does before and after the stroke, or on the whole if that is short."""
+    """Rotate a body so that it faces -z around the stroke or, if that time is too short, on average."""
     around = round(_AROUND_S * RATE_HZ)
-    waits = np.ones(len(joints), dtype=bool)
-    waits[max(0, phases.backswing - around) : phases.follow_through + around] = False
-    waits |= waits.mean() * len(joints) < around
-    return face_camera(joints, layout, waits)
+    is_still = np.ones(len(joints), dtype=bool)
+    is_still[max(0, phases.backswing - around) : phases.follow_through + around] = False
+    is_still |= is_still.mean() * len(joints) < around
+    return face_camera(joints, layout, is_still)
 
 
 def _metres(trunk: float, layout: Layout) -> float | None:
-    """Tell a trunk's length in metres where the number can only be one of metres or of millimetres."""
+    """Return the trunk length in metres if the number can only be in metres or in millimetres."""
     if layout.num_coordinates == 2:
         return None
     for unit in (1.0, 0.001):
@@ -172,10 +175,10 @@ def _metres(trunk: float, layout: Layout) -> float | None:
 
 
 def smooth(joints: np.ndarray) -> np.ndarray:
-    """Smooth places by the binomial weights 1, 2, 1.
+    """Smooth positions with the binomial weights 1, 2, 1.
 
     Args:
-        joints: Places over time.
+        joints: Positions over time.
 
     >>> smooth(np.array([0.0, 0.0, 4.0, 0.0])).tolist()
     [0.0, 1.0, 2.0, 1.0]
@@ -185,12 +188,12 @@ def smooth(joints: np.ndarray) -> np.ndarray:
 
 
 def interpolate(values: np.ndarray, times_s: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bring values to a rate, along cubic Hermite splines through them.
+    """Resample values to a rate with cubic Hermite splines.
 
     Args:
-        values: At least two.
-        times_s: When they are.
-        rate_hz: How many a second are wanted.
+        values: At least two values.
+        times_s: Their times in seconds.
+        rate_hz: Samples per second to return.
 
     Returns:
         The values and their times.

@@ -1,4 +1,4 @@
-"""What is usual in strokes, cause by cause, and how little a stroke fits it."""
+"""Typical values of reference strokes for each cause, and how much a stroke deviates from them."""
 
 from collections.abc import Sequence
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from tt_actions.coach.measures import Measure
 
-_FAR = 4.0  # spreads from the middle; beyond, a stroke says nothing of how measures go together
+_FAR = 4.0  # spreads from the middle; scores are clipped there before their correlation is estimated
 
 
 class Yardstick:
-    """What is usual in the measures of some strokes: their middle, their spread, and how they go together.
+    """The typical values of the measures of some strokes: their middle, spread and correlation.
 
-    The middle is the median; the spread is that of the middle nine tenths, brought to the standard deviation
-    of a normal distribution. Measures of one cause are added up in spreads, each with the sign that tells the
-    same fault, to one number of unit spread: the *cause's score*. How the scores go together is their
-    correlation, shrunk by the share of Ledoit and Wolf (2004), so that a handful of strokes is no reason to
-    believe in it.
+    The middle is the median. The spread is the width of the middle 90 %, scaled to the standard deviation of
+    a normal distribution. The measures of one cause, in units of their spread, are added up to one number of
+    unit spread: the *score* of the cause. Signs make all of them count the same fault in the same direction.
+    The correlation of the scores is shrunk by the share of Ledoit and Wolf (2004), because a few strokes
+    can't determine it.
 
     Args:
-        values: The measures, a row for each stroke.
-        measures: What they are.
+        values: Values of the measures, one row per stroke.
+        measures: The measures, in the order of the columns.
 
     Attributes:
-        causes: Names, in the order of the scores.
+        causes: Names of the causes, in the order of the scores.
 
     Shape:
         values ``(N, M)``.
@@ -45,10 +45,10 @@ class Yardstick:
         self.correlation = shrink_covariance(np.clip(self.score(values), -_FAR, _FAR))
 
     def score(self, values: np.ndarray) -> np.ndarray:
-        """Return each cause's score, 0 in the middle and of unit spread.
+        """Return the score of each cause: 0 is the middle, 1 is one spread.
 
         Args:
-            values: The measures of one stroke or several.
+            values: The measures of one or several strokes.
 
         Shape:
             ``(..., M)`` -> ``(..., K)``.
@@ -57,14 +57,14 @@ class Yardstick:
         return np.asarray((scores - self.score_middle) / self.score_spread)
 
     def unexpected(self, scores: np.ndarray, among: Sequence[int]) -> np.ndarray:
-        """Tell how far each score lies from what the others let expect, in spreads of what they leave open.
+        """Return how far each score is from its prediction from the others, in residual standard deviations.
 
         Args:
-            scores: Of one stroke.
-            among: Numbers of the causes that count.
+            scores: Scores of one stroke.
+            among: Indices of the causes to use.
 
         Returns:
-            Conditional deviations; 0 for causes that don't count.
+            Conditional deviations; 0 for causes that are not used.
 
         Shape:
             scores ``(K,)`` -> the same.
@@ -77,12 +77,13 @@ class Yardstick:
 
 
 def shrink_covariance(z: np.ndarray) -> np.ndarray:
-    """Estimate a covariance, shrunk towards equal variances without any covariance.
+    """Estimate a covariance matrix, shrunk towards a multiple of the identity.
 
-    The share of that target is Ledoit and Wolf's (2004), but at least 1 / N: few cases know a rank too small.
+    The share of that target is Ledoit and Wolf's (2004), but at least 1 / N, because few samples give a
+    matrix of low rank.
 
     Args:
-        z: A row for each case.
+        z: The samples, one per row.
 
     Shape:
         ``(N, M)`` -> ``(M, M)``.

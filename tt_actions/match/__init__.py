@@ -1,1 +1,1 @@
-"""A whole video: streaming inference, segmentation, timeline, overlay, report page."""
+"""Analysis of a whole video: streaming inference, strokes, timeline, annotated video, report page."""

@@ -1,4 +1,4 @@
-"""The command ``analyze``."""
+"""The ``analyze`` command."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +25,14 @@ def analyze(
     Args:
         source: A video, a folder of videos or a manifest CSV.
         checkpoint: Checkpoint of a trained model.
-        out: Folder of the results, or of one folder for each video (default: runs/analysis/SOURCE).
-        players: Names of the players from left to right; left,right halves the picture (default: one player).
-        roi: Region of a player in pixels; may be repeated (default: that of the training).
-        crop: Whether to follow who moves most in each region (default: as in the training).
-        no_video: Do not write annotated.mp4, which takes most of the time.
-        engine: What runs the model: torch (the default), or onnx for the graphs that `export` writes.
+        out: Folder for the results; with several videos, it gets one folder per video (default:
+            runs/analysis/SOURCE).
+        players: Names of the players from left to right, such as left,right; without --roi, each gets an
+            equal part of the frame (default: one player).
+        roi: Region of a player in pixels; repeat it for several players (default: as in training).
+        crop: Whether to follow the person who moves most in each region (default: as in training).
+        no_video: Skip annotated.mp4, which takes most of the time.
+        engine: What runs the model: torch, or onnx for the graphs that `export` writes (default: torch).
 
     Returns:
         The exit code: 1 if a video failed.

@@ -1,4 +1,4 @@
-"""The analysis of videos, one after the other, each into a folder of results."""
+"""Analysis of one or several videos, each with its own result folder."""
 
 import hashlib
 import json
@@ -23,10 +23,10 @@ from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.results_folder import (
     ANNOTATED,
-    DONE,
+    INPUTS_FILE,
+    atomic_folder,
     check_same_video,
     is_done,
-    whole_folder,
 )
 from tt_actions.match.summary import describe_match
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
@@ -41,14 +41,14 @@ from tt_actions.video.types import Roi
 
 @dataclass(frozen=True)
 class Options:
-    """How videos are analysed.
+    """Options for the analysis of videos.
 
     Args:
         players: Names of the players, in the order of the regions or from left to right; empty for one.
-        rois: Regions (x0, y0, x1, y1) in pixels: of each player, or one that they share, or none.
-        crop: ``motion`` follows the player in each region; None for what the model was trained with.
-        annotate: Whether the video is written again with what was found drawn on it.
-        engine: ``onnx`` runs the graphs that ``tt-actions export`` has written beside the checkpoint.
+        rois: Regions (x0, y0, x1, y1) in pixels: one for each player, one that the players share, or none.
+        crop: ``motion`` follows the player in each region; None uses the setting of the training.
+        annotate: Whether to write the video with the results drawn on it.
+        engine: ``onnx`` runs the graphs that ``tt-actions export`` wrote next to the checkpoint.
     """
 
     players: tuple[str, ...] = ()
@@ -59,21 +59,21 @@ class Options:
 
 
 def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
-    """Analyse a video, or each of a folder or a manifest, and print a summary of each.
+    """Analyse a video, or every video of a folder or manifest, and print a summary of each.
 
-    A video whose results are there, by the same checkpoint and options, is skipped. Of several videos, one
-    that can't be read, that the options don't suit or whose results can't be written is reported and skipped.
-    Any other error is a bug: it ends the batch.
+    A video that already has results from the same checkpoint and options is skipped. With several
+    videos, one that fails is reported and skipped: it can't be read, it doesn't suit the options, or its
+    results can't be written. Any other error is a bug and ends the batch.
 
     Args:
         source: A video, a folder that is searched for videos, or a manifest CSV.
         checkpoint: The trained model.
-        out: Where to: of one video the folder of its results, else that of all these folders. None for
+        out: Result folder of a single video, or the parent of all result folders. None uses
             ``runs/analysis/`` and the name of the source.
-        options: How.
+        options: Options of the analysis.
 
     Returns:
-        The process's exit code: 1 where a video failed.
+        The process's exit code: 1 if a video failed.
 
     Raises:
         UserError: If the source, the checkpoint or an option can't be used.
@@ -85,16 +85,16 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     console, failed = Console(highlight=False, soft_wrap=True), []
     for job in jobs:
         try:
-            _analyze(job, model, digest, options, console, is_alone=len(jobs) == 1)
-        except (UserError, OSError) as error:  # its video can't be read, is too small for the players, ...
+            _analyze(job, model, digest, options, console, is_single=len(jobs) == 1)
+        except (UserError, OSError) as error:
             if len(jobs) == 1:
                 raise
             failed.append(job.video)
             console.print(f"{job.video} failed: {error}", markup=False, style="red")
     if len(jobs) > 1:
-        console.print(f"{len(jobs) - len(failed)} of {len(jobs)} videos are analysed.")
+        console.print(f"{len(jobs) - len(failed)} of {len(jobs)} videos analysed.")
         for video in failed:
-            console.print(f"  not {video}", markup=False, style="red")
+            console.print(f"  failed: {video}", markup=False, style="red")
     return 1 if failed else 0
 
 
@@ -107,22 +107,22 @@ def _open(checkpoint: Path, engine: Literal["torch", "onnx"]) -> Recognizer:
 
 
 def _analyze(
-    job: Job, model: Recognizer, digest: str, options: Options, console: Console, *, is_alone: bool
+    job: Job, model: Recognizer, digest: str, options: Options, console: Console, *, is_single: bool
 ) -> None:
-    made_of = _made_of(job, digest, options)
+    inputs = _inputs_of(job, digest, options)
     with explain_failure(job.folder, "or choose another `--out`"):
         job.folder.parent.mkdir(parents=True, exist_ok=True)
-        in_use = f"Waiting for another process that analyses into '{job.folder}'."
+        in_use = f"Waiting for another process that writes results to '{job.folder}'."
         lock = lock_folder(job.folder, in_use, wait=True, beside=True)
     with lock:
-        if is_done(job.folder, made_of):
-            console.print(f"{job.video}: done before, in {job.folder}", markup=False)
+        if is_done(job.folder, inputs):
+            console.print(f"{job.video}: already analysed, results in {job.folder}", markup=False)
             return
-        check_same_video(job.folder, made_of)
-        with whole_folder(job.folder) as folder:
+        check_same_video(job.folder, inputs)
+        with atomic_folder(job.folder) as folder:
             analysis = _run(job, model, options, folder)
-            write_json(folder / DONE, made_of)
-    console.print(f"{job.video} -> {job.folder}", markup=False, style="bold" if is_alone else None)
+            write_json(folder / INPUTS_FILE, inputs)
+    console.print(f"{job.video} -> {job.folder}", markup=False, style="bold" if is_single else None)
     for sentence in describe_match(analysis):
         console.print(Padding(Text(sentence), (0, 0, 0, 2)), soft_wrap=False)
 
@@ -134,7 +134,7 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
         finding = progress.add_task("finding strokes", total=info.duration_s)
-        with _telling_once() as damage:
+        with _collect_warnings() as damage:
             analysis = analyze_video(
                 model,
                 job.video,
@@ -146,8 +146,8 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
         analysis = replace(analysis, remarks=(*damage, *analysis.remarks))
         write_analysis(folder, analysis)
         if options.annotate:
-            drawing = progress.add_task("drawing", total=info.duration_s)
-            with _telling_once(*damage):
+            drawing = progress.add_task("drawing the video", total=info.duration_s)
+            with _collect_warnings(*damage):
                 write_annotated(
                     folder / ANNOTATED,
                     analysis,
@@ -159,27 +159,27 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
 
 
 @contextmanager
-def _telling_once(*known: str) -> Iterator[list[str]]:
-    """Gather what is told of a damaged video, and leave out what was told before."""
-    told: list[str] = []
+def _collect_warnings(*known: str) -> Iterator[list[str]]:
+    """Collect the warnings about a damaged video, and show each new one once."""
+    messages: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", VideoWarning)
-        yield told
+        yield messages
     for warning in caught:
         message = str(warning.message)
         if not issubclass(warning.category, VideoWarning):
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif message not in (*known, *told):
-            told.append(message)
+        elif message not in (*known, *messages):
+            messages.append(message)
             warnings.warn(message, VideoWarning, stacklevel=3)
 
 
-def _made_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
-    """What results depend on, as plain types that survive JSON."""
+def _inputs_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
+    """Return everything that the results depend on, as plain types that survive JSON."""
     if not job.video.is_file():
         raise VideoError(f"Expected a video file, but there is no file '{job.video}'. Check the path.")
     status = job.video.stat()
-    made_of = {
+    inputs = {
         "video": os.fsencode(job.video.absolute()).decode("utf-8", "backslashreplace"),
         "bytes": status.st_size,
         "changed_ns": status.st_mtime_ns,
@@ -187,5 +187,5 @@ def _made_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
         **asdict(options),
         "rois": job.rois or options.rois,
     }
-    plain: dict[str, Any] = json.loads(json.dumps(made_of))
+    plain: dict[str, Any] = json.loads(json.dumps(inputs))
     return plain

@@ -1,4 +1,4 @@
-"""The video of a match again, with what was found drawn on it."""
+"""The annotated video of a match."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -23,16 +23,16 @@ from tt_actions.video.info import probe
 from tt_actions.video.types import Image, Roi
 
 LARGEST = (1920, 1080)
-"""Pixels of the longer and the shorter side that a picture is scaled down to fit."""
+"""Maximum pixels of the longer and the shorter side; larger frames are scaled down."""
 
 FLASH_S = 0.15
-"""How long a contact flashes."""
+"""Duration of the flash at a contact in seconds."""
 
 AHEAD = 4
-"""Frames that may wait between decoding, drawing and encoding, each a thread of its own."""
+"""Maximum number of frames that wait between decoding, drawing and encoding, which have a thread each."""
 
-LEAST_LETTER = 10
-"""Pixels; smaller letters can't be read."""
+MIN_LETTER = 10
+"""Minimum size of letters in pixels; smaller ones are unreadable."""
 
 _PROGRESS_FRAMES = 32
 
@@ -43,22 +43,21 @@ def write_annotated(
     tracks: Sequence[PlayerTrack],
     on_progress: Callable[[float], object] | None = None,
 ) -> None:
-    """Write the analysed video again with its strokes drawn on it, as an MP4 that every browser plays.
+    """Write the video with its strokes drawn on it, as an MP4 that every browser plays.
 
-    Each frame keeps its time, so that a time of the analysis is the same time here, and the video its sound.
-    A picture of more than 1920x1080 pixels is scaled down to fit. Of a file that breaks off, what decodes
-    is written.
+    Each frame keeps its time, so all times of the analysis are valid here too. The sound is kept. Frames of
+    more than 1920x1080 pixels are scaled down. If the file breaks off, the part that decodes is written.
 
     Args:
         path: The ``.mp4`` to write.
-        analysis: What was found; its video is read again.
-        tracks: Where the players are, in the analysis' order.
-        on_progress: Called with the seconds of the video that are done.
+        analysis: Result of the analysis; its video is read again.
+        tracks: Regions of the players, in the order of the analysis.
+        on_progress: Called with the number of seconds of the video that are done.
 
     Raises:
         VideoError: If the video can't be read.
-        ValueError: If the tracks' names are not the analysis' players, or the path is no ``.mp4`` or the
-            video's own.
+        ValueError: If the tracks are not those of the analysis' players, or if the path is not an ``.mp4``
+            or is that of the video itself.
         OSError: If the file can't be written.
 
     Warns:
@@ -67,20 +66,20 @@ def write_annotated(
     names = tuple(track.name for track in tracks)
     if names != analysis.players:
         raise UserError(
-            f"Expected `tracks` of {', '.join(analysis.players)}, but got {', '.join(names)}. Use those that "
-            "the video was analysed with."
+            f"Expected `tracks` of {', '.join(analysis.players)}, but got {', '.join(names)}. Use the "
+            "tracks with which the video was analysed."
         )
     video = probe(analysis.video)
     scale = min(1, LARGEST[0] / max(video.width, video.height), LARGEST[1] / min(video.width, video.height))
     size = max(1, round(video.height * scale)), max(1, round(video.width * scale))
     overlay = Overlay(analysis, tracks, size, scale, 1 / video.fps)
-    # where the size changes on the way, the first frame's is kept
+    # if the frame size changes within the video, that of the first frame is kept
     frames = iter_frames(analysis.video, size=size, aspect="stretch")
     drawn = read_ahead(((t, overlay.draw(t, image)) for t, image in read_ahead(frames, AHEAD)), AHEAD)
-    write_with_sound(path, _tell(drawn, on_progress), analysis.video)
+    write_with_sound(path, _report_progress(drawn, on_progress), analysis.video)
 
 
-def _tell(
+def _report_progress(
     drawn: Iterator[tuple[float, Image]], on_progress: Callable[[float], object] | None
 ) -> Iterator[tuple[float, Image]]:
     time_s, number = 0.0, 0
@@ -93,16 +92,16 @@ def _tell(
 
 
 class _Place(NamedTuple):
-    """One player's part of the picture, and what is to be drawn there.
+    """One player's region of the frame, and what to draw there.
 
     Args:
         name: The player's name, as a tile.
-        region: The outline's box; without one the whole picture above the band.
-        has_outline: Whether it is always to be seen.
-        strokes: The player's, by their beginning.
-        starts_s: When they begin.
-        longest_s: The longest one's length.
-        contacts_s: When the ball is hit, rising.
+        region: Box of the outline, or the whole frame above the band if the player has no region.
+        has_outline: Whether the outline is always visible.
+        strokes: The player's strokes in order of their start.
+        starts_s: Their starts in seconds.
+        longest_s: Length of the longest in seconds.
+        contacts_s: Times of the contacts, rising.
     """
 
     name: Image
@@ -115,17 +114,18 @@ class _Place(NamedTuple):
 
 
 class Overlay:
-    """Draws a match's strokes and probabilities on its frames.
+    """Draws the strokes and probabilities of a match on its frames.
 
-    Each player's region is outlined, in the class' colour while a stroke runs, which is named in the corner
-    with its confidence; a contact makes the outline flash. At the bottom is the :class:`ProbabilityBand`.
+    Each player's region has an outline. During a stroke, the outline has the colour of the class, and the
+    corner shows the class and its confidence. The outline flashes at a contact. At the bottom is the
+    :class:`ProbabilityBand`.
 
     Args:
-        analysis: What was found.
-        tracks: Where the players are, in the analysis' order.
-        size: Height and width of the pictures.
-        scale: Their size by that of the video's own pictures, in which the regions count.
-        frame_s: How long a frame is shown, in seconds.
+        analysis: Result of the analysis.
+        tracks: Regions of the players, in the order of the analysis.
+        size: Height and width of the frames to draw on.
+        scale: Their size relative to the video's own frames, to which the regions refer.
+        frame_s: Duration of a frame in seconds.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Overlay:
     ) -> None:
         height, width = size
         self._frame_s = frame_s
-        self._letter = max(LEAST_LETTER, round(0.026 * min(height, 0.75 * width)))
+        self._letter = max(MIN_LETTER, round(0.026 * min(height, 0.75 * width)))
         self._line = max(1, round(min(size) / 480))
         self._styles = {style.name: style for style in class_styles(analysis.class_names)}
         self._band = ProbabilityBand(analysis, tracks, size, self._letter, self._line)
@@ -153,7 +153,7 @@ class Overlay:
         """Draw on a copy of a frame.
 
         Args:
-            time_s: When it is shown.
+            time_s: Time of the frame in seconds.
             image: The frame, uint8 RGB.
 
         Returns:
@@ -210,7 +210,7 @@ class Overlay:
         )
 
     def _draw_label(self, name: str, percent: int | None, width: int) -> Image:
-        """Draw a stroke's name and confidence, within a width."""
+        """Draw a stroke's class and confidence within a width."""
         room, style = width - 14 * self._line, self._styles[name]
         parts = []
         if percent is not None:
@@ -230,7 +230,7 @@ class Overlay:
 
 
 def _fit(roi: Roi | None, scale: float, size: tuple[int, int]) -> Box:
-    """Return a region as it is on the scaled picture, within its height and width."""
+    """Return a region in pixels of the scaled frame, clipped to its height and width."""
     height, width = size
     if roi is None:
         return 0, 0, width, height
@@ -243,7 +243,7 @@ def _percent(stroke: Stroke) -> int | None:
 
 
 def _running(place: _Place, time_s: float) -> Stroke | None:
-    """Return the stroke that runs, of several the one that began last."""
+    """Return the stroke in progress; if there are several, the one that began last."""
     number = bisect_right(place.starts_s, time_s) - 1
     while number >= 0 and place.starts_s[number] + place.longest_s > time_s:
         if place.strokes[number].end_s > time_s:

@@ -1,4 +1,4 @@
-"""The band at the bottom of a frame: what each player's last seconds were taken for."""
+"""The band at the bottom of a frame: each player's class probabilities over the last seconds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from tt_actions.recognition.players import PlayerTrack
 from tt_actions.video.types import Image
 
 BAND_S = 5.0
-"""Seconds that are on view, up to the frame's own."""
+"""Number of seconds that the band shows, up to the current frame."""
 
 BAND_SHARE = 0.115
-"""Part of the picture's height that names of classes and probabilities take."""
+"""Share of the frame's height that class names and probabilities take."""
 
 DARK, LIGHT, GREY = (24, 24, 24), (255, 255, 255), (190, 190, 190)
 
@@ -31,8 +31,8 @@ class _Strip(NamedTuple):
         left: Its left edge.
         width: Its width.
         name: The player's name, as a tile.
-        contacts_s: When a ball is hit, rising.
-        probabilities: Of the classes of strokes, ``(T + 1, K)``; nothing before the first frame.
+        contacts_s: Times of the contacts, rising.
+        probabilities: Probabilities of the stroke classes, ``(T + 1, K)``; 0 before the first frame.
     """
 
     left: int
@@ -43,16 +43,17 @@ class _Strip(NamedTuple):
 
 
 class ProbabilityBand:
-    """Draws the last seconds of probabilities, running towards the right edge, which is now.
+    """Draws the probabilities of the last seconds; the right edge is the current time.
 
-    A colour is a class, as on the report page, and its share of the height the probability; it stays dark
-    where no stroke is likely. Contacts are ticks. The players' strips stand side by side as the players do,
-    below the names of the classes: all that there is room for, the likeliest first.
+    Each class has the same colour as on the report page; the height of the colour is its probability. The
+    band is dark where no stroke is likely. Ticks mark contacts. Each player has a strip, in the order of the
+    regions from left to right. Above the strips are the class names; if they don't all fit, the classes with
+    the highest total probability.
 
     Args:
-        analysis: What was found.
-        tracks: Where the players are, in the analysis' order.
-        size: Height and width of the pictures.
+        analysis: Result of the analysis.
+        tracks: Regions of the players, in the order of the analysis.
+        size: Height and width of the frames.
         letter: Size of letters in pixels.
         line: Width of lines in pixels.
     """
@@ -72,7 +73,7 @@ class ProbabilityBand:
         shown = [k for k, name in enumerate(analysis.frame_classes) if name in by_name]
         styles = [by_name[analysis.frame_classes[k]] for k in shown]
         colours = np.array([(*rgb(style.colour), 0) for style in styles] + [(*DARK, 0)], np.uint8)
-        self._colours = colours.view(np.uint32)[:, 0]  # (K + 1,): a pixel at a time is quicker than a byte
+        self._colours = colours.view(np.uint32)[:, 0]  # (K + 1,): copying pixels is faster than copying bytes
         self._patterns = np.array([*(style.pattern for style in styles), 0])
         self._times_s = analysis.times_s
         weights = analysis.probabilities.sum((0, 1), dtype=np.float64)[shown]
@@ -87,11 +88,11 @@ class ProbabilityBand:
         paste(self._ground, legend, 0, 0)
 
     def draw(self, image: Image, time_s: float) -> None:
-        """Draw on a frame.
+        """Draw the band onto a frame.
 
         Args:
-            image: The frame, uint8 RGB, contiguous.
-            time_s: When it is shown.
+            image: The frame, uint8 RGB, contiguous; changed in place.
+            time_s: Time of the frame in seconds.
 
         Shape:
             ``(H, W, 3)``.
@@ -113,7 +114,7 @@ class ProbabilityBand:
         first, last = int(frames[0]), int(frames[-1])
         edges = strip.probabilities[first : last + 1].cumsum(-1)  # (n, K)
         rows = 1 - (np.arange(height)[:, None] + 0.5) / height
-        classes = np.zeros((height, len(edges)), int)  # K is none of them
+        classes = np.zeros((height, len(edges)), int)  # K stands for no stroke
         for edge in edges.T:
             classes += edge <= rows
         pixels = self._colours[classes].take(frames - first, 1)  # (height, width)
@@ -148,7 +149,7 @@ class ProbabilityBand:
         )
 
     def _draw_legend(self, styles: Sequence[ClassStyle], weights: np.ndarray) -> Image:
-        """Draw the names of the classes in a row; where the band is too low for letters nothing."""
+        """Draw the class names in a row, or nothing if the band is too low for letters."""
         if self._row_height > 0.6 * self.height or not styles:
             return np.zeros((0, self._width, 3), np.uint8)
         items = [self._draw_item(style) for style in styles]

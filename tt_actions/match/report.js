@@ -56,7 +56,7 @@
   watchVideo(video);
   const timeNow = () => (video && !video.error ? video.currentTime : chosen < 0 ? 0 : strokes[chosen].start);
 
-  /* ---- choosing a stroke ---- */
+  /* ---- selecting a stroke ---- */
   function choose(number, jump = true) {
     const stroke = strokes[number];
     if (chosen >= 0 && rows[chosen]) mark(rows[chosen], false);
@@ -66,9 +66,9 @@
     mark(rowOf(number), true);
     showRow(rows[number]);
     const sure = stroke.confidence === null ? "" : `, confidence ${percent(stroke.confidence)}`;
-    const look = unsure(stroke) ? ": unsure, look at it" : "";
+    const warning = unsure(stroke) ? " (low: please check)" : "";
     const text = `No. ${number + 1}: ${data.classes[stroke.label].name}, ${data.players[stroke.player]}, `
-      + `${clock(stroke.start, 2)} to ${clock(stroke.end, 2)}${sure}${look}`;
+      + `${clock(stroke.start, 2)} to ${clock(stroke.end, 2)}${sure}${warning}`;
     $("now").textContent = text;
     const scroller = $("scroller");
     scroller.setAttribute("aria-valuenow", number + 1);
@@ -139,11 +139,11 @@
     times.forEach((time, frame) => { if (time >= begin && time <= end) inside.push(frame); });
     const strip = $("strip");
     strip.replaceChildren();
-    if (!inside.length) { strip.append(make("p", "No probabilities of this stroke.", "note quiet")); return; }
+    if (!inside.length) { strip.append(make("p", "No probabilities are available for this stroke.", "note quiet")); return; }
     const peaks = data.frameClasses.map((_, k) => Math.max(...inside.map((frame) => levels[frame * size + k])) / 255);
     const ranked = peaks.map((_, k) => k).sort((a, b) => peaks[b] - peaks[a]);
-    strip.append(make("p", `Probability from ${clock(begin / 1000, 1)} to ${clock(end / 1000, 1)}; `
-      + "the grey part is the stroke, the upright line the contact; right: the highest value.", "note quiet"));
+    strip.append(make("p", `Probabilities from ${clock(begin / 1000, 1)} to ${clock(end / 1000, 1)}. `
+      + "The grey area is the stroke, the vertical line the contact. The number on the right is the maximum.", "note quiet"));
     const x = (seconds) => (100 * (1000 * seconds - begin)) / (end - begin);
     for (const k of ranked.filter((k, rank) => rank < 2 || peaks[k] >= 0.1).slice(0, 6)) {
       const [name, label] = data.frameClasses[k];
@@ -151,7 +151,7 @@
       heading.append(label < 0 ? make("span") : swatch(label), make("span", name));
       heading.title = name;
       const curve = draw("svg", { class: "curve", viewBox: "0 0 100 1", preserveAspectRatio: "none", role: "img" });
-      curve.setAttribute("aria-label", `${name}: at most ${percent(peaks[k])}`);
+      curve.setAttribute("aria-label", `${name}: maximum ${percent(peaks[k])}`);
       draw("rect", { class: "inside", x: x(stroke.start), width: x(stroke.end) - x(stroke.start), height: 1 }, curve);
       const points = inside.map((frame) => `${x(times[frame] / 1000).toFixed(2)},${(1 - levels[frame * size + k] / 255).toFixed(3)}`);
       const last = x(times[inside[inside.length - 1]] / 1000);
@@ -161,7 +161,7 @@
     }
   }
 
-  /* ---- the table: two hundred rows at a time, built when they are first shown ---- */
+  /* ---- the table: 200 rows per page, built when first shown ---- */
   const PAGE = 200;
   const rows = strokes.map(() => null);
   let page = -1;
@@ -238,7 +238,7 @@
     dirty = true;
     const number = listed().length;
     $("shown").textContent = number === strokes.length
-      ? `All ${number} strokes.` : `${number} of ${strokes.length} strokes; the download holds these.`;
+      ? `All ${number} strokes.` : `${number} of ${strokes.length} strokes. The download contains only these.`;
     redraw();
   }
   function csv() {
@@ -276,16 +276,16 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   });
 
-  /* ---- the timeline: only what is in sight is drawn ---- */
+  /* ---- the timeline: only the visible part is drawn ---- */
   const RULER = 22;
   const LANE = 48;
   const scroller = $("scroller");
   const lanes = $("lanes");
   const overview = $("overview");
   const height = RULER + LANE * data.players.length;
-  let scale = 0; /* pixels a second */
+  let scale = 0; /* pixels per second */
   let waiting = false;
-  let dirty = true; /* the strokes of the overview are to be drawn anew */
+  let dirty = true; /* the overview must be redrawn */
   const picture = document.createElement("canvas");
 
   const fit = () => Math.max(0.001, scroller.clientWidth / data.duration);
@@ -328,7 +328,7 @@
   function tickStep(pixelsPerSecond) {
     return [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600].find((s) => s * pixelsPerSecond >= 64) || 7200;
   }
-  /* lines inside a block: dots, across, upright; "unsure" is slanted. For canvas and paper alike. */
+  /* lines inside a block: dots, horizontal, vertical; "unsure" is diagonal. For screen and paper. */
   function textureOf(kind, x, y, width, high, gap) {
     const parts = [];
     if (kind === 1) for (let i = gap / 2; i < width; i += gap) for (let j = gap / 2; j < high; j += gap) parts.push(`M${x + i},${y + j}h${gap / 3}`);
@@ -444,7 +444,7 @@
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
-      if (!scroller.clientWidth) return; /* on paper */
+      if (!scroller.clientWidth) return; /* while printing */
       const colour = colours();
       drawLanes(colour);
       drawOverview(colour);
@@ -496,11 +496,11 @@
   new ResizeObserver(() => setScale(scale)).observe(scroller);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-  /* ---- on paper: the whole timeline in lines ---- */
+  /* ---- printing: the whole timeline, line by line ---- */
   function drawPrinted() {
     const printed = $("printed");
     if (printed.childElementCount) return;
-    const most = data.duration > 900 ? 40 : 15; /* lines; the rest of a long match is on a page of its own */
+    const most = data.duration > 900 ? 40 : 15; /* lines; the timeline of a long match gets its own page */
     const seconds = [5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800].find((s) => data.duration / s <= most) || 3600;
     const high = 13 * data.players.length + 15;
     for (let from = 0; from < data.duration; from += seconds) {

@@ -1,4 +1,4 @@
-"""The drawings of the report page as plain numbers: colours and codes of classes, columns, networks."""
+"""Layout of the drawings on the report page, as plain numbers: class styles, columns, networks."""
 
 import math
 import re
@@ -9,30 +9,30 @@ from tt_actions.evaluation.style import COLOURS
 from tt_actions.match.technique_network import Technique, TechniqueNetwork
 
 PALETTE = (*COLOURS, "#F0E442", "#8C8C8C")
-"""Okabe and Ito's colours without black, which would be lost in the dark, and a grey."""
+"""Okabe and Ito's colours, without black (invisible in dark mode) and with a grey."""
 
 NUM_PATTERNS = 4
-"""Plain, dots, lines across and lines upright; slanted lines mean unsure."""
+"""Number of patterns: plain, dots, horizontal and vertical lines. Diagonal lines mean low confidence."""
 
-MOST_ARROWS = 60
+MAX_ARROWS = 60
 
-LEAST_REACH = 150.0
-"""From a network's middle to its picture's edge, at least: few techniques are drawn no larger than many."""
+MIN_REACH = 150.0
+"""Minimum distance from a network's centre to the edge of its drawing, so small networks aren't enlarged."""
 
 NAME_LENGTH = 13
-"""Letters of a technique's name that a drawn network has room for."""
+"""Maximum number of letters of a technique's name in a drawn network."""
 
 
 class ClassStyle(NamedTuple):
-    """How a class looks wherever it is drawn.
+    """The style of a class in all drawings.
 
     Args:
-        number: Its place among the classes.
-        name: Its name.
-        code: One to three letters or digits that no other class has.
-        colour: Of its marks.
-        ink: Of letters on that colour.
-        pattern: 0 is plain; the next number each time that the colours begin anew.
+        number: Index of the class.
+        name: Name of the class.
+        code: One to three letters or digits, unique to the class.
+        colour: Colour of its marks.
+        ink: Colour of letters on top of them.
+        pattern: 0 is plain; increases by 1 each time all colours are used up.
     """
 
     number: int
@@ -44,13 +44,13 @@ class ClassStyle(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a chart.
+    """A column of a column chart.
 
     Args:
-        left: Its left edge in per cent of the width.
-        width: In per cent of the width.
-        height: In per cent of the height.
-        title: What it says.
+        left: Left edge in per cent of the chart's width.
+        width: In per cent of the chart's width.
+        height: In per cent of the chart's height.
+        title: Text of its tooltip.
     """
 
     left: float
@@ -63,10 +63,10 @@ class Columns(NamedTuple):
     """A column chart.
 
     Args:
-        title: What it shows.
-        columns: From left to right.
-        marks: Labels of the horizontal axis, with their places in per cent.
-        ticks: Labels of the vertical axis, with their heights in per cent.
+        title: Title of the chart.
+        columns: Columns from left to right.
+        marks: Positions in per cent and labels of the horizontal axis.
+        ticks: Heights in per cent and labels of the vertical axis.
     """
 
     title: str
@@ -79,14 +79,14 @@ class Node(NamedTuple):
     """A node of a drawn network.
 
     Args:
-        technique: What it stands for.
-        style: Of its class.
-        x: Of its centre.
-        y: Of its centre.
-        radius: Of it.
-        label_x: Of its name.
-        label_y: Of its name.
-        anchor: Which end of the name is there: start, middle or end.
+        technique: The technique.
+        style: Style of its class.
+        x: Horizontal position of the centre.
+        y: Vertical position of the centre.
+        radius: Radius of the circle.
+        label_x: Horizontal position of the name.
+        label_y: Vertical position of the name.
+        anchor: Part of the name at that position: start, middle or end.
     """
 
     technique: Technique
@@ -103,13 +103,13 @@ class Arrow(NamedTuple):
     """An arrow of a drawn network.
 
     Args:
-        path: Its line.
-        head: Corners of its head.
-        width: Of its line.
-        title: What it says.
-        weight: How often the transition is played.
-        label_x: Of that number.
-        label_y: Of that number.
+        path: Path of the line.
+        head: Corners of the arrowhead.
+        width: Width of the line.
+        title: Text of its tooltip.
+        weight: Number of times the transition is played.
+        label_x: Horizontal position of that number.
+        label_y: Vertical position of that number.
     """
 
     path: str
@@ -122,15 +122,15 @@ class Arrow(NamedTuple):
 
 
 class NetworkDrawing(NamedTuple):
-    """A network laid out in a circle.
+    """A network with its nodes on a circle.
 
     Args:
-        nodes: In the order of the classes.
-        arrows: The most frequent last, on top.
-        num_left_out: Number of the rarest arrows that there is no room for.
-        has_names: Whether there is room for names beside the nodes.
+        nodes: Nodes in the order of the classes.
+        arrows: Arrows, the most frequent last so that they are on top.
+        num_left_out: Number of rare arrows that are not drawn.
+        has_names: Whether there is room for names next to the nodes.
         has_groups: Whether there is more than one community.
-        box: What it covers: left, top, width and height; the circle's centre is at 0, 0.
+        box: Bounding box: left, top, width and height; the centre of the circle is at 0, 0.
     """
 
     nodes: list[Node]
@@ -142,10 +142,10 @@ class NetworkDrawing(NamedTuple):
 
 
 def class_styles(names: Sequence[str]) -> list[ClassStyle]:
-    """Give every class a colour, a pattern and a code.
+    """Assign a colour, a pattern and a unique code to every class.
 
     Args:
-        names: Of the classes.
+        names: Names of the classes.
 
     >>> [style.code for style in class_styles(["serve", "smash", "forehand_topspin", "发球", "</>"])]
     ['S', 'Sm', 'FT', '发', '5']
@@ -170,7 +170,7 @@ def _codes(name: str) -> list[str]:
 
 
 def _ink(colour: str) -> str:
-    """Choose black or white, whichever has more contrast (WCAG 2.2, relative luminance)."""
+    """Choose black or white, whichever has the higher contrast (WCAG 2.2, relative luminance)."""
     levels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -184,14 +184,14 @@ def draw_columns(
     marks: Sequence[tuple[float, str]],
     highest: float,
 ) -> Columns:
-    """Draw values as columns side by side.
+    """Draw values as a column chart.
 
     Args:
-        title: What the chart shows.
+        title: Title of the chart.
         values: Heights of the columns.
-        titles: What each column says.
-        marks: Labels of the horizontal axis, with their places in columns from the left edge.
-        highest: The largest value of this and all charts of the same scale.
+        titles: Tooltips of the columns.
+        marks: Positions, in columns from the left edge, and labels of the horizontal axis.
+        highest: The largest value of all charts that share the scale.
     """
     top, step = _scale(highest)
     width = 100 / max(1, len(values))
@@ -204,7 +204,7 @@ def draw_columns(
 
 
 def _scale(highest: float) -> tuple[float, float]:
-    """Return the top of an axis and the step of its ticks: round, and at most five of them."""
+    """Return a round upper limit and a round tick step for an axis, with at most five steps."""
     if highest <= 0:
         return 1, 1
     power = 10 ** math.floor(math.log10(highest))
@@ -214,11 +214,11 @@ def _scale(highest: float) -> tuple[float, float]:
 
 
 def draw_network(network: TechniqueNetwork, styles: Sequence[ClassStyle]) -> NetworkDrawing:
-    """Lay a technique network out in a circle.
+    """Place the techniques of a network on a circle.
 
     Args:
-        network: A player's.
-        styles: Of all classes.
+        network: The network of a player.
+        styles: Styles of all classes.
     """
     by_name = {style.name: style for style in styles}
     number = len(network.techniques)
@@ -233,7 +233,7 @@ def draw_network(network: TechniqueNetwork, styles: Sequence[ClassStyle]) -> Net
         beyond = 30 if technique.name in loops else 8
         style = by_name[technique.name]
         nodes[technique.name] = _place(technique, style, angle, 95 if has_names else 130, radius, beyond)
-    shown = network.transitions[:MOST_ARROWS]
+    shown = network.transitions[:MAX_ARROWS]
     heaviest = shown[0].weight if shown else 1
     arrows = [
         _arrow(nodes[edge.before], nodes[edge.after], edge.weight, heaviest) for edge in reversed(shown)
@@ -263,10 +263,10 @@ def _place(
 
 
 def _box(nodes: list[Node], letter: float) -> tuple[float, float, float, float]:
-    """Return what nodes, loops and names cover, letters two thirds as wide as ``letter`` is high."""
-    left, top, right, bottom = -LEAST_REACH, -LEAST_REACH, LEAST_REACH, LEAST_REACH
+    """Return the bounding box of nodes, loops and names; letters are about two thirds as wide as high."""
+    left, top, right, bottom = -MIN_REACH, -MIN_REACH, MIN_REACH, MIN_REACH
     for node in nodes:
-        reach = node.radius + 28  # a loop's
+        reach = node.radius + 28  # radius of a loop
         width = 0.64 * letter * min(len(node.technique.name), NAME_LENGTH)
         begin = node.label_x - width * {"start": 0, "middle": 0.5, "end": 1}[node.anchor]
         left, right = min(left, node.x - reach, begin), max(right, node.x + reach, begin + width)

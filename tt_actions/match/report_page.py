@@ -1,4 +1,4 @@
-"""The report page of a match: one HTML file that needs nothing but the video beside it."""
+"""The report page of a match: one HTML file that needs only the video next to it."""
 
 import base64
 import math
@@ -22,7 +22,7 @@ from tt_actions.match.report_drawings import (
     draw_network,
 )
 from tt_actions.match.summary import (
-    LEAST_MINUTES,
+    MIN_MINUTES,
     RALLY_GAP_S,
     UNSURE,
     Rally,
@@ -43,23 +43,23 @@ from tt_actions.match.technique_network import (
 from tt_actions.recognition.analysis import ADVICE, STROKE_COLUMNS, MatchAnalysis, stroke_cells
 
 AROUND_S = 0.5
-"""Seconds before and after a stroke of which the page holds the probabilities."""
+"""Seconds before and after a stroke for which the page contains probabilities."""
 
-MOST_FRAME_BYTES = 1_500_000
-"""What the probabilities may take; of a longer match the page holds every second frame, or fewer."""
+MAX_FRAME_BYTES = 1_500_000
+"""Maximum size of the probabilities in bytes; for a longer match, the page skips frames."""
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
-_MOST_COLUMNS = 20
+_MAX_COLUMNS = 20
 
 
 class ClassRow(NamedTuple):
     """A row of the table of classes.
 
     Args:
-        style: Of the class.
-        counts: Number of strokes of each player.
-        shares: Of the player's strokes.
-        confidence: Mean of all players' strokes.
+        style: Style of the class.
+        counts: Number of its strokes for each player.
+        shares: Their share of all strokes of that player.
+        confidence: Mean confidence of its strokes, of all players.
     """
 
     style: ClassStyle
@@ -72,9 +72,9 @@ class NetworkView(NamedTuple):
     """A technique network with its drawing.
 
     Args:
-        network: Of a player.
-        drawing: Of it.
-        sentences: What stands out.
+        network: The network of a player.
+        drawing: Its drawing.
+        sentences: What stands out, in words.
     """
 
     network: TechniqueNetwork
@@ -83,12 +83,12 @@ class NetworkView(NamedTuple):
 
 
 def write_report_page(folder: Path, analysis: MatchAnalysis, annotated: str | None = None) -> None:
-    """Write ``report.html``, whole or not at all.
+    """Write ``report.html``, completely or not at all.
 
     Args:
-        folder: Where to; it is made where it is absent.
-        analysis: What was found.
-        annotated: File name of the video with the overlay in that folder, shown on the page. None shows none.
+        folder: Folder to write to; it is created if needed.
+        analysis: Result of the analysis.
+        annotated: File name of the annotated video in that folder. None writes a page without a video.
 
     Raises:
         OSError: If the page can't be written.
@@ -99,14 +99,14 @@ def write_report_page(folder: Path, analysis: MatchAnalysis, annotated: str | No
 
 
 def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
-    """Return the page as text.
+    """Return the report page as HTML text.
 
-    Names are escaped wherever they stand, and its security policy lets nothing but the page's own script and
-    style run, and nothing but the video be loaded.
+    All names are escaped. The content security policy allows only the page's own script and style, and the
+    video.
 
     Args:
-        analysis: What was found.
-        annotated: File name of the video beside the page. None shows none.
+        analysis: Result of the analysis.
+        annotated: File name of the video next to the page. None makes a page without a video.
     """
     styles = class_styles(analysis.class_names)
     colours = "".join(
@@ -128,7 +128,7 @@ def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
         unsure=UNSURE,
         rally_gap_s=RALLY_GAP_S,
         duration=write_duration,
-        least_minutes=LEAST_MINUTES,
+        min_minutes=MIN_MINUTES,
         name_length=NAME_LENGTH,
         **_figures(analysis, styles),
     )
@@ -136,7 +136,7 @@ def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
 
 
 def _figures(analysis: MatchAnalysis, styles: list[ClassStyle]) -> dict[str, Any]:
-    """Return what the template draws: sentences, the table of classes, charts and networks."""
+    """Return the values for the template: sentences, the table of classes, charts and networks."""
     rallies = find_rallies(analysis.strokes)
     networks = _networks(rallies, analysis, styles)
     counts = count_strokes(analysis)
@@ -155,7 +155,7 @@ def _figures(analysis: MatchAnalysis, styles: list[ClassStyle]) -> dict[str, Any
 def _class_rows(
     analysis: MatchAnalysis, styles: list[ClassStyle], counts: dict[str, dict[str, int]]
 ) -> list[ClassRow]:
-    """Return the classes that are played, the most frequent first."""
+    """Return the classes that occur, the most frequent first."""
     rows = []
     for style in styles:
         own = [counts[player][style.name] for player in analysis.players]
@@ -167,13 +167,13 @@ def _class_rows(
 
 
 def _draw_tempo(analysis: MatchAnalysis) -> list[Columns]:
-    """Draw a chart for each player, all of one scale."""
+    """Draw a tempo chart for each player, all with the same scale."""
     tempo = measure_tempo(analysis)
     highest = max(max(rates) for rates in tempo.rates.values())
     charts = []
     for player, rates in tempo.rates.items():
         starts = [write_clock(number * tempo.bin_s) for number in range(len(rates))]
-        titles = [f"from {start}: {rate:.1f} a minute" for start, rate in zip(starts, rates, strict=True)]
+        titles = [f"from {start}: {rate:.1f} per minute" for start, rate in zip(starts, rates, strict=True)]
         step = math.ceil(len(rates) / 4)
         marks = [(float(number), starts[number]) for number in range(0, len(rates), step)]
         charts.append(draw_columns(player, rates, titles, marks, highest))
@@ -181,19 +181,19 @@ def _draw_tempo(analysis: MatchAnalysis) -> list[Columns]:
 
 
 def _draw_lengths(rallies: Sequence[Rally]) -> list[Columns]:
-    """Draw how many rallies have how many strokes, and how many seconds."""
+    """Draw histograms of the length of rallies, in strokes and in seconds."""
     strokes = [len(rally.strokes) for rally in rallies]
     seconds = [math.floor(rally.length_s) for rally in rallies]
     return [_draw_histogram("strokes", strokes, first=1), _draw_histogram("seconds", seconds, first=0)]
 
 
 def _draw_histogram(unit: str, values: list[int], first: int) -> Columns:
-    """Count whole numbers in columns of equal width; a column's label is the least that it holds."""
-    width = math.ceil((max(values) - first + 1) / _MOST_COLUMNS)
+    """Draw a histogram of whole numbers in bins of equal width, labelled with their lower limit."""
+    width = math.ceil((max(values) - first + 1) / _MAX_COLUMNS)
     columns = Counter((value - first) // width for value in values)
     heights = [columns[number] for number in range(max(columns) + 1)]
     starts = [first + width * number for number in range(len(heights))]
-    exact = unit == "strokes" and width == 1  # seconds are cut, so a column of them is always a range
+    exact = unit == "strokes" and width == 1  # seconds are rounded down, so their bins are always ranges
     end = width - 1 if unit == "strokes" else width
     names = [f"{start}" if exact else f"{start} to {start + end}" for start in starts]
     titles = [f"{name} {unit}: {height}" for name, height in zip(names, heights, strict=True)]
@@ -206,7 +206,7 @@ def _draw_histogram(unit: str, values: list[int], first: int) -> Columns:
 def _networks(
     rallies: Sequence[Rally], analysis: MatchAnalysis, styles: list[ClassStyle]
 ) -> list[NetworkView]:
-    """Return the networks that have a transition."""
+    """Return the networks that have at least one transition."""
     builds = [own_network, answer_network] if len(analysis.players) == 2 else [own_network]
     networks = (
         build(rallies, player, analysis.class_names) for build in builds for player in analysis.players
@@ -219,7 +219,7 @@ def _networks(
 
 
 def _embed(analysis: MatchAnalysis, styles: list[ClassStyle], frames: list[dict[str, str]]) -> dict[str, Any]:
-    """Return what the page's script works on, strokes and classes as numbers."""
+    """Return the data for the page's script, with classes and players as numbers."""
     classes = {name: number for number, name in enumerate(analysis.class_names)}
     players = {name: number for number, name in enumerate(analysis.players)}
     strokes = []
@@ -243,13 +243,13 @@ def _embed(analysis: MatchAnalysis, styles: list[ClassStyle], frames: list[dict[
 
 
 def _embed_frames(analysis: MatchAnalysis) -> tuple[list[dict[str, str]], int]:
-    """Pack each player's probabilities near the own strokes, and say that every n-th frame is there."""
+    """Pack each player's probabilities around their strokes, only every n-th frame, and return n too."""
     near = [
         np.flatnonzero(_near(analysis.times_s, [s for s in analysis.strokes if s.player == player]))
         for player in analysis.players
     ]
-    num_bytes = sum(map(len, near)) * (4 + len(analysis.frame_classes))  # a time is four
-    stride = max(1, math.ceil(num_bytes / MOST_FRAME_BYTES))
+    num_bytes = sum(map(len, near)) * (4 + len(analysis.frame_classes))  # each time takes four bytes
+    stride = max(1, math.ceil(num_bytes / MAX_FRAME_BYTES))
     frames = []
     for own, probabilities in zip(near, analysis.probabilities, strict=True):
         times_ms = np.round(1000 * analysis.times_s[own[::stride]]).astype("<u4")

@@ -1,4 +1,4 @@
-"""A folder of results: whole or not there at all, and what it was made of."""
+"""A result folder: written completely or not at all, with a record of its inputs."""
 
 import json
 import re
@@ -12,78 +12,80 @@ from typing import Any
 from tt_actions.errors import UserError
 from tt_actions.files import explain_failure
 
-DONE = "analysis.json"
-"""The file that tells what a folder of results was made of; it is written last."""
+INPUTS_FILE = "analysis.json"
+"""The file that records the inputs of a result folder; it is written last."""
 
 ANNOTATED = "annotated.mp4"
 
-RESULTS = (DONE, ANNOTATED, "strokes.csv", "strokes.json", "frames.npz", "report.html")
-"""All that a folder of results may hold."""
+RESULT_FILES = (INPUTS_FILE, ANNOTATED, "strokes.csv", "strokes.json", "frames.npz", "report.html")
+"""All files that a result folder may contain."""
 
 
-def is_done(folder: Path, made_of: dict[str, Any]) -> bool:
-    """Return whether a folder holds the results of the same video, checkpoint and options.
+def is_done(folder: Path, inputs: dict[str, Any]) -> bool:
+    """Return whether a folder contains the results of the same video, checkpoint and options.
 
     Args:
         folder: The folder.
-        made_of: What the results depend on.
+        inputs: Everything that the results depend on.
     """
-    return read_done(folder) == made_of
+    return read_inputs(folder) == inputs
 
 
-def check_same_video(folder: Path, made_of: dict[str, Any]) -> None:
-    """Refuse to put a video's results in the place of those of another.
+def check_same_video(folder: Path, inputs: dict[str, Any]) -> None:
+    """Raise an error if the folder contains the results of another video.
 
     Args:
         folder: The folder.
-        made_of: What the results depend on.
+        inputs: Everything that the results depend on.
 
     Raises:
-        ValueError: If the folder holds those of another video.
+        ValueError: If it does.
     """
-    found = read_done(folder)
-    if found and found.get("video") != made_of["video"] and found.get("bytes") != made_of["bytes"]:
+    found = read_inputs(folder)
+    if found and found.get("video") != inputs["video"] and found.get("bytes") != inputs["bytes"]:
         raise UserError(
-            f"Expected '{folder}' to be free for the results of '{made_of['video']}', but it holds those of "
-            f"'{found.get('video')}'. Choose another `--out`."
+            f"Expected '{folder}' to be free for the results of '{inputs['video']}', but it contains "
+            f"those of '{found.get('video')}'. Choose another `--out`."
         )
 
 
-def read_done(folder: Path) -> dict[str, Any]:
-    """Read what a folder's results were made of: nothing where there are none.
+def read_inputs(folder: Path) -> dict[str, Any]:
+    """Read the inputs of a result folder; empty if it contains no results.
 
     Args:
         folder: The folder.
     """
     try:
-        found = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        found = json.loads((folder / INPUTS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to that takes its name once the block ends without an error.
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes the result folder when the block ends without an error.
 
-    Results that were there before make way then. What a process that was killed has left is removed.
+    It then replaces earlier results. Temporary folders of killed processes are removed.
 
     Args:
-        folder: The folder, absent or of the results of an analysis.
+        folder: The result folder: absent, or with the results of an earlier analysis.
 
     Yields:
-        A folder beside it.
+        The temporary folder, next to it.
 
     Raises:
-        ValueError: If it is a file, or holds other files.
+        ValueError: If it is a file, or contains other files.
         OSError: If it can't be written.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"Expected a folder to write to, but '{folder}' is a file. Choose another `--out`.")
-    others = [path.name for path in folder.iterdir() if path.name not in RESULTS] if folder.exists() else []
+    others = (
+        [path.name for path in folder.iterdir() if path.name not in RESULT_FILES] if folder.exists() else []
+    )
     if others:
         raise UserError(
-            f"Expected '{folder}' to be new or to hold the results of an analysis, but it holds other files, "
+            f"Expected '{folder}' to be new or to contain only results, but it contains other files, "
             f"such as '{min(others)}'. Move them, or choose another `--out`."
         )
     left_behind = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}\.part")  # as mkdtemp names them
@@ -96,7 +98,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     try:
         try:
             yield temporary
-        except OSError as error:  # the file that it names is gone by the time that one looks for it
+        except OSError as error:  # name the final folder: the temporary one is removed
             raise OSError(str(error).replace(str(temporary), str(folder))) from error
         if folder.exists():
             shutil.rmtree(folder)

@@ -8,44 +8,44 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.recognition.analysis import MatchAnalysis
 
 RALLY_GAP_S = 3.0
-"""Seconds without a stroke after which the next one begins another rally."""
+"""Pause in seconds after which the next stroke begins a new rally."""
 
 UNSURE = 0.6
-"""Confidence below which a stroke is to be looked at."""
+"""Confidence below which a stroke should be checked."""
 
-LEAST_MINUTES = 0.5
-"""Minutes of a video below which strokes a minute tell nothing."""
+MIN_MINUTES = 0.5
+"""Minimum length of a video in minutes for reporting strokes per minute."""
 
 _BINS_S = (10, 15, 30, 60, 120, 300, 600)
-_MOST_BINS = 24
+_MAX_BINS = 24
 
 
 class Rally(NamedTuple):
     """Strokes that follow each other without a long pause.
 
     Args:
-        strokes: All players' strokes by their beginning, at least one.
+        strokes: All players' strokes in order of their start, at least one.
     """
 
     strokes: tuple[Stroke, ...]
 
     @property
     def start_s(self) -> float:
-        """When its first stroke begins."""
+        """Start of the first stroke."""
         return self.strokes[0].start_s
 
     @property
     def length_s(self) -> float:
-        """Seconds from the beginning of the first stroke to the end of the last."""
+        """Seconds from the start of the first stroke to the end of the last."""
         return max(stroke.end_s for stroke in self.strokes) - self.start_s
 
 
 class Tempo(NamedTuple):
-    """How fast each player plays over time.
+    """Strokes per minute of each player over time.
 
     Args:
-        bin_s: Length in seconds of the equal parts that the match is cut into.
-        rates: Player -> strokes a minute in each part.
+        bin_s: Length in seconds of the equal parts into which the match is divided.
+        rates: Player -> strokes per minute in each part.
     """
 
     bin_s: float
@@ -56,8 +56,8 @@ def find_rallies(strokes: Sequence[Stroke], gap_s: float = RALLY_GAP_S) -> list[
     """Group strokes into rallies.
 
     Args:
-        strokes: All players' strokes by their beginning.
-        gap_s: The longest pause, from the end of all strokes so far to the next beginning, within a rally.
+        strokes: All players' strokes in order of their start.
+        gap_s: The longest pause within a rally, from the end of all strokes so far to the next start.
 
     >>> strokes = [Stroke("serve", 0, 1), Stroke("smash", 3.5, 4), Stroke("serve", 7.5, 8)]
     >>> [len(rally.strokes) for rally in find_rallies(strokes)]
@@ -75,10 +75,10 @@ def find_rallies(strokes: Sequence[Stroke], gap_s: float = RALLY_GAP_S) -> list[
 
 
 def count_strokes(analysis: MatchAnalysis) -> dict[str, dict[str, int]]:
-    """Count the strokes: player -> class -> number, in the order of players and classes.
+    """Count the strokes of each player and class: player -> class -> number.
 
     Args:
-        analysis: What was found.
+        analysis: Result of the analysis.
     """
     counts = {player: dict.fromkeys(analysis.class_names, 0) for player in analysis.players}
     for stroke in analysis.strokes:
@@ -88,16 +88,16 @@ def count_strokes(analysis: MatchAnalysis) -> dict[str, dict[str, int]]:
 
 
 def measure_tempo(analysis: MatchAnalysis, bin_s: float | None = None) -> Tempo:
-    """Count each player's strokes a minute over time; a stroke counts where it begins.
+    """Count each player's strokes per minute over time; a stroke counts at its start.
 
-    The match is cut into equal parts, so that no short rest of it gets a rate of its own.
+    The parts have equal length, so no short remainder at the end gets its own rate.
 
     Args:
-        analysis: What was found.
-        bin_s: About how long the parts are, in seconds. None chooses at most 24 parts of a round length.
+        analysis: Result of the analysis.
+        bin_s: Approximate length of the parts in seconds. None chooses a round length that gives at most 24.
     """
     if bin_s is None:
-        bin_s = next((b for b in _BINS_S if analysis.duration_s / b <= _MOST_BINS), _BINS_S[-1])
+        bin_s = next((b for b in _BINS_S if analysis.duration_s / b <= _MAX_BINS), _BINS_S[-1])
     num_bins = max(1, round(analysis.duration_s / bin_s))
     exact_s = analysis.duration_s / num_bins
     rates = {player: [0.0] * num_bins for player in analysis.players}
@@ -108,7 +108,7 @@ def measure_tempo(analysis: MatchAnalysis, bin_s: float | None = None) -> Tempo:
 
 
 def mean_confidence(strokes: Sequence[Stroke]) -> float | None:
-    """Average the confidences of strokes; None where none has one.
+    """Average the confidences of strokes; None if no stroke has one.
 
     Args:
         strokes: The strokes.
@@ -133,10 +133,10 @@ def count_unsure(strokes: Sequence[Stroke]) -> int:
 
 
 def write_duration(seconds: float) -> str:
-    """Write a length of time in words.
+    """Format a duration in words.
 
     Args:
-        seconds: The length.
+        seconds: The duration.
 
     >>> write_duration(190), write_duration(3725), write_duration(7.6)
     ('3 min 10 s', '1 h 2 min 5 s', '8 s')
@@ -148,7 +148,7 @@ def write_duration(seconds: float) -> str:
 
 
 def write_clock(seconds: float) -> str:
-    """Write a time of a video as its player shows it.
+    """Format a time in a video as a video player shows it.
 
     Args:
         seconds: The time.
@@ -162,27 +162,27 @@ def write_clock(seconds: float) -> str:
 
 
 def describe_match(analysis: MatchAnalysis) -> list[str]:
-    """Say in sentences what the strokes show, and how far they are to be trusted.
+    """Summarise the strokes of a match in sentences, and how reliable they are.
 
     Args:
-        analysis: What was found.
+        analysis: Result of the analysis.
     """
     strokes, remarks = analysis.strokes, analysis.remarks
     if not strokes:
-        return [*remarks, f"No stroke was found in {write_duration(analysis.duration_s)}."]
+        return [*remarks, f"No strokes found in {write_duration(analysis.duration_s)}."]
     counts = count_strokes(analysis)
     totals = {name: sum(own[name] for own in counts.values()) for name in analysis.class_names}
     minutes = analysis.duration_s / 60
-    rate = f"{len(strokes) / minutes:.1f} a minute; " if minutes >= LEAST_MINUTES else ""
+    rate = f", {len(strokes) / minutes:.1f} per minute" if minutes >= MIN_MINUTES else ""
     sentences = [
-        f"{_number(len(strokes), 'stroke')} in {write_duration(analysis.duration_s)}; "
-        f"{rate}most often {_most(totals)}."
+        f"{_number(len(strokes), 'stroke')} in {write_duration(analysis.duration_s)}{rate}. "
+        f"Most frequent: {_most(totals)}."
     ]
     if len(analysis.players) > 1:
         for player, own in counts.items():
             number = sum(own.values())
-            rate = f", {number / minutes:.1f} a minute" if minutes >= LEAST_MINUTES else ""
-            most = f"{rate}, most often {_most(own)}" if number else ""
+            rate = f", {number / minutes:.1f} per minute" if minutes >= MIN_MINUTES else ""
+            most = f"{rate}. Most frequent: {_most(own)}" if number else ""
             sentences.append(f"{player}: {_number(number, 'stroke')}{most}.")
     sentences.append(_describe_rallies(find_rallies(strokes)))
     return [*remarks, *sentences, *_describe_change(analysis), _describe_confidence(strokes)]
@@ -203,20 +203,20 @@ def _most(counts: dict[str, int]) -> str:
 
 
 def _describe_rallies(rallies: list[Rally]) -> str:
-    start = f"{_number(len(rallies), 'rally')} (strokes at most {RALLY_GAP_S:g} s apart)"
+    start = f"{_number(len(rallies), 'rally')} (pauses of at most {RALLY_GAP_S:g} s)"
     numbers = [len(rally.strokes) for rally in rallies]
     longest = max(rallies, key=lambda rally: len(rally.strokes))
-    of_it = f"{_number(len(longest.strokes), 'stroke')} in {longest.length_s:.1f} s"
-    begins = f"begins at {write_clock(longest.start_s)}"
+    size = f"{_number(len(longest.strokes), 'stroke')} in {longest.length_s:.1f} s"
+    begin = write_clock(longest.start_s)
     if len(rallies) == 1:
-        return f"{start}: {of_it}; it {begins}."
+        return f"{start}: {size}, starting at {begin}."
     mean_s = fmean(rally.length_s for rally in rallies)
-    average = f"on average of {fmean(numbers):.1f} strokes and {mean_s:.1f} s"
-    return f"{start}, {average}; the longest, {of_it}, {begins}."
+    average = f"On average, a rally has {fmean(numbers):.1f} strokes and lasts {mean_s:.1f} s."
+    return f"{start}. {average} The longest has {size} and starts at {begin}."
 
 
 def _describe_change(analysis: MatchAnalysis) -> list[str]:
-    """Compare the halves where they differ by more than three standard deviations of a Poisson count."""
+    """Compare the halves if their counts differ by more than three standard deviations (Poisson)."""
     num_late = sum(stroke.start_s >= analysis.duration_s / 2 for stroke in analysis.strokes)
     num_early = len(analysis.strokes) - num_late
     if abs(num_late - num_early) <= 3 * (num_late + num_early) ** 0.5:
@@ -224,7 +224,7 @@ def _describe_change(analysis: MatchAnalysis) -> list[str]:
     half = analysis.duration_s / 120
     verb = "rose" if num_late > num_early else "fell"
     return [
-        f"The tempo {verb}: {num_early / half:.1f} strokes a minute in the first half, "
+        f"The tempo {verb}: {num_early / half:.1f} strokes per minute in the first half, "
         f"{num_late / half:.1f} in the second."
     ]
 
@@ -232,14 +232,13 @@ def _describe_change(analysis: MatchAnalysis) -> list[str]:
 def _describe_confidence(strokes: Sequence[Stroke]) -> str:
     mean = mean_confidence(strokes)
     if mean is None:
-        return "The strokes have no confidences, so nothing says which to look at."
+        return "The strokes have no confidence values, so the report can't suggest which ones to check."
     num_unsure = count_unsure(strokes)
-    own = f"The model's own confidence is {100 * mean:.0f} % on average; it can be sure and wrong."
+    own = f"The model's mean confidence is {100 * mean:.0f} %. A confident prediction can still be wrong."
     if not num_unsure:
         return f"{own} No stroke is below {100 * UNSURE:.0f} %."
-    verb = "is" if num_unsure == 1 else "are"
-    look = "it" if num_unsure == 1 else "them"
+    have, are, them = ("has", "is", "it") if num_unsure == 1 else ("have", "are", "them")
     return (
-        f"{own} {_number(num_unsure, 'stroke')} below {100 * UNSURE:.0f} % confidence {verb} hatched: "
-        f"look at {look}."
+        f"{own} {_number(num_unsure, 'stroke')} {have} less than {100 * UNSURE:.0f} % confidence and {are} "
+        f"hatched: check {them}."
     )

@@ -1,7 +1,7 @@
-"""Which technique follows which: a player's tactics as a directed network.
+"""Technique networks: which technique follows which, as a directed graph for each player.
 
-Techniques are the nodes, and an edge counts how often one follows another, as in the technique networks that
-Song et al. read the tactics of table tennis from.
+Techniques are the nodes, and an edge counts how often one follows another, as in the technique networks with
+which Song et al. analyse the tactics of table tennis.
 """
 
 from collections import Counter
@@ -16,15 +16,15 @@ from tt_actions.match.summary import Rally
 
 
 class Technique(NamedTuple):
-    """A node.
+    """A node of a technique network.
 
     Args:
-        name: Class of the strokes.
-        in_strength: How often it follows a stroke.
-        out_strength: How often a stroke follows it.
-        betweenness: Share of the shortest paths between the other techniques that lead over it, where a
-            transition is the shorter the more often it is played.
-        community: Number, from 0, of the group of techniques that mostly follow each other.
+        name: Class of its strokes.
+        in_strength: Number of transitions to this technique.
+        out_strength: Number of transitions from this technique.
+        betweenness: Share of the shortest paths between other techniques that pass through this one; frequent
+            transitions are shorter.
+        community: Index, from 0, of its group of techniques, which mostly follow each other.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Technique(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """An edge.
+    """An edge of a technique network.
 
     Args:
         before: Class of the first stroke.
         after: Class of the stroke that follows.
-        weight: How often.
+        weight: Number of times it occurs.
     """
 
     before: str
@@ -49,13 +49,13 @@ class Transition(NamedTuple):
 
 
 class TechniqueNetwork(NamedTuple):
-    """A player's technique network.
+    """The technique network of a player.
 
     Args:
-        player: Whose strokes follow.
-        kind: ``own``: they follow the player's own; ``answer``: they follow the opponent's.
-        techniques: Those that occur in a transition, in the order of the classes.
-        transitions: The most frequent first.
+        player: Player whose strokes come second in each transition.
+        kind: ``own``: they follow the player's own strokes; ``answer``: they follow the opponent's.
+        techniques: Techniques that occur in a transition, in the order of the classes.
+        transitions: Transitions, the most frequent first.
     """
 
     player: str
@@ -65,27 +65,27 @@ class TechniqueNetwork(NamedTuple):
 
 
 def own_network(rallies: Sequence[Rally], player: str, class_names: Sequence[str]) -> TechniqueNetwork:
-    """Count what a player plays after each own stroke of the same rally, the opponent's between left out.
+    """Count which own stroke follows each own stroke in the same rally, ignoring the opponent's strokes.
 
     Args:
-        rallies: Of the match.
-        player: Whose.
-        class_names: All classes; they give the order.
+        rallies: Rallies of the match.
+        player: The player.
+        class_names: All classes, in the order of the result.
     """
     own = [[stroke.label for stroke in rally.strokes if stroke.player == player] for rally in rallies]
     return _build(player, "own", (pair for labels in own for pair in pairwise(labels)), class_names)
 
 
 def answer_network(rallies: Sequence[Rally], player: str, class_names: Sequence[str]) -> TechniqueNetwork:
-    """Count what a player answers to each stroke of the opponent.
+    """Count which stroke a player plays in reply to each stroke of the opponent.
 
-    Only a player's stroke that comes right after the opponent's in the same rally is an answer. Both players'
-    strokes of a class are one node: arrows leave it as the opponent's stroke and reach it as the answer.
+    Only a stroke directly after the opponent's in the same rally is an answer. Each class is one node for
+    both players: edges leave it as the opponent's stroke and reach it as the answer.
 
     Args:
-        rallies: Of the match of two players.
-        player: Who answers.
-        class_names: All classes; they give the order.
+        rallies: Rallies of a match of two players.
+        player: The player who answers.
+        class_names: All classes, in the order of the result.
     """
     pairs = (
         (before.label, after.label)
@@ -102,13 +102,13 @@ def _build(
     pairs: Iterable[tuple[str, str]],
     class_names: Sequence[str],
 ) -> TechniqueNetwork:
-    # numbers for nodes: sets of names are in another order in each process, and with them the communities
+    # numbers as nodes: the order of sets of names, and so the communities, would differ between processes
     numbers = {name: number for number, name in enumerate(class_names)}
     counts = Counter((numbers[before], numbers[after]) for before, after in pairs)
     graph = nx.DiGraph()
     graph.add_nodes_from(sorted({number for pair in counts for number in pair}))
     for (before, after), count in sorted(counts.items()):
-        graph.add_edge(before, after, count=count, distance=Fraction(1, count))  # paths tie exactly
+        graph.add_edge(before, after, count=count, distance=Fraction(1, count))  # exact, so equal paths tie
     betweenness = nx.betweenness_centrality(graph, weight="distance")
     communities = _find_communities(graph)
     techniques = (
@@ -127,24 +127,23 @@ def _build(
 
 
 def _find_communities(graph: "nx.DiGraph[int]") -> dict[int, int]:
-    """Number the communities of the Louvain method (Blondel et al. 2008) by their first technique."""
+    """Number the communities of the Louvain method (Blondel et al. 2008), ordered by first technique."""
     communities = nx.community.louvain_communities(graph, weight="count", seed=0)
     return {node: number for number, nodes in enumerate(sorted(communities, key=min)) for node in nodes}
 
 
 def describe_network(network: TechniqueNetwork, least: int = 8, share: float = 0.5) -> list[str]:
-    """Say which technique mostly follows which, where there are enough transitions to say so.
+    """Describe which technique mostly follows which, if there are enough transitions.
 
     Args:
-        network: A player's.
-        least: Number of transitions from a technique below which nothing is said of it.
-        share: Of them, how many must lead to one technique.
+        network: The network of a player.
+        least: Minimum number of transitions from a technique.
+        share: Minimum share of them that leads to one technique.
     """
     totals = {technique.name: technique.out_strength for technique in network.techniques}
-    after = "own" if network.kind == "own" else "the opponent's"
-    verb = "goes on with" if network.kind == "own" else "answers with"
+    before, verb = ("their own", "plays") if network.kind == "own" else ("the opponent's", "answers with")
     return [
-        f"After {after} {edge.before}, {network.player} mostly {verb} {edge.after} "
+        f"After {before} {edge.before}, {network.player} mostly {verb} {edge.after} "
         f"({edge.weight} of {totals[edge.before]})."
         for edge in network.transitions
         if totals[edge.before] >= least and edge.weight > share * totals[edge.before]

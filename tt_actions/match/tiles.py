@@ -1,4 +1,4 @@
-"""What is drawn on frames: text, patterns and outlines, as small pictures that cost next to nothing."""
+"""Text, patterns and outlines as small images that are quick to draw on frames."""
 
 import warnings
 from functools import lru_cache
@@ -18,10 +18,10 @@ Box = tuple[int, int, int, int]
 
 
 def rgb(colour: str) -> Colour:
-    """Return red, green and blue of 255.
+    """Return a colour as red, green and blue from 0 to 255.
 
     Args:
-        colour: As matplotlib names it.
+        colour: A colour of matplotlib: a name or a hex code.
 
     >>> rgb("#E69F00")
     (230, 159, 0)
@@ -31,13 +31,13 @@ def rgb(colour: str) -> Colour:
 
 
 def paste(image: Image, tile: Image, x: int, y: int) -> None:
-    """Lay a small picture over a large one, what sticks out at the right or below cut off.
+    """Paste a small image into a large one, clipped at the right and the bottom edge.
 
     Args:
-        image: What it is laid on.
-        tile: The small picture.
-        x: Of its left edge.
-        y: Of its upper edge.
+        image: The large image, changed in place.
+        tile: The small image.
+        x: Column of its left edge.
+        y: Row of its upper edge.
 
     Shape:
         image ``(H, W, 3)``, tile ``(h, w, 3)``.
@@ -47,12 +47,12 @@ def paste(image: Image, tile: Image, x: int, y: int) -> None:
 
 
 def outline(image: Image, box: Box, thickness: int, colour: Colour) -> None:
-    """Draw a box's edge, inside of it.
+    """Draw the outline of a box, inside the box.
 
     Args:
-        image: What it is drawn on.
+        image: The image, changed in place.
         box: x0, y0, x1, y1 in pixels, x1 and y1 exclusive.
-        thickness: In pixels.
+        thickness: Width of the line in pixels.
         colour: Red, green and blue.
 
     Shape:
@@ -69,7 +69,7 @@ def outline(image: Image, box: Box, thickness: int, colour: Colour) -> None:
 
 
 def hatch(patterns: np.ndarray, cell: int) -> np.ndarray:
-    """Tell which pixels are dark, of dots, lines across or lines upright.
+    """Return the dark pixels of a pattern: dots, horizontal lines or vertical lines.
 
     Args:
         patterns: Number of each pixel's pattern; 0 is plain.
@@ -93,7 +93,7 @@ def hatch(patterns: np.ndarray, cell: int) -> np.ndarray:
 
 
 def one_line(name: str) -> str:
-    """Return a name short and on one line, without what is no letter to be seen.
+    """Return a name on one line, shortened and without unprintable characters.
 
     Args:
         name: The name.
@@ -107,18 +107,18 @@ def one_line(name: str) -> str:
 
 @lru_cache(1024)
 def cover(text: str, letter: int, height: int) -> np.ndarray:
-    """Draw text in letters of any language that there is a font for.
+    """Draw text in any language for which a font is installed.
 
-    What is drawn once is kept; the first time takes milliseconds, and must not be in a thread beside others,
-    since matplotlib's warnings of letters without a font are caught.
+    Results are cached. The first call for a text takes milliseconds and is not safe while other threads run,
+    because it catches matplotlib's warnings about letters without a font.
 
     Args:
-        text: The text, half a letter's size left free on both sides.
+        text: The text; both sides get a margin of half a letter's size.
         letter: Size of the letters in pixels.
-        height: Of the line in pixels.
+        height: Height of the line in pixels.
 
     Returns:
-        How much of each pixel the text covers.
+        Share of each pixel that the text covers.
 
     Shape:
         ``(height, W)``, float64 in [0, 1].
@@ -139,13 +139,13 @@ def cover(text: str, letter: int, height: int) -> np.ndarray:
 
 
 def cover_within(text: str, letter: int, height: int, width: int) -> np.ndarray:
-    """Draw as much of a text as there is room for; see :func:`cover`.
+    """Draw as much of a text as fits into a width; see :func:`cover`.
 
     Args:
         text: The text.
         letter: Size of the letters in pixels.
-        height: Of the line in pixels.
-        width: At most this many pixels, as long as a letter fits.
+        height: Height of the line in pixels.
+        width: Maximum width in pixels; at least one letter is drawn.
 
     Shape:
         ``(height, W)``, float64 in [0, 1].
@@ -158,11 +158,11 @@ def cover_within(text: str, letter: int, height: int, width: int) -> np.ndarray:
 
 
 def tint(covered: np.ndarray, back: Colour, ink: Colour) -> Image:
-    """Colour text and its ground.
+    """Colour a text and its background.
 
     Args:
-        covered: How much of each pixel the text covers, in [0, 1].
-        back: Colour of the ground.
+        covered: Share of each pixel that the text covers, in [0, 1].
+        back: Colour of the background.
         ink: Colour of the text.
 
     Shape:

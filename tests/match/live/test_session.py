@@ -148,11 +148,11 @@ def test_a_lost_stream_is_tried_again_then_reported_and_kept(tmp_path, checkpoin
     server = Broadcast(content, 2.0, times=2)
     words = ["live", "--checkpoint", checkpoint, "--source", server.address, "--out", tmp_path / "out"]
     words += ["--retry-s", 2, "--no-page", "--players", "left,right"]
-    with pytest.raises(VideoError, match=r"Expected pictures from 'tcp://127.0.0.1:\d+/court', but got none"):
+    with pytest.raises(VideoError, match=r"Expected frames from 'tcp://127.0.0.1:\d+/court', but got none"):
         main([str(word) for word in words])
     said = capsys.readouterr().out
-    assert "is lost: it ended; trying again in 1 s." in said
-    assert "is there again" in said
+    assert "is lost: the stream ended; reconnecting in 1 s." in said
+    assert "is back" in said
     assert "secret" not in said
     document = json.loads((tmp_path / "out" / "strokes.json").read_text())
     assert [stroke["label"] for stroke in document["strokes"]] == ["serve", "serve"]
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_it_and_writes_the_files(tmp_path, checkpoint, start):
     words += ["--players", "left,right"]
     process = start("live", *words, PYTHONPATH=str(PARTS), **{TRUST_VARIABLE: "glow"})
     line = process.stdout.readline()
-    assert line.startswith("Watch at http://127.0.0.1:"), process.communicate()
+    assert line.startswith("Open http://127.0.0.1:"), process.communicate()
     line = process.stdout.readline()
     assert line.split()[:3] == ["0:00.3", "left", "serve"]
     process.send_signal(signal.SIGINT)
@@ -220,7 +220,7 @@ def test_a_session_is_kept_on_disk_as_it_goes_on_and_never_written_over(tmp_path
     process.kill()
     process.wait()
     assert rows(journal)[0]["label"] in CLASSES
-    with pytest.raises(FileExistsError, match="Expected a new or an empty folder"):
+    with pytest.raises(FileExistsError, match="Expected a new or empty folder"):
         main(words)
 
 
@@ -246,5 +246,5 @@ def test_what_is_no_source_is_refused(tmp_path):
     for source, reason in broken.items():
         with pytest.raises(VideoError, match=reason):
             LiveSource(source).start(10)
-    with pytest.raises(ValueError, match="one of 'ftp'"):
+    with pytest.raises(ValueError, match="the scheme 'ftp'"):
         LiveSource("ftp://127.0.0.1/a.mp4")

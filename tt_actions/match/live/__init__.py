@@ -1,1 +1,1 @@
-"""A video that runs: a camera, a stream or a file at its own pace."""
+"""Live analysis of a camera, a stream, or a file played in real time."""

@@ -1,4 +1,4 @@
-"""The command ``live``: a source to the terminal, to a page in the browser, and in the end to files."""
+"""The ``live`` command: shows strokes in the terminal and on a page, and writes files at the end."""
 
 import csv
 import signal
@@ -34,7 +34,7 @@ _REDRAW_S = 0.25
 
 
 class Terminal:
-    """Writes a line a stroke, and at the foot of a terminal how the analysis stands.
+    """Prints one line per stroke, and a status line at the bottom of the terminal.
 
     Args:
         title: Name of the source.
@@ -57,56 +57,56 @@ class Terminal:
     ) -> None:
         self.foot.stop()
 
-    def say(self, text: str) -> None:
-        """Write a line.
+    def print_line(self, text: str) -> None:
+        """Print a line.
 
         Args:
-            text: What; letters that would steer the terminal are question marks.
+            text: The line; unprintable characters become question marks.
         """
         plain = "".join(letter if letter.isprintable() else "?" for letter in text)
         self.console.print(Text(plain))
         self.console.file.flush()
 
-    def tell_stroke(self, told: LiveStroke) -> None:
-        """Write a stroke.
+    def print_stroke(self, live_stroke: LiveStroke) -> None:
+        """Print a stroke.
 
         Args:
-            told: It.
+            live_stroke: The stroke.
         """
-        stroke, confidence = told.stroke, told.stroke.confidence
-        sure = "" if confidence is None else f"{100 * confidence:3.0f} %"
+        stroke, confidence = live_stroke.stroke, live_stroke.stroke.confidence
+        percent = "" if confidence is None else f"{100 * confidence:3.0f} %"
         tenths = int(10 * stroke.start_s) % 10
-        self.say(
-            f"{write_clock(stroke.start_s)}.{tenths}  {stroke.player:<10} {stroke.label:<20} {sure}  "
-            f"delay {told.delay_s:.2f} s"
+        self.print_line(
+            f"{write_clock(stroke.start_s)}.{tenths}  {stroke.player:<10} {stroke.label:<20} {percent}  "
+            f"delay {live_stroke.delay_s:.2f} s"
         )
 
-    def tell_status(self, status: LiveStatus) -> None:
-        """Write what has become of the source, and refresh the foot.
+    def print_status(self, status: LiveStatus) -> None:
+        """Print when the source is lost or back, and refresh the status line.
 
         Args:
-            status: How the analysis stands.
+            status: State of the analysis.
         """
         state = (status.state, status.message)
         if state != self.state:
             if status.state in ("running", "lost"):
-                became = "is there again" if status.state == "running" else f"is lost: {status.message}"
-                self.say(f"{write_clock(status.time_s)}  {self.title} {became}.")
+                change = "is back" if status.state == "running" else f"is lost: {status.message}"
+                self.print_line(f"{write_clock(status.time_s)}  {self.title} {change}.")
             self.state = state
         if self.console.is_terminal and time.monotonic() > self.drawn_s + _REDRAW_S:
             self.drawn_s = time.monotonic()
             delay = "" if status.delay_s is None else f"  delay {status.delay_s:.2f} s"
-            line = f"{write_clock(status.time_s)}  {status.fps:.1f} frames a second{delay}"
+            line = f"{write_clock(status.time_s)}  {status.fps:.1f} frames per second{delay}"
             self.foot.update(Text(f"{line}  {status.num_dropped} dropped  {status.state}", "dim"))
             self.foot.refresh()
 
 
 @contextmanager
 def stopped_by_signals(analysis: LiveAnalysis) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the analysis as if the source were over, while the block runs.
+    """Make Ctrl-C and SIGTERM end the analysis as the end of the source would, inside the block.
 
     Args:
-        analysis: What is to end.
+        analysis: The analysis to end.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -136,8 +136,7 @@ def live(
 ) -> None:
     """Find the strokes in a camera, a stream or a video file while it runs.
 
-    A page shows the strokes as they end. When the source is over, the files that ``analyze`` writes are
-    written.
+    A page shows the strokes as they end. When the source ends, ``live`` writes the same files as ``analyze``.
 
     Args:
         checkpoint: Checkpoint of a trained model.
@@ -146,23 +145,23 @@ def live(
         out: Folder to write to; it is created if needed.
         players: Names of the players, in the order of their regions or from left to right, such as
             left,right (default: one player).
-        roi: Region of a player in pixels; give it once for each player, or once for all (default: that of the
+        roi: Region of a player in pixels; give it once for each player, or once for all (default: as in
             training).
-        crop: Whether to follow the player (default: as in the training).
+        crop: Whether to follow the person who moves most in each region (default: as in training).
         host: Address of the page (default: 127.0.0.1).
         port: Port of the page; 0 chooses a free one (default: 8000).
         no_page: Do not serve a page.
-        retry_s: Seconds during which a lost source is tried again (default: 30).
+        retry_s: Seconds during which to try to reconnect to a lost source (default: 30).
         lag: Maximum decision delay in frames (default: about half a second).
 
     Raises:
-        VideoError: If the source can't be read, or failed on the way; then the files are written first.
+        VideoError: If the source can't be read, or if it fails later; the files are then written first.
         ValueError: If the checkpoint or an option is not as expected.
-        OSError: If there is no checkpoint, a file can't be written, or the page's address can't be had.
+        OSError: If there is no checkpoint, a file can't be written, or the page's address isn't available.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(
-            f"Expected a new or an empty folder to write to, but got '{out}'. Name another."
+            f"Expected a new or empty folder to write to, but got '{out}'. Choose another `--out`."
         )
     watched = LiveSource(source, retry_s)
     analysis = LiveAnalysis(load(checkpoint), watched, players, roi, crop, lag)
@@ -170,14 +169,14 @@ def live(
         with Terminal(watched.title) as terminal, stopped_by_signals(analysis):
             result = _follow(analysis, terminal, None if no_page else (host, port), journal)
         _write(out, analysis, result)
-    terminal.say(_sum_up(result))
+    terminal.print_line(_summarise(result))
     if result.state == "failed":
-        raise VideoError(f"{result.message.rstrip('.')}. What was found till then is in '{out}'.")
+        raise VideoError(f"{result.message.rstrip('.')}. The results until then are in '{out}'.")
 
 
 @contextmanager
 def _journal(out: Path) -> Iterator[Callable[[Stroke], None]]:
-    """Keep strokes on disk as they end, till the files are written: a power cut takes none of them."""
+    """Save each stroke to disk as it ends, until the final files are written: a power cut loses none."""
     path = out / "strokes_so_far.csv"
     with explain_failure(path, "or choose another `--out`"):
         out.mkdir(parents=True, exist_ok=True)
@@ -188,7 +187,7 @@ def _journal(out: Path) -> Iterator[Callable[[Stroke], None]]:
         with file:
             yield lambda stroke: writer.writerow(stroke_row(stroke))
     except BaseException:
-        if path.read_text("utf-8").count("\n") == 1:  # nothing happened
+        if path.read_text("utf-8").count("\n") == 1:  # no stroke yet
             path.unlink()
             with suppress(OSError):
                 out.rmdir()
@@ -207,29 +206,29 @@ def _follow(
     view = LiveView(analysis.source.title, analysis.tracks, names, width, height)
     page = None if address is None else LivePage(view, *address)
     if page is not None:
-        terminal.say(f"Watch at {page.url}; Ctrl-C stops and writes the files.")
+        terminal.print_line(f"Open {page.url} to watch. Press Ctrl-C to stop and write the files.")
         if not is_local(page.host):
-            terminal.say(f"Everybody on the network who reaches {page.host} can watch.")
+            terminal.print_line(f"Anyone on the network who can reach {page.host} can watch.")
 
-    def tell_stroke(told: LiveStroke) -> None:
-        terminal.tell_stroke(told)
-        journal(told.stroke)
+    def on_stroke(live_stroke: LiveStroke) -> None:
+        terminal.print_stroke(live_stroke)
+        journal(live_stroke.stroke)
         if page is not None:
-            page.add_stroke(told)
+            page.add_stroke(live_stroke)
 
-    def tell_status(status: LiveStatus) -> None:
-        terminal.tell_status(status)
+    def on_status(status: LiveStatus) -> None:
+        terminal.print_status(status)
         if page is not None:
             page.update(status)
 
-    result = analysis.run(tell_stroke, tell_status)
+    result = analysis.run(on_stroke, on_status)
     if page is not None:
         page.close()
     return result
 
 
 def _write(out: Path, analysis: LiveAnalysis, result: LiveResult) -> None:
-    """Write the files of an analysis; of a camera or a stream there is no video to draw on."""
+    """Write the result files; a camera or a stream has no video file to annotate."""
     write_analysis(out, result.analysis)
     write_report_page(out, result.analysis)
     if analysis.source.is_file:
@@ -238,9 +237,9 @@ def _write(out: Path, analysis: LiveAnalysis, result: LiveResult) -> None:
     sys.stdout.write(f"{out / 'report.html'}\n")
 
 
-def _sum_up(result: LiveResult) -> str:
+def _summarise(result: LiveResult) -> str:
     num_strokes = len(result.strokes)
     strokes = "1 stroke" if num_strokes == 1 else f"{num_strokes} strokes"
     frames = "1 frame" if result.num_dropped == 1 else f"{result.num_dropped} frames"
-    dropped = f"{frames} dropped" if result.num_dropped else "no frame dropped"
+    dropped = f"{frames} dropped" if result.num_dropped else "no frames dropped"
     return f"{strokes} in {write_clock(result.analysis.duration_s)}, {dropped}."

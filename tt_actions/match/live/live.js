@@ -6,7 +6,7 @@
   const LISTED = 8;
   const RULER = 20;
   const LANE = 40;
-  const WORDS = { running: "running", lost: "lost: trying again", ended: "ended", failed: "failed", stopped: "stopped" };
+  const WORDS = { running: "running", lost: "connection lost, reconnecting", ended: "ended", failed: "failed", stopped: "stopped" };
   let run = null;
   let state = "waiting";
   let time = { server: 0, own: 0 };
@@ -27,10 +27,10 @@
   }
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const seconds = (value) => (value === null ? "–" : `${value.toFixed(2)}\u00a0s`);
-  /* between two pieces of news time goes on */
+  /* the clock keeps running between two updates */
   const now = () => time.server + (state === "running" ? Math.min(2, (performance.now() - time.own) / 1000) : 0);
 
-  /* ---- picture ---- */
+  /* ---- video ---- */
   const tags = data.players.map((player, number) => {
     const region = data.regions[number];
     const box = make("div", undefined, region ? "region" : "region whole");
@@ -39,11 +39,11 @@
       Object.assign(box.style, { left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%` });
     }
     const tag = make("div", undefined, region && region[0] + region[2] > 100 ? "tag right" : "tag");
-    const said = make("div");
-    tag.append(make("div", player), said);
+    const prediction = make("div");
+    tag.append(make("div", player), prediction);
     box.append(tag);
     $("screen").append(box);
-    return { box, said };
+    return { box, prediction };
   });
   $("screen").style.width = `calc(62vh * ${$("picture").getAttribute("width") / $("picture").getAttribute("height")})`;
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -71,11 +71,11 @@
     }
   }
 
-  /* ---- figures ---- */
+  /* ---- numbers ---- */
   function show(id, text) {
     if ($(id).textContent !== text) $(id).textContent = text;
   }
-  function tell(name, message) {
+  function showState(name, message) {
     state = name;
     show("state", WORDS[name] || name);
     $("state").className = `state ${name}`;
@@ -98,16 +98,16 @@
   }
   function showNow(shares) {
     shares.forEach(([label, share], number) => {
-      const { box, said } = tags[number];
+      const { box, prediction } = tags[number];
       const style = data.classes[label];
       const text = style ? `${style.name} ${percent(share)}` : "";
-      if (said.textContent !== text) said.textContent = text;
+      if (prediction.textContent !== text) prediction.textContent = text;
       box.style.borderColor = style ? style.colour : "";
     });
   }
   function take(news) {
     if (run !== null && news.run !== run) {
-      location.reload(); /* another analysis */
+      location.reload(); /* the server now runs another analysis */
       return;
     }
     run = news.run;
@@ -121,7 +121,7 @@
     if (news.strokes.length) listStrokes();
     if (news.state === undefined) return;
     time = { server: news.time_s, own: performance.now() };
-    tell(news.state, news.message);
+    showState(news.state, news.message);
     show("delay", seconds(news.delay_s));
     show("slow", seconds(news.slow_delay_s));
     show("fps", news.fps.toFixed(1));
@@ -132,7 +132,7 @@
   events.addEventListener("message", (event) => take(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     if (state === "ended" || state === "stopped" || state === "failed") events.close();
-    else tell("waiting", "The program does not answer. Has it been ended?");
+    else showState("waiting", "The program is not responding. Is it still running?");
   });
 
   /* ---- timeline ---- */

@@ -1,4 +1,4 @@
-"""The page of a live analysis: a small web server, for browsers on this machine unless told otherwise."""
+"""The page of a live analysis: a small web server, by default for browsers on this machine only."""
 
 import ipaddress
 import json
@@ -20,39 +20,39 @@ from tt_actions.match.live.view import SHOWN_S, LiveView, render_live_page
 from tt_actions.video.scaling import Scaler
 
 HOST = "127.0.0.1"
-"""Only browsers on this machine reach it."""
+"""Default address, which only browsers on this machine reach."""
 
 PORT = 8000
 
 PICTURE_WIDTH = 640
 
-_PAUSE_S = 0.2  # between two pieces of news
-_PICTURE_S = 0.08  # between two pictures of one browser
-_PATIENCE_S = 10.0  # for a browser that takes nothing
-_MOST_REQUESTS = 64  # at once
+_PAUSE_S = 0.2  # between two updates to a browser
+_PICTURE_S = 0.08  # between two frames to a browser
+_PATIENCE_S = 10.0  # timeout for a browser that reads nothing
+_MAX_REQUESTS = 64  # at the same time
 _JPEG_QUALITY = 80
 
 
 class LivePage:
-    """Serves the page in threads of its own. It holds one picture, and of the strokes what it shows.
+    """Serves the page in its own threads. It stores one frame, and only the strokes that the page shows.
 
-    A browser asks for the next picture when it has the last, and news are what is new when it has taken the
-    last ones: a slow browser sees less, and costs nothing. A request that was made out to another host is
-    refused, or else a page of the internet could read along by giving its own name this machine's address.
+    A browser asks for the next frame when it has received the last, and gets the next update when it has read
+    the last: a slow browser sees fewer of them and slows nothing down. Requests for another host name are
+    rejected. Otherwise a web page could read the analysis by pointing its own domain at this machine.
 
     Args:
-        view: What to show.
+        view: The fixed contents of the page.
         host: Address to serve at.
-        port: Port to serve at; 0 takes one that is free.
+        port: Port to serve at; 0 chooses a free one.
 
     Raises:
-        OSError: If the address can't be had.
+        OSError: If the address is not available.
     """
 
     def __init__(self, view: LiveView, host: str = HOST, port: int = PORT) -> None:
         self.view, self.host = view, host
         self.is_closed = False
-        self.version = 0  # one more with each change
+        self.version = 0  # increases with each change
         self.changed = Condition()
         self.policy, self.html = render_live_page(view)
         self._run = f"{time.time_ns():x}"
@@ -60,7 +60,7 @@ class LivePage:
         self._strokes: list[dict[str, Any]] = []
         self._num_strokes = 0
         self._counts: Counter[tuple[int, int]] = Counter()
-        self._number = -1  # of the picture
+        self._number = -1  # of the newest frame
         self._encoding = Lock()
         self._encoded = (-1, b"")
         scale = min(1.0, PICTURE_WIDTH / view.width)
@@ -72,28 +72,28 @@ class LivePage:
             reason = error.strerror if isinstance(error, OSError) else "no such port"
             raise OSError(
                 f"Expected to serve the page at {host}, port {port}, but got: {reason}. Choose "
-                "another `port`, such as 0 for any that is free, or serve no page."
+                "another `port` (0 chooses a free one), or turn the page off with `--no-page`."
             ) from error
         Thread(target=self.server.serve_forever, name="live page", daemon=True).start()
 
     @property
     def url(self) -> str:
-        """The page's address."""
+        """The URL of the page."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.server.server_address[1]}/"
 
-    def add_stroke(self, told: LiveStroke) -> None:
+    def add_stroke(self, live_stroke: LiveStroke) -> None:
         """Show a stroke.
 
         Args:
-            told: The stroke.
+            live_stroke: The stroke.
         """
-        stroke = told.stroke
+        stroke = live_stroke.stroke
         player = next(number for number, track in enumerate(self.view.tracks) if track.name == stroke.player)
         label = self.view.class_names.index(stroke.label)
         with self.changed:
             self.version += 1
-            cells = (stroke.start_s, stroke.end_s, stroke.confidence or 0.0, told.delay_s)
+            cells = (stroke.start_s, stroke.end_s, stroke.confidence or 0.0, live_stroke.delay_s)
             start, end, confidence, delay = (round(cell, 3) for cell in cells)
             news = {"number": self._num_strokes, "player": player, "label": label, "start": start, "end": end}
             self._strokes.append(news | {"confidence": confidence, "delay": delay})
@@ -103,10 +103,10 @@ class LivePage:
                 self._strokes.pop(0)
 
     def update(self, status: LiveStatus) -> None:
-        """Show how the analysis stands.
+        """Show the current state of the analysis.
 
         Args:
-            status: How.
+            status: The state.
         """
         with self.changed:
             if self._status is None or status.frame is not self._status.frame:
@@ -116,7 +116,7 @@ class LivePage:
             self.changed.notify_all()
 
     def close(self) -> None:
-        """End the server, when the last news have had a moment to go out."""
+        """Stop the server, after a short time in which the last update reaches the browsers."""
         with self.changed:
             self.is_closed = True
             self.changed.notify_all()
@@ -125,10 +125,10 @@ class LivePage:
         self.server.server_close()
 
     def news(self, since: int) -> tuple[str, int, int]:
-        """Return what is new, as JSON, the number of strokes so far, and the version.
+        """Return an update as JSON, with the number of strokes so far and the version of the page.
 
         Args:
-            since: Number of strokes that are known.
+            since: Number of strokes that the browser has.
         """
         with self.changed:
             status = self._status
@@ -147,23 +147,23 @@ class LivePage:
         return json.dumps(news), num_strokes, version
 
     def wait_for_news(self, version: int) -> None:
-        """Wait till something has changed, a second at the longest.
+        """Wait until something changes, but at most one second.
 
         Args:
-            version: The one that is known.
+            version: Version that the browser has.
         """
         with self.changed:
             self.changed.wait_for(lambda: self.version != version or self.is_closed, 1.0)
 
     def picture(self, after: int, timeout_s: float) -> tuple[int, bytes]:
-        """Return the newest picture with its number, or the number and nothing if there is none newer.
+        """Return the newest frame with its number, or only the number if there is no newer frame.
 
         Args:
-            after: Number of a picture that is known.
-            timeout_s: Seconds to wait for a newer one.
+            after: Number of the frame that the browser has.
+            timeout_s: Maximum seconds to wait for a newer one.
 
         Returns:
-            The number and a JPEG file.
+            The number and the contents of a JPEG file.
         """
         with self.changed:
             self.changed.wait_for(lambda: self._number != after or self.is_closed, timeout_s)
@@ -180,10 +180,10 @@ class LivePage:
         return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
 
     def serves(self, host: str) -> bool:
-        """Tell whether a request was meant for this server: made out to an address or to a name of ours.
+        """Return whether a request is addressed to this server, by an IP address or one of its names.
 
         Args:
-            host: The request's ``Host``.
+            host: The request's ``Host`` header.
         """
         name = ""
         try:
@@ -197,30 +197,30 @@ class LivePage:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # browsers keep their requests open
-    request_queue_size = _MOST_REQUESTS
+    request_queue_size = _MAX_REQUESTS
 
     def __init__(self, address: tuple[str, int], page: LivePage) -> None:
         self.page = page
-        self.free = BoundedSemaphore(_MOST_REQUESTS)
+        self.free = BoundedSemaphore(_MAX_REQUESTS)
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, or not at all if there are too many."""
+        """Answer a request in a thread, or close it if there are too many."""
         if self.free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer, and make room for the next."""
+        """Answer a request, and free its slot."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self.free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of browsers that went away."""
+        """Ignore errors of browsers that have disconnected."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -235,7 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request."""
         address = urlsplit(self.path)
         if not self.server.page.serves(self.headers.get("Host", "")):
-            self._answer(421, "text/plain; charset=utf-8", b"This server was asked for under another name.\n")
+            self._answer(421, "text/plain; charset=utf-8", b"This server has another host name.\n")
         elif address.path == "/":
             self._answer(200, "text/html; charset=utf-8", self.server.page.html)
         elif address.path == "/picture.jpg":
@@ -243,10 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif address.path == "/events":
             self._send_news()
         else:
-            self._answer(404, "text/plain; charset=utf-8", b"There is no such page.\n")
+            self._answer(404, "text/plain; charset=utf-8", b"Page not found.\n")
 
     def log_message(self, *_: Any) -> None:
-        """Leave the terminal to the strokes."""
+        """Log nothing, so the terminal shows only strokes."""
 
     def _answer(self, status: int, kind: str, body: bytes | None, **headers: str) -> None:
         self.send_response(status)
@@ -276,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, "text/event-stream", None)
         is_over = False
         while not is_over:
-            is_over = page.is_closed  # before, so that the last news go out
+            is_over = page.is_closed  # read first, so the last update is sent too
             news, num_strokes, version = page.news(num_strokes)
             self.wfile.write(f"data: {news}\n\n".encode())
             time.sleep(_PAUSE_S)
@@ -284,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def is_local(host: str) -> bool:
-    """Tell whether only this machine reaches a host.
+    """Return whether a host is reachable from this machine only.
 
     Args:
         host: A name or an address.

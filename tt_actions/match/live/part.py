@@ -1,4 +1,4 @@
-"""A stretch of video without a break, from frames as they come to strokes."""
+"""An uninterrupted part of a live video: from incoming frames to strokes."""
 
 import math
 from collections import deque
@@ -23,14 +23,14 @@ from tt_actions.video.types import Roi
 
 
 class TrackPictures:
-    """Makes one player's pictures of frames that come one by one, as :func:`iter_tracks` does of a file.
+    """Crops one player's images out of frames that come one by one, as :func:`iter_tracks` does for a file.
 
-    Only before the first motion, for which nothing can wait, they are of the middle of the region.
+    Before the first motion, the images show the middle of the region, because a live video can't wait for it.
 
     Args:
         title: Name of the source, for messages.
-        roi: The player's region, or None for all.
-        spec: How video becomes frames.
+        roi: The player's region, or None for the whole frame.
+        spec: Preprocessing of the frames.
     """
 
     def __init__(self, title: str, roi: Roi | None, spec: FrameSpec) -> None:
@@ -44,16 +44,16 @@ class TrackPictures:
         self.image: np.ndarray = np.empty(0)
 
     def __call__(self, frame: LiveFrame) -> np.ndarray:
-        """Return a frame's picture.
+        """Return the player's image in a frame.
 
         Args:
-            frame: The frame; the same again where it is still shown.
+            frame: The frame; the same one again if it is still on display.
 
         Shape:
             ``(H, W, C)``, uint8.
 
         Raises:
-            VideoError: If the region does not lie in the picture.
+            VideoError: If the region is not inside the frame.
         """
         if self.frame is None or frame.frame is not self.frame.frame:
             image = self.scaler(frame.frame)
@@ -75,16 +75,16 @@ class TrackPictures:
 
 
 class LivePart:
-    """A stretch of a video without a break, from frames to strokes.
+    """Finds the strokes in a part of a video without interruptions.
 
-    The chain's clock keeps time where frames were dropped: it gets the probabilities of the frame before.
+    A dropped frame gets the probabilities of the frame before, so the segmenter keeps the time.
 
     Args:
         model: The trained model, in eval mode.
         title: Name of the source, for messages.
-        tracks: Where the players are.
-        spec: How video becomes frames.
-        lag: Frames after which a frame is decided at the latest.
+        tracks: Regions of the players.
+        spec: Preprocessing of the frames.
+        lag: Maximum delay, in frames, with which the class of a frame is decided.
     """
 
     def __init__(
@@ -95,46 +95,46 @@ class LivePart:
         self.pictures = [TrackPictures(title, track.roi, spec) for track in tracks]
         segmenter = make_segmenter(model)
         self.segmenters = [FixedLagSegmenter(segmenter, lag) for _ in tracks]
-        self.untold: deque[int] = deque()  # frames whose probabilities are still to come, by number
-        self.last: tuple[int, np.ndarray] | None = None  # the newest frame that is known, and what is known
+        self.pending: deque[int] = deque()  # numbers of the frames without probabilities yet
+        self.last: tuple[int, np.ndarray] | None = None  # newest known frame: number, log-probabilities
 
     def push(self, frames: Sequence[LiveFrame]) -> tuple[np.ndarray, np.ndarray, list[Stroke]]:
-        """Take in the next frames.
+        """Process the next frames.
 
         Args:
-            frames: They.
+            frames: The frames.
 
         Returns:
-            Times and log-probabilities of the frames that are known now, and the strokes that are over.
+            Times and log-probabilities of the frames that are known now, and the strokes that have ended.
 
         Shape:
             ``(m,)`` and ``(P, m, K)``.
 
         Raises:
-            VideoError: If a region does not lie in the picture.
+            VideoError: If a region is not inside the frame.
         """
         images = [[make(frame) for frame in frames] for make in self.pictures]
-        self.untold.extend(round(frame.time_s * self.fps) for frame in frames)
+        self.pending.extend(round(frame.time_s * self.fps) for frame in frames)
         return self._segment(self.stream.push(np.stack([np.stack(track) for track in images])).numpy())
 
     def finish(self) -> tuple[np.ndarray, np.ndarray, list[Stroke]]:
-        """Return what is left at the end, as :meth:`push` does."""
+        """Return the remaining results at the end, in the form of :meth:`push`."""
         times_s, log_probs, strokes = np.empty(0), np.empty((len(self.tracks), 0, 0)), list[Stroke]()
-        if self.untold:
+        if self.pending:
             times_s, log_probs, strokes = self._segment(self.stream.finish().numpy())
         for track, segmenter in zip(self.tracks, self.segmenters, strict=True):
             strokes += [replace(stroke, player=track.name) for stroke in segmenter.finish()]
         return times_s, log_probs, strokes
 
-    def _segment(self, told: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Stroke]]:
-        if not told.shape[1]:
-            return np.empty(0), told, []
-        numbers = np.array([self.untold.popleft() for _ in range(told.shape[1])])
+    def _segment(self, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Stroke]]:
+        if not known.shape[1]:
+            return np.empty(0), known, []
+        numbers = np.array([self.pending.popleft() for _ in range(known.shape[1])])
         if self.last is not None:
-            numbers, told = np.r_[self.last[0], numbers], np.concatenate([self.last[1], told], 1)
+            numbers, known = np.r_[self.last[0], numbers], np.concatenate([self.last[1], known], 1)
         grid = np.arange(numbers[0] if self.last is None else numbers[0] + 1, numbers[-1] + 1)
-        log_probs = told[:, np.searchsorted(numbers, grid, side="right") - 1]
-        self.last = int(numbers[-1]), told[:, -1:]
+        log_probs = known[:, np.searchsorted(numbers, grid, side="right") - 1]
+        self.last = int(numbers[-1]), known[:, -1:]
         times_s = grid / self.fps
         strokes = [
             replace(stroke, player=track.name)

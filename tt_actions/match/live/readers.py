@@ -1,4 +1,4 @@
-"""Frames of a camera, of a stream of the network or of a file, with the times that they come with."""
+"""Frames of a camera, a network stream or a file, with their times."""
 
 import math
 import re
@@ -15,19 +15,18 @@ from tt_actions.video.decoder import open_decoder
 
 Timed = Generator[tuple[float | None, av.VideoFrame | None], None, None]
 
-ANSWER_S = 5.0
-"""Seconds without an answer after which a source of the network is lost."""
+TIMEOUT_S = 5.0
+"""Timeout in seconds after which a network source is lost."""
 
-_INNER_PROTOCOLS = (
-    "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"  # no file: a playlist names them
-)
+# without file: a playlist could read a local one
+_INNER_PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"
 
 
 def name_source(source: str) -> str:
-    """Name a source in a word that can be shown and be a file's name: without password and query.
+    """Return a short name of a source for display and file names, without password and query.
 
     Args:
-        source: A camera's number, the address of a stream, or a video file.
+        source: Number of a camera, URL of a stream, or path of a video file.
 
     >>> name_source("rtsp://user:secret@10.0.0.5:554/court/1?token=x"), name_source("0")
     ('10.0.0.5_554_court_1', 'camera 0')
@@ -42,10 +41,10 @@ def name_source(source: str) -> str:
 
 
 def hide_password(source: str) -> str:
-    """Return a source as it was given, without user, password and query.
+    """Return the address of a source without user, password and query.
 
     Args:
-        source: A camera's number, the address of a stream, or a video file.
+        source: Number of a camera, URL of a stream, or path of a video file.
 
     >>> hide_password("rtsp://user:secret@10.0.0.5:554/court/1?token=x"), hide_password("0")
     ('rtsp://10.0.0.5:554/court/1', '0')
@@ -63,7 +62,7 @@ def read_file(path: Path) -> Timed:
         path: The video file.
 
     Yields:
-        Time in seconds and frame, and at last the end of the video and None.
+        Time in seconds and frame; finally, the end of the video and None.
 
     Raises:
         VideoError: If the file can't be read.
@@ -75,29 +74,29 @@ def read_file(path: Path) -> Timed:
 
 
 def read_stream(address: str, on_damage: Callable[[], object]) -> Timed:
-    """Read the frames of a stream of the network.
+    """Read the frames of a network stream.
 
     Args:
         address: Its URL.
-        on_damage: Called for each packet that was damaged on the way, and gives no frame.
+        on_damage: Called for each damaged packet, which gives no frame.
 
     Yields:
-        Time in seconds by the stream's own clock, or None where it has none, and frame.
+        Time in seconds by the stream's own clock, or None if it has none, and frame.
 
     Raises:
-        VideoError: If it holds no video.
+        VideoError: If it contains no video.
         FFmpegError: If it can't be opened, or breaks off.
     """
     options = {
         "protocol_whitelist": _INNER_PROTOCOLS,
-        "rtsp_transport": "tcp",  # by UDP each packet that is lost is a broken picture
-        "analyzeduration": "500000",  # microseconds; MPEG-TS is read that far before the first frame
+        "rtsp_transport": "tcp",  # over UDP, every lost packet damages a frame
+        "analyzeduration": "500000",  # microseconds of MPEG-TS that are read before the first frame
     }
-    with av.open(address, options=options, timeout=ANSWER_S, metadata_errors="ignore") as container:
+    with av.open(address, options=options, timeout=TIMEOUT_S, metadata_errors="ignore") as container:
         if not container.streams.video:
-            raise VideoError("it holds no video")
+            raise VideoError("it contains no video")
         stream = container.streams.video[0]
-        stream.thread_type = "SLICE"  # threads by frames hold back as many frames
+        stream.thread_type = "SLICE"  # one thread per frame would delay frames
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -109,24 +108,24 @@ def read_stream(address: str, on_damage: Callable[[], object]) -> Timed:
 
 
 def read_camera(number: int) -> Timed:
-    """Read the frames of a camera of this machine.
+    """Read the frames of a local camera.
 
     Args:
-        number: Which.
+        number: Number of the camera.
 
     Yields:
-        None, for a camera tells no times, and frame.
+        None, because a camera gives no times, and frame.
 
     Raises:
-        VideoError: If there is no such camera.
+        VideoError: If the camera does not exist or is in use.
     """
     capture = cv2.VideoCapture(number)
     try:
         if not capture.isOpened():
-            raise VideoError("there is no such camera, or another program uses it")
+            raise VideoError("there is no such camera, or another program is using it")
         while True:
-            has_come, image = capture.read()
-            if not has_come:
+            has_frame, image = capture.read()
+            if not has_frame:
                 return
             yield None, av.VideoFrame.from_ndarray(np.asarray(image, np.uint8), format="bgr24")
     finally:

@@ -1,4 +1,4 @@
-"""What a live analysis reports: strokes, how it stands, and its result."""
+"""Strokes, status and result of a live analysis."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from tt_actions.recognition.analysis import MatchAnalysis
 
 
 class LiveStroke(NamedTuple):
-    """A stroke, and how late it was told.
+    """A stroke, and the delay with which it was reported.
 
     Args:
         stroke: The stroke, with its player.
-        delay_s: Seconds from when its last frame was there till it was told.
+        delay_s: Seconds from the arrival of its last frame to the report.
     """
 
     stroke: Stroke
@@ -24,18 +24,18 @@ class LiveStroke(NamedTuple):
 
 
 class LiveStatus(NamedTuple):
-    """How a live analysis stands.
+    """Current state of a live analysis.
 
     Args:
         state: Of the source.
-        message: What is the matter with it.
+        message: Reason why the source is lost or has failed; empty otherwise.
         time_s: Time of the newest frame, in seconds from the first.
-        fps: Frames a second that went through the network in the last seconds.
-        num_frames: Frames that have gone through the network.
-        num_dropped: Frames that were dropped because it was too slow.
+        fps: Frames per second that the network processed in the last seconds.
+        num_frames: Number of frames that the network has processed.
+        num_dropped: Number of frames dropped because the network was too slow.
         delay_s: Median delay of the last strokes; None before the first.
-        slow_delay_s: Their 95th percentile.
-        now: Likeliest class of each player's newest frame that is known, and its probability.
+        slow_delay_s: 95th percentile of these delays; None before the first.
+        now: For each player, the most likely class of the newest known frame, and its probability.
         frame: The newest frame.
     """
 
@@ -53,15 +53,15 @@ class LiveStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class LiveResult:
-    """What came of a live analysis.
+    """Result of a live analysis.
 
     Args:
-        analysis: What was found. Where frames were dropped the probabilities are those of the frame before.
-        strokes: The strokes with their delays, in the order in which they were told.
-        latencies_s: Of each frame, seconds from when it was there till the network was through with it.
-        num_dropped: Frames that were dropped because the network was too slow.
+        analysis: The analysis. Dropped frames have the probabilities of the frame before.
+        strokes: The strokes with their delays, in the order in which they were reported.
+        latencies_s: For each frame, seconds from its arrival until the network has processed it.
+        num_dropped: Number of frames dropped because the network was too slow.
         state: How it ended: ``ended`` with the file, ``stopped``, or ``failed``.
-        message: Why it failed.
+        message: Reason of a failure; empty otherwise.
 
     Shape:
         latencies_s ``(T,)``, float32.

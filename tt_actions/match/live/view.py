@@ -1,4 +1,4 @@
-"""The page of a live analysis as HTML."""
+"""The HTML of the live page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,20 +10,20 @@ from tt_actions.match.report_drawings import ClassStyle, class_styles
 from tt_actions.recognition.players import PlayerTrack
 
 SHOWN_S = 60.0
-"""Seconds of strokes that the timeline shows."""
+"""Number of seconds that the timeline shows."""
 
 _TEMPLATE = Path(__file__).with_name("live.html.j2")
 
 
 class LiveView(NamedTuple):
-    """What a page shows.
+    """Fixed contents of a live page.
 
     Args:
         title: Name of the source.
-        tracks: Where the players are.
-        class_names: Names of the strokes' classes.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        tracks: Regions of the players.
+        class_names: Names of the stroke classes.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
     """
 
     title: str
@@ -34,12 +34,12 @@ class LiveView(NamedTuple):
 
 
 def render_live_page(view: LiveView) -> tuple[str, bytes]:
-    """Return the page, and the policy that lets nothing but its own script and style run.
+    """Return the page, and a content security policy that allows only its own script and style.
 
-    Names are escaped wherever they stand.
+    All names are escaped.
 
     Args:
-        view: What it shows.
+        view: Contents of the page.
     """
     styles = class_styles(view.class_names)
     colours = "".join(
@@ -47,12 +47,12 @@ def render_live_page(view: LiveView) -> tuple[str, bytes]:
     )
     allowed = "img-src blob: data:; connect-src 'self'"
     page = build_page(_TEMPLATE, allowed, colours, view=view, styles=styles, data=_embed(view, styles))
-    # only a header may say who shows the page in a frame, so that it is no part of every page's policy
+    # frame-ancestors works only in a header, so it is not in the policy of every page
     return f"{page.policy}; frame-ancestors 'none'", page.html.encode("utf-8", "replace")
 
 
 def _embed(view: LiveView, styles: Sequence[ClassStyle]) -> dict[str, Any]:
-    """Return what the page's script works on."""
+    """Return the data for the page's script."""
     return {
         "players": [track.name for track in view.tracks],
         "regions": [
