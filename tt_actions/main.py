@@ -85,7 +85,7 @@ def _run(args: list[str]) -> None:
     elif command in ("-h", "--help"):
         sys.stdout.write(
             f"{_usage()}\n`tt-actions COMMAND --help` explains the options of a command.\n"
-            "`--trust PACKAGE` allows YAML files and checkpoints of any command to use classes of a package.\n"
+            "With any command, `--trust PACKAGE` allows YAML files and checkpoints to use its classes.\n"
         )
     else:
         sys.exit(f"{_usage()}\nerror: Expected one of these commands, but got '{command}'.")

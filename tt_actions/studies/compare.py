@@ -137,7 +137,8 @@ def _check_options(trainings: Sequence[Training]) -> None:
         if getattr(import_module(module), source).is_untrimmed:
             raise UserError(
                 f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
-                "recordings contain many. Train it by itself, and compare the `segmentation.csv` of the reports."
+                "recordings contain many. Train it with `train`, and compare the `segmentation.csv` in the "
+                "reports."
             )
 
 
@@ -146,7 +147,8 @@ def _config(model: str) -> Path:
     if not path.is_file():
         available = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.yaml"))) or "none"
         raise FileNotFoundError(
-            f"Expected an experiment, but there is no '{path}'. Use one of those in '{EXPERIMENTS}': {available}."
+            f"Expected an experiment, but there is no '{path}'. "
+            f"Use one of those in '{EXPERIMENTS}': {available}."
         )
     return path
 

@@ -135,8 +135,8 @@ def actions_table(numbers: Numbers) -> Table:
                 bare = _plain_numbers(beside, BY_CLASS)
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
-        "Accuracy: share of an action's clips that are classified correctly. Temporal consistency: mean share "
-        "of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames whose "
+        "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
+        "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames whose "
         "predicted class is the class of the clip. For all actions, consistency and agreement are means over "
         "the actions. Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
         "interval over test clips.",
@@ -182,7 +182,7 @@ def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
     notes = [
         "MACs: multiply-adds of convolutions and matrix products, in millions per clip. Training: from the "
         "start to the report. Clips/s: frames already in memory, batches of 8, median of 7; the models take "
-        f"turns on {numbers['made_by']['timed_on']}. Memory: peak of the training process, including PyTorch.",
+        f"turns on {numbers['made_by']['timed_on']}. Memory: peak of the training process, with PyTorch.",
         f"Trained on {' and '.join(numbers['made_by']['devices'])}.",
     ]
     if against:

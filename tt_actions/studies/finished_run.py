@@ -88,8 +88,8 @@ def read_finished_run(folder: Path) -> FinishedRun:
 
 
 _ADVICE = (
-    "Compare experiments on one set of clips with the same `split_seed`, `val_share` and `test_share`. If the "
-    "clips changed in the meantime, run the same command again."
+    "Compare experiments on one set of clips with the same `split_seed`, `val_share` and `test_share`. If "
+    "the clips changed in the meantime, run the same command again."
 )
 
 

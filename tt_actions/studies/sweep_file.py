@@ -302,17 +302,18 @@ def _read_early_terminate(given: Any) -> dict[str, Any] | None:
 
 
 def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
-    """Refuse what the training's command line does not know, before the first trial.
+    """Check before the first trial that `train` accepts all options and values of a sweep.
 
     Args:
         file: The sweep.
         options: Options of every trial.
 
     Returns:
-        The configuration of the first of the trainings that were checked.
+        The configuration of the first checked training.
 
     Raises:
-        ValueError: If an option, a parameter or one of its values is refused, or no clip is for validation.
+        ValueError: If an option, a parameter or one of its values is invalid, or there are no validation
+            clips.
     """
     base = ("train", *file.words, *options)
     try:

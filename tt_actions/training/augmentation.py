@@ -159,8 +159,8 @@ class Augmentation(ClipAugmentation):
         if stretch < 1 or min(rotation_deg, brightness, contrast, saturation, noise) < 0:
             raise UserError(
                 "Expected `stretch` to be at least 1, and `rotation_deg`, `brightness`, `contrast`, "
-                f"`saturation` and `noise` to be at least 0, but got {stretch}, {rotation_deg}, {brightness}, "
-                f"{contrast}, {saturation} and {noise}."
+                f"`saturation` and `noise` to be at least 0, but got {stretch}, {rotation_deg}, "
+                f"{brightness}, {contrast}, {saturation} and {noise}."
             )
         self.flip, self.crop, self.stretch, self.rotation_deg = flip, crop, stretch, rotation_deg
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation

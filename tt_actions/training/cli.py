@@ -138,8 +138,8 @@ class ActionCLI(LightningCLI):
             "--monitor",
             type=str | None,
             default="val/loss",
-            help="Validation metric that selects the best checkpoint: the lowest value of a loss, the highest "
-            "value of any other metric. With null, the last checkpoint counts as best.",
+            help="Validation metric that selects the best checkpoint: the lowest value of a loss, the "
+            "highest value of any other metric. With null, the last checkpoint counts as best.",
         )
         parser.add_argument(
             "--compile",
