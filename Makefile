@@ -1,4 +1,4 @@
-# tt_actions: `make` says what there is.
+# tt_actions: run `make` to list all targets.
 PYTHON ?= python3
 EXP ?= cnn_lstm
 SWEEP ?= ablation
@@ -13,33 +13,33 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
       $(error Expected `EXP` to be one of $(basename $(notdir $(wildcard experiments/*.yaml))), but got '$(EXP)')
     endif
   else ifeq ($(origin EXP),command line)
-    $(error Expected `EXP` or `RESUME`, but got both. Leave `EXP` out: a run goes on with its own experiment)
+    $(error Expected either `EXP` or `RESUME`, but got both. Omit `EXP`: a resumed run keeps its experiment)
   endif
 endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train compare sweep analyze test lint docs bench bench-realtime constraints
 
-help:  ## Say what each target does
+help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 setup: .venv/.installed  ## Make .venv and install the project with the tested versions
 
 .venv/.installed: pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "error: Expected Python 3.11 to 3.13 as '$(PYTHON)', but found none. Install it, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit((3, 11) > v[:2] or v[:2] > (3, 13))' || { echo "error: Expected Python 3.11 to 3.13, but $(PYTHON) is $$($(PYTHON) -V 2>&1 | cut -d" " -f2). Name another: make PYTHON=python3.12"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: Expected Python 3.11 to 3.13 as '$(PYTHON)', but found none. Install it, or set its path: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit((3, 11) > v[:2] or v[:2] > (3, 13))' || { echo "error: Expected Python 3.11 to 3.13, but $(PYTHON) is $$($(PYTHON) -V 2>&1 | cut -d" " -f2). Use another version: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' || { echo "error: OpenCV lacks a system library (see above). On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0"; exit 1; }
 	@touch $@
 
-train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] [LAYOUT=of joints] [RESUME=run directory] [ARGS="--key value"]
+train: setup  ## Train, test and report: EXP=cnn_lstm [DATA=folder or manifest] [LAYOUT=joint layout] [RESUME=run directory] [ARGS="--key value"]
 	@$(BIN)/tt-actions train $(START) $(ARGS)
 
 compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3] [DATA=...] [LAYOUT=...] [QUICK=1] [ARGS="--key value"]
 	@$(BIN)/tt-actions compare $(if $(MODELS),--models $(MODELS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(QUICK),--quick) $(DATA_ARGS) $(ARGS)
 
-sweep: setup  ## Search over options, by W&B if logged in: SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
+sweep: setup  ## Search over the options of an experiment (with W&B if you are logged in): SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(DATA_ARGS) $(ARGS)
 
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest CKPT=checkpoint [ARGS="--players left,right"]
@@ -49,28 +49,28 @@ analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest C
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-lint: setup  ## Check style, types and the order of the rooms
+lint: setup  ## Check style, types and the allowed imports between folders
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: setup  ## Build the documentation into build/docs, and fail on any warning
+docs: setup  ## Build the documentation into build/docs; any warning is an error
 	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
-bench: setup  ## Measure the hot paths against their limits: runs/bench/bench.json
+bench: setup  ## Measure performance-critical code and compare it with its limits; writes runs/bench/bench.json
 	@$(BIN)/python benchmarks/bench.py
 
-bench-realtime: setup  ## Measure a whole match against decoding alone, and the delay: CKPT=checkpoint [ARGS=--quick]
+bench-realtime: setup  ## Measure the analysis of a match compared with decoding only, and its delay: CKPT=checkpoint [ARGS=--quick]
 	@$(if $(CKPT),,$(error Expected a checkpoint: make bench-realtime CKPT=runs/.../best.ckpt))
 	@$(BIN)/python benchmarks/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
 
-constraints:  ## Make constraints.txt anew: the newest set within the bounds of pyproject.toml
+constraints:  ## Regenerate constraints.txt with the newest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet torch==2.13.0 --editable '.[dev]'
-	@{ echo "# The exact versions that the tests pass with. Made by \`make constraints\`, which installs the newest"; \
-	   echo "# versions within the bounds of pyproject.toml (torch as said in the Makefile) into an empty environment and"; \
-	   echo "# freezes them; run it again and then \`make test\` to refresh. On a GPU machine torch brings the nvidia-*"; \
-	   echo "# packages that it pins itself."; \
+	@{ echo "# The exact versions with which the tests pass. \`make constraints\` writes this file: it installs the newest"; \
+	   echo "# versions that pyproject.toml allows (torch as pinned in the Makefile) into an empty environment and freezes"; \
+	   echo "# them. To update, run it and then \`make test\`. On a machine with a GPU, torch also installs the nvidia-*"; \
+	   echo "# packages, whose versions it pins itself."; \
 	   .venv-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 	rm -rf .venv-constraints

@@ -1,4 +1,4 @@
-"""A command's options from its function: names and types from the signature, help from the docstring."""
+"""Command-line options from plain functions: names and types from the signature, help from the docstring."""
 
 import argparse
 import inspect
@@ -15,23 +15,23 @@ from typing import Any, NoReturn
 from docstring_parser import DocstringStyle, parse
 from jsonargparse import ArgumentParser
 
-TRUST_HELP = "Package of your own whose classes YAML files and checkpoints may name; may be repeated"
+TRUST_HELP = "Allow YAML files and checkpoints to use the classes of this package; may be repeated"
 
 Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Option:
-    """One parameter of a command's function, as the command line has it.
+    """A parameter of a command's function as an option or positional argument of the command line.
 
     Args:
         name: Name of the parameter.
-        flag: What the command line has: ``--start-s`` for an option, ``data`` for a word without a name.
-        type: Type of one value; None for an option without value.
-        help: What the docstring says of it.
-        is_required: Whether it must be given.
-        several: ``words`` for several values after one name, ``repeated`` for a name that may be repeated,
-            else None.
+        flag: Name on the command line: ``--start-s`` for an option, ``data`` for a positional argument.
+        type: Type of one value; None for an option without a value.
+        help: Help text from the docstring.
+        is_required: Whether the option is required.
+        several: ``words`` for several values after one flag, ``repeated`` for a flag that may be repeated,
+            None for a single value.
     """
 
     name: str
@@ -43,27 +43,27 @@ class Option:
 
     @property
     def is_positional(self) -> bool:
-        """Whether it is a word without a name."""
+        """Whether it is a positional argument."""
         return not self.flag.startswith("-")
 
     @property
     def is_file(self) -> bool:
-        """Whether it names a file or a folder."""
+        """Whether its value is the path of a file or a folder."""
         return self.type is Path
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """All that it may be, or nothing where that is open."""
+        """The allowed values, empty if any value is allowed."""
         return typing.get_args(self.type) if typing.get_origin(self.type) is typing.Literal else ()
 
     @property
     def key(self) -> str:
-        """Its name in what is parsed."""
+        """Its name in the parsed namespace."""
         return self.flag.lstrip("-").replace("-", "_")
 
 
 def summarize(function: Function) -> str:
-    """Return what a command does, the first line of its docstring.
+    """Return the summary of a command: the first line of its docstring.
 
     Args:
         function: The command's function.
@@ -72,11 +72,12 @@ def summarize(function: Function) -> str:
 
 
 def list_options(function: Function) -> list[Option]:
-    """List what a command's function takes.
+    """List the options and positional arguments of a command's function.
 
-    A parameter without default that may stand by its place is a word without a name. All others are options,
-    with hyphens for underscores and without the underscore at the end of ``class_``. A bool is an option
-    without value. One of type ``list[str]`` takes several words; a ``Sequence`` may be repeated.
+    A parameter without a default that is not keyword-only becomes a positional argument. All others become
+    options, with hyphens for underscores and without the final underscore of ``class_``. A bool becomes an
+    option without a value. A ``list[str]`` takes several values; an option with a ``Sequence`` may be
+    repeated.
 
     Args:
         function: The command's function.
@@ -116,13 +117,13 @@ def _without_none(annotation: Any) -> Any:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Read the size of a picture.
+    """Read the size of an image.
 
     Args:
-        text: Width and height.
+        text: Width and height, such as 320x240.
 
     Raises:
-        ArgumentTypeError: If it is something else.
+        ArgumentTypeError: If the text has another form.
 
     >>> parse_size("320x240")
     (320, 240)
@@ -134,13 +135,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_roi(text: str) -> tuple[int, ...]:
-    """Read a region of a picture.
+    """Read a region of an image.
 
     Args:
-        text: Its corners.
+        text: Left, top, right and bottom of the region in pixels.
 
     Raises:
-        ArgumentTypeError: If it is something else.
+        ArgumentTypeError: If the text has another form.
 
     >>> parse_roi("0,0,852,410")
     (0, 0, 852, 410)
@@ -152,13 +153,13 @@ def parse_roi(text: str) -> tuple[int, ...]:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """Read names.
+    """Read a list of names.
 
     Args:
         text: The names, separated by commas.
 
     Raises:
-        ArgumentTypeError: If one is empty.
+        ArgumentTypeError: If a name is empty.
 
     >>> parse_names("left, right")
     ('left', 'right')
@@ -174,7 +175,7 @@ TUPLES: dict[Any, tuple[Callable[[str], Any], str]] = {
     tuple[int, int, int, int]: (parse_roi, "X0,Y0,X1,Y1"),
     tuple[str, ...]: (parse_names, "NAME,NAME"),
 }
-"""How a tuple is written in one word, and what help calls that."""
+"""For each tuple type, the function that reads it from the command line, and its form in the help."""
 
 
 class CommandParser(ArgumentParser):
@@ -182,8 +183,8 @@ class CommandParser(ArgumentParser):
 
     Args:
         name: The command.
-        function: Its function: see :func:`list_options`. Where it takes ``*words``, those get the options
-            that the parser does not know; a function ``explain_options`` beside it explains them.
+        function: Its function: see :func:`list_options`. If it takes ``*words``, they receive the options
+            that the parser does not know; a function ``explain_options`` in its module explains these.
     """
 
     def __init__(self, name: str, function: Function) -> None:
@@ -221,42 +222,42 @@ class CommandParser(ArgumentParser):
         self.add_argument(option.flag, **settings)
 
     def format_help(self, formatter: Any = None) -> str:
-        """Return the help, with that of the options that go on where the command's module explains them.
+        """Return the help, followed by the module's explanation of further options, if it has one.
 
         Args:
-            formatter: Passed on.
+            formatter: Formatter of the help.
         """
         own = super().format_help(formatter)
         return own if self.explain_more is None else f"{own}\n{self.explain_more(self.command)}"
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """End with one line.
+        """End the process with an error message of one line.
 
         Args:
-            message: What is wrong.
-            ex: What was raised.
+            message: The message of the parser.
+            ex: The exception behind it, if any.
         """
         del ex
         flags = {option.key: option.flag for option in self.options}
-        said = re.sub(
+        line = re.sub(
             r'Parser key "(\w+)":\s*Expected an? (.+?)\. Got value: (.*)',
             lambda found: f"Expected `{flags[found[1]]}` to be {_plain(found[2])}, but got '{found[3]}'.",
             " ".join(message.split()),
         )
-        if found := re.fullmatch("the following arguments are required: (.*)", said):
+        if found := re.fullmatch("the following arguments are required: (.*)", line):
             missing = ", ".join(f"`{flags[key]}`" for key in found[1].split(", "))
-            said = f"Expected {missing}, but got none."
-        ending = "" if said.endswith(".") else "."
-        self.exit(2, f"error: {said}{ending} `{self.prog} --help` explains the options.\n")
+            line = f"Expected {missing}, but got none."
+        ending = "" if line.endswith(".") else "."
+        self.exit(2, f"error: {line}{ending} `{self.prog} --help` explains the options.\n")
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Take the words that this parser knows from those that go on.
+        """Separate the words of this parser's options from those of further options.
 
         Args:
-            words: The command line.
+            words: The words of the command line.
 
         Returns:
-            The words for this parser, and the others.
+            The words for this parser, and the remaining words.
         """
         known = {option.flag: option for option in self.options}
         own: list[str] = []
@@ -281,10 +282,10 @@ class CommandParser(ArgumentParser):
         return own, rest
 
     def read(self, words: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-        """Return what the function is to be called with.
+        """Parse a command line into the positional and keyword arguments of the function.
 
         Args:
-            words: The command line.
+            words: The words of the command line.
         """
         own, rest = self.split(words) if self.takes_more else (list(words), [])
         parsed = self.parse_args(own)
@@ -294,15 +295,18 @@ class CommandParser(ArgumentParser):
 
 
 def _once(read: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """Leave a value that was read before as it is: jsonargparse checks values by reading them again."""
+    """Make a reader that leaves values unchanged if they are already read.
+
+    jsonargparse checks a value by reading it again.
+    """
     return lambda given: read(given) if isinstance(given, str) else given
 
 
 def _plain(kind: str) -> str:
-    """Name a type for a reader, as jsonargparse writes it.
+    """Describe a type in plain words.
 
     Args:
-        kind: Such as ``<class 'float'>``.
+        kind: The type as jsonargparse writes it, such as ``<class 'float'>``.
 
     >>> _plain("<class 'float'>"), _plain("typing.Literal['left', 'right']")
     ('a number', 'left or right')
@@ -315,7 +319,7 @@ def _plain(kind: str) -> str:
 
 
 def take_trust(words: Sequence[str]) -> list[str]:
-    """Trust the packages of ``--trust``, here and in the trainings that are started, and return the others.
+    """Trust the packages given with ``--trust``, also in child processes, and return the remaining words.
 
     Args:
         words: The words after the command.

@@ -1,4 +1,4 @@
-"""Completion of commands and options in a shell."""
+"""The command ``completion``: shell completion of commands and options."""
 
 import argparse
 import re
@@ -22,7 +22,7 @@ def completion(shell: Literal["bash", "zsh", "fish", "tcsh"]) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make a parser of all commands and their options, which only completion reads."""
+    """Make a parser with all commands and options, from which shtab writes the completion script."""
     parser = argparse.ArgumentParser("tt-actions")
     commands = parser.add_subparsers()
     for command, summary in summaries().items():
@@ -46,16 +46,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def read_options(text: str) -> dict[str, str]:
-    r"""Return the options in a help text, each with the first line of its explanation.
+    r"""Extract the options from a help text, each with the first line of its explanation.
 
     Args:
-        text: The help.
+        text: The help text.
 
     >>> read_options("options:\n  -h, --help  Show this.\n  --runs RUNS\n        Folder of runs.\n")
     {'--help': 'Show this.', '--runs': 'Folder of runs.'}
     """
     entry = r"^  (?:-\w[^,\n]*, )?(--[\w.]+)(?![\w.+])(?: [^\n]*?)??(?: {2,}|\n +)([^\n]*)"
-    return {flag: said for flag, said in re.findall(entry, text, re.MULTILINE) if not flag.endswith(".help")}
+    found = re.findall(entry, text, re.MULTILINE)
+    return {flag: explanation for flag, explanation in found if not flag.endswith(".help")}
 
 
 def _escape(text: str) -> str:

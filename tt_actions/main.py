@@ -1,4 +1,4 @@
-"""The command line: a command's own module is imported when it runs, so that help is quick."""
+"""The ``tt-actions`` command: it imports a command's module only when the command runs."""
 
 import ast
 import os
@@ -27,25 +27,26 @@ COMMANDS = {
     "check": "sources.check:check",
     "completion": "completion:completion",
 }
-"""The function of each command; its signature and its docstring make the command's options."""
+"""The function of each command; its signature and docstring define the options of the command."""
 
 ISSUES = "https://github.com/tt-actions/tt_actions/issues"
 
 TRACEBACK_VARIABLE = "TT_ACTIONS_TRACEBACK"
-"""Environment variable that shows the traceback of a user's mistake too."""
+"""Environment variable that shows the traceback even of a user's mistake."""
 
 
 def main(args: list[str] | None = None) -> None:
     """Run a command.
 
     Args:
-        args: The command and its options. None takes them from the command line of the process; then a
-            mistake of the user ends the process with one line, and a bug with its traceback.
+        args: The command and its options. None reads them from the command line of the process. In that
+            case a mistake of the user ends the process with a message of one line, and a bug with its
+            traceback.
 
     Raises:
-        UserError: If an option or the data are not as expected.
+        UserError: If an option or the data are invalid.
         OSError: If a file is missing or can't be written.
-        FloatingPointError: If a training's loss is not finite.
+        FloatingPointError: If the loss of a training is not finite.
     """
     if args is not None:
         _run(args)
@@ -62,12 +63,12 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(130)
     except Exception as error:
         traceback.print_exc()
-        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".:")
-        sys.exit(f"error: This is a bug: {said}. Please report it with the traceback above: {ISSUES}")
+        message = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".:")
+        sys.exit(f"error: This is a bug: {message}. Please report it with the traceback above: {ISSUES}")
 
 
 def _one_line(message: Warning | str, category: type[Warning], *_: object, **__: object) -> str:
-    """A warning about a user's data, without the line of code that gives it."""
+    """Format a warning in one line, without the line of code that raised it."""
     return f"{'warning' if issubclass(category, UserWarning) else category.__name__}: {message}\n"
 
 
@@ -84,7 +85,7 @@ def _run(args: list[str]) -> None:
     elif command in ("-h", "--help"):
         sys.stdout.write(
             f"{_usage()}\n`tt-actions COMMAND --help` explains the options of a command.\n"
-            "`--trust PACKAGE`, with any of them, lets YAML files and checkpoints name its classes.\n"
+            "With any command, `--trust PACKAGE` allows YAML files and checkpoints to use its classes.\n"
         )
     else:
         sys.exit(f"{_usage()}\nerror: Expected one of these commands, but got '{command}'.")
@@ -96,7 +97,7 @@ def _usage() -> str:
 
 
 def summaries() -> dict[str, str]:
-    """Return what each command does: the first line of its function's docstring, read without an import."""
+    """Return a summary of each command: the first line of its docstring, read without importing it."""
     found = {}
     for command, place in COMMANDS.items():
         module, _, function = place.partition(":")

@@ -1,3 +1,3 @@
-"""A trained model for programs without PyTorch: its graphs, checked against it."""
+"""Export of a trained model as ONNX or TorchScript graphs, which are checked against the model."""
 
 from tt_actions.export.export import export_model as export_model

@@ -1,4 +1,4 @@
-"""What an exported model is, written down: the content of ``model.json``."""
+"""The description of an exported model: the contents of ``model.json``."""
 
 import json
 from dataclasses import asdict
@@ -12,12 +12,12 @@ from tt_actions.recognition.recognizer import Recognizer
 
 
 def describe_model(model: Recognizer, checkpoint: Path, format: Format) -> ModelDescription:  # noqa: A002
-    """Describe a model that is to be exported.
+    """Return the description of a model to export.
 
     Args:
         model: The trained model.
         checkpoint: Its checkpoint.
-        format: What its graphs are written in.
+        format: Format of its graphs.
     """
     network, chain, average = model.network.frame_network, model.network.chain, model.network.average
     is_causal = network.is_causal
@@ -40,6 +40,6 @@ def describe_model(model: Recognizer, checkpoint: Path, format: Format) -> Model
 
 
 def _versions() -> dict[str, str]:
-    """Those that are installed: TorchScript needs none of the extra's."""
+    """Return the installed versions; TorchScript needs none of the packages of the extra ``export``."""
     wanted = ("tt-actions", "torch", "onnx", "onnxscript", "onnxruntime")
     return {name: one.version for name in wanted for one in distributions(name=name)}

@@ -1,4 +1,4 @@
-"""From a checkpoint to a folder of graphs that are known to do the same."""
+"""The command ``export``: it writes a checkpoint as graphs and checks them against the model."""
 
 import io
 import sys
@@ -37,7 +37,7 @@ from tt_actions.recognition.recognizer import Recognizer
 WRITERS: dict[Format, ModuleType] = {"onnx": onnx_graphs, "torchscript": torchscript_graphs}
 
 Graphs = dict[str, bytes]
-"""The content of each file by its name without suffix."""
+"""The contents of each file, by its name without suffix."""
 
 
 def export_model(
@@ -52,24 +52,28 @@ def export_model(
 
     Args:
         checkpoint: Checkpoint of a trained model.
-        out: Folder to write to; it is created if needed (default: such as best_onnx beside best.ckpt).
+        out: Folder to write to; it is created if needed (default: for example best_onnx next to best.ckpt).
         format: Format of the graphs (default: onnx).
         int8: Write int8 graphs too, and measure their speed and accuracy.
-        data: Labelled clips to calibrate and measure int8 on, as a folder or a manifest (default: those of
+        data: Folder or manifest of labelled clips to calibrate and evaluate int8 on (default: the clips of
             the training).
 
     Returns:
-        The folder: ``model`` and, of a causal network, ``step``, also with ``_int8``, and ``model.json``.
+        The folder with ``model.json``, the graph ``model``, for a causal network the graph ``step``, and with
+        int8 both graphs with the suffix ``_int8``.
 
     Raises:
-        ValueError: If the extra `export` is not installed, the model can't be exported, a graph does not give
-            its logits, or the data don't do.
-        OSError: If there is no checkpoint, there are no data, or a file can't be written.
+        ValueError: If the extra `export` is not installed, the model can't be exported, the logits of a graph
+            differ from the model's, or the data are unsuitable.
+        OSError: If the checkpoint or the data do not exist, or a file can't be written.
     """
     if format not in WRITERS or (int8 and format != "onnx"):
-        raise UserError(f"Expected `format` to be onnx, or torchscript without int8, but got '{format}'.")
+        raise UserError(
+            f"Expected `format` to be onnx, or torchscript without `int8`, but got '{format}'"
+            f"{' with `int8`' * int8}."
+        )
     if out is not None and out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Name another.")
+        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
     if format == "onnx":
         check_installed()
     model = load(checkpoint)
@@ -79,28 +83,28 @@ def export_model(
     graphs = write_graphs(model, format)
     worst = verify(model, graphs, format)
     description = replace(description, max_difference=worst)
-    said = [f"The graphs give the model's logits to {worst:.1g}."]
+    lines = [f"The logits of the graphs differ from the model's by at most {worst:.1g}."]
     if held_out is not None:
         graphs |= quantise_graphs(graphs, held_out, description)
         comparison = measure(model, graphs, held_out, description)
         description = replace(description, int8=comparison.to_plain())
-        said += [table(comparison), verdict(comparison)]
+        lines += [table(comparison), verdict(comparison)]
     folder = out or default_folder(checkpoint, format)
     write_folder(folder, graphs, description)
     sizes = ", ".join(f"{name}{SUFFIXES[format]} {len(g) / 1000:.0f} KB" for name, g in graphs.items())
-    sys.stdout.write("\n".join([*said, f"{folder}: {sizes}"]) + "\n")
+    sys.stdout.write("\n".join([*lines, f"{folder}: {sizes}"]) + "\n")
     return folder
 
 
 def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
-    """Return the graphs ``model`` and, of a causal network, ``step``.
+    """Return the graph ``model`` and, for a causal network, the graph ``step``.
 
     Args:
         model: The trained model.
-        format: What to write them in.
+        format: Format of the graphs.
 
     Raises:
-        ValueError: If the network can't be written so.
+        ValueError: If the network can't be written in this format.
     """
     writer, network = WRITERS[format], model.network.frame_network
     writes = {"model": writer.write_clip_graph}
@@ -108,23 +112,24 @@ def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
         writes["step"] = writer.write_step_graph
     try:
         return {name: write(model) for name, write in writes.items()}
-    except Exception as error:  # of torch.export, of its ONNX exporter or of TorchScript: each has its own
+    except Exception as error:  # torch.export, the ONNX exporter and TorchScript raise different errors
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"Expected a network that {format} can hold, but of {type(network).__name__} it can't: {reason}"
+            f"Expected a network that can be exported as {format}, but {type(network).__name__} can't: "
+            f"{reason}"
         ) from error
 
 
 def verify(model: Recognizer, graphs: Graphs, format: Format) -> float:  # noqa: A002
-    """Return the largest difference of the graphs' logits from the model's.
+    """Return the largest difference between the logits of the graphs and of the model.
 
     Args:
         model: The trained model.
         graphs: Its graphs.
-        format: What they are written in.
+        format: Format of the graphs.
 
     Raises:
-        ValueError: If it is above the tolerance.
+        ValueError: If the difference is above the tolerance.
     """
     opened: Callable[[bytes], tuple[RunClips, RunStretch]]
     opened = _open_onnx if format == "onnx" else _open_torchscript
@@ -156,12 +161,12 @@ def _open_torchscript(graph: bytes) -> tuple[RunClips, RunStretch]:
 
 
 def quantise_graphs(graphs: Graphs, held_out: HeldOut, description: ModelDescription) -> Graphs:
-    """Return the graphs in eight bits.
+    """Return int8 versions of the graphs.
 
     Args:
-        graphs: The graphs in float.
-        held_out: Tells the range of each value.
-        description: Of the model.
+        graphs: The float graphs.
+        held_out: The clips; those for calibration give the range of each value.
+        description: Description of the model.
     """
     feeds = {"model": clip_feeds(held_out.calibration)}
     if description.state is not None:
@@ -172,13 +177,13 @@ def quantise_graphs(graphs: Graphs, held_out: HeldOut, description: ModelDescrip
 def measure(
     model: Recognizer, graphs: Graphs, held_out: HeldOut, description: ModelDescription
 ) -> Comparison:
-    """Measure the model, its graphs in float and those in eight bits.
+    """Measure the speed and accuracy of the model, its float graphs and its int8 graphs.
 
     Args:
         model: The trained model.
         graphs: All its graphs.
-        held_out: The clips to measure on.
-        description: Of the model.
+        held_out: The clips to evaluate on.
+        description: Description of the model.
     """
     names = ("model", "step")
     engines: dict[str, Recognizer] = {"torch": model}
@@ -190,14 +195,15 @@ def measure(
 
 
 def write_folder(folder: Path, graphs: Graphs, description: ModelDescription) -> None:
-    """Write the files of an exported model, each whole or not at all, and ``model.json`` last of all.
+    """Write the files of an exported model atomically, with ``model.json`` last.
 
-    A description is there only while all it describes is. What an export before has left is taken away.
+    ``model.json`` therefore exists only while all files that it describes exist. Files of an earlier export
+    are deleted.
 
     Args:
-        folder: Where to; made if absent.
+        folder: Folder to write to; it is created if needed.
         graphs: The graphs.
-        description: Of them.
+        description: Description of the model.
 
     Raises:
         OSError: If a file can't be written.

@@ -1,4 +1,4 @@
-"""A trained network as two functions of tensors alone: of whole clips, and of a stretch of a stream."""
+"""The two graphs of a trained network: one for whole clips, one for the next frames of a stream."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.recognition.recognizer import Recognizer
 
 Leaves = list[tuple[str, Tensor]]
-"""The tensors of a state, each with its name."""
+"""The tensors of a state with their names."""
 
 
 def check_exportable(model: Recognizer) -> None:
-    """Refuse a model that is no function of tensors alone.
+    """Check that a model can be written as a graph of tensor operations.
 
     Args:
         model: The trained model.
@@ -28,18 +28,18 @@ def check_exportable(model: Recognizer) -> None:
     """
     if not model.network.learns_by_gradient:
         raise UserError(
-            f"Expected a network that is trained by gradient, but got {type(model.network).__name__}: it "
-            "describes each clip by itself, over as many frames as that one has, and no graph of tensors "
-            "does that for a batch. Use it from its checkpoint."
+            f"Expected a network that is trained by gradient, but got {type(model.network).__name__}. It "
+            "describes each clip separately over all of its frames, which a graph can't do for a batch. Use "
+            "the checkpoint instead."
         )
 
 
 def copy_network(network: ActionModel, replace: Callable[[PeepholeLSTM], nn.Module]) -> ActionModel:
-    """Copy a network in eval mode and without gradients, with another recurrence.
+    """Copy a network in eval mode and without gradients, with each LSTM replaced by another module.
 
     Args:
         network: The network.
-        replace: Makes what takes the place of each LSTM; called as one.
+        replace: Function that makes the replacement of an LSTM; it is called in the same way.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for module in list(network.modules()):
@@ -50,7 +50,10 @@ def copy_network(network: ActionModel, replace: Callable[[PeepholeLSTM], nn.Modu
 
 
 class _Graph(nn.Module):
-    """The network of a model, of a CRF that below it, on frames as they come from a video."""
+    """The network of a model, reading frames as decoded from a video.
+
+    For a CRF, it is the frame network below the chain.
+    """
 
     mean: Tensor
     std: Tensor
@@ -63,10 +66,10 @@ class _Graph(nn.Module):
         self.eval()
 
     def normalise(self, frames: Tensor) -> Tensor:
-        """Return frames as the network reads them.
+        """Convert decoded frames into the input of the network.
 
         Args:
-            frames: As they come from the video.
+            frames: Frames as decoded from the video.
 
         Shape:
             frames ``(B, T, C, H, W)``, uint8 -> the same, float32.
@@ -75,15 +78,17 @@ class _Graph(nn.Module):
 
 
 class ClipGraph(_Graph):
-    """Per-frame logits of whole clips. Causal networks read the padding too: it comes after all that counts.
+    """The graph for whole clips: it returns per-frame logits.
+
+    Causal networks read the padding too, which does not matter because it comes after all valid frames.
 
     Args:
         model: The trained model.
-        replace: Makes what takes the place of each LSTM.
+        replace: Function that makes the replacement of an LSTM.
     """
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits; those past ``lengths`` mean nothing.
+        """Return per-frame logits; ignore those beyond ``lengths``.
 
         Args:
             frames: The clips, padded to the longest.
@@ -103,14 +108,14 @@ class ClipGraph(_Graph):
 
 
 class StepGraph(_Graph):
-    """The next frames of a stream: logits as they come out, and the state to hand on.
+    """The graph for the next frames of a stream: it returns logits and the new state.
 
-    A state is a row of tensors. A track that begins is marked, and its rows of the state are not looked at,
-    so that tracks of one batch begin and end as they like.
+    The state is a sequence of tensors. For a track that starts, ``is_first`` is set and its rows of the state
+    are ignored. The tracks of a batch can therefore start and end independently.
 
     Args:
-        model: The trained model, of a causal network.
-        replace: Makes what takes the place of each LSTM.
+        model: The trained model with a causal network.
+        replace: Function that makes the replacement of an LSTM.
     """
 
     def __init__(self, model: Recognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
@@ -118,12 +123,12 @@ class StepGraph(_Graph):
         self.like = example_state(model)
 
     def forward(self, frames: Tensor, is_first: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """Return the logits that come out at each frame, and the tensors of the new state.
+        """Return the logits emitted at each frame, and the tensors of the new state.
 
         Args:
             frames: The next frames of each track.
-            is_first: Whether they are the track's first.
-            *state: The tensors of the state before, in the order of :func:`flatten`.
+            is_first: Whether they are the first frames of the track.
+            *state: The tensors of the previous state, in the order of :func:`flatten`.
 
         Shape:
             frames ``(P, n, C, H, W)``, uint8, is_first ``(P,)``, bool, state ``(P, ...)`` each -> logits
@@ -131,23 +136,23 @@ class StepGraph(_Graph):
         """
         assert self.network.is_causal
         frames = self.normalise(frames)
-        kept = (part.where(~_beside(is_first, part), torch.zeros_like(part)) for part in state)
+        kept = (part.where(~_like_dims(is_first, part), torch.zeros_like(part)) for part in state)
         before = rebuild(self.like, kept)
-        if isinstance(before, PlusState):  # the frame before the first is the first: nothing has moved
+        if isinstance(before, PlusState):  # at the start, the previous frame equals the first: no motion
             first = frames[:, 0]
-            before = before._replace(frame=torch.where(_beside(is_first, first), first, before.frame))
+            before = before._replace(frame=torch.where(_like_dims(is_first, first), first, before.frame))
         logits, after = self.network.advance(frames, before)
         return logits, *(part for _, part in flatten(after))
 
 
-def _beside(flags: Tensor, part: Tensor) -> Tensor:
-    """Give flags ``(P,)`` as many dimensions as a tensor ``(P, ...)`` has."""
+def _like_dims(flags: Tensor, part: Tensor) -> Tensor:
+    """Reshape flags ``(P,)`` to the number of dimensions of a tensor ``(P, ...)``."""
     return flags.view(-1, *(1,) * (part.ndim - 1))
 
 
 @torch.no_grad()
 def example_state(model: Recognizer) -> Any:
-    """Return the state of a causal network after a black frame: its structure and its shapes.
+    """Return the state of a causal network after a black frame, which shows its structure and shapes.
 
     Args:
         model: The trained model.
@@ -159,11 +164,11 @@ def example_state(model: Recognizer) -> Any:
 
 
 def flatten(state: Any, name: str = "state") -> Leaves:
-    """List the tensors of a state with names that tell where they stand.
+    """List the tensors of a state, named by their position in it.
 
     Args:
         state: Tensors in tuples and lists, or None.
-        name: That of the whole.
+        name: Name of the whole state.
 
     >>> [name for name, _ in flatten((torch.ones(1), [torch.ones(1)]))]
     ['state_0', 'state_1_0']
@@ -177,10 +182,10 @@ def flatten(state: Any, name: str = "state") -> Leaves:
 
 
 def rebuild(like: Any, leaves: Iterator[Tensor]) -> Any:
-    """Make a state of the tensors that :func:`flatten` lists.
+    """Rebuild a state from the tensors that :func:`flatten` lists.
 
     Args:
-        like: A state of the same structure.
+        like: A state with the same structure.
         leaves: The tensors.
 
     >>> rebuild((torch.ones(1), [torch.ones(1)]), iter([torch.tensor(1), torch.tensor(2)]))
@@ -195,7 +200,7 @@ def rebuild(like: Any, leaves: Iterator[Tensor]) -> Any:
 
 
 def clip_example(model: Recognizer) -> tuple[Tensor, Tensor]:
-    """Return arguments of a :class:`ClipGraph` to trace it with: no dimension that may change is 1.
+    """Return example arguments for tracing a :class:`ClipGraph`; no variable dimension has size 1.
 
     Args:
         model: The trained model.
@@ -205,7 +210,7 @@ def clip_example(model: Recognizer) -> tuple[Tensor, Tensor]:
 
 
 def step_example(model: Recognizer) -> tuple[Tensor, ...]:
-    """Return arguments of a :class:`StepGraph` to trace it with.
+    """Return example arguments for tracing a :class:`StepGraph`.
 
     Args:
         model: The trained model.

@@ -1,4 +1,4 @@
-"""The clips that an int8 model is calibrated and measured on."""
+"""The clips for calibrating and evaluating an int8 model."""
 
 import tempfile
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from tt_actions.sources.user_rallies import UserRallies
 from tt_actions.training.checkpoints import lineage
 from tt_actions.training.parser import make_data
 
-NUM_CALIBRATED = 32
-"""Most clips to calibrate on: more change the ranges of values little."""
+MAX_CALIBRATION_CLIPS = 32
+"""Most clips for calibration: more clips hardly change the ranges of the values."""
 
-NUM_MEASURED = 500
-"""Most clips to measure on."""
+MAX_EVALUATION_CLIPS = 500
+"""Most clips for evaluation."""
 
 
 class HeldOut(NamedTuple):
-    """Clips as the model is shown them.
+    """Preprocessed clips for calibrating and evaluating an int8 model.
 
     Args:
-        calibration: Those that tell the range of each value.
-        measured: Others, with their classes, that the model has not learnt from.
+        calibration: Clips that give the range of each value.
+        measured: Other clips, with labels, that the model was not trained on.
     """
 
     calibration: list[Sample]
@@ -40,19 +40,19 @@ class HeldOut(NamedTuple):
 
 
 def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> HeldOut:
-    """Read the clips to calibrate and to measure on.
+    """Read the clips for calibration and for evaluation.
 
     Args:
         model: The trained model.
         checkpoint: Its checkpoint.
-        data: A folder or a manifest of clips, or of a model of recordings what :class:`UserRallies` reads;
-            None for those of the checkpoint's run. Of a manifest with splits the test clips are measured;
-            else a quarter of the clips calibrates.
+        data: A folder or a manifest of clips; for a model of recordings, anything that :class:`UserRallies`
+            reads; None for the clips of the checkpoint's run. If the clips have splits, the test clips are
+            for evaluation. Otherwise a quarter is for calibration and the rest for evaluation.
 
     Raises:
-        FileNotFoundError: If there are no data.
-        ValueError: If there are no clips of the model's classes for both, or the model has learnt from those
-            that are to be measured.
+        FileNotFoundError: If the data do not exist.
+        ValueError: If there are no clips of the model's classes for one of the two, or the model was trained
+            on clips for evaluation.
         VideoError: If a clip can't be read.
     """
     with tempfile.TemporaryDirectory(prefix="tt_actions-") as folder:
@@ -64,13 +64,13 @@ def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> Hel
         calibration, measured = divide(records)
         if not calibration or not measured:
             raise UserError(
-                f"Expected clips to calibrate on and others to measure on, but got {len(calibration)} and "
-                f"{len(measured)} of {len(records)}. Give more with `--data`."
+                f"Expected clips for calibration and other clips for evaluation, but got {len(calibration)} "
+                f"and {len(measured)} from {len(records)} clips. Pass more with `--data`."
             )
-        if bare := [record.name for record in measured if not record.labels]:
+        if unlabelled := [record.name for record in measured if not record.labels]:
             raise UserError(
-                f"Expected labelled clips to measure on, but '{bare[0]}' has no label. "
-                "Give others with `--data`."
+                f"Expected labelled clips for evaluation, but '{unlabelled[0]}' has no label. "
+                "Pass other clips with `--data`."
             )
         for ancestor in lineage(checkpoint):
             check_unseen(ancestor.parent.parent, measured, cache.digest)
@@ -79,10 +79,10 @@ def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> Hel
 
 
 def divide(records: Sequence[ClipRecord]) -> tuple[list[ClipRecord], list[ClipRecord]]:
-    """Choose the clips to calibrate on and those to measure on, spread over the set where there are many.
+    """Choose clips for calibration and for evaluation; of a large set, evenly spaced ones.
 
     Args:
-        records: The clips; if some are for test, these are measured, else three of four.
+        records: The clips. Test clips are for evaluation; without any, three of four clips are.
 
     >>> calibration, measured = divide([ClipRecord(Path(f"{i}.mp4")) for i in range(8)])
     >>> [len(calibration), len(measured)]
@@ -95,7 +95,7 @@ def divide(records: Sequence[ClipRecord]) -> tuple[list[ClipRecord], list[ClipRe
         calibration = list(records[1::4])
         rest = [record for number, record in enumerate(records) if number % 4 != 1]
         measured = [replace(record, split="test") for record in rest]
-    return _spread(calibration, NUM_CALIBRATED), _spread(measured, NUM_MEASURED)
+    return _spread(calibration, MAX_CALIBRATION_CLIPS), _spread(measured, MAX_EVALUATION_CLIPS)
 
 
 def _spread(records: list[ClipRecord], num: int) -> list[ClipRecord]:
@@ -105,32 +105,32 @@ def _spread(records: list[ClipRecord], num: int) -> list[ClipRecord]:
 
 
 def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
-    """Return the clips that the checkpoint's run names in its configuration, split as they were."""
+    """Return the clips of the checkpoint's run, from its configuration and with the same splits."""
     config = checkpoint.absolute().parent.parent / "config.yaml"
     if not config.is_file():
         raise FileNotFoundError(
-            f"Expected clips to calibrate and to measure int8 on, but there is no '{config}' that names "
-            "those of the training. Give a folder or a manifest of labelled clips: `--data my_clips`."
+            f"Expected '{config}' with the clips of the training, to calibrate and evaluate int8 on, but it "
+            "does not exist. Pass a folder or a manifest of labelled clips: `--data my_clips`."
         )
     try:
         data = make_data(yaml.safe_load(config.read_text("utf-8")))
     except (yaml.YAMLError, KeyError, TypeError, SystemExit) as error:
         raise UserError(
-            f"Expected '{config}' to be the configuration of a run, but it can't be read. Give clips with "
+            f"Expected '{config}' to be the configuration of a run, but it can't be read. Pass clips with "
             "`--data`."
         ) from error
     return data.records, data.cache
 
 
 def _read(model: Recognizer, records: list[ClipRecord], cache: FrameCache) -> list[Sample]:
-    how = model.frame_preprocessing
+    preprocessing = model.frame_preprocessing
     dataset = ClipDataset(
         records,
         model.class_names,
         cache,
-        how.spec,
-        how.num_frames,
-        how.sampling,
+        preprocessing.spec,
+        preprocessing.num_frames,
+        preprocessing.sampling,
         training=False,
     )
     return [dataset[number] for number in range(len(dataset))]

@@ -1,4 +1,4 @@
-"""Whether int8 is a gain: speed and accuracy of each engine on held-out clips."""
+"""Comparison of int8 with float: speed and accuracy of each engine on held-out clips."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,24 +10,25 @@ import torch
 from tt_actions.clips.dataset import NO_FRAME_LABEL, Sample
 from tt_actions.recognition.recognizer import Recognizer
 
-MOST_LOST = 0.01
-"""Accuracy that int8 may lose and still be a gain."""
+MAX_ACCURACY_LOSS = 0.01
+"""Most accuracy that int8 may lose to be recommended."""
 
-NUM_TIMED = 8
-"""Clips of a round of the clock."""
+CLIPS_PER_ROUND = 8
+"""Number of clips that each engine processes in a timed round."""
 
 NUM_ROUNDS = 15
-"""Rounds in which each engine has its turn."""
+"""Number of timed rounds; in each, every engine has one turn."""
 
 
 @dataclass(frozen=True)
 class EngineFigures:
-    """What was measured of one engine.
+    """Speed, size and accuracy of one engine.
 
     Args:
-        ms_per_clip: Median milliseconds a clip, shown one at a time.
+        ms_per_clip: Median milliseconds per clip, with one clip at a time.
         num_bytes: Size of its files.
-        accuracy: Share of the clips that are named rightly, of untrimmed recordings of the frames.
+        accuracy: Share of the clips that are classified correctly; for untrimmed recordings, share of the
+            frames.
     """
 
     ms_per_clip: float
@@ -37,14 +38,14 @@ class EngineFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Float and int8, measured side by side.
+    """Results of float and int8, measured side by side.
 
     Args:
-        engines: ``torch``, ``onnx`` and ``onnx int8``.
-        speed_up: Median over the rounds of onnx's time over int8's.
-        speed_up_low: The quarter of the rounds has less.
-        num_clips: Number of clips that the accuracy is of.
-        num_threads: Threads of each engine.
+        engines: Results of ``torch``, ``onnx`` and ``onnx int8``.
+        speed_up: Ratio of the times of onnx and of onnx int8, as a median over the rounds.
+        speed_up_low: Lower quartile of this ratio.
+        num_clips: Number of clips for the accuracy.
+        num_threads: Number of threads of each engine.
     """
 
     engines: Mapping[str, EngineFigures]
@@ -54,28 +55,28 @@ class Comparison:
     num_threads: int
 
     @property
-    def lost(self) -> float:
-        """Accuracy that int8 loses against the same graphs in float."""
+    def accuracy_loss(self) -> float:
+        """Accuracy of the float graphs minus accuracy of the int8 graphs."""
         return self.engines["onnx"].accuracy - self.engines["onnx int8"].accuracy
 
     @property
     def is_gain(self) -> bool:
-        """Whether int8 is faster in three of four rounds and loses no more than a point of accuracy."""
-        return self.speed_up_low > 1 and self.lost <= MOST_LOST + 1e-9
+        """Whether int8 is faster in three of four rounds and loses at most one point of accuracy."""
+        return self.speed_up_low > 1 and self.accuracy_loss <= MAX_ACCURACY_LOSS + 1e-9
 
     def to_plain(self) -> dict[str, object]:
-        """Return all of it as plain types."""
+        """Return the results as plain types."""
         return {**asdict(self), "is_gain": self.is_gain, "verdict": verdict(self)}
 
 
 def verdict(comparison: Comparison) -> str:
-    """Say in a sentence what int8 brings.
+    """Summarise in one sentence whether int8 is worth using.
 
     Args:
-        comparison: What was measured.
+        comparison: The results.
     """
-    speed, lost = f"{comparison.speed_up:.2f} times as fast as float", 100 * comparison.lost
-    change = f"loses {lost:.1f}" if lost > 0 else f"wins {-lost:.1f}" if lost < 0 else "loses no"
+    speed, lost = f"{comparison.speed_up:.2f} times as fast as float", 100 * comparison.accuracy_loss
+    change = f"loses {lost:.1f}" if lost > 0 else f"gains {-lost:.1f}" if lost < 0 else "loses no"
     accuracy = f"it {change} points of accuracy"
     clips = f"{comparison.num_clips} held-out clip{'s' * (comparison.num_clips != 1)}"
     if comparison.is_gain:
@@ -83,20 +84,20 @@ def verdict(comparison: Comparison) -> str:
     if comparison.speed_up <= 1:
         pace = f"it is slower, {speed}"
     elif comparison.speed_up_low <= 1:
-        pace = f"it is {speed}, no more than the clock's noise"
+        pace = f"it is {speed}, which is within the timing noise"
     else:
         pace = f"it is {speed}"
-    return f"int8 brings nothing here: {pace}, and {accuracy}, on {clips}. Use the float graphs."
+    return f"int8 has no advantage here: {pace}, and {accuracy}, on {clips}. Use the float graphs."
 
 
 def table(comparison: Comparison) -> str:
-    """Return the figures as lines of text.
+    """Return the results as a text table.
 
     Args:
-        comparison: What was measured.
+        comparison: The results.
     """
     first = comparison.engines["onnx"].accuracy
-    lines = [f"{'engine':<10} {'ms a clip':>10} {'size, KB':>10} {'accuracy':>9} {'change':>7}"]
+    lines = [f"{'engine':<10} {'ms/clip':>10} {'size, KB':>10} {'accuracy':>9} {'change':>7}"]
     for name, figures in comparison.engines.items():
         size, change = figures.num_bytes / 1000, 100 * (figures.accuracy - first)
         shown = f"{change:+.1f}" if name != "onnx" else ""
@@ -108,13 +109,13 @@ def table(comparison: Comparison) -> str:
 def compare_engines(
     engines: Mapping[str, Recognizer], num_bytes: Mapping[str, int], samples: Sequence[Sample]
 ) -> Comparison:
-    """Measure engines side by side.
+    """Measure the speed and accuracy of several engines side by side.
 
-    They have their turns in rounds, so that what else the machine does slows each alike, and a round's times
-    are compared with each other alone.
+    In each round every engine has one turn, so that other load on the machine slows all of them equally.
+    Times are compared only within a round.
 
     Args:
-        engines: The model by the engine's name: ``torch``, ``onnx`` and ``onnx int8``.
+        engines: The model in each engine: ``torch``, ``onnx`` and ``onnx int8``.
         num_bytes: Size of each engine's files.
         samples: The clips.
     """
@@ -141,14 +142,14 @@ def compare_engines(
 def time_engines(
     engines: Mapping[str, Recognizer], samples: Sequence[Sample], num_rounds: int = NUM_ROUNDS
 ) -> dict[str, np.ndarray]:
-    """Return the seconds a clip of each engine in each round; a round before them does not count.
+    """Return the seconds per clip of each engine in each round, after one warm-up round.
 
     Args:
-        engines: The model by the engine's name.
-        samples: The clips, of which some are shown in each round.
+        engines: The model in each engine.
+        samples: The clips; each round uses the first few.
         num_rounds: Number of rounds.
     """
-    clips = [(s.frames[None].contiguous(), torch.tensor([s.length])) for s in samples[:NUM_TIMED]]
+    clips = [(s.frames[None].contiguous(), torch.tensor([s.length])) for s in samples[:CLIPS_PER_ROUND]]
     times_s: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(1 + num_rounds):
         for name, model in engines.items():
@@ -161,7 +162,7 @@ def time_engines(
 
 @torch.inference_mode()
 def accuracy(model: Recognizer, samples: Sequence[Sample]) -> float:
-    """Return the share of the clips whose class a model names, of untrimmed recordings of their frames.
+    """Return the share of clips that a model classifies correctly; for untrimmed recordings, of frames.
 
     Args:
         model: The model.

@@ -1,4 +1,4 @@
-"""Graphs in ONNX, by ``torch.export`` and PyTorch's exporter that builds on it."""
+"""Graphs in ONNX format, written with ``torch.export`` and PyTorch's ONNX exporter."""
 
 import logging
 import warnings
@@ -14,18 +14,17 @@ from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 from tt_actions.recognition.recognizer import Recognizer
 
 OPSET = 18
-"""Version of the operators: the oldest that PyTorch's exporter writes."""
+"""Version of the ONNX operators: the oldest that PyTorch's exporter writes."""
 
 LSTM_SINCE = 14
-"""The version of the operators that brought ONNX's LSTM in the form used here."""
+"""The operator version that introduced the form of ONNX's LSTM that is used here."""
 
 
 def write_clip_graph(model: Recognizer) -> bytes:
-    """Return the ONNX graph of whole clips: frames and lengths to logits.
+    """Return the ONNX graph for whole clips: frames and lengths -> logits.
 
     Args:
         model: The trained model.
-
     """
     dynamic = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC})
     graph = ClipGraph(model, OnnxLSTM)
@@ -33,11 +32,10 @@ def write_clip_graph(model: Recognizer) -> bytes:
 
 
 def write_step_graph(model: Recognizer) -> bytes:
-    """Return the ONNX graph of a stretch of a stream: frames, what begins and state to logits and new state.
+    """Return the ONNX graph for a stream: frames, ``is_first`` and state -> logits and new state.
 
     Args:
-        model: The trained model, of a causal network.
-
+        model: The trained model with a causal network.
     """
     names = [name for name, _ in flatten(example_state(model))]
     per_track = {0: Dim.DYNAMIC}
@@ -66,7 +64,7 @@ def _write(
 
 @contextmanager
 def plain_attention() -> Iterator[None]:
-    """Have transformers computed by plain operators and not by a fused one, which no graph knows."""
+    """Compute transformers with plain operators instead of PyTorch's fused one, which can't be exported."""
     was_enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -77,7 +75,7 @@ def plain_attention() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter from telling of its own affairs: deprecated calls, and packages that it looks for."""
+    """Silence the exporter's messages about its own deprecated calls and missing packages."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -91,12 +89,13 @@ def _quiet() -> Iterator[None]:
 
 
 class OnnxLSTM(nn.Module):
-    """A peephole LSTM as ONNX's own operator, whose peepholes are the same, for sequences of any length.
+    """A peephole LSTM as ONNX's LSTM operator, for sequences of any length.
 
-    ONNX orders gates i, o, f, g and peepholes i, o, f. Outside an export it computes nothing.
+    ONNX defines peepholes in the same way; it orders gates i, o, f, g and peepholes i, o, f. Outside an
+    export this module computes nothing.
 
     Args:
-        lstm: Whose weights it takes.
+        lstm: The LSTM with the weights.
     """
 
     weight_ih: Tensor
@@ -120,12 +119,12 @@ class OnnxLSTM(nn.Module):
         state: State | None = None,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Read whole sequences.
+        """Run the LSTM over whole sequences.
 
         Args:
             x: Sequences.
             state: Hidden and cell state before the first step; zeros if None.
-            lengths: None: all steps are read.
+            lengths: Must be None: all steps are read.
 
         Shape:
             x ``(B, T, D)``, state twice ``(B, H)`` -> h ``(B, T, H)``, twice ``(B, H)``.

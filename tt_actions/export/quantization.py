@@ -1,4 +1,4 @@
-"""Graphs in eight bits, by ONNX Runtime's static quantisation."""
+"""Int8 graphs, made with ONNX Runtime's static quantisation."""
 
 import logging
 import tempfile
@@ -15,11 +15,14 @@ Feed = dict[str, np.ndarray]
 """A graph's inputs by name."""
 
 QUANTISED = ("Conv", "MatMul", "Gemm")
-"""The operators that take most of the time. The recurrence stays in float: errors would add up over time."""
+"""The operators to quantise, which take most of the time.
+
+The recurrence stays in float, since its errors would add up over time.
+"""
 
 
 def clip_feeds(samples: Sequence[Sample]) -> list[Feed]:
-    """Return the inputs of a graph of clips, one clip at a time.
+    """Return the inputs of the clip graph, one clip at a time.
 
     Args:
         samples: The clips.
@@ -28,11 +31,11 @@ def clip_feeds(samples: Sequence[Sample]) -> list[Feed]:
 
 
 def step_feeds(samples: Sequence[Sample], state: dict[str, list[int]]) -> list[Feed]:
-    """Return the inputs of a step graph, each clip as a stream that begins.
+    """Return the inputs of the step graph, with each clip as the start of a stream.
 
     Args:
         samples: The clips.
-        state: Shape of each tensor of the state by its name, without its first dimension.
+        state: Shape of each state tensor by name, without the first dimension.
     """
     before = dict(zip(state, first_state(state, 1), strict=True))
     return [{"frames": _frames(s), "is_first": np.array([True]), **before} for s in samples]
@@ -43,14 +46,14 @@ def _frames(sample: Sample) -> np.ndarray:
 
 
 def quantise(graph: bytes, feeds: Sequence[Feed]) -> bytes:
-    """Return a graph whose convolutions and products of matrices are in eight bits.
+    """Return a graph with its convolutions and matrix products in int8.
 
-    Weights get a scale for each output channel and seven bits, as sums of products overflow where a CPU
-    has no instructions for them (VNNI).
+    Weights get one scale per output channel. They use only seven bits, because sums of products could
+    overflow on a CPU without VNNI instructions.
 
     Args:
         graph: The graph.
-        feeds: Inputs that tell the range of each value.
+        feeds: Inputs from which the range of each value is calibrated.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -87,7 +90,7 @@ def _present(graph: Path) -> Iterator[str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantiser from telling of biases, which have no channels to scale one by one."""
+    """Silence the quantiser's messages about biases, which have no channels with separate scales."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

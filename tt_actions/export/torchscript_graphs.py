@@ -1,6 +1,6 @@
-"""Graphs in TorchScript, traced, with a recurrence that is compiled.
+"""Graphs in TorchScript format, traced, with a compiled recurrence.
 
-PyTorch deprecates TorchScript, and 2.13 says so on every call; what it writes still loads in Python and C++.
+PyTorch deprecates TorchScript, and PyTorch 2.13 warns on every call. The files still load in Python and C++.
 """
 
 import io
@@ -18,7 +18,7 @@ from tt_actions.recognition.recognizer import Recognizer
 
 
 def write_clip_graph(model: Recognizer) -> bytes:
-    """Return the TorchScript file of whole clips: frames and lengths to logits.
+    """Return the TorchScript file for whole clips: frames and lengths -> logits.
 
     Args:
         model: The trained model.
@@ -27,10 +27,10 @@ def write_clip_graph(model: Recognizer) -> bytes:
 
 
 def write_step_graph(model: Recognizer) -> bytes:
-    """Return the TorchScript file of a stretch: frames, what begins and state to logits and new state.
+    """Return the TorchScript file for a stream: frames, ``is_first`` and state -> logits and new state.
 
     Args:
-        model: The trained model, of a causal network.
+        model: The trained model with a causal network.
     """
     return _write(StepGraph(model, ScriptedLSTM), step_example(model))
 
@@ -38,7 +38,7 @@ def write_step_graph(model: Recognizer) -> bytes:
 def _write(graph: nn.Module, example: tuple[Tensor, ...]) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings(), plain_attention(), torch.no_grad():
-        warnings.filterwarnings("ignore", category=TracerWarning)  # other shapes are tried afterwards
+        warnings.filterwarnings("ignore", category=TracerWarning)  # other shapes are checked later
         warnings.simplefilter("ignore", DeprecationWarning)
         traced = torch.jit.trace(graph, example, check_trace=False)  # type: ignore[no-untyped-call]  # in torch
         torch.jit.save(traced, file)
@@ -46,10 +46,10 @@ def _write(graph: nn.Module, example: tuple[Tensor, ...]) -> bytes:
 
 
 class ScriptedLSTM(nn.Module):
-    """A peephole LSTM whose loop over time is compiled, for sequences of any length.
+    """A peephole LSTM with a compiled loop over time, for sequences of any length.
 
     Args:
-        lstm: Whose weights it takes.
+        lstm: The LSTM with the weights.
     """
 
     def __init__(self, lstm: PeepholeLSTM) -> None:
@@ -68,12 +68,12 @@ class ScriptedLSTM(nn.Module):
         state: State | None = None,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Read whole sequences.
+        """Run the LSTM over whole sequences.
 
         Args:
             x: Sequences.
             state: Hidden and cell state before the first step; zeros if None.
-            lengths: None: all steps are read.
+            lengths: Must be None: all steps are read.
 
         Shape:
             x ``(B, T, D)``, state twice ``(B, H)`` -> h ``(B, T, H)``, twice ``(B, H)``.
@@ -88,14 +88,14 @@ class ScriptedLSTM(nn.Module):
 def run_recurrence(
     projected: Tensor, h: Tensor, c: Tensor, weight: Tensor, peephole: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the equations of :class:`PeepholeLSTM`.
+    """Compute all time steps with the equations of :class:`PeepholeLSTM`.
 
     Args:
         projected: The projected input of each step.
         h: Hidden state before the first step.
         c: Cell state before the first step.
-        weight: Of the hidden state.
-        peephole: Of the cell state.
+        weight: Weights of the hidden state.
+        peephole: Weights of the cell state.
 
     Shape:
         projected ``(T, B, 4H)``, h and c ``(B, H)``, weight ``(4H, H)``, peephole ``(3, H)`` -> h of each

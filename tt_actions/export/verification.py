@@ -1,4 +1,4 @@
-"""An exported model against the model that it came from."""
+"""Checks that exported graphs give the same logits as the model."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,30 +11,30 @@ from tt_actions.export.graphs import example_state, flatten
 from tt_actions.recognition.recognizer import Recognizer
 
 TOLERANCE = 1e-4
-"""By how much a logit of a graph may differ from the model's."""
+"""Largest allowed difference between a logit of a graph and of the model."""
 
 LENGTHS = ((1,), (4,), (2, 5, 3), (1, 1), (17, 9), (3, 1, 8, 8, 2))
-"""Frames of the clips of each batch that is tried."""
+"""Lengths in frames of the clips in each test batch."""
 
 STRETCHES = (1, 1, 4, 2, 3)
-"""Frames of the stretches in which a stream is read."""
+"""Numbers of frames that the step graph reads at a time in the test of a stream."""
 
 RunClips = Callable[[Tensor, Tensor], Tensor]
-"""Takes frames and lengths to logits: a graph of clips."""
+"""Runs a clip graph: frames and lengths -> logits."""
 
 RunStretch = Callable[[np.ndarray, np.ndarray, list[np.ndarray]], list[np.ndarray]]
-"""Takes frames, what is first and the state to logits and the new state: a step graph."""
+"""Runs a step graph: frames, ``is_first`` and state -> logits and new state."""
 
 
 def compare_clips(model: Recognizer, run: RunClips) -> float:
-    """Return the largest difference of a graph of clips from the model, over batches of several shapes.
+    """Return the largest difference between a clip graph and the model on batches of several shapes.
 
     Args:
         model: The trained model.
         run: The graph.
 
     Raises:
-        ValueError: If it is above the tolerance.
+        ValueError: If the difference is above the tolerance.
     """
     network = model.network.frame_network
     worst = 0.0
@@ -50,14 +50,14 @@ def compare_clips(model: Recognizer, run: RunClips) -> float:
 
 
 def compare_stream(model: Recognizer, run: RunStretch) -> float:
-    """Return the largest difference of a step graph from the model: of two tracks, one begins anew.
+    """Return the largest difference between a step graph and the model on two tracks, one of which restarts.
 
     Args:
-        model: The trained model, of a causal network.
+        model: The trained model with a causal network.
         run: The graph.
 
     Raises:
-        ValueError: If it is above the tolerance.
+        ValueError: If the difference is above the tolerance.
     """
     network = model.network.frame_network
     assert network.is_causal
@@ -103,10 +103,10 @@ def _difference(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).abs().max())
 
 
-def _check(worst: float, where: str) -> None:
+def _check(worst: float, case: str) -> None:
     if not worst <= TOLERANCE:
         raise UserError(
-            f"Expected the exported graph to give the model's logits to {TOLERANCE:g}, but {where} they "
-            f"differ by {worst:.2g}. Nothing was written: export with the versions of constraints.txt, or "
-            "use the checkpoint."
+            f"Expected the logits of the exported graph to differ from the model's by at most {TOLERANCE:g}, "
+            f"but {case} they differ by {worst:.2g}. Nothing was written. Export with the package versions "
+            "of constraints.txt, or use the checkpoint."
         )

@@ -1,1 +1,1 @@
-"""Many trainings: comparisons and sweeps."""
+"""Series of trainings: comparisons of models and sweeps over options."""

@@ -18,10 +18,10 @@ def compare(
     """Train several experiments with several seeds on one split, and write tables and figures.
 
     Args:
-        *words: All other options go to every training: see `tt-actions train --help`.
+        *words: All other options are passed to every training: see `tt-actions train --help`.
         models: Experiments or their YAML files (default: cnn lstm mof cnn_lstm cnn_lstm_plus).
         seeds: Number of seeds for each experiment (default: 3, or 1 with --quick).
-        data: Your own clips in place of those of the experiments: a folder or a manifest CSV.
+        data: Your own clips instead of those of the experiments: a folder or a manifest CSV.
         layout: Layout of the joints in your own clips, such as ntu25.
         quick: Run a smoke test of a few minutes; ignore its numbers.
         out: Folder to write to (default: runs/compare, or runs/compare_quick with --quick).
@@ -42,14 +42,14 @@ def sweep(
     storage: str | None = None,
     out: Path = Path("runs/sweeps"),
 ) -> int:
-    """Search over the options of an experiment, with W&B where you are logged in, else with Optuna.
+    """Search over the options of an experiment, with W&B if you are logged in, otherwise with Optuna.
 
     Args:
-        sweep: Name of a file in experiments/sweeps, or a YAML file.
-        *words: All other options go to every training: see `tt-actions train --help`.
-        data: Your own clips in place of those of the experiment: a folder, a manifest CSV or annotations.
+        sweep: Name of a sweep in experiments/sweeps, or the path of a YAML file.
+        *words: All other options are passed to every training: see `tt-actions train --help`.
+        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
-        storage: Database that several workers share, as an Optuna URL (default: an SQLite file in --out).
+        storage: Optuna URL of a database that several workers share (default: an SQLite file in --out).
         out: Folder to write to (default: runs/sweeps).
 
     Returns:

@@ -1,4 +1,4 @@
-"""Several experiments with several seeds on one split: what is trained, gone on with, or done already."""
+"""Comparison of experiments: trains each with several seeds on one split, and resumes what was stopped."""
 
 import json
 import subprocess
@@ -26,16 +26,16 @@ from tt_actions.studies.trainings import (
 from tt_actions.training.console import say
 
 EXPERIMENTS = Path("experiments")
-_FEW = {"clips": 60, "players": 15, "seed": 0}
+_SMALL_SET = {"clips": 60, "players": 15, "seed": 0}
 QUICK_SOURCES: dict[str, tuple[str, dict[str, object]]] = {
-    "UserClips": ("SyntheticStrokes", {"out": "data/quick", **_FEW, "size": "[160,120]"}),
+    "UserClips": ("SyntheticStrokes", {"out": "data/quick", **_SMALL_SET, "size": "[160,120]"}),
     "UserDepth": (
         "SyntheticStrokes",
-        {"out": "data/quick_depth", **_FEW, "size": "[160,120]", "depth": "true"},
+        {"out": "data/quick_depth", **_SMALL_SET, "size": "[160,120]", "depth": "true"},
     ),
-    "UserJoints": ("SyntheticSkeletons", {"out": "data/quick_skeletons", **_FEW, "halls": 40}),
+    "UserJoints": ("SyntheticSkeletons", {"out": "data/quick_skeletons", **_SMALL_SET, "halls": 40}),
 }
-"""The few clips that stand in for those of a user's source."""
+"""For each source of users' data, the source of a few synthetic clips that ``--quick`` uses instead."""
 
 QUICK_TRAINER = {"max_epochs": 3, "limit_train_batches": 10}
 
@@ -50,41 +50,41 @@ def compare(
     console: Console | None = None,
     layout: str | None = None,
 ) -> int:
-    """Train what is not done yet, one process after the other, and write the comparison.
+    """Run all missing trainings of a comparison one after the other, and write the comparison.
 
-    A training is done when a run of the very same settings and clips has its report; one that was stopped
-    goes on; one that fails is told and left out.
+    A training is finished if a run with the same settings and clips has a report. A stopped training is
+    resumed. A failed training is reported and skipped.
 
     Args:
         models: Names of experiments in the folder ``experiments``, or YAML files.
-        num_seeds: Number of seeds, which begin at 0.
-        out: Where to write; runs are kept in its folder ``runs``.
-        data: A folder or a manifest of clips instead of the experiments' own.
-        quick: Whether to train on a few clips for a few epochs, only to see that all works.
+        num_seeds: Number of seeds; they start at 0.
+        out: Folder to write to; the runs are in its subfolder ``runs``.
+        data: A folder or a manifest of clips instead of those of the experiments.
+        quick: Whether to train on a few clips for a few epochs, as a smoke test.
         options: Options of every training.
-        console: Where to print; standard output if None.
+        console: Console to print to (default: standard output).
         layout: Layout of the joints in ``data``, for the experiments on joints.
 
     Returns:
         The exit code: 1 if a training failed.
 
     Raises:
-        FileNotFoundError: If an experiment is not there.
-        ValueError: If nothing is to be compared, no experiment takes the options or one is on untrimmed
-            recordings, another process compares in ``out``, or the runs were trained and tested on different
-            clips.
+        FileNotFoundError: If an experiment does not exist.
+        ValueError: If there is nothing to compare, no experiment accepts the options, an experiment uses
+            untrimmed recordings, another process is comparing in ``out``, or the runs were trained or tested
+            on different clips.
     """
     console = console or Console(highlight=False, emoji=False)
     trainings = _trainings(models, num_seeds, out, data, layout, quick, options)
     _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
-    in_use = f"Expected a folder in which nothing is compared, but another process does so in '{out}'."
+    in_use = f"Expected an unused folder, but another comparison is running in '{out}'. Wait until it ends."
     with lock_folder(out, in_use):
         try:
             with stopping_by_sigterm():
                 return _compare(trainings, out, quick, console)
         except KeyboardInterrupt:
-            console.print("Stopped. The same command goes on from here.")
+            console.print("Stopped. Run the same command again to resume.")
             raise
 
 
@@ -97,14 +97,14 @@ def _trainings(
     quick: bool,
     options: Sequence[str],
 ) -> dict[tuple[str, int], Training]:
-    """Each model's and seed's training."""
+    """Return the training of each model and seed."""
     configs = {Path(model).stem: _config(model) for model in models}
     if num_seeds < 1 or not configs or len(configs) < len(models):
         raise UserError(
-            "Expected at least one seed and models of different names, but got "
-            f"{num_seeds} and: {' '.join(models) or 'none'}. Name each experiment once."
+            "Expected at least one seed and models with different names, but got "
+            f"{num_seeds} and: {' '.join(models) or 'none'}. List each experiment once."
         )
-    # seeds in the outer loop: a third of the time gives a whole comparison with one seed
+    # seeds in the outer loop: after a third of the time, the comparison is complete for one seed
     return {
         (model, seed): Training(
             name=f"{model}/seed_{seed}",
@@ -120,7 +120,10 @@ def _trainings(
 
 
 def _check_options(trainings: Sequence[Training]) -> None:
-    """Refuse options that no experiment takes, and recordings; what one alone refuses is its failure."""
+    """Check that some experiment accepts the options and that none uses recordings.
+
+    If only some experiments reject the options, their trainings fail and are reported later.
+    """
     accepted, refused = [], None
     for training in trainings:
         try:
@@ -128,22 +131,24 @@ def _check_options(trainings: Sequence[Training]) -> None:
         except UserError as error:
             refused = error
     if not accepted:
-        raise UserError(f"Expected options that `train` takes, but got: {refused}")
+        raise UserError(f"Expected options that `train` accepts, but got: {refused}")
     for name, settings in accepted:
         module, _, source = settings["data"]["source"]["class_path"].rpartition(".")
         if getattr(import_module(module), source).is_untrimmed:
             raise UserError(
                 f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
-                "recordings hold many. Train it, and compare the `segmentation.csv` of the reports."
+                "recordings contain many. Train it with `train`, and compare the `segmentation.csv` in the "
+                "reports."
             )
 
 
 def _config(model: str) -> Path:
     path = Path(model) if model.endswith(".yaml") else EXPERIMENTS / f"{model}.yaml"
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.yaml"))) or "none"
+        available = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.yaml"))) or "none"
         raise FileNotFoundError(
-            f"Expected an experiment, but there is no '{path}'. In '{EXPERIMENTS}' there are: {there}."
+            f"Expected an experiment, but there is no '{path}'. "
+            f"Use one of those in '{EXPERIMENTS}': {available}."
         )
     return path
 
@@ -151,7 +156,7 @@ def _config(model: str) -> Path:
 def _data_options(config: Path, data: Path | None, layout: str | None, quick: bool) -> list[str]:
     source = user_source(config)
     words = data_words([config], data, layout if source == "UserJoints" else None)
-    if data is None and quick and source in QUICK_SOURCES:  # recordings are refused later
+    if data is None and quick and source in QUICK_SOURCES:  # recordings raise an error later
         drawn, few = QUICK_SOURCES[source]
         words += ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
     return words + [f"--trainer.{key}={value}" for key, value in QUICK_TRAINER.items()] * quick
@@ -165,7 +170,7 @@ def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bo
     for number, ((model, seed), training) in enumerate(trainings.items(), 1):
         label = f"{number}/{len(trainings)}  {model}, seed {seed}:"
         try:
-            run_dir = _done_run(training, label, console)
+            run_dir = _finished_run(training, label, console)
         except subprocess.SubprocessError as error:
             failed.append({"model": model, "seed": seed, "error": str(error)})
             say(f"{label} failed: {error}  (its log: {training.log})", console)
@@ -178,24 +183,26 @@ def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bo
         say(f"comparison: {out}", console)
     if failed:
         console.print(
-            f"{len(failed)} of {len(trainings)} trainings failed; the same command tries them again.",
+            f"{len(failed)} of {len(trainings)} trainings failed. Run the same command to try them again.",
             style="red",
         )
     return 1 if failed else 0
 
 
-def _done_run(training: Training, label: str, console: Console) -> Path:
-    """Return the training's run, trained now unless it was before, and say so in a line."""
+def _finished_run(training: Training, label: str, console: Console) -> Path:
+    """Return the run of a training, which is trained now if necessary, and print the result in one line."""
     earlier = find_earlier(training)
     started_s = time.perf_counter()
     run_dir = earlier.done
     if run_dir is None:
-        doing = "going on" if earlier.stopped else "training"
+        activity = "resuming" if earlier.stopped else "training"
         if not console.is_terminal:
-            say(f"{label} {doing}", console)
-        with console.status(f"{label} {doing}") as status:
-            run_dir = train(training, earlier.stopped, lambda line: status.update(f"{label} {doing}  {line}"))
+            say(f"{label} {activity}", console)
+        with console.status(f"{label} {activity}") as status:
+            run_dir = train(
+                training, earlier.stopped, lambda line: status.update(f"{label} {activity}  {line}")
+            )
     metrics = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))
-    took = "done before" if earlier.done else f"done in {format_duration(time.perf_counter() - started_s)}"
-    say(f"{label} {took}, accuracy {metrics['accuracy']:.3f}", console)
+    result = "already done" if earlier.done else f"done in {format_duration(time.perf_counter() - started_s)}"
+    say(f"{label} {result}, accuracy {metrics['accuracy']:.3f}", console)
     return run_dir

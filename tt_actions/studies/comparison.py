@@ -1,4 +1,4 @@
-"""What the trainings of several models say together: means over seeds, intervals, tests and costs."""
+"""Statistics of a comparison: means over seeds, confidence intervals, significance tests and costs."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,19 +19,19 @@ from tt_actions.studies.resampled_scores import class_scores, overall_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 
 REFERENCE = "cnn_lstm"
-"""The model that the others are tested against; the first one where it is not among them."""
+"""The model that all others are tested against; if it is missing, the first model is used."""
 
 
 def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
-    """Turn runs into the numbers of ``comparison.json``.
+    """Compute the contents of ``comparison.json`` from finished runs.
 
     Args:
         runs: Model -> seed -> run; at least one model, each with at least one run.
 
     Returns:
-        ``made_by``, what the numbers rest on, and ``models``: for each its seeds, scores, scores
-        ``per_class``, ``costs`` and, but for the model tested against, ``mcnemar``. A score is ``mean``,
-        ``std`` (None for one seed), ``interval`` (None where there is none) and ``by_seed``.
+        ``made_by`` with the provenance, and ``models`` with the seeds, scores, scores ``per_class`` and
+        ``costs`` of each model, and ``mcnemar`` for all but the reference model. Each score has ``mean``,
+        ``std`` (None for one seed), ``interval`` (None if there is none) and ``by_seed``.
 
     Raises:
         ValueError: If the runs were not tested on the same clips.
@@ -111,7 +111,7 @@ def _over_seeds(values: Sequence[float | None], interval: Sequence[float] | None
 
 
 def _right_together(runs: Sequence[FinishedRun]) -> NDArray[np.bool_]:
-    """Whether the class of the mean probability over seeds is each clip's."""
+    """For each clip, whether the class with the highest mean probability over seeds is correct."""
     together = np.mean([run.probabilities for run in runs], axis=0).argmax(1)
     return np.asarray(together == runs[0].labels)
 

@@ -1,4 +1,4 @@
-"""The numbers of a comparison as tables and figures, on disk and on the screen."""
+"""The report of a comparison: tables and figures in files, and the tables on the screen."""
 
 import json
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
 from tt_actions.studies.comparison import REFERENCE
 
-QUICK_NOTE = "QUICK: a few clips and epochs, to see that all runs; these figures mean nothing."
-DRAWN_NOTE = "Drawn strokes: nothing here says anything about real video."
+QUICK_NOTE = "QUICK: a smoke test on a few clips and epochs. Ignore these numbers."
+SYNTHETIC_NOTE = "Synthetic strokes: these results say nothing about real video."
 SCORES = OVERALL[:4]
 SHOWN = {
     "accuracy": "accuracy",
@@ -35,10 +35,10 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
     """Write ``comparison.json``, three tables and two figures, and print the tables.
 
     Args:
-        folder: Where to; it exists.
-        numbers: What :func:`tt_actions.studies.comparison.compare_runs` returned, and ``quick`` (whether the
-            figures mean nothing) and ``failed`` (the trainings that are missing).
-        console: Where to print.
+        folder: Folder to write to; it must exist.
+        numbers: The result of :func:`tt_actions.studies.comparison.compare_runs`, with ``quick`` (whether
+            this is only a smoke test) and ``failed`` (the missing trainings).
+        console: Console to print to.
     """
     published = {name: figures for name in numbers["models"] if (figures := _published(numbers, name))}
     content = {**numbers, "published": published, "notes": production_notes(numbers)}
@@ -60,13 +60,13 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
 
 
 def _published(numbers: Numbers, model: str) -> dict[str, Any]:
-    """The published figures of a model, where the classes are the four published strokes."""
+    """Return the published results of a model, if the classes are the four published strokes."""
     strokes = PUBLISHED[REFERENCE]["per_class"]
     return PUBLISHED.get(model, {}) if set(numbers["made_by"]["classes"]) == set(strokes) else {}
 
 
 def production_notes(numbers: Numbers) -> list[str]:
-    """Say what produced the numbers, and what they can't say.
+    """Return notes on the provenance of the numbers and on their limits.
 
     Args:
         numbers: As for :func:`write_comparison`.
@@ -83,8 +83,8 @@ def production_notes(numbers: Numbers) -> list[str]:
     ]
     if numbers["failed"]:
         missing = ", ".join(f"{failed['model']} seed {failed['seed']}" for failed in numbers["failed"])
-        notes.append(f"Missing, as their training failed: {missing}.")
-    return notes + [DRAWN_NOTE] * (made["source"] == "SyntheticStrokes") + [QUICK_NOTE] * numbers["quick"]
+        notes.append(f"Missing because the training failed: {missing}.")
+    return notes + [SYNTHETIC_NOTE] * (made["source"] == "SyntheticStrokes") + [QUICK_NOTE] * numbers["quick"]
 
 
 def _short(commit: str) -> str:
@@ -93,7 +93,7 @@ def _short(commit: str) -> str:
 
 
 def scores_table(numbers: Numbers) -> Table:
-    """Make Table 1: accuracy, precision, recall and F1 of each model, the published ones below.
+    """Make Table 1: accuracy, precision, recall and F1 of each model, with the published results below.
 
     Args:
         numbers: As for :func:`write_comparison`.
@@ -101,10 +101,10 @@ def scores_table(numbers: Numbers) -> Table:
     rows, records = [], []
     for model, scores in numbers["models"].items():
         rows.append([model, *(_spread(scores[key]) for key in SCORES)])
-        records.append({"model": model, "source": "measured", **_bare(scores, SCORES)})
+        records.append({"model": model, "source": "measured", **_plain_numbers(scores, SCORES)})
         if published := _published(numbers, model):
             rows.append([f"{model}, published", *(f"{published[key]:.3f}" for key in SCORES)])
-            records.append({"model": model, "source": "published", **_bare(published, SCORES)})
+            records.append({"model": model, "source": "published", **_plain_numbers(published, SCORES)})
     notes = [
         "Measured: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap interval over "
         "test clips (2000 resamples, scores averaged over seeds). Precision, recall, F1: macro averages.",
@@ -115,7 +115,7 @@ def scores_table(numbers: Numbers) -> Table:
 
 
 def actions_table(numbers: Numbers) -> Table:
-    """Make Table 2: class accuracy, temporal consistency and frame agreement by action.
+    """Make Table 2: class accuracy, temporal consistency and frame agreement per action.
 
     Args:
         numbers: As for :func:`write_comparison`.
@@ -127,18 +127,19 @@ def actions_table(numbers: Numbers) -> Table:
         for action, own in (*scores["per_class"].items(), ("all", {**scores, **support})):
             names = {"model": model, "action": action}
             rows.append([f"{model}, {action}", *(_spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
-            bare = _bare(own, BY_CLASS)
+            bare = _plain_numbers(own, BY_CLASS)
             records.append({**names, "source": "measured", **bare, "test_clips": own["support"]})
             if beside := published.get(action):
                 shown = [f"{beside[key]:.3f}" if key in beside else "-" for key in BY_CLASS]
                 rows.append([f"{model}, {action}, published", *shown, "-"])
-                bare = _bare(beside, BY_CLASS)
+                bare = _plain_numbers(beside, BY_CLASS)
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
-        "Accuracy: of the clips of an action, the share named right. Temporal consistency: the mean share of "
-        "adjacent frame pairs of one predicted class. Frame agreement: the mean share of frames whose class "
-        "is the clip's; of all, means over the actions. Mean ± standard deviation over seeds and, in "
-        "brackets, the 95 % bootstrap interval over test clips.",
+        "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
+        "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames whose "
+        "predicted class is the class of the clip. For all actions, consistency and agreement are means over "
+        "the actions. Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
+        "interval over test clips.",
         *_published_notes(numbers),
     ]
     headings = ["model, action", *(SHOWN[key] for key in BY_CLASS), "clips"]
@@ -146,7 +147,7 @@ def actions_table(numbers: Numbers) -> Table:
 
 
 def costs_table(numbers: Numbers) -> Table:
-    """Make Table 3: what each model costs, and whether its difference to the reference may be chance.
+    """Make Table 3: the computing costs of each model, and the test of its difference from the reference.
 
     Args:
         numbers: As for :func:`write_comparison`.
@@ -172,23 +173,24 @@ def costs_table(numbers: Numbers) -> Table:
         records.append({"model": model, **bare, **{f"mcnemar_{key}": counted[key] for key in counted}})
     against = next((test["against"] for s in numbers["models"].values() if (test := s.get("mcnemar"))), None)
     headings = ["model", "parameters", "MACs (M)", "training (s)", "clips/s", "memory (MB)"]
-    headings += ["right alone", "McNemar p"]
+    headings += ["only one correct", "McNemar p"]
     notes = _cost_notes(numbers, against)
     return Table("Table 3: costs", headings, rows, records, notes, production_notes(numbers))
 
 
 def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
     notes = [
-        "MACs: multiply-adds of convolutions and matrix products, in millions a clip. Training: from start "
-        "to report. Clips/s: frames already in memory, batches of 8, median of 7, measured in turns on "
-        f"{numbers['made_by']['timed_on']}. Memory: the training process's peak, PyTorch's own included.",
+        "MACs: multiply-adds of convolutions and matrix products, in millions per clip. Training: from the "
+        "start to the report. Clips/s: frames already in memory, batches of 8, median of 7; the models take "
+        f"turns on {numbers['made_by']['timed_on']}. Memory: peak of the training process, with PyTorch.",
         f"Trained on {' and '.join(numbers['made_by']['devices'])}.",
     ]
     if against:
         notes.append(
             f"McNemar: exact two-sided test against {against} on the paired test clips, not corrected for "
-            "the number of tests. A model's prediction there is the class of the mean probability over its "
-            f"seeds. Right alone: clips that only this model names right : that only {against} does."
+            "the number of tests. The prediction of a model is the class with the highest mean probability "
+            "over its seeds. Only one correct: clips that only this model classifies correctly : clips that "
+            f"only {against} classifies correctly."
         )
     return notes
 
@@ -198,7 +200,7 @@ def _published_notes(numbers: Numbers) -> list[str]:
 
 
 def _spread(score: Mapping[str, Any], form: str = ".3f") -> str:
-    """Write a score as ``mean ± std [low, high]``, as far as there is such.
+    """Write a score as ``mean ± std [low, high]``; missing parts are omitted.
 
     >>> _spread({"mean": 0.5, "std": 0.1, "interval": [0.4, 0.625]})
     '0.500 ± 0.100 [0.400, 0.625]'
@@ -212,8 +214,8 @@ def _spread(score: Mapping[str, Any], form: str = ".3f") -> str:
     return f"{score['mean']:{form}}{std}{ends}"
 
 
-def _bare(scores: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, float | None]:
-    """The columns of scores as numbers alone; a published score is one number."""
+def _plain_numbers(scores: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, float | None]:
+    """Return scores as plain numbers by column; a published score is a single number."""
     bare: dict[str, float | None] = {}
     for key in keys:
         score = scores.get(key)
@@ -229,7 +231,7 @@ def _bars(label: str, scores: list[Mapping[str, Any]], published: list[float | N
 
 
 def scores_figure(numbers: Numbers) -> Figure:
-    """Draw Table 1: each model's accuracy, precision, recall and F1.
+    """Draw Table 1: the accuracy, precision, recall and F1 of each model.
 
     Args:
         numbers: As for :func:`write_comparison`.
@@ -244,7 +246,7 @@ def scores_figure(numbers: Numbers) -> Figure:
 
 
 def actions_figure(numbers: Numbers) -> Figure:
-    """Draw one model of Table 2: its accuracy and temporal consistency by action.
+    """Draw one model of Table 2: its accuracy and temporal consistency per action.
 
     Args:
         numbers: As for :func:`write_comparison`.

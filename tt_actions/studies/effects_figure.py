@@ -1,4 +1,4 @@
-"""The drawing of a sweep: what each factor does, a row for each of its levels."""
+"""The effects figure of a sweep: the trials of each factor, with one row per value."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from tt_actions.evaluation.style import COLOURS, GREY
 
 
 class Level(NamedTuple):
-    """One value of a factor.
+    """One value of a factor, with the results of its trials.
 
     Args:
-        label: What it is.
-        points: For each column, the value of each trial.
-        means: For each column, their mean, or None without trials.
-        intervals: For each column, the mean's interval, or None.
+        label: The value as text.
+        points: For each column, the result of each trial.
+        means: For each column, the mean of the results, or None without trials.
+        intervals: For each column, the confidence interval of the mean, or None.
     """
 
     label: str
@@ -28,10 +28,10 @@ class Level(NamedTuple):
 
 
 class Factor(NamedTuple):
-    """What was varied.
+    """An option that the sweep varies.
 
     Args:
-        name: Its name.
+        name: Name of the option.
         levels: Its values.
     """
 
@@ -40,13 +40,13 @@ class Factor(NamedTuple):
 
 
 def effects_figure(factors: Sequence[Factor], titles: Sequence[str], title: str, note: str) -> Figure:
-    """Draw the trials of each level of each factor, their mean and its interval.
+    """Draw the trials of each level of each factor, with their mean and its confidence interval.
 
     Args:
-        factors: What was varied, at least one.
-        titles: What each column shows.
-        title: What the figure shows.
-        note: Small print under it.
+        factors: The varied options, at least one.
+        titles: Title of each column.
+        title: Title of the figure.
+        note: Note in small print below the figure.
     """
     places, heads, row = [], [], 0.0
     for factor in factors:
@@ -106,4 +106,4 @@ def _tidy(axes: Axes, rows: Sequence[float]) -> None:
         axes.axhline(row, color="#F3F3F3", lw=0.8, zorder=0)
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
-    axes.locator_params(axis="x", nbins=6)  # more would touch one another
+    axes.locator_params(axis="x", nbins=6)  # more tick labels would overlap

@@ -1,4 +1,4 @@
-"""What a finished run has left."""
+"""Reading the results of finished runs, and the check that they use the same clips."""
 
 import csv
 import json
@@ -16,17 +16,17 @@ Shares = NDArray[np.float64]
 
 
 class FinishedRun(NamedTuple):
-    """A training that is over, and what it says of the test clips, in the order of their names.
+    """Test results of a finished run, with the test clips sorted by name.
 
     Args:
-        folder: Its run directory.
-        metrics: Contents of its ``metrics.json``.
-        names: Names of the *N* clips.
-        labels: True class of each clip.
-        predicted: Predicted class of each clip.
-        probabilities: Of the *K* classes.
-        consistency: Temporal consistency of each clip; nan for one frame.
-        clips: Name, label and digest of every clip, and whether it was for the test.
+        folder: The run directory.
+        metrics: Contents of ``metrics.json``.
+        names: Names of the *N* test clips.
+        labels: True class of each test clip.
+        predicted: Predicted class of each test clip.
+        probabilities: Probabilities of the *K* classes for each test clip.
+        consistency: Temporal consistency of each test clip; nan for a clip of one frame.
+        clips: Name, label and digest of every clip of the run, and whether it is a test clip.
 
     Shape:
         labels, predicted, consistency ``(N,)``; probabilities ``(N, K)``.
@@ -48,24 +48,24 @@ class FinishedRun(NamedTuple):
 
     @property
     def worst(self) -> NDArray[np.int64]:
-        """The clips' places ``(N,)``, those with the least probability of their true class first."""
+        """Indices of the clips ``(N,)``, sorted by the probability of their true class, lowest first."""
         return probability_of_truth(self.probabilities, self.labels).argsort(kind="stable")
 
 
 def read_finished_run(folder: Path) -> FinishedRun:
-    """Read the report of a run.
+    """Read the report of a finished run.
 
     Args:
-        folder: Its run directory.
+        folder: The run directory.
 
     Raises:
-        FileNotFoundError: If it has no report.
+        FileNotFoundError: If the run has no report.
     """
     path = folder / "report" / "metrics.json"
     if not path.is_file():
         raise FileNotFoundError(
-            f"Expected the directory of a run that was tested, but there is no '{path}'. "
-            "Name one such as runs/cnn_lstm/version_0."
+            f"Expected the directory of a tested run, but there is no '{path}'. "
+            "Use one such as runs/cnn_lstm/version_0."
         )
     metrics = json.loads(path.read_text("utf-8"))
     with (folder / "splits.csv").open(newline="", encoding="utf-8") as file:
@@ -88,22 +88,21 @@ def read_finished_run(folder: Path) -> FinishedRun:
 
 
 _ADVICE = (
-    "Compare experiments on one set of clips with one `split_seed`, `val_share` and `test_share`; where "
-    "clips have changed meanwhile, give the same command again."
+    "Compare experiments on one set of clips with the same `split_seed`, `val_share` and `test_share`. If "
+    "the clips changed in the meantime, run the same command again."
 )
 
 
 def check_same_clips(runs: Sequence[FinishedRun]) -> None:
-    """Refuse runs that were not trained and tested on the same clips of the same classes.
+    """Check that all runs were trained and tested on the same clips of the same classes.
 
-    Clips are told by name, label and content. How many of those for training validate is the
-    experiment's affair.
+    Clips are identified by name, label and content. The share of validation clips may differ.
 
     Args:
-        runs: At least one.
+        runs: At least one run.
 
     Raises:
-        ValueError: If they were not.
+        ValueError: If the clips or classes differ.
     """
     first, *others = runs
     clips = set(zip(first.names, first.labels.tolist(), strict=True))
@@ -113,11 +112,11 @@ def check_same_clips(runs: Sequence[FinishedRun]) -> None:
             example = min(other ^ clips)[0] if other ^ clips else "their classes"
             raise UserError(
                 f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
-                f"differ in {len(other ^ clips)}, such as {example}. {_ADVICE}"
+                f"differ in {len(other ^ clips)} clips, such as {example}. {_ADVICE}"
             )
         if changed := run.clips ^ first.clips:
             raise UserError(
                 f"Expected all runs to have the same clips, but between '{first.folder}' and '{run.folder}' "
-                f"{len({name for name, *_ in changed})} have come, gone or changed, such as "
+                f"{len({name for name, *_ in changed})} clips were added, removed or changed, such as "
                 f"{min(changed)[0]}. {_ADVICE}"
             )

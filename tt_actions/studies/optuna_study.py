@@ -1,8 +1,8 @@
 """The trials of a sweep without W&B: an Optuna study in a database that several workers share.
 
-All trials are put into the queue when a study begins, each with a number, its *slot*: a worker takes one as a
-database takes a row, so that no two workers have the same. Optuna's own GridSampler, whose documentation says
-that workers may get the same point, is therefore asked nothing here.
+At the start, the study puts all trials into a queue. Each trial has a number, its *slot*. A worker takes a
+trial in one database operation, so no two workers get the same one. Optuna's GridSampler is not used, since
+several workers may get the same point from it, according to its documentation.
 """
 
 import hashlib
@@ -24,36 +24,36 @@ from tt_actions.studies.sweep_file import SweepFile
 
 HEARTBEAT_S = 10
 GRACE_S = 60
-"""A trial whose worker has not been heard of for so long is given to another."""
+"""Seconds without a heartbeat of its worker after which a trial is given to another worker."""
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # the worker tells what it does itself
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # the worker prints its own messages
 
 UNFINISHED = (TrialState.WAITING, TrialState.RUNNING)
 
 
 class TrialFailedError(Exception):
-    """A trial's training has failed; its message says why."""
+    """The training of a trial failed; the message gives the reason."""
 
 
 class SurplusError(Exception):
-    """A trial that another one does already."""
+    """A trial duplicates another one."""
 
 
 class SweepStudy:
-    """The trials of a sweep.
+    """The trials of a sweep, stored in a database.
 
     Args:
         file: The sweep.
         options: Options of every trial.
-        url: Database: an Optuna storage URL.
-        settings: Whole configuration of its first training.
-        clips: Reads its clips, once the database is open.
-        folder: Folder that is locked while the study is made.
-        grace_s: Seconds after which a worker that is not heard of counts as dead.
+        url: Optuna storage URL of the database.
+        settings: Whole configuration of the first training.
+        clips: Function that reads the clips; called after the database is open.
+        folder: Folder that is locked while the study is created.
+        grace_s: Seconds without a heartbeat after which a worker counts as dead.
 
     Raises:
-        OSError: If the clips are not there.
-        ValueError: If the database can't be opened, or holds this sweep with other content, or the clips
+        OSError: If the clips do not exist.
+        ValueError: If the database can't be opened, it contains this sweep with other contents, or the clips
             can't be read.
     """
 
@@ -71,7 +71,7 @@ class SweepStudy:
         storage, pruner = _open_storage(url, grace_s), _pruner(file, settings["trainer"]["max_epochs"])
         settings = {**settings, "clips": clips()}
         with lock_folder(
-            folder, f"Waiting for another worker that opens the sweep in '{folder}'.", wait=True
+            folder, f"Waiting for another worker that is opening the sweep in '{folder}'.", wait=True
         ):
             self.study = optuna.create_study(
                 study_name=file.name,
@@ -84,19 +84,19 @@ class SweepStudy:
             self._fill(options, settings)
 
     def _fill(self, options: Sequence[str], settings: Mapping[str, Any]) -> None:
-        """Put the trials that are not there yet into the queue."""
+        """Put missing trials into the queue."""
         definition = _definition(self.file, options, settings)
         before = self.study.user_attrs.get("definition", definition)
         if before != definition:
             raise UserError(
-                f"Expected the sweep '{self.file.name}' as its database knows it, but its file, options, "
-                "experiment or clips have changed since. Give the new file another name, or delete the "
-                "database to begin anew."
+                f"Expected the sweep '{self.file.name}' to be unchanged since its database was created, but "
+                "its file, options, experiment or clips have changed. Rename the sweep file, or delete the "
+                "database to start again."
             )
         self.study.set_user_attr("definition", definition)
-        there = {trial.user_attrs.get("slot") for trial in self.study.get_trials(deepcopy=False)}
+        queued = {trial.user_attrs.get("slot") for trial in self.study.get_trials(deepcopy=False)}
         for slot, params in enumerate(_points(self.file)):
-            if slot not in there:
+            if slot not in queued:
                 self.study.enqueue_trial(params, user_attrs={"slot": slot})
 
     @property
@@ -106,7 +106,7 @@ class SweepStudy:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """The last attempt at each trial, by slot."""
+        """The latest attempt at each trial, sorted by slot."""
         latest: dict[int, FrozenTrial] = {}
         for trial in self.study.get_trials(deepcopy=False):
             slot = trial.user_attrs.get("slot")
@@ -115,20 +115,21 @@ class SweepStudy:
         return [latest[slot] for slot in sorted(latest)]
 
     def work(self, run: Callable[[optuna.Trial], float], waiting: Callable[[], Any]) -> None:
-        """Do trials until none is left, those of workers that have died too.
+        """Run trials until none is left, including those of dead workers.
 
         Args:
-            run: Does a trial and returns its value; it raises TrialPruned, or :class:`TrialFailedError`.
+            run: Function that runs a trial and returns its value; it may raise TrialPruned or
+                :class:`TrialFailedError`.
             waiting: Called once when only trials of other workers are left.
         """
-        told = False
+        has_announced = False
         while states := {trial.state for trial in self.trials} & set(UNFINISHED):
             if TrialState.WAITING in states:
                 self._do_one(run)
                 continue
-            if not told:
+            if not has_announced:
                 waiting()
-                told = True
+                has_announced = True
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 optuna.storages.fail_stale_trials(self.study)
@@ -147,12 +148,12 @@ class SweepStudy:
         try:
             self.study.optimize(objective, n_trials=1, catch=(TrialFailedError, SurplusError))
         except BaseException:
-            if taken:  # whatever stopped the worker, the trial is to be done yet
+            if taken:  # the worker was stopped, and the trial is not finished
                 _put_back(self.study, self.study.get_trials(deepcopy=False)[taken[0].number])
             raise
 
     def _is_surplus(self, trial: optuna.Trial) -> bool:
-        """Whether the queue was empty, or workers of two machines have filled it at once."""
+        """Whether a trial is not from the queue, or duplicates one that another machine queued as well."""
         slot = trial.user_attrs.get("slot")
         earlier = self.study.get_trials(deepcopy=False)[: trial.number]
         same = [other for other in earlier if other.user_attrs.get("slot") == slot]
@@ -173,16 +174,16 @@ def _open_storage(url: str, grace_s: int) -> optuna.storages.RDBStorage:
                 grace_period=grace_s,
                 heartbeat_stale_trial_callback=_put_back,
             )
-        except Exception as error:  # of whatever driver
-            said = str(error).splitlines()[0]
+        except Exception as error:  # every database driver has its own exceptions
+            reason = (str(error).splitlines() or [""])[0].rstrip(".")
             raise UserError(
-                f"Expected a database at '{url}', but got {type(error).__name__}: {said} Use a URL such as "
-                "sqlite:///sweep.db or postgresql+psycopg2://user@host/name, and install the driver."
+                f"Expected a database at '{url}', but got {type(error).__name__}: {reason}. Use a URL such "
+                "as sqlite:///sweep.db or postgresql+psycopg2://user@host/name, and install the driver."
             ) from error
 
 
 def _put_back(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Put an interrupted trial into the queue again, unless another worker has done so."""
+    """Put an interrupted trial back into the queue, unless another worker already did."""
     slot = trial.user_attrs.get("slot")
     later = study.get_trials(deepcopy=False)[trial.number + 1 :]
     if slot is not None and not any(other.user_attrs.get("slot") == slot for other in later):
@@ -196,15 +197,15 @@ def _definition(file: SweepFile, options: Sequence[str], settings: Mapping[str, 
 
 
 def _points(file: SweepFile) -> list[dict[str, Any]]:
-    """What Optuna is to be told of each trial: all for grid and random, nothing for bayes."""
+    """Return the parameters to fix for each trial: all for grid and random, none for bayes."""
     if file.method == "bayes":
         return [{}] * (file.run_cap or 0)
     if file.method == "grid":
-        grid = [_told(file, point) for point in file.grid]
+        grid = [_encode(file, point) for point in file.grid]
         return grid[: file.run_cap]
     drawing = optuna.create_study(sampler=RandomSampler(seed=0))
     points: dict[str, dict[str, Any]] = {}
-    for _ in range(100 * (file.run_cap or 0)):  # a small space may hold fewer points
+    for _ in range(100 * (file.run_cap or 0)):  # a small space may have fewer points
         if len(points) == file.run_cap:
             break
         trial = drawing.ask()
@@ -214,7 +215,7 @@ def _points(file: SweepFile) -> list[dict[str, Any]]:
     return list(points.values())
 
 
-def _told(file: SweepFile, point: dict[str, Any]) -> dict[str, Any]:
+def _encode(file: SweepFile, point: dict[str, Any]) -> dict[str, Any]:
     return {p.name: json.dumps(point[p.name]) for p in file.parameters if not p.is_fixed}
 
 
@@ -223,11 +224,14 @@ def _sampler(file: SweepFile) -> BaseSampler:
         return RandomSampler(seed=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(constant_liar=True)  # without a seed, which would have all workers draw the same
+        return TPESampler(constant_liar=True)  # no seed: all workers would draw the same points
 
 
 def _pruner(file: SweepFile, max_epochs: int) -> BasePruner:
-    """Hyperband with W&B's brackets: ``min_iter``, or ``max_iter`` divided by ``eta`` ``s`` times."""
+    """Create Hyperband with W&B's brackets.
+
+    The shortest is ``min_iter``, or ``max_iter`` divided ``s`` times by ``eta``.
+    """
     given = file.early_terminate
     if given is None:
         return NopPruner()
@@ -236,7 +240,7 @@ def _pruner(file: SweepFile, max_epochs: int) -> BasePruner:
     shortest = given["min_iter"] if "min_iter" in given else max(1, longest // eta ** given["s"])
     if not shortest < longest <= max_epochs:
         raise UserError(
-            "Expected `early_terminate` to begin before and to end by the last epoch, `trainer.max_epochs` "
-            f"{max_epochs}, but it goes from {shortest} to {longest}."
+            "Expected `early_terminate` to start before its end and to end by `trainer.max_epochs`, "
+            f"{max_epochs}, but it goes from epoch {shortest} to {longest}."
         )
     return HyperbandPruner(min_resource=shortest, max_resource=longest, reduction_factor=eta)

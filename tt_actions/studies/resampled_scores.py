@@ -1,4 +1,4 @@
-"""Scores of resampled clips, which intervals are made of."""
+"""Scores of resampled test clips, from which bootstrap intervals are computed."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from tt_actions.studies.finished_run import FinishedRun, Shares
 
 
 def overall_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
-    """Return accuracy and macro precision, recall and F1 of resampled clips, as means over the seeds.
+    """Return accuracy and macro precision, recall and F1 of resampled clips, averaged over the seeds.
 
     Args:
-        runs: One run of each seed.
-        counts: How often each clip is drawn, a row for each resampling.
+        runs: One run per seed.
+        counts: How often each clip is drawn, one row per resample.
 
     Shape:
         counts ``(R, N)`` -> ``(R, 4)``.
@@ -29,7 +29,9 @@ def _run_scores(run: FinishedRun, counts: NDArray[np.int64], num_classes: int) -
 
 
 def macro_scores(confusion: Shares) -> Shares:
-    """Return accuracy and macro precision, recall and F1, over the classes among labels or predictions.
+    """Return accuracy and macro precision, recall and F1 of a confusion matrix.
+
+    The macro averages include only classes that occur among the labels or predictions.
 
     Args:
         confusion: Counts by true class (row) and predicted class (column).
@@ -43,19 +45,18 @@ def macro_scores(confusion: Shares) -> Shares:
     true = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., K)
     support, predicted = confusion.sum(-1), confusion.sum(-2)
     parts = (true / np.maximum(predicted, 1), true / np.maximum(support, 1), 2 * true)
-    there = np.maximum(support + predicted, 1)
-    by_class = np.stack([parts[0], parts[1], parts[2] / there])  # (3, ..., K)
-    num_there = (support + predicted > 0).sum(-1)
-    macro = by_class.sum(-1) / num_there
+    by_class = np.stack([parts[0], parts[1], parts[2] / np.maximum(support + predicted, 1)])  # (3, ..., K)
+    num_present = (support + predicted > 0).sum(-1)
+    macro = by_class.sum(-1) / num_present
     return np.stack([true.sum(-1) / confusion.sum((-2, -1)), *macro], axis=-1)
 
 
 def class_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
-    """Return accuracy and temporal consistency by class of resampled clips, as means over the seeds.
+    """Return per-class accuracy and temporal consistency of resampled clips, averaged over the seeds.
 
     Args:
-        runs: One run of each seed.
-        counts: How often each clip is drawn, a row for each resampling.
+        runs: One run per seed.
+        counts: How often each clip is drawn, one row per resample.
 
     Shape:
         counts ``(R, N)`` -> ``(R, K, 2)``.
@@ -66,7 +67,7 @@ def class_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shar
     def mean(values: Shares) -> Shares:
         known = ~np.isnan(values)
         total = counts @ (own * np.where(known, values, 0)[:, None])  # (R, K)
-        with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a class that was not drawn
+        with np.errstate(invalid="ignore"):  # a class that was not drawn gives 0 / 0 = nan
             return np.asarray(total / (counts @ (own * known[:, None])))
 
     by_run = [(mean(1.0 * (run.labels == run.predicted)), mean(run.consistency)) for run in runs]

@@ -1,4 +1,4 @@
-"""How much a network computes, and how fast."""
+"""Computing cost of a network: multiply-adds and clips per second."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,13 +14,13 @@ from tt_actions.skeleton.layouts import find_layout
 
 
 def count_multiply_adds(model: Recognizer) -> int:
-    """Count the multiply-adds of convolutions and matrix products for one clip of the task's shape.
+    """Count the multiply-adds of convolutions and matrix products for one clip.
 
     Args:
-        model: A model.
+        model: The model; its preprocessing gives the shape of the clip.
     """
     counter = FlopCounterMode(display=False)
-    with counter:  # and with gradients: without, PyTorch runs a transformer in one step that is not counted
+    with counter:  # with gradients: otherwise PyTorch runs a transformer as one operator that is not counted
         model(*_random_clips(model, 1))
     return int(counter.get_total_flops()) // 2
 
@@ -28,15 +28,15 @@ def count_multiply_adds(model: Recognizer) -> int:
 def measure_clips_per_second(
     models: Mapping[str, Recognizer], batch_size: int = 8, repeats: int = 7
 ) -> dict[str, float]:
-    """Measure how many clips of random frames, already in memory, each model names in a second.
+    """Measure how many clips each model classifies per second, with random frames that are already in memory.
 
-    The models take turns, so that what else the machine does meets all alike; on a CPU in one thread, as
-    threads that wait for each other on busy cores measure those.
+    The models take turns, so that other load on the machine affects all of them equally. On a CPU they use
+    one thread: several threads would wait for busy cores, and the measurement would show that instead.
 
     Args:
-        models: The models by name; on a CPU, and moved to a GPU while they are measured where there is one.
-        batch_size: Clips at once.
-        repeats: Batches of each that are timed after two that are not; the median counts.
+        models: The models by name, on the CPU; they are moved to a GPU for the measurement if there is one.
+        batch_size: Number of clips per batch.
+        repeats: Number of timed batches per model, after two warm-up batches; the result is their median.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     clips = {
@@ -56,16 +56,19 @@ def measure_clips_per_second(
 
 
 def _random_clips(model: Recognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
-    how, rng = model.preprocessing, torch.Generator().manual_seed(0)
-    shape = (num_clips, how.num_frames)
-    if isinstance(how, Preprocessing):
-        clips = torch.randint(0, 256, (*shape, *how.size, how.num_channels), dtype=torch.uint8, generator=rng)
+    settings, rng = model.preprocessing, torch.Generator().manual_seed(0)
+    shape = (num_clips, settings.num_frames)
+    if isinstance(settings, Preprocessing):
+        shape = (*shape, *settings.size, settings.num_channels)
+        clips = torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng)
     else:
-        clips = torch.randn(*shape, len(find_layout(how.layout).joints), how.num_channels, generator=rng)
-    return clips.movedim(-1, 2), torch.full((num_clips,), how.num_frames)  # in memory as a loader's batches
+        shape = (*shape, len(find_layout(settings.layout).joints), settings.num_channels)
+        clips = torch.randn(shape, generator=rng)
+    lengths = torch.full((num_clips,), settings.num_frames)
+    return clips.movedim(-1, 2), lengths  # the same memory order as batches of a data loader
 
 
 def _timed(work: Callable[[], torch.Tensor]) -> float:
     started_s = time.perf_counter()
-    work().sum().item()  # waits for a GPU
+    work().sum().item()  # .item() waits for the GPU
     return time.perf_counter() - started_s

@@ -1,4 +1,4 @@
-"""A search over an experiment's options: by W&B where one is logged in, else by Optuna on the same file."""
+"""Search over an experiment's options with W&B, or with Optuna if you are not logged in to W&B."""
 
 import csv
 import os
@@ -45,26 +45,26 @@ def sweep(
     grace_s: int | None = None,
     layout: str | None = None,
 ) -> int:
-    """Run a sweep, or take part in one that is running or was stopped.
+    """Run a sweep, join a running one as another worker, or resume a stopped one.
 
     Args:
-        name: Name of a file in ``experiments/sweeps``, or the path of a YAML.
-        out: Folder of all sweeps; this one's is named like its file.
-        data: A folder or a manifest of clips instead of the experiment's own.
-        storage: Database that the workers share, an Optuna storage URL; an SQLite file in ``out`` if None.
+        name: Name of a sweep in ``experiments/sweeps``, or the path of a YAML file.
+        out: Folder of all sweeps; this sweep uses a subfolder with the name of its file.
+        data: A folder or a manifest of clips instead of those of the experiment.
+        storage: Optuna URL of the database that the workers share (default: an SQLite file in ``out``).
         options: Options of every training.
-        console: Where to print; standard output if None.
-        grace_s: Seconds after which a worker that is not heard of counts as dead; a minute if None.
-        layout: Layout of the joints in ``data``, or None for that of the experiment.
+        console: Console to print to (default: standard output).
+        grace_s: Seconds without a sign of life after which a worker counts as dead (default: one minute).
+        layout: Layout of the joints in ``data`` (default: that of the experiment).
 
     Returns:
         The exit code: 1 if a trial failed.
 
     Raises:
-        FileNotFoundError: If there is no such sweep.
-        OSError: If the clips are not there.
-        ValueError: If the file, a parameter, an option or the clips are refused, or Optuna is needed and
-            missing.
+        FileNotFoundError: If the sweep does not exist.
+        OSError: If the clips do not exist.
+        ValueError: If the file, a parameter, an option or the clips are invalid, or Optuna is needed but not
+            installed.
     """
     console = console or Console(highlight=False, emoji=False)
     file = read_sweep(find_sweep(name))
@@ -79,7 +79,7 @@ def sweep(
         from tt_actions.studies.optuna_study import GRACE_S, SweepStudy
     except ModuleNotFoundError as error:
         raise UserError(
-            f"Expected Optuna, by which sweeps run without W&B, but there is no {error.name}. "
+            f"Expected Optuna, which runs sweeps without W&B, but {error.name} is not installed. "
             "Install it: pip install 'tt-actions[sweep]', or log in to W&B: wandb login."
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def sweep(
 def _sweep_online(
     file: SweepFile, folder: Path, options: Sequence[str], tracking: WandbOptions, console: Console
 ) -> int:
-    """Hand the file to W&B and work on it until it is done."""
+    """Create the sweep on W&B and run its trials until it is finished."""
     import wandb
 
     sweep_id = wandb.sweep(
@@ -106,16 +106,16 @@ def _sweep_online(
     )
     entity = tracking.entity or wandb.Api().default_entity
     command = f"wandb agent {entity}/{tracking.project}/{sweep_id}"
-    say(f"On further machines, with tt_actions installed: {command}", console)
-    scripts = str(Path(sys.executable).parent)  # where the agent finds tt-actions
+    say(f"To run trials on other machines with tt_actions installed: {command}", console)
+    scripts = str(Path(sys.executable).parent)  # the folder of the tt-actions command that the agent runs
     os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
     wandb.agent(sweep_id, entity=entity, project=tracking.project)
-    say(f"runs: {folder / 'runs'}; the ranking and the effects stand in W&B.", console)
+    say(f"runs: {folder / 'runs'}; W&B shows the ranking and the effects.", console)
     return 0
 
 
 def wandb_definition(file: SweepFile, folder: Path, options: Sequence[str]) -> dict[str, Any]:
-    """Return what W&B is given: the file, with options and the folder of the runs in its command.
+    """Return the sweep's definition for W&B: the file, with the options and the run folder in its command.
 
     Args:
         file: The sweep.
@@ -130,12 +130,12 @@ def wandb_definition(file: SweepFile, folder: Path, options: Sequence[str]) -> d
 def _sweep_offline(study: "SweepStudy", folder: Path, options: Sequence[str], console: Console) -> int:
     worker = Worker(study, folder, tuple(options), console)
     before = [trial for trial in study.trials if trial.state.is_finished()]
-    say(f"{study.file.name}: {study.num_trials} trials, {len(before)} done before.", console)
+    say(f"{study.file.name}: {study.num_trials} trials, {len(before)} already done.", console)
     try:
         with stopping_by_sigterm():
             study.work(worker.run, lambda: say("Waiting for the trials of other workers.", console))
     except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on from here.")
+        console.print("Stopped. Run the same command again to resume.")
         raise
     finally:
         write_sweep(folder, study.file, study.trials, options, console)
@@ -147,11 +147,11 @@ def _sweep_offline(study: "SweepStudy", folder: Path, options: Sequence[str], co
 
 
 class Epochs(NamedTuple):
-    """The validation of a training so far.
+    """Validation metrics of a training so far.
 
     Args:
-        by_epoch: Values of the sweep's metric.
-        at_best: Figures of the epoch whose checkpoint is the best.
+        by_epoch: Values of the sweep's metric by epoch.
+        at_best: Metrics of the epoch with the best checkpoint.
     """
 
     by_epoch: dict[int, float]
@@ -159,27 +159,27 @@ class Epochs(NamedTuple):
 
 
 class Worker:
-    """Does the trials of a sweep, one after the other.
+    """Runs the trials of a sweep one after the other.
 
     Args:
         study: The trials.
         folder: The sweep's folder.
         options: Options of every trial.
-        console: Where to print.
+        console: Console to print to.
     """
 
     def __init__(self, study: "SweepStudy", folder: Path, options: tuple[str, ...], console: Console) -> None:
         self.study, self.folder, self.options, self.console = study, folder, options, console
 
     def run(self, trial: "optuna.Trial") -> float:
-        """Train a trial, or go on with it, and return its value: the metric at the best checkpoint's epoch.
+        """Train or resume a trial and return the metric at the epoch of its best checkpoint.
 
         Args:
-            trial: Its place in the study.
+            trial: The trial of the Optuna study.
 
         Raises:
             TrialFailedError: If the training fails.
-            TrialPruned: If it is not worth going on.
+            TrialPruned: If the trial is stopped early.
         """
         from tt_actions.studies.optuna_study import TrialFailedError
 
@@ -200,19 +200,19 @@ class Worker:
             epochs = read_epochs(run_dir, file.metric)
             value = epochs.at_best[file.metric]
         except (subprocess.SubprocessError, KeyError) as error:
-            is_told = isinstance(error, subprocess.SubprocessError)
-            said = str(error) if is_told else f"it gave no {file.metric}"
-            trial.set_user_attr("error", said)
-            say(f"{label} failed: {said}  (its log: {training.log})", self.console)
-            raise TrialFailedError(said) from error
+            has_message = isinstance(error, subprocess.SubprocessError)
+            message = str(error) if has_message else f"no value of {file.metric}"
+            trial.set_user_attr("error", message)
+            say(f"{label} failed: {message}  (its log: {training.log})", self.console)
+            raise TrialFailedError(message) from error
         tested = read_finished_run(run_dir).metrics
         figures = epochs.at_best | {f"test/{key}": tested[key] for key in MEASURED}
         trial.set_user_attr("figures", figures)
         trial.set_user_attr("run", str(run_dir))
         source = str(OmegaConf.load(run_dir / "config.yaml").data.source.class_path).rpartition(".")[2]
         trial.set_user_attr("made_by", {"source": source, "commit": tested["provenance"]["commit"]})
-        took = format_duration(time.perf_counter() - started_s)
-        say(f"{label} {file.metric} {value:.3f}, done in {took}", self.console)
+        duration = format_duration(time.perf_counter() - started_s)
+        say(f"{label} {file.metric} {value:.3f}, done in {duration}", self.console)
         return value
 
     def _trained(self, training: Training, trial: "optuna.Trial", label: str) -> Path:
@@ -221,15 +221,15 @@ class Worker:
         earlier = find_earlier(training)
         if earlier.done:
             return earlier.done
-        doing = "going on" if earlier.stopped else "training"
+        activity = "resuming" if earlier.stopped else "training"
         if not self.console.is_terminal:
-            say(f"{label} {doing}", self.console)
+            say(f"{label} {activity}", self.console)
         reported: set[int] = set()
-        others = set(training.folder.glob("version_*")) - {earlier.stopped}  # of other settings
-        with self.console.status(f"{label} {doing}") as status:
+        others = set(training.folder.glob("version_*")) - {earlier.stopped}  # runs with other settings
+        with self.console.status(f"{label} {activity}") as status:
 
-            def tell(line: str) -> None:
-                status.update(f"{label} {doing}  {line}")
+            def on_line(line: str) -> None:
+                status.update(f"{label} {activity}  {line}")
                 if self.study.file.early_terminate is None:
                     return
                 for epoch, value in sorted(_values_so_far(training, others, self.study.file.metric).items()):
@@ -237,30 +237,30 @@ class Worker:
                         reported.add(epoch)
                         trial.report(value, epoch)
                         if trial.should_prune():
-                            say(f"{label} given up after epoch {epoch}, {value:.3f}", self.console)
+                            say(f"{label} stopped early after epoch {epoch}, {value:.3f}", self.console)
                             raise TrialPruned
 
-            return train(training, earlier.stopped, tell)
+            return train(training, earlier.stopped, on_line)
 
 
 def _values_so_far(training: Training, others: Collection[Path], metric: str) -> dict[int, float]:
-    """The metric by epoch of the run that is training, as far as it has begun, and not of others."""
+    """Return the metric by epoch of the run that is training; empty before it has written any."""
     found = training.folder.glob("version_*/metrics.csv")
     runs = [path for path in found if path.parent not in others and path.stat().st_size]
     if not runs:
         return {}
     try:
         return read_history(max(runs, key=lambda path: path.stat().st_mtime)).get(metric, {})
-    except (ValueError, csv.Error):  # the training is writing it anew
+    except (ValueError, csv.Error):  # the training is rewriting the file
         return {}
 
 
 def read_epochs(run_dir: Path, metric: str) -> Epochs:
-    """Read the validation figures of a run.
+    """Read the validation metrics of a run.
 
     Args:
         run_dir: Its directory.
-        metric: The metric whose values by epoch are wanted.
+        metric: The metric to return for every epoch.
     """
     history = read_history(run_dir / "metrics.csv")
     monitor = OmegaConf.load(run_dir / "config.yaml").monitor

@@ -1,4 +1,4 @@
-"""Sweep files: W&B's YAML of a search, read and checked before anything is trained."""
+"""Sweep files in W&B's YAML format, read and checked before the first training."""
 
 import itertools
 import json
@@ -22,20 +22,20 @@ ARGS = "${args}"
 KEYS = {"program", "command", "name", "description", "method", "metric", "run_cap", "parameters"}
 KEYS |= {"early_terminate"}
 RANGES = ("uniform", "int_uniform", "q_uniform", "log_uniform_values")
-"""The distributions of a range that W&B and Optuna both know."""
+"""The distributions of a range that both W&B and Optuna support."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One key of the command line, and what it may be.
+    """An option that a sweep sets, and its possible values.
 
     Args:
-        name: The key, with dots.
-        values: All that it may be; empty for a range.
+        name: Name of the option, with dots.
+        values: All possible values; empty for a range.
         low: Lower end of a range.
         high: Upper end of a range.
-        step: Distance of the values of a range, or None.
-        log: Whether a range is drawn from in the logarithm.
+        step: Step between the values of a range, or None.
+        log: Whether values of a range are drawn on a logarithmic scale.
     """
 
     name: str
@@ -52,18 +52,18 @@ class Parameter:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether there is but one value."""
+        """Whether there is only one value."""
         return len(self.values) == 1
 
     def suggest(self, trial: "optuna.Trial") -> Any:
-        """Return the trial's value.
+        """Return a trial's value of this option.
 
         Args:
             trial: An Optuna trial.
         """
         if self.is_fixed:
             return self.values[0]
-        if self.values:  # as text: Optuna keeps no lists
+        if self.values:  # as text, since Optuna can't store lists
             choices = [json.dumps(value) for value in self.values]
             return json.loads(trial.suggest_categorical(self.name, choices))
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -71,7 +71,7 @@ class Parameter:
         return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
 
     def word(self, value: Any) -> str:
-        """Return a value as W&B's agent writes it on the command line.
+        """Return the option with a value in the form that W&B's agent uses on the command line.
 
         Args:
             value: The value.
@@ -87,15 +87,15 @@ class SweepFile:
     """A search over the options of one experiment.
 
     Args:
-        name: Its name, that of the file.
-        raw: The file's content.
-        words: The options that all trials have, the experiment's YAML among them.
+        name: Name of the sweep, which is the name of the file.
+        raw: Contents of the file.
+        words: Options of all trials, including the experiment's YAML.
         method: ``grid``, ``random`` or ``bayes``.
-        metric: The validation metric that decides.
-        maximize: Whether more of it is better.
-        parameters: What is searched over.
+        metric: The validation metric to optimise.
+        maximize: Whether higher values of the metric are better.
+        parameters: The options to search over.
         early_terminate: Options of Hyperband, or None.
-        run_cap: Number of trials; None for a whole grid.
+        run_cap: Number of trials; None for the full grid.
     """
 
     name: str
@@ -110,7 +110,7 @@ class SweepFile:
 
     @property
     def grid(self) -> Iterator[dict[str, Any]]:
-        """All points of a grid: key -> value."""
+        """All points of a grid, each as option -> value."""
         names = [parameter.name for parameter in self.parameters]
         for values in itertools.product(*(parameter.values for parameter in self.parameters)):
             yield dict(zip(names, values, strict=True))
@@ -119,27 +119,27 @@ class SweepFile:
         """Return the options of one trial.
 
         Args:
-            point: Key -> value.
-            options: Options that stand between the file's and the trial's.
+            point: Option -> value.
+            options: Options to insert between those of the file and those of the trial.
         """
         own = [parameter.word(point[parameter.name]) for parameter in self.parameters]
         return (*self.words, *options, *own)
 
 
 def find_sweep(sweep: str) -> Path:
-    """Find a sweep's file.
+    """Return the path of a sweep's file.
 
     Args:
-        sweep: Name of a file in ``experiments/sweeps``, or the path of a YAML.
+        sweep: Name of a sweep in ``experiments/sweeps``, or the path of a YAML file.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If the file does not exist.
     """
     path = Path(sweep) if sweep.endswith((".yaml", ".yml")) else SWEEPS / f"{sweep}.yaml"
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in SWEEPS.glob("*.yaml"))) or "none"
+        available = ", ".join(sorted(file.stem for file in SWEEPS.glob("*.yaml"))) or "none"
         raise FileNotFoundError(
-            f"Expected a sweep, but there is no '{path}'. In '{SWEEPS}' there are: {there}."
+            f"Expected a sweep, but there is no '{path}'. Use one of those in '{SWEEPS}': {available}."
         )
     return path
 
@@ -150,7 +150,7 @@ def _read_metric(metric: Any, path: Path) -> dict[str, str]:
             "Expected `metric` to have a `name` and a `goal`, minimize or maximize, "
             f"but got {metric} in '{path}'."
         )
-    _known(metric, {"name", "goal"}, "`metric`")
+    _check_keys(metric, {"name", "goal"}, "`metric`")
     check_validation_metric(str(metric.get("name")), "metric.name")
     return {"name": str(metric["name"]), "goal": metric["goal"]}
 
@@ -159,17 +159,17 @@ def read_sweep(path: Path) -> SweepFile:
     """Read a sweep file.
 
     Args:
-        path: The YAML.
+        path: The YAML file.
 
     Raises:
-        ValueError: If something in it is not understood.
+        ValueError: If the file is invalid.
     """
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"Expected '{path}' to be YAML, but got: {' '.join(str(error).split())}.") from error
     raw = raw if isinstance(raw, dict) else {}
-    _known(raw, KEYS, f"'{path}'")
+    _check_keys(raw, KEYS, f"'{path}'")
     method = raw.get("method")
     if method not in ("grid", "random", "bayes"):
         raise UserError(f"Expected `method` to be grid, random or bayes, but got {method!r} in '{path}'.")
@@ -183,12 +183,12 @@ def read_sweep(path: Path) -> SweepFile:
     parameters = raw.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise UserError(
-            f"Expected `parameters`, the keys to search over, but got {parameters!r} in '{path}'."
+            f"Expected `parameters` with the options to search over, but got {parameters!r} in '{path}'."
         )
     read = tuple(_read_parameter(str(name), given) for name, given in parameters.items())
     if method == "grid" and (ranged := [parameter.name for parameter in read if not parameter.values]):
         raise UserError(
-            f"Expected `values` for `{ranged[0]}`, since `method: grid` takes every one, but got a range."
+            f"Expected `values` for `{ranged[0]}`, since `method: grid` tries each value, but got a range."
         )
     return SweepFile(
         name=path.stem,
@@ -203,9 +203,11 @@ def read_sweep(path: Path) -> SweepFile:
     )
 
 
-def _known(given: dict[str, Any], known: set[str], where: str) -> None:
+def _check_keys(given: dict[str, Any], known: set[str], where: str) -> None:
     if unknown := [str(key) for key in given if key not in known]:
-        raise UserError(f"Expected {where} to hold {', '.join(sorted(known))}, but got `{unknown[0]}`.")
+        raise UserError(
+            f"Expected {where} to contain only the keys {', '.join(sorted(known))}, but got `{unknown[0]}`."
+        )
 
 
 def _is_count(value: Any) -> bool:
@@ -224,24 +226,26 @@ def _command_words(command: Any, path: Path) -> tuple[str, ...]:
 
 def _read_parameter(name: str, given: Any) -> Parameter:
     if not isinstance(given, dict):
-        raise UserError(f"Expected `{name}` to hold value, values, or min and max, but got {given!r}.")
+        raise UserError(f"Expected `{name}` to have value, values, or min and max, but got {given!r}.")
     if "parameters" in given:
         raise UserError(
-            f"Expected `{name}` to be a whole key of the command line, but got nested `parameters`. "
-            f"Write `{name}.key` for each."
+            f"Expected `{name}` to be the full name of an option, but got nested `parameters`. "
+            f"Write `{name}.key` for each of them."
         )
     distribution = given.get("distribution")
     if "value" in given or "values" in given:
-        _known(given, {"value", "values", "distribution"}, f"`{name}`")
+        _check_keys(given, {"value", "values", "distribution"}, f"`{name}`")
         values = given["values"] if "values" in given else [given["value"]]
         fitting = {None, "categorical"} if "values" in given else {None, "constant"}
         texts = [json.dumps(value, default=str) for value in values] if isinstance(values, list) else []
         if distribution not in fitting or len(given) > 2 or not texts or len(set(texts)) < len(texts):
-            raise UserError(f"Expected `{name}` to hold one `value`, or different `values`, but got {given}.")
+            raise UserError(f"Expected `{name}` to have one `value`, or different `values`, but got {given}.")
         if None in values:
-            raise UserError(f'Expected `{name}` to say "null" in quotes, since W&B writes null as None.')
+            raise UserError(
+                f'Expected `{name}` to have "null" in quotes, since W&B writes null as None, but got {given}.'
+            )
         return Parameter(name, tuple(values))
-    _known(given, {"min", "max", "distribution", "q"}, f"`{name}`")
+    _check_keys(given, {"min", "max", "distribution", "q"}, f"`{name}`")
     return _read_range(name, given)
 
 
@@ -259,7 +263,8 @@ def _read_range(name: str, given: dict[str, Any]) -> Parameter:
     distribution = given.get("distribution") or ("int_uniform" if kinds == {int} else "uniform")
     if distribution not in RANGES:
         raise UserError(
-            f"Expected the distribution of `{name}` to be {', '.join(RANGES)}, but got {distribution!r}."
+            f"Expected the distribution of `{name}` to be one of {', '.join(RANGES)}, "
+            f"but got {distribution!r}."
         )
     log, quantised = distribution == "log_uniform_values", distribution == "q_uniform"
     if log and low <= 0:
@@ -270,7 +275,8 @@ def _read_range(name: str, given: dict[str, Any]) -> Parameter:
         quantised and not (isinstance(q, int | float) and 0 < q <= high - low)
     ):
         raise UserError(
-            f"Expected `{name}` to have a `q` above 0 with q_uniform, and else none, but got {q!r}."
+            f"Expected `{name}` to have a `q` above 0, not larger than the range, with q_uniform, and no `q` "
+            f"with other distributions, but got {q!r}."
         )
     if distribution == "int_uniform" or (quantised and kinds == {int} and isinstance(q, int)):
         return Parameter(name, (), low, high, q)
@@ -282,13 +288,13 @@ def _read_early_terminate(given: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(given, dict) or given.get("type") != "hyperband":
         raise UserError(f"Expected `early_terminate` to be of `type: hyperband`, but got {given}.")
-    _known(given, {"type", "min_iter", "max_iter", "s", "eta"}, "`early_terminate`")
+    _check_keys(given, {"type", "min_iter", "max_iter", "s", "eta"}, "`early_terminate`")
     counts = {key: value for key, value in given.items() if key != "type"}
     wrong = [key for key, value in counts.items() if not _is_count(value)]
     if wrong or counts.get("eta", 3) < 2 or ("min_iter" in given) == ("max_iter" in given):
         raise UserError(
-            "Expected `early_terminate` to have either `min_iter` or `max_iter` with `s`, whole numbers of "
-            f"epochs, and an `eta` from 2, but got {given}."
+            "Expected `early_terminate` to have either `min_iter`, or `max_iter` and `s`, as positive whole "
+            f"numbers, and an `eta` of at least 2, but got {given}."
         )
     if ("s" in given) != ("max_iter" in given):
         raise UserError(f"Expected `s`, the number of brackets, together with `max_iter`, but got {given}.")
@@ -296,47 +302,50 @@ def _read_early_terminate(given: Any) -> dict[str, Any] | None:
 
 
 def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
-    """Refuse what the training's command line does not know, before the first trial.
+    """Check before the first trial that `train` accepts all options and values of a sweep.
 
     Args:
         file: The sweep.
         options: Options of every trial.
 
     Returns:
-        The configuration of the first of the trainings that were checked.
+        The configuration of the first checked training.
 
     Raises:
-        ValueError: If an option, a parameter or one of its values is refused, or no clip is for validation.
+        ValueError: If an option, a parameter or one of its values is invalid, or there are no validation
+            clips.
     """
     base = ("train", *file.words, *options)
     try:
         read_settings(base)
     except UserError as error:
-        raise UserError(f"Expected options that `train` takes, but {' '.join(base)}: {error}") from None
+        raise UserError(
+            f"Expected options that `train` accepts, but `{' '.join(base)}` failed: {error}"
+        ) from None
     settings = []
     most = max(len(parameter.examples) for parameter in file.parameters)
-    for index in range(most):  # one command line for several values: parsing takes a while
+    for index in range(most):  # check several values with one command line, since parsing is slow
         point = {p.name: p.examples[index % len(p.examples)] for p in file.parameters}
         try:
             settings.append(read_settings(["train", *file.trial_words(point, options)]))
         except UserError:
-            _name_refused(file, base, point)
+            _raise_for_option(file, base, point)
             raise
     if any(trial["data"]["val_share"] == 0 for trial in settings):
         raise UserError(
-            f"Expected clips for validation, since `metric` is {file.metric}, but got `data.val_share` 0. "
-            "Raise it, such as by `--data.val_share 0.15`."
+            f"Expected validation clips, since `metric` is {file.metric}, but got `data.val_share` 0. "
+            "Raise it, for example with `--data.val_share 0.15`."
         )
     return settings[0]
 
 
-def _name_refused(file: SweepFile, base: Sequence[str], point: dict[str, Any]) -> None:
+def _raise_for_option(file: SweepFile, base: Sequence[str], point: dict[str, Any]) -> None:
     for parameter in file.parameters:
         value = point[parameter.name]
         try:
             read_settings([*base, parameter.word(value)])
         except UserError as error:
             raise UserError(
-                f"Expected `{parameter.name}` of the sweep '{file.name}' to be an option of `train` that may "
-                f"be {value}, but it is refused: {error}"
+                f"Expected `train` to accept the value {value} of `{parameter.name}` in the sweep "
+                f"'{file.name}', but got an error: {error}"
             ) from None

@@ -1,4 +1,4 @@
-"""What the trials of a sweep say: a ranked table, and a picture of what each factor does."""
+"""The report of a sweep: a ranked table of its trials, and a figure of the effect of each factor."""
 
 import json
 import shlex
@@ -14,7 +14,7 @@ from rich.console import Console
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
-from tt_actions.studies.comparison_report import DRAWN_NOTE, SHOWN
+from tt_actions.studies.comparison_report import SHOWN, SYNTHETIC_NOTE
 from tt_actions.studies.effects_figure import Factor, Level, effects_figure
 from tt_actions.studies.sweep_file import Parameter, SweepFile
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 MEASURED = ("accuracy", "temporal_consistency")
-"""What the table and the picture show, beside the sweep's own metric."""
+"""Metrics that the table and the figure show in addition to the sweep's own metric."""
 
 STATES = {
     "COMPLETE": "done",
@@ -31,18 +31,18 @@ STATES = {
     "WAITING": "to do",
     "RUNNING": "running",
 }
-SHOWN_TRIALS = 10
-"""So many trials are printed; the files hold all."""
+NUM_PRINTED_TRIALS = 10
+"""Number of trials that are printed; the files contain all trials."""
 
-MOST_LEVELS = 5
-"""A factor of more values is drawn in thirds of its trials."""
+MAX_LEVELS = 5
+"""Most values of a range that are drawn one by one; with more, the trials are drawn in three groups."""
 
 
 def factor_name(parameter: Parameter, file: SweepFile) -> str:
-    """Return the shortest end of a parameter's name that no other one has.
+    """Return the shortest suffix of a parameter's name that is unique in the sweep.
 
     Args:
-        parameter: One of the sweep's.
+        parameter: A parameter of the sweep.
         file: The sweep.
     """
     parts = [part for part in parameter.name.split(".") if part != "init_args"]
@@ -61,14 +61,14 @@ def write_sweep(
     options: Sequence[str],
     console: Console,
 ) -> None:
-    """Write the table ``trials`` and, as PNG and SVG, the picture ``effects``, and print the table.
+    """Write the table ``trials`` and the figure ``effects`` (PNG and SVG), and print the table.
 
     Args:
-        folder: Where to.
+        folder: Folder to write to.
         file: The sweep.
-        trials: Its trials by slot; nothing is written while none is over.
+        trials: Its trials by slot; nothing is written until a trial has finished.
         options: Options of every trial.
-        console: Where to print.
+        console: Console to print to.
     """
     if not any(trial.state.is_finished() for trial in trials):
         return
@@ -84,18 +84,18 @@ def write_sweep(
     titles = [f"validation {SHOWN[key]}" for key in MEASURED]
     note = " ".join(
         [
-            "Small dots: trials. Large dots: their mean; lines: 95 % bootstrap interval, from three trials "
-            "on. The other factors vary within each row. Dashed: mean of all trials.",
+            "Small dots: trials. Large dots: their mean. Lines: 95 % bootstrap interval, for three or more "
+            "trials. The other factors vary within each row. Dashed line: mean of all trials.",
             *_made_by(file, trials, options),
         ]
     )
-    figure = effects_figure(factors, titles, f"{file.name}: what each factor does", note)
+    figure = effects_figure(factors, titles, f"{file.name}: effect of each factor", note)
     for suffix in (".png", ".svg"):
         write_figure(folder / f"effects{suffix}", figure)
 
 
 def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequence[str]) -> Table:
-    """Make the table of all trials, the best by the sweep's validation metric first.
+    """Make the table of all trials, ranked by the sweep's validation metric.
 
     Args:
         file: The sweep.
@@ -109,37 +109,37 @@ def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequ
     for rank, trial in enumerate(_ranked(file, trials), 1):
         figures = trial.user_attrs.get("figures", {})
         state = STATES[trial.state.name]
-        told = trial.user_attrs.get("error", "")
+        detail = trial.user_attrs.get("error", "")
         if state == "given up":
-            told = f"after {max(trial.intermediate_values, default=0)} epochs"
+            detail = f"after {max(trial.intermediate_values, default=0)} epochs"
         values = {factor_name(p, file): _value(p, trial) for p in varied}
         rows.append(
             [
                 str(trial.user_attrs["slot"]),
                 *("-" if value is None else level_label(value) for value in values.values()),
                 *("-" if column not in figures else f"{figures[column]:.3f}" for column in columns),
-                f"{state}: {told}" if told else state,
+                f"{state}: {detail}" if detail else state,
             ]
         )
         record = {"rank": rank if state == "done" else None, "trial": trial.user_attrs["slot"]}
         texts = {name: value if value is None else level_label(value) for name, value in values.items()}
         record |= texts | {column: figures.get(column) for column in columns}
-        records.append(record | {"state": state, "error": told or None, "run": trial.user_attrs.get("run")})
+        records.append(record | {"state": state, "error": detail or None, "run": trial.user_attrs.get("run")})
     names = [factor_name(p, file) for p in varied]
     headings = ["trial", *(name.replace("_", " ") for name in (*names, *columns)), "state"]
     notes = [
-        f"Ranked by {file.metric} on the validation clips, {'more' if file.maximize else 'less'} is better; "
-        "all figures are those of the epoch whose checkpoint the run keeps. Test figures stand beside them "
-        "and decide nothing."
+        f"Ranked by {file.metric} on the validation clips ({'higher' if file.maximize else 'lower'} is "
+        "better). All numbers are from the epoch of the checkpoint that the run keeps. Test numbers do not "
+        "affect the ranking."
     ]
     return Table(f"Sweep {file.name}", headings, rows, records, notes, _made_by(file, trials, options))
 
 
 def _narrow(table: Table, num_factors: int) -> Table:
-    """The best trials for the screen, the settings of each in one cell."""
+    """Reduce the table to the best trials for the screen, with the settings of each trial in one cell."""
     names = table.headings[1 : 1 + num_factors]
     rows = []
-    for trial, *cells in table.rows[:SHOWN_TRIALS]:
+    for trial, *cells in table.rows[:NUM_PRINTED_TRIALS]:
         settings = ", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=False))
         rows.append([f"{trial}: {settings}", *cells[num_factors:]])
     headings = ["trial", *(heading.replace("/", " ") for heading in table.headings[1 + num_factors :])]
@@ -167,11 +167,11 @@ def _made_by(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequence
     commits = sorted({one["commit"][:10] for one in made if one["commit"]})
     words = shlex.join(["train", *file.words, *options])
     notes = [f"Made by `{words}`, {file.method}; trials: {counted}; commit {' and '.join(commits) or '-'}."]
-    return notes + [DRAWN_NOTE] * any(one["source"] == "SyntheticStrokes" for one in made)
+    return notes + [SYNTHETIC_NOTE] * any(one["source"] == "SyntheticStrokes" for one in made)
 
 
 def _value(parameter: Parameter, trial: "FrozenTrial") -> Any:
-    """What a trial had for a parameter; None before it began."""
+    """Return a trial's value of a parameter, or None before the trial starts."""
     if parameter.is_fixed:
         return parameter.values[0]
     value = trial.params.get(parameter.name)
@@ -179,7 +179,7 @@ def _value(parameter: Parameter, trial: "FrozenTrial") -> Any:
 
 
 def level_label(value: Any) -> str:
-    """Write a value for a reader.
+    """Write the value of an option as short, readable text.
 
     Args:
         value: The value.
@@ -203,7 +203,10 @@ def level_label(value: Any) -> str:
 
 
 def _factor(parameter: Parameter, file: SweepFile, trials: Sequence["FrozenTrial"]) -> Factor:
-    """Sort the trials by their value of a parameter: each value a level, or thirds of many numbers."""
+    """Group the trials by their value of a parameter.
+
+    Each value becomes a level; a range with many values becomes three levels.
+    """
     values = [_value(parameter, trial) for trial in trials]
     groups: dict[str, list[FrozenTrial]]
     if parameter.values:
@@ -212,7 +215,7 @@ def _factor(parameter: Parameter, file: SweepFile, trials: Sequence["FrozenTrial
             groups[level_label(value)].append(trial)
     else:
         by_value = sorted(zip(values, trials, strict=True), key=lambda pair: pair[0])
-        distinct = len(set(values)) <= MOST_LEVELS
+        distinct = len(set(values)) <= MAX_LEVELS
         parts = [[pair] for pair in by_value]
         if not distinct:
             cuts = np.array_split(np.arange(len(by_value)), 3)

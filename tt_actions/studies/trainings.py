@@ -1,4 +1,4 @@
-"""Trainings in processes of their own: new, gone on with, or done already."""
+"""Trainings in child processes, and the search for earlier runs that are finished or can be resumed."""
 
 import contextlib
 import ctypes
@@ -23,21 +23,26 @@ from tt_actions.training.cli import ActionCLI
 from tt_actions.training.parser import make_data
 
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
-# PR_SET_PDEATHSIG: a process that SIGKILL ends can't end its trainings itself
+# PR_SET_PDEATHSIG: a process that is killed by SIGKILL can't stop its trainings itself
 _END_WITH_PARENT = None if _PRCTL is None else partial(_PRCTL, 1, int(signal.SIGTERM))
 
-LEFT_BY_DONE = ("splits.csv", "checkpoints/best.ckpt", "report/metrics.json", "report/predictions.csv")
-"""Files of a run without which it does not count as done."""
+FILES_OF_FINISHED_RUN = (
+    "splits.csv",
+    "checkpoints/best.ckpt",
+    "report/metrics.json",
+    "report/predictions.csv",
+)
+"""Files that a run must contain to count as finished."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training and its place.
+    """One training: its options and the folder of its runs.
 
     Args:
-        name: Name of the experiment and of its folder in ``runs``.
+        name: Name of the experiment and of its subfolder of ``runs``.
         runs: Folder of all runs.
-        options: Its words on the command line, but for its place.
+        options: Options on the command line, except for name and folder.
     """
 
     name: str
@@ -46,12 +51,12 @@ class Training:
 
     @property
     def folder(self) -> Path:
-        """Folder of its run directories."""
+        """Folder that contains its run directories."""
         return self.runs / self.name
 
     @property
     def log(self) -> Path:
-        """File of all that the training prints."""
+        """File with the output of the training."""
         return self.runs / f"{self.name}.log"
 
     @property
@@ -61,11 +66,11 @@ class Training:
 
 
 class Earlier(NamedTuple):
-    """What was left of a training.
+    """Earlier runs of a training with the same settings and the same clips.
 
     Args:
-        done: The run of the same clips with the same settings that is over, or None.
-        stopped: The run of the same clips with the same settings that can be gone on with, or None.
+        done: A finished run, or None.
+        stopped: A run that can be resumed, or None.
     """
 
     done: Path | None
@@ -73,13 +78,13 @@ class Earlier(NamedTuple):
 
 
 def find_earlier(training: Training) -> Earlier:
-    """Find the runs of a training that were left earlier, those of other settings or clips aside.
+    """Find earlier runs of a training; runs with other settings or clips don't count.
 
     Args:
-        training: What is to be trained.
+        training: The training.
 
     Raises:
-        SubprocessError: If there are runs of the same settings, and their clips can't be read any more.
+        SubprocessError: If there are runs with the same settings, but their clips can no longer be read.
     """
     try:
         settings = read_settings(training.words)
@@ -94,7 +99,7 @@ def find_earlier(training: Training) -> Earlier:
         found = [path for path in found if read_splits(path / "splits.csv") == clips]
     done = stopped = None
     for run_dir in found:
-        if all((run_dir / file).is_file() for file in LEFT_BY_DONE):
+        if all((run_dir / file).is_file() for file in FILES_OF_FINISHED_RUN):
             done = run_dir
         elif (run_dir / "checkpoints" / "last.ckpt").is_file():
             stopped = run_dir
@@ -105,38 +110,38 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
     """Return the whole configuration of a command line, as a run saves it, without running it.
 
     Args:
-        words: The command line.
+        words: The words of the command line.
 
     Raises:
-        ValueError: If it is refused.
+        ValueError: If the command line is invalid.
     """
-    printed, told = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(told):
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         try:
             ActionCLI([*words, "--print_config"])
         except SystemExit as end:
             if end.code:
-                said = told.getvalue().split("error: ", 1)[-1]  # a hint at the help stands before
-                raise UserError(said.strip()) from None
-    return _plain(OmegaConf.create(printed.getvalue()))
+                message = stderr.getvalue().split("error: ", 1)[-1]  # without the hint at the help before it
+                raise UserError(message.strip()) from None
+    return _plain(OmegaConf.create(stdout.getvalue()))
 
 
 def read_clips(settings: dict[str, Any]) -> list[list[str]]:
-    """Return the clips that a configuration trains and tests on, as the rows of a run's ``splits.csv``.
+    """Return the clips of a configuration as the rows of a run's ``splits.csv``.
 
     Args:
-        settings: What :func:`read_settings` returned.
+        settings: The configuration, from :func:`read_settings`.
 
     Raises:
-        OSError: If they are not there.
-        ValueError: If they can't be read or split.
+        OSError: If the clips do not exist.
+        ValueError: If the clips can't be read or split.
     """
     data = make_data(settings)
     return split_rows(data.records, data.cache.digest)
 
 
 def _settings_of(run_dir: Path) -> dict[str, Any] | None:
-    """The configuration of a run; None where there is none, or a kill or a full disk has cut it."""
+    """Return the configuration of a run, or None if it is missing or incomplete (killed run, full disk)."""
     try:
         return _plain(OmegaConf.load(run_dir / "config.yaml"))
     except (OSError, ValueError, yaml.YAMLError):
@@ -149,20 +154,21 @@ def _plain(config: Any) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items() if key != "runs"}  # the folder may be moved
 
 
-def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) -> Path:
-    """Train in a process of its own, which ends with this one.
+def train(training: Training, stopped: Path | None, on_line: Callable[[str], Any]) -> Path:
+    """Train in a child process, which ends when this process ends.
 
     Args:
-        training: What to train.
-        stopped: The run to go on with, or None for a new one.
-        tell: Called twice a second with the last line that was printed; what it raises ends the training.
+        training: The training.
+        stopped: The run to resume, or None for a new one.
+        on_line: Called twice per second with the last line of output; an exception from it stops the
+            training.
 
     Returns:
         The run's directory.
 
     Raises:
-        SubprocessError: If the training fails, with the last line that it printed, or the
-            signal that ended it, or leaves no whole run.
+        SubprocessError: If the training fails or leaves no complete run. The message contains the last line
+            of output, or the signal that ended the process.
     """
     words = ["train", "--resume", str(stopped)] if stopped else training.words
     training.log.parent.mkdir(parents=True, exist_ok=True)
@@ -178,27 +184,28 @@ def train(training: Training, stopped: Path | None, tell: Callable[[str], Any]) 
         while process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.5)
-            tell(_last_line(training.log))
+            on_line(_last_line(training.log))
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait()
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
-        memory = ", as the system does where memory runs out" * (name == "SIGKILL")
-        raise subprocess.SubprocessError(f"It was ended by {name}{memory}.")
+        memory = ", which the system sends when memory runs out" * (name == "SIGKILL")
+        raise subprocess.SubprocessError(f"The training was ended by {name}{memory}.")
     if process.returncode:
         last = _last_line(training.log).removeprefix("error: ")
-        said = last or f"It ended with exit code {process.returncode}."
-        raise subprocess.SubprocessError(said)
+        raise subprocess.SubprocessError(last or f"The training ended with exit code {process.returncode}.")
     own = list(set(training.folder.glob("version_*")) - others)
     if len(own) != 1:
         raise subprocess.SubprocessError(
-            f"It left {len(own)} new runs in '{training.folder}' in place of one."
+            f"Expected one new run in '{training.folder}', but the training left {len(own)}."
         )
-    for file in LEFT_BY_DONE:
+    for file in FILES_OF_FINISHED_RUN:
         if not (own[0] / file).is_file():
-            raise subprocess.SubprocessError(f"It left no '{own[0] / file}'.")
+            raise subprocess.SubprocessError(
+                f"Expected the training to write '{own[0] / file}', but it did not."
+            )
     return own[0]
 
 
@@ -210,7 +217,7 @@ def _last_line(log: Path) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a duration for a reader.
+    """Write a duration as short text.
 
     Args:
         seconds: The duration.
@@ -223,7 +230,7 @@ def format_duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def stopping_by_sigterm() -> Iterator[None]:
-    """End by SIGTERM as by Ctrl-C, with the training that runs, and not by leaving it behind."""
+    """Handle SIGTERM like Ctrl-C, so that the running training is stopped too."""
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -1,1 +1,1 @@
-"""One training: the task, the trainer, callbacks, the run directory, W&B."""
+"""Training of one model: the LightningModule, the trainer, callbacks, the run directory and W&B."""

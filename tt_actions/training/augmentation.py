@@ -1,4 +1,4 @@
-"""Normalisation and augmentation of whole batches on the device; one random choice for a clip."""
+"""Random augmentation of batches of video clips, on the model's device."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,19 +12,21 @@ from tt_actions.errors import UserError
 Range = tuple[float, float]
 
 LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in brightness (ITU-R BT.601)."""
+"""Weights of red, green and blue when a pixel is converted to grey (ITU-R BT.601)."""
 
 
 class ClipAugmentation(nn.Module, ABC):
-    """Random changes that leave a stroke what it is, drawn anew for every clip of every batch.
+    """Random changes of training clips that keep the class of the stroke.
+
+    They are drawn again for every clip of every batch.
 
     Args:
-        speed: Largest relative change of playing speed, around a random instant.
-        mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412), 0 for
-            none.
+        speed: Largest relative change of playing speed, around a random point in time.
+        mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412); 0
+            disables MixUp.
 
     Raises:
-        ValueError: If one is out of its bounds.
+        ValueError: If ``speed`` or ``mixup`` is out of range.
     """
 
     def __init__(self, speed: float, mixup: float) -> None:
@@ -38,12 +40,12 @@ class ClipAugmentation(nn.Module, ABC):
     def forward(
         self, frames: Tensor, lengths: Tensor, frame_labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Change a batch of clips.
+        """Augment a batch of clips.
 
         Args:
-            frames: The clips, as a loader gives them.
+            frames: The clips, as the data loader returns them.
             lengths: Number of valid frames of each clip.
-            frame_labels: Class of each frame, which moves in time with it, or None.
+            frame_labels: Class of each frame, or None. Labels move in time together with their frames.
 
         Shape:
             frames ``(B, T, C, ...)``, frame_labels ``(B, T)`` -> the same, frames float32.
@@ -52,7 +54,7 @@ class ClipAugmentation(nn.Module, ABC):
     def mix(
         self, x: Tensor, targets: Tensor, frame_targets: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Blend every clip and its targets with those of another clip of the batch (MixUp).
+        """Blend each clip and its targets with another clip of the batch (MixUp).
 
         Args:
             x: The clips.
@@ -72,7 +74,9 @@ class ClipAugmentation(nn.Module, ABC):
         return x.lerp(x[other], 1 - share), targets.lerp(targets[other], 1 - share), frame_targets
 
     def moved_times(self, lengths: Tensor, num_frames: int) -> Tensor:
-        """Draw which moment each frame shows after the change of speed, which may lie outside the clip.
+        """Draw a random change of speed and return the point in time that each frame then shows.
+
+        A point may lie outside the clip.
 
         Args:
             lengths: Number of valid frames of each clip.
@@ -88,42 +92,43 @@ class ClipAugmentation(nn.Module, ABC):
 
 
 def check_shares(**shares: float) -> None:
-    """Refuse a share outside 0 to 1.
+    """Check that all shares lie between 0 and 1.
 
     Args:
-        **shares: Shares by the name of their argument.
+        **shares: The shares, by argument name.
 
     Raises:
-        ValueError: If one is.
+        ValueError: If a share lies outside 0 to 1.
     """
     for name, value in shares.items():
         if not 0 <= value <= 1:
-            raise UserError(f"Expected `{name}` to lie in 0 to 1, but got {value}.")
+            raise UserError(f"Expected `{name}` to be between 0 and 1, but got {value}.")
 
 
 class Augmentation(ClipAugmentation):
-    """Random changes of pictures.
+    """Random changes of video frames: geometry, colours, blur, noise, erased areas and speed.
 
-    All frames of a clip change alike, so that motion survives. The mirrored picture of a stroke is the same
-    stroke of a player of the other hand: flips keep the class.
+    All frames of a clip change in the same way, which preserves the motion. A mirrored stroke is the same
+    stroke of a player of the other hand, so a flip keeps the class.
 
-    A single channel, or a fourth beside colours, is depth or a silhouette. It moves along with the picture,
-    each pixel from the nearest, so that none is mixed with one that is not measured; what is done to colours
-    leaves it alone, and an erased rectangle is not measured.
+    A single channel, or a fourth channel after the colours, contains depth or a silhouette. It is warped with
+    the frame, but by nearest-neighbour sampling: interpolation would mix measured with missing pixels. Colour
+    changes, blur and noise skip this channel. In an erased rectangle it is marked as not measured.
 
     Args:
         flip: Probability of a horizontal flip.
-        crop: Range of the cropped window's side as a share of the picture; the window's place is random.
-        stretch: Largest factor by which the window's aspect changes, 1 for none.
+        crop: Range of the side of the cropped window, as a share of the frame; its position is random.
+        stretch: Largest factor by which the aspect ratio of the window changes; 1 disables it.
         rotation_deg: Largest rotation in degrees.
-        brightness: Largest brightness added or taken away, in units of full scale.
+        brightness: Largest brightness added or subtracted, as a share of full scale.
         contrast: Largest relative change of contrast.
         saturation: Largest relative change of saturation.
         blur: Probability of a 3x3 binomial blur.
-        noise: Largest standard deviation of sensor noise, in units of full scale; half of the clips get some.
+        noise: Largest standard deviation of sensor noise, as a share of full scale; half of the clips get
+            noise.
         erase: Probability that a random rectangle, up to a third of each side, is painted over.
         speed: Largest relative change of playing speed, around a random instant.
-        jitter: Probability that a frame is replaced by a neighbour.
+        jitter: Probability that a frame is replaced by the previous or the next one.
         mixup: Parameter *alpha* of MixUp's Beta distribution (Zhang et al. 2018, arXiv:1710.09412), 0 for
             none.
 
@@ -152,7 +157,11 @@ class Augmentation(ClipAugmentation):
         if not 0 < crop[0] <= crop[1] <= 1:
             raise UserError(f"Expected `crop` to be a range within (0, 1], but got {crop}.")
         if stretch < 1 or min(rotation_deg, brightness, contrast, saturation, noise) < 0:
-            raise UserError("Expected `stretch` to be at least 1 and no strength to be negative.")
+            raise UserError(
+                "Expected `stretch` to be at least 1, and `rotation_deg`, `brightness`, `contrast`, "
+                f"`saturation` and `noise` to be at least 0, but got {stretch}, {rotation_deg}, "
+                f"{brightness}, {contrast}, {saturation} and {noise}."
+            )
         self.flip, self.crop, self.stretch, self.rotation_deg = flip, crop, stretch, rotation_deg
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
         self.blur, self.noise, self.erase = blur, noise, erase
@@ -161,12 +170,12 @@ class Augmentation(ClipAugmentation):
     def forward(
         self, frames: Tensor, lengths: Tensor, frame_labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Change a batch of clips.
+        """Augment a batch of clips.
 
         Args:
             frames: The clips, uint8.
             lengths: Number of valid frames of each clip.
-            frame_labels: Class of each frame, which moves in time with it, or None.
+            frame_labels: Class of each frame, or None. Labels move in time together with their frames.
 
         Shape:
             frames ``(B, T, C, H, W)``, uint8, frame_labels ``(B, T)`` -> the same, frames float32 in [0, 1].
@@ -190,7 +199,10 @@ class Augmentation(ClipAugmentation):
             return self._erase(x, num_colours).clamp_(0, 1), frame_labels
 
     def _resample_time(self, lengths: Tensor, num_frames: int) -> Tensor:
-        """Which frame each instant shows after the change of speed, ``(B, T)``; padding stays padding."""
+        """Return the index of the frame shown at each time step after the change of speed, ``(B, T)``.
+
+        Padding stays padding.
+        """
         b, t, device = len(lengths), num_frames, lengths.device
         last = (lengths - 1)[:, None]  # (B, 1)
         index = torch.arange(t, device=device).expand(b, t)
@@ -219,7 +231,7 @@ class Augmentation(ClipAugmentation):
         grid = F.affine_grid(theta, [b, 1, h, w], align_corners=False)
 
         def sample(part: Tensor, mode: str) -> Tensor:
-            folded = part.reshape(b, t * part.shape[2], h, w)  # one grid serves all frames of a clip
+            folded = part.reshape(b, t * part.shape[2], h, w)  # all frames of a clip share one grid
             warped = F.grid_sample(folded, grid, mode, padding_mode="border", align_corners=False)
             return warped.view(b, t, -1, h, w)
 
@@ -229,7 +241,7 @@ class Augmentation(ClipAugmentation):
         return torch.cat([sample(parts[0], "bilinear"), sample(parts[1], "nearest")], 2)
 
     def _recolour(self, x: Tensor) -> Tensor:
-        """Mix the colours and bring [0, 255] to [0, 1], in one pass."""
+        """Change the colours and scale [0, 255] to [0, 1] in one pass."""
         b, t, c, h, w = x.shape
         gain = 1 + self.contrast * symmetric(b, device=x.device)
         shift = 0.5 * (1 - gain) + self.brightness * symmetric(b, device=x.device)
@@ -255,7 +267,7 @@ class Augmentation(ClipAugmentation):
     def _add_noise(self, x: Tensor) -> Tensor:
         if not self.noise:
             return x
-        grain = torch.randn_like(x[0]).flatten()  # drawn once, for numbers cost more than the rest
+        grain = torch.randn_like(x[0]).flatten()  # drawn once: random numbers are the slowest part
         for i in (uniform(len(x), device=x.device) < 0.5).nonzero().flatten().tolist():
             moved = grain.roll(int(torch.randint(len(grain), ())))
             x[i] += moved.view_as(x[i]) * (self.noise * uniform(device=x.device))
@@ -272,10 +284,10 @@ class Augmentation(ClipAugmentation):
 
 
 def count_colours(num_channels: int) -> int:
-    """Return how many of a frame's channels are colours, the first ones.
+    """Return how many channels of a frame are colours; they are the first ones.
 
     Args:
-        num_channels: Channels *C* of a frame.
+        num_channels: Number of channels *C* of a frame.
 
     >>> count_colours(1), count_colours(3), count_colours(4)
     (0, 3, 3)
@@ -284,24 +296,24 @@ def count_colours(num_channels: int) -> int:
 
 
 def check_channels(augmentation: ClipAugmentation | None, num_channels: int) -> None:
-    """Refuse to change what is not colour as if it were.
+    """Check that an augmentation of colours does not get optical flow, which it would treat as colour.
 
     Args:
-        augmentation: The changes, or None.
-        num_channels: Channels of a frame.
+        augmentation: The augmentation, or None.
+        num_channels: Number of channels of a frame.
 
     Raises:
-        ValueError: If there are changes, and two channels of flow beside the colours.
+        ValueError: If there is an augmentation, and the frames have two channels of flow after the colours.
     """
     if augmentation is not None and num_channels > len(LUMA) + 1:
         raise UserError(
-            f"Expected no `augmentation` of frames with {num_channels} channels, as with `flow`, but got "
-            "some: it would change motion like colour. Set it null."
+            f"Expected no `augmentation` for frames with {num_channels} channels (colours and optical flow), "
+            "but it is set: it would change the flow like a colour. Set `model.augmentation` to null."
         )
 
 
 def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
-    """Take frames ``index`` ``(B, T)`` of clips ``(B, T, C, H, W)``; the memory stays (B, T, H, W, C)."""
+    """Select frames ``index`` ``(B, T)`` of clips ``(B, T, C, H, W)``; memory order stays (B, T, H, W, C)."""
     b, t = index.shape
     rows = (torch.arange(b, device=index.device)[:, None] * t + index).flatten()
     pixels = frames.permute(0, 1, 3, 4, 2)  # (B, T, H, W, C)
@@ -309,20 +321,22 @@ def _take_frames(frames: Tensor, index: Tensor) -> Tensor:
 
 
 def uniform(*shape: int, device: torch.device | None = None) -> Tensor:
-    """Draw uniform numbers in [0, 1); float32 like the pixels, whatever the training's precision.
+    """Draw uniform random numbers in [0, 1).
+
+    They are float32, like the pixels, at any training precision.
 
     Args:
-        *shape: Of the tensor.
-        device: Where it is.
+        *shape: Shape of the tensor.
+        device: Device of the tensor.
     """
     return torch.rand(shape, device=device, dtype=torch.float32)
 
 
 def symmetric(*shape: int, device: torch.device) -> Tensor:
-    """Draw uniform numbers in [-1, 1).
+    """Draw uniform random numbers in [-1, 1).
 
     Args:
-        *shape: Of the tensor.
-        device: Where it is.
+        *shape: Shape of the tensor.
+        device: Device of the tensor.
     """
     return uniform(*shape, device=device) * 2 - 1

@@ -1,4 +1,4 @@
-"""What a run does besides training: checkpoints, lines, reports."""
+"""Callbacks of a run: checkpoints, seeds, gradient norms, one line per epoch and the notice at a stop."""
 
 import math
 import time
@@ -16,13 +16,13 @@ from tt_actions.training.task import StrokeTask
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """A ModelCheckpoint that knows its best score again after the run directory was moved."""
+    """A ModelCheckpoint that still finds its best score after the run directory was moved."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the scores of a resumed run, with its files where they are now.
+        """Restore the scores of a resumed run, with the current paths of its files.
 
         Args:
-            state_dict: What a checkpoint of the run holds.
+            state_dict: The state in the run's checkpoint.
         """
         assert self.dirpath is not None
         folder = Path(self.dirpath)
@@ -37,7 +37,9 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 class SeedEpoch(Callback):
-    """Makes every epoch a function of the weights, the seed and its number, so that a resumed run repeats it.
+    """Seeds each epoch, so that a resumed run repeats it exactly.
+
+    The epoch then depends only on the weights, the seed and its number.
 
     Args:
         seed: The run's seed.
@@ -47,7 +49,7 @@ class SeedEpoch(Callback):
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Seed the random numbers of the epoch.
+        """Seed the random number generator for the epoch.
 
         Args:
             trainer: The trainer.
@@ -57,10 +59,10 @@ class SeedEpoch(Callback):
 
 
 class GradientNorms(Callback):
-    """Logs the 2-norm of the gradients before they are clipped: of the network, and of each of its parts.
+    """Logs the 2-norms of the gradients before clipping, for the network and for each of its parts.
 
-    At the first step and every ``log_every_n_steps`` after it, as ``train/grad_norm`` and
-    ``grad_norm/<part>``.
+    It logs ``train/grad_norm`` and ``grad_norm/<part>`` at the first step and every ``log_every_n_steps``
+    steps.
     """
 
     def on_before_optimizer_step(
@@ -69,12 +71,12 @@ class GradientNorms(Callback):
         pl_module: pl.LightningModule,
         optimizer: torch.optim.Optimizer,  # noqa: ARG002 - Lightning's signature
     ) -> None:
-        """Log the norms of a step.
+        """Log the gradient norms of a step.
 
         Args:
             trainer: The trainer.
             pl_module: The model.
-            optimizer: What is about to step.
+            optimizer: The optimizer that is about to step.
         """
         every, step = trainer.log_every_n_steps, trainer.global_step  # type: ignore[attr-defined]
         if not (every and step % every == 0 and trainer.loggers and trainer.is_global_zero):
@@ -84,7 +86,7 @@ class GradientNorms(Callback):
         for name, parameter in pl_module.network.named_parameters():
             if parameter.grad is not None:
                 parts[name.partition(".")[0]].append(parameter.grad)
-        if not parts:  # a model that learns without
+        if not parts:  # a model that learns without gradients
             return
         norms = torch.stack([torch.nn.utils.get_total_norm(gradients) for gradients in parts.values()])
         values = zip(parts, norms.tolist(), strict=True)
@@ -95,10 +97,11 @@ class GradientNorms(Callback):
 
 
 class EpochLine(Callback):
-    """Prints one line an epoch: losses, validation metrics, time.
+    """Prints one line per epoch: losses, validation metrics and time.
 
     Args:
-        monitor: The metric that decides which checkpoint is best; a better value is marked. None for none.
+        monitor: Metric that selects the best checkpoint. A star marks each new best value. None for no
+            marks.
     """
 
     COLUMNS = (
@@ -121,7 +124,7 @@ class EpochLine(Callback):
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best value of a resumed run.
+        """Restore the best value of a resumed run.
 
         Args:
             state_dict: What :meth:`state_dict` returned.
@@ -129,7 +132,9 @@ class EpochLine(Callback):
         self.best = state_dict["best"]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Print the epoch before, whose training metrics come after all callbacks, and note the time.
+        """Print the previous epoch and store the start time.
+
+        The training metrics of an epoch become available only after all callbacks have run.
 
         Args:
             trainer: The trainer.
@@ -161,7 +166,7 @@ class EpochLine(Callback):
 
 
 class StopNotice(Callback):
-    """Leaves a checkpoint from the first step on and says how a stopped run goes on.
+    """Saves a checkpoint before the first step and prints how to resume a stopped run.
 
     Args:
         run_dir: The run's directory.
@@ -171,14 +176,14 @@ class StopNotice(Callback):
         self.run_dir = run_dir
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Save what a run that is stopped in its first epoch resumes from.
+        """Save the checkpoint from which a run resumes if it is stopped in its first epoch.
 
         Args:
             trainer: The trainer.
             pl_module: The model.
         """
         last = self.run_dir / "checkpoints" / "last.ckpt"
-        # the first process decides for all: saving waits for every process, and the file appears meanwhile
+        # the first process decides for all: every process takes part in saving, while the file may appear
         is_missing = trainer.strategy.broadcast(not last.is_file())
         if is_missing and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(last, weights_only=False)
@@ -186,16 +191,16 @@ class StopNotice(Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Say how to go on.
+        """Print how to resume the run, if the user stopped it.
 
         Args:
             trainer: The trainer.
             pl_module: The model.
-            exception: What ended the run.
+            exception: The exception that ended the run.
         """
         del pl_module
         if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.is_global_zero:
             say(
-                f"\nStopped in epoch {trainer.current_epoch + 1}. Its start is saved; go on with "
+                f"\nStopped in epoch {trainer.current_epoch + 1}. To resume from its start: "
                 f"`make train RESUME={self.run_dir}` or `tt-actions train --resume {self.run_dir}`."
             )

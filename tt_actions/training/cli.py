@@ -1,4 +1,4 @@
-"""The experiments' side of the command line: YAML and options in, a run out."""
+"""The command line of experiments: it reads YAML and options, and starts a run."""
 
 import os
 import sys
@@ -55,24 +55,25 @@ set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 allow_in_experiments(tt_actions.models, tt_actions.sources)
 trust_installed()
 
-MEASURING = ("validate", "test", "predict")
-"""The commands that need a checkpoint and leave it as it is."""
+EVALUATION_COMMANDS = ("validate", "test", "predict")
+"""Commands that evaluate a checkpoint without training."""
 
-MEASURED = {
+EVALUATED_SPLITS = {
     **dict.fromkeys(("train", "fit"), ("val", "test")),
     "validate": ("val",),
     "test": ("test",),
     "predict": (),
 }
-"""The splits whose figures a command gives."""
+"""The splits on which each command reports metrics."""
 
 
 class ActionCLI(LightningCLI):
-    """train, fit, validate, test and predict, driven by an experiment's YAML.
+    """Runs train, fit, validate, test or predict with an experiment's YAML and options.
 
     Args:
-        args: The command line's words.
-        resume: Directory of the run to resume, by its configuration and last checkpoint; None for a new run.
+        args: The arguments of the command line.
+        resume: Directory of the run to resume, with its configuration and last checkpoint; None for a new
+            run.
     """
 
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
@@ -116,46 +117,46 @@ class ActionCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Return the subcommands, each with the arguments that the command line does not set."""
+        """Return the subcommands, each with the names of the arguments that users can't set."""
         commands = {"train": {"model", "datamodule"}, **LightningCLI.subcommands()}
         return {name: skipped | {"weights_only"} for name, skipped in commands.items()}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add what belongs to a run, and hand the data's classes to the model.
+        """Add the options of a run, and link the model's arguments to the data.
 
         Args:
             parser: A subcommand's parser.
         """
         parser.add_argument("--experiment", type=str, default="experiment", help="Name of the experiment.")
-        parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run directories.")
+        parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder for all run directories.")
         parser.add_argument(
             "--monitor",
             type=str | None,
             default="val/loss",
-            help="Validation metric that decides which checkpoint is best; of a loss the smallest. With null "
-            "the last counts as best.",
+            help="Validation metric that selects the best checkpoint: the lowest value of a loss, the "
+            "highest value of any other metric. With null, the last checkpoint counts as best.",
         )
         parser.add_argument(
             "--compile",
             type=bool,
             default=False,
-            help="Compile the network with torch.compile; a checkpoint is the same as without.",
+            help="Compile the network with torch.compile. Checkpoints stay the same.",
         )
         parser.add_class_arguments(WandbOptions, "wandb")
         for of_data, of_model in LINKS:
             parser.link_arguments(f"data.{of_data}", f"model.{of_model}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse the words that were given, whatever program they were given to.
+        """Parse and check the arguments of the command line.
 
         Args:
             parser: The parser of all subcommands.
-            args: The words.
+            args: The arguments.
 
         Raises:
-            FileNotFoundError: If the checkpoint is not there.
-            ValueError: If the metric to monitor is none of validation, no checkpoint to measure is given or
-                the file is none of ours, or a run is resumed with options that its checkpoint overrules.
+            FileNotFoundError: If the checkpoint does not exist.
+            ValueError: If the monitored metric is no validation metric, the checkpoint is missing or not a
+                checkpoint of tt_actions, or a run is resumed with options that can't change.
         """
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
@@ -164,10 +165,10 @@ class ActionCLI(LightningCLI):
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)
-        elif command in MEASURING:
+        elif command in EVALUATION_COMMANDS:
             raise UserError(
                 f"Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
-                "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
+                "Pass one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt."
             )
 
         self.is_changed = args != self.unchanged
@@ -181,20 +182,20 @@ class ActionCLI(LightningCLI):
         check_validation_metric(config.monitor, "monitor")
         if config.data.val_share == 0:
             raise UserError(
-                f"Expected clips for validation with `monitor` {config.monitor}, but got `data.val_share` 0. "
-                "Raise it, or set `--monitor null`: then the last checkpoint counts as best."
+                f"Expected validation clips for `monitor` {config.monitor}, but got `data.val_share` 0. "
+                "Raise it, or use `--monitor null`: then the last checkpoint counts as best."
             )
 
     def _parse_ckpt_path(self) -> None:
-        """Take the model's arguments from the checkpoint, but not over those that a resumed run is given.
+        """Take the model's arguments from the checkpoint, except for a resumed run, which has its own.
 
-        A checkpoint that is measured brings its preprocessing and its classes too, whatever the config says.
+        To evaluate a checkpoint, its preprocessing and classes replace those of the config.
         """
         if self.resume:
             return
         super()._parse_ckpt_path()
         command = self.config.subcommand
-        if command in MEASURING:
+        if command in EVALUATION_COMMANDS:
             trained = self.checkpoint["hyper_parameters"]
             data = {
                 "preprocessing": asdict(make_preprocessing(trained["preprocessing"])),
@@ -207,10 +208,10 @@ class ActionCLI(LightningCLI):
             return super()._instantiate_trainer(config, callbacks)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Decode the clips, and make the trainer with the run's directory, loggers and callbacks.
+        """Decode the clips, and create the trainer with the run's directory, loggers and callbacks.
 
         Args:
-            kwargs: Passed on to the trainer.
+            kwargs: Further arguments of the trainer.
         """
         config = self.config[str(self.subcommand)]
         self._prepare()
@@ -249,7 +250,10 @@ class ActionCLI(LightningCLI):
         return trainer
 
     def _prepare(self) -> None:
-        """Take the initial weights and decode the clips: what is refused here leaves nothing behind."""
+        """Load the initial weights and decode the clips, before a run directory is created.
+
+        An error here leaves no files behind.
+        """
         config = self.config[str(self.subcommand)]
         if self._is_fit:
             is_cut_short = config.trainer.max_steps != -1 or config.trainer.max_time is not None
@@ -268,7 +272,7 @@ class ActionCLI(LightningCLI):
             self.model.take_initial_weights()
         if self.subcommand == "predict" and self.datamodule.is_untrimmed:
             raise UserError(
-                "Expected a model of clips with predict, but got one of untrimmed recordings. "
+                "Expected a model for clips with predict, but got a model for untrimmed recordings. "
                 "Use `tt-actions analyze VIDEO --checkpoint ...`."
             )
         self.datamodule.prepare_data()
@@ -280,41 +284,41 @@ class ActionCLI(LightningCLI):
             restore_training_facts(self.model.recognizer, self.checkpoint)
             self.model.recognizer.check_region(None)
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
-        measured = [r for r in self.datamodule.records if r.split in MEASURED[str(self.subcommand)]]
+        measured = [r for r in self.datamodule.records if r.split in EVALUATED_SPLITS[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):
             check_unseen(checkpoint.parent.parent, measured, self.datamodule.cache.digest)
 
     @property
     def _is_fit(self) -> bool:
-        """Whether a model is trained, and not only for a try."""
+        """Whether the command trains a model and is no dry run (``fast_dev_run``)."""
         config = self.config[str(self.subcommand)]
-        return self.subcommand not in MEASURING and not config.trainer.fast_dev_run
+        return self.subcommand not in EVALUATION_COMMANDS and not config.trainer.fast_dev_run
 
     def instantiate_classes(self) -> None:
-        """Make data, model and trainer, and compile the network where that is wanted."""
+        """Create data, model and trainer, and compile the network if requested."""
         super().instantiate_classes()
         if self._is_fit:
             check_one_process(self.model.network, self.trainer.world_size)
         if self.config[str(self.subcommand)].compile:
-            # in place: a checkpoint's keys stay; for each shape, since some networks fail for all at once
+            # in place, to keep a checkpoint's keys; not dynamic, since some networks fail with dynamic shapes
             self.model.network.compile(dynamic=False)
 
 
 def check_validation_metric(metric: str, argument: str) -> None:
-    """Refuse what no validation gives.
+    """Check that a name is the name of a validation metric.
 
     Args:
         metric: Name of a metric.
-        argument: What was to name it.
+        argument: Argument with the name, for the message.
 
     Raises:
         ValueError: If it is no validation metric.
     """
     figures = [*build_metrics(2), *build_frame_metrics(2), *STROKE_FIGURES]  # of clips, or of recordings
     names = ["val/loss", *(f"val/{name}" for name in dict.fromkeys(figures))]
-    whole = [name for name in names if name != "val/class_accuracy"]
-    if metric not in whole and metric.rpartition("/")[0] not in names:
+    overall = [name for name in names if name != "val/class_accuracy"]
+    if metric not in overall and metric.rpartition("/")[0] not in names:
         raise UserError(
-            f"Expected `{argument}` to be one of {', '.join(whole)}, or that of one class, such as "
+            f"Expected `{argument}` to be one of {', '.join(overall)}, or a metric of one class, such as "
             f"val/class_accuracy/serve, but got '{metric}'."
         )

@@ -1,4 +1,4 @@
-"""The commands of an experiment: train, fit, validate, test and predict."""
+"""The commands that run an experiment: train, fit, validate, test and predict."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from tt_actions.errors import UserError
 from tt_actions.sources.user_source import data_words
 from tt_actions.training.cli import ActionCLI
-from tt_actions.training.parser import meant
+from tt_actions.training.parser import relevant_error
 from tt_actions.training.processes import leave_group
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 
@@ -25,63 +25,63 @@ def train(
     """Train a model, test its best checkpoint and write the report.
 
     Args:
-        *words: All other options are those of the experiment: see below.
-        resume: Directory of a stopped run to resume, by its own configuration and last checkpoint.
-        data: Your own clips in place of those of the experiment: a folder, a manifest CSV or annotations.
+        *words: All other options set values of the experiment, as listed below.
+        resume: Directory of a stopped run to resume, with its configuration and its last checkpoint.
+        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
     """
     run("train", words, resume, data, layout)
 
 
 def fit(*words: str, resume: Path | None = None, data: Path | None = None, layout: str | None = None) -> None:
-    """Train and validate a model, without the test.
+    """Train and validate a model, without testing it.
 
     Args:
-        *words: All other options are those of the experiment: see below.
-        resume: Directory of a stopped run to resume, by its own configuration and last checkpoint.
-        data: Your own clips in place of those of the experiment: a folder, a manifest CSV or annotations.
+        *words: All other options set values of the experiment, as listed below.
+        resume: Directory of a stopped run to resume, with its configuration and its last checkpoint.
+        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
     """
     run("fit", words, resume, data, layout)
 
 
 def validate(*words: str) -> None:
-    """Measure a checkpoint on the validation clips.
+    """Evaluate a checkpoint on the validation clips.
 
     Args:
-        *words: All other options are those of the experiment: see below.
+        *words: All other options set values of the experiment, as listed below.
     """
     run("validate", words)
 
 
 def test(*words: str) -> None:
-    """Measure a checkpoint on the test clips and write the report.
+    """Evaluate a checkpoint on the test clips and write the report.
 
     Args:
-        *words: All other options are those of the experiment: see below.
+        *words: All other options set values of the experiment, as listed below.
     """
     run("test", words)
 
 
 def predict(*words: str) -> None:
-    """Write a checkpoint's predictions on the test clips, or on all of a manifest without labels.
+    """Write a checkpoint's predictions for the test clips, or for all clips of a manifest without labels.
 
     Args:
-        *words: All other options are those of the experiment: see below.
+        *words: All other options set values of the experiment, as listed below.
     """
     run("predict", words)
 
 
 def explain_options(command: str) -> str:
-    """Return the help of the options of an experiment.
+    """Return the help text of the experiment's options.
 
     Args:
-        command: The command that takes them.
+        command: The command that accepts them.
     """
     shown = io.StringIO()
     with redirect_stdout(shown), suppress(SystemExit):
         ActionCLI([command, "--help"])
-    return shown.getvalue().partition("\n\n")[2]  # after the usage, which lists them all
+    return shown.getvalue().partition("\n\n")[2]  # without the usage, which lists all options
 
 
 def run(
@@ -91,39 +91,39 @@ def run(
     data: Path | None = None,
     layout: str | None = None,
 ) -> None:
-    """Hand a command over to Lightning.
+    """Run a command through Lightning's command line.
 
     Args:
         command: The command.
         words: The options of the experiment.
         resume: Directory of the run to resume.
         data: The user's own clips.
-        layout: Layout of the joints in them.
+        layout: Layout of the joints in these clips.
 
     Raises:
-        UserError: If an option or the data are not as expected.
+        UserError: If an option or the data are invalid.
     """
     if any(word.partition("=")[0] == "--resume" for word in words):
         raise UserError(
-            f"Expected `--resume` with train or fit, but got it with {command}. Name a checkpoint: "
+            f"Expected `--resume` with train or fit only, but got it with {command}. Pass a checkpoint: "
             f"`tt-actions {command} --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt`."
         )
     try:
         ActionCLI([command, *_with_data(words, resume, data, layout)], resume=resume)
     except (MisconfigurationException, ArgumentError) as error:
-        raise UserError(meant(str(error))) from error
+        raise UserError(relevant_error(str(error))) from error
     except SIGTERMException:
-        sys.exit(143)  # what a shell gives a program that SIGTERM ended; Lightning's is 0
+        sys.exit(143)  # the shell's exit code for SIGTERM; Lightning's is 0
     except SystemExit as end:
-        # what a shell gives a program that Ctrl-C ended; Lightning's is 1
+        # 130 is the shell's exit code for Ctrl-C; Lightning's is 1
         sys.exit(130 if isinstance(end.__context__, KeyboardInterrupt) else end.code)
     finally:
         os.environ.pop(RUN_DIR_VARIABLE, None)
-    leave_group()  # not where one failed: the others may not answer any more
+    leave_group()  # not after a failure: the other processes may no longer answer
 
 
 def _with_data(words: Sequence[str], resume: Path | None, data: Path | None, layout: str | None) -> list[str]:
-    """Put the user's own clips after the experiment's YAML and before the options, which so overrule them."""
+    """Insert the user's own clips after the experiment's YAML and before the options, which override them."""
     last, configs = 0, []
     for place, word in enumerate(words):
         name, is_joined, path = word.partition("=")

@@ -1,4 +1,4 @@
-"""Which models, options and data go together in a training."""
+"""Checks that the model, the options and the data of a training fit together."""
 
 from collections.abc import Collection
 
@@ -11,28 +11,28 @@ from tt_actions.training.augmentation import ClipAugmentation, check_channels
 
 
 def check_learning(network: ActionModel, options: Collection[str]) -> None:
-    """Refuse a network that could not learn, and what would not change how it does.
+    """Check that the options fit the way in which a network learns.
 
     Args:
         network: The network.
-        options: Names of the given options that only training by gradient uses.
+        options: Names of those options given that only gradient training uses.
 
     Raises:
-        ValueError: If one of these does not suit the network.
+        ValueError: If a network without gradients gets such options, or any other gets no optimizer.
     """
     name = type(network).__name__
     if not network.learns_by_gradient:
         if options:
             raise UserError(
-                f"Expected no options of training by gradient with {name}, which is fitted without, but got "
-                f"{', '.join(options)}. Leave them out."
+                f"Expected no options for gradient training with {name}, which is fitted without gradients, "
+                f"but got {', '.join(options)}. Remove them."
             )
     elif "optimizer" not in options:
         raise UserError(f"Expected `optimizer` for {name}, such as torch.optim.AdamW, but got none.")
 
 
 def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool) -> None:
-    """Refuse to fit a model without gradient to some clips twice, or to what an ended epoch has seen.
+    """Check that a model without gradients is fitted to each training clip exactly once.
 
     Args:
         network: The network.
@@ -40,60 +40,62 @@ def check_exact_fit(network: ActionModel, is_cut_short: bool, is_balanced: bool)
         is_balanced: Whether clips are drawn with replacement.
 
     Raises:
-        ValueError: If that would happen.
+        ValueError: If a clip may be skipped or repeated.
     """
     if not network.learns_by_gradient:
         if is_cut_short:
-            raise _unfit(network, "Leave `trainer.max_steps` and `trainer.max_time` out.")
+            raise _closed_form_error(network, "Remove `trainer.max_steps` and `trainer.max_time`.")
         if is_balanced:
-            raise _unfit(network, "Set `data.balanced` false.")
+            raise _closed_form_error(network, "Set `data.balanced` to false.")
 
 
 def check_frames_are_learnt(
     network: ActionModel, frame_loss: float, has_class_weights: bool, label_smoothing: float
 ) -> None:
-    """Refuse to train on untrimmed recordings without a loss of frames, and what would not change it.
+    """Check that training on untrimmed recordings has a per-frame loss, and no options without effect.
 
     Args:
         network: The network.
-        frame_loss: Weight of the frames' cross-entropy.
+        frame_loss: Weight of the per-frame cross-entropy.
         has_class_weights: Whether classes are weighted.
         label_smoothing: Share of the target spread over all classes.
 
     Raises:
-        ValueError: If nothing would be learnt, or an option would be without effect.
+        ValueError: If the model would learn nothing, or an option would have no effect.
     """
     if network.chain is None:
         if not frame_loss:
             raise UserError(
-                "Expected a loss of frames to learn untrimmed recordings by, but got `frame_loss` 0. "
-                "Set `model.frame_loss` 1."
+                "Expected `model.frame_loss` to be above 0 for untrimmed recordings, whose frames are what "
+                "the model learns, but got 0. Set it to 1."
             )
     elif has_class_weights or label_smoothing:
         raise UserError(
-            f"Expected no `class_weights` and `label_smoothing` with {type(network).__name__}, which learns "
-            "the likelihood of recordings as they are, but got some. Leave them out."
+            f"Expected neither `class_weights` nor `label_smoothing` with {type(network).__name__}, which "
+            "learns the likelihood of the recordings, but at least one is set. Remove them."
         )
 
 
 def check_one_process(network: ActionModel, num_processes: int) -> None:
-    """Refuse to fit a model without gradient in several processes, each of which sees a part of the clips.
+    """Check that a model without gradients is fitted in one process.
+
+    With several processes, each would get only a part of the clips.
 
     Args:
         network: The network.
-        num_processes: Number of processes that train.
+        num_processes: Number of training processes.
 
     Raises:
         ValueError: If there are several.
     """
     if not network.learns_by_gradient and num_processes > 1:
-        raise _unfit(network, "Use `--trainer.devices 1`.")
+        raise _closed_form_error(network, "Use `--trainer.devices 1`.")
 
 
-def _unfit(network: ActionModel, cure: str) -> UserError:
+def _closed_form_error(network: ActionModel, advice: str) -> UserError:
     return UserError(
-        f"Expected {type(network).__name__} to be fitted to all training clips at once, each taken once, but "
-        f"the options say otherwise. {cure}"
+        f"Expected {type(network).__name__} to be fitted in one process, to each training clip exactly once, "
+        f"but the options prevent that. {advice}"
     )
 
 
@@ -102,21 +104,21 @@ def check_input(
     augmentation: ClipAugmentation | None,
     preprocessing: Preprocessing | JointPreprocessing,
 ) -> None:
-    """Refuse a network and an augmentation that don't fit each other or the clips that they get.
+    """Check that a network and its augmentation fit each other and the preprocessed clips.
 
     Args:
         network: The network.
-        augmentation: The random changes of training clips, or None.
-        preprocessing: How clips become frames or joints.
+        augmentation: The augmentation of training clips, or None.
+        preprocessing: Preprocessing that turns clips into frames or joints.
 
     Raises:
-        ValueError: If one of them reads joints and another frames, or joints of another layout, the number
-            of channels differs, or clips would be mixed for a network that learns one class a frame.
+        ValueError: If one of them reads joints and another frames, if the joints' layouts or the numbers of
+            channels differ, or if MixUp is used for a network that learns one class per frame.
     """
     if augmentation is not None and augmentation.mixup and network.chain is not None:
         raise UserError(
-            f"Expected no `mixup` with {type(network).__name__}, which learns one class of each frame, but "
-            f"got {augmentation.mixup}. Set `model.augmentation.init_args.mixup` 0."
+            f"Expected `mixup` to be 0 with {type(network).__name__}, which learns one class per frame, but "
+            f"got {augmentation.mixup}. Set `model.augmentation.init_args.mixup` to 0."
         )
     _check_layouts(network, augmentation, preprocessing)
     if isinstance(preprocessing, Preprocessing):
@@ -135,8 +137,8 @@ def _check_layouts(
         layout = getattr(part, "layout", None)
         wanted = None if layout is None else layout.name
         if wanted != read:
-            said = [f"joints of layout {name}" if name else "frames of video" for name in (wanted, read)]
+            kinds = [f"joints of layout {name}" if name else "video frames" for name in (wanted, read)]
             raise UserError(
-                f"Expected {said[0]} for {type(part).__name__}, but `data.preprocessing` gives {said[1]}. "
-                "Set `data.preprocessing.layout` for joints, or use an experiment of the other kind."
+                f"Expected {kinds[0]} for {type(part).__name__}, but `data.preprocessing` gives {kinds[1]}. "
+                "Set `data.preprocessing.layout` for joints, or use an experiment for the other kind of data."
             )

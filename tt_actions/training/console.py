@@ -1,14 +1,14 @@
-"""What a training prints."""
+"""Printing of single lines during a training."""
 
 from rich.console import Console
 
 
 def say(line: str, console: Console | None = None) -> None:
-    """Print a line as it is, however long.
+    """Print a line without wrapping, markup or highlighting.
 
     Args:
         line: The line.
-        console: Where to print; standard output if None.
+        console: Console to print to (default: standard output).
     """
     console = console or Console()
     console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Random changes of joints, batched, on the model's device."""
+"""Random augmentation of batches of joints, on the model's device."""
 
 import math
 
@@ -12,20 +12,25 @@ from tt_actions.training.augmentation import ClipAugmentation, Range, check_shar
 
 
 class JointAugmentation(ClipAugmentation):
-    """Random changes of normalised joints; one choice for all frames of a clip, but for noise.
+    """Random changes of normalised joints.
+
+    All frames of a clip change in the same way, except for the noise.
 
     Args:
         layout: Name of the joints' layout.
-        mirror: Probability that left and right change places: the stroke of a player of the other hand. Of
-            right-handers alone it makes forehands that look like backhands: 0 is then better.
-        rotation_deg: Largest turn about the vertical, or of a picture in its plane.
-        tilt_deg: Largest turn about the line from side to side, in space: the camera's height.
-        scale: Largest relative change of size, of each axis by itself.
-        noise: Largest standard deviation of a joint's place, in lengths of the trunk; each clip its own.
-        dropout: Probability that a joint falls together with the one that it hangs on, for the whole clip.
-        speed: Largest relative change of playing speed, around a random instant.
-        crop: Range of the share of a clip that is kept and stretched to the clip's length.
-        mixup: Parameter *alpha* of MixUp's Beta distribution, 0 for none.
+        mirror: Probability that left and right are swapped, which gives the stroke of a player of the other
+            hand. If all players are right-handed, use 0: a mirrored forehand looks like a backhand.
+        rotation_deg: Largest rotation about the vertical axis for 3D joints, or in the image plane for 2D
+            joints.
+        tilt_deg: Largest rotation of 3D joints about the horizontal axis from side to side, as for a camera
+            at another height.
+        scale: Largest relative change of size, drawn separately for each axis.
+        noise: Largest standard deviation of a joint's position, in trunk lengths; each clip gets its own
+            strength.
+        dropout: Probability that a joint is placed at the position of its parent joint for the whole clip.
+        speed: Largest relative change of playing speed, around a random point in time.
+        crop: Range of the share of a clip that is kept and stretched to the length of the clip.
+        mixup: Parameter *alpha* of MixUp's Beta distribution; 0 disables MixUp.
 
     Raises:
         ValueError: If a probability or a range lies outside its bounds.
@@ -49,8 +54,9 @@ class JointAugmentation(ClipAugmentation):
         is_range = 0 < crop[0] <= crop[1] <= 1 and 0 <= scale < 1
         if not is_range or min(rotation_deg, tilt_deg, noise) < 0:
             raise UserError(
-                "Expected `crop` to be a range within (0, 1], `scale` from 0 to below 1 and no strength to "
-                f"be negative, but got {crop}, {scale} and {(rotation_deg, tilt_deg, noise)}."
+                "Expected `crop` to be a range within (0, 1], `scale` to be in [0, 1), and `rotation_deg`, "
+                f"`tilt_deg` and `noise` to be at least 0, but got {crop}, {scale}, {rotation_deg}, "
+                f"{tilt_deg} and {noise}."
             )
         self.layout = find_layout(layout)
         self.mirror, self.rotation_deg, self.tilt_deg, self.scale = mirror, rotation_deg, tilt_deg, scale
@@ -59,12 +65,12 @@ class JointAugmentation(ClipAugmentation):
     def forward(
         self, frames: Tensor, lengths: Tensor, frame_labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Change a batch of clips.
+        """Augment a batch of clips.
 
         Args:
             frames: Joints, float32.
             lengths: Number of valid frames of each clip.
-            frame_labels: Class of each frame, which moves in time with it, or None.
+            frame_labels: Class of each frame, or None. Labels move in time together with their frames.
 
         Shape:
             frames ``(B, T, C, V)``, frame_labels ``(B, T)`` -> the same.
@@ -85,7 +91,7 @@ class JointAugmentation(ClipAugmentation):
         return x * valid_frames(lengths, t)[..., None, None], frame_labels
 
     def _rotations(self, num: int, num_coordinates: int, device: torch.device) -> Tensor:
-        """A rotation for each clip: ``(B, C, C)``."""
+        """Draw one rotation matrix per clip, ``(B, C, C)``."""
         turn = math.radians(self.rotation_deg) * symmetric(num, device=device)
         cos, sin, zero, one = turn.cos(), turn.sin(), torch.zeros_like(turn), torch.ones_like(turn)
         if num_coordinates == 2:

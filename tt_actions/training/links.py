@@ -1,4 +1,4 @@
-"""What the command line hands from the data to the parts of a model, as a checkpoint keeps it."""
+"""Arguments of the model that the command line takes from the data, such as the number of classes."""
 
 import inspect
 from typing import Any
@@ -13,25 +13,29 @@ LINKS = (
     ("layout", "network.init_args.layout"),
     ("layout", "augmentation.init_args.layout"),
 )
-"""What the data tell the model; a network or changes that don't take it are not told."""
+"""Pairs of a data attribute and the model argument that it sets.
+
+A link is skipped if the network or augmentation has no such argument.
+"""
 
 
 class TakenLinks(_InstantiatorFn):
-    """Makes the model, and keeps for its checkpoint of what is linked to its parts only what they take.
+    """Instantiates the model and saves in its checkpoint only the linked arguments that its parts accept.
 
-    Links hold for every network; a part that was saved with an argument of another could not be made again.
+    The links exist for every network. A part that was saved with an argument of another part could not be
+    instantiated again.
     """
 
     def __call__(
         self, class_type: type[Any], *args: Any, applied_instantiation_links: dict[str, Any], **kwargs: Any
     ) -> Any:
-        """Make it.
+        """Instantiate the model.
 
         Args:
-            class_type: Its class.
-            *args: Its arguments.
-            applied_instantiation_links: Values by the full name of the argument that they are linked to.
-            **kwargs: Its arguments, its parts among them.
+            class_type: Class of the model.
+            *args: Positional arguments of the model.
+            applied_instantiation_links: Linked values, by the full name of the argument that they set.
+            **kwargs: Keyword arguments of the model, including its parts.
         """
         links = {}
         for key, value in applied_instantiation_links.items():

@@ -1,4 +1,4 @@
-"""How a network learns: parts of it slower than others or not at all, or without gradient."""
+"""Optimizers with a learning rate per part of the network, and frozen parts."""
 
 import math
 from collections import defaultdict
@@ -15,17 +15,19 @@ from tt_actions.training.parser import refused_by_library
 
 
 def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
-    """Group a network's parameters by the factor on their learning rate, and freeze those whose factor is 0.
+    """Group a network's parameters by their learning-rate factor, and freeze those with factor 0.
 
     Args:
         network: The network.
-        lr_scales: Factors by the beginning of the parameters' names; the longest that fits counts, else 1.
+        lr_scales: Factors by prefix of the parameter names. The longest matching prefix applies; without
+            one, the factor is 1.
 
     Returns:
-        The parameters that learn, by factor.
+        The parameters that are not frozen, by factor.
 
     Raises:
-        ValueError: If a factor is negative or not finite, a name fits no parameter, or nothing learns.
+        ValueError: If a factor is negative or not finite, a prefix matches no parameter, or everything is
+            frozen.
 
     >>> network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
     >>> {scale: len(group) for scale, group in group_parameters(network, {"1.": 0.1, "1.bias": 0}).items()}
@@ -36,7 +38,7 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
         if not 0 <= scale < math.inf or not any(name.startswith(part) for name in names):
             parts = ", ".join(dict(network.named_children()))
             raise UserError(
-                f"Expected `lr_scales` to give parts of the network ({parts}) factors of at least 0, "
+                f"Expected `lr_scales` to map parts of the network ({parts}) to factors of at least 0, "
                 f"but got {part}: {scale}."
             )
     groups = defaultdict(list)
@@ -48,14 +50,14 @@ def group_parameters(network: nn.Module, lr_scales: Mapping[str, float]) -> dict
             groups[scale].append(parameter)
     if not groups:
         raise UserError(
-            f"Expected `lr_scales` to leave a part of the network to learn, but got {dict(lr_scales)}. "
-            "Give one a factor above 0."
+            f"Expected `lr_scales` to leave at least one part of the network trainable, but got "
+            f"{dict(lr_scales)}. Set one factor above 0."
         )
     return dict(groups)
 
 
 def freeze_statistics(network: nn.Module) -> None:
-    """Keep the running means and variances of batch normalisation whose parameters are frozen.
+    """Freeze the running means and variances of batch normalisation layers with frozen parameters.
 
     Args:
         network: The network, in training mode.
@@ -71,19 +73,19 @@ def make_optimizer(
     make: OptimizerCallable,
     schedule: LRSchedulerCallable | None,
 ) -> Any:
-    """Make the optimizer of a network's parts, and its schedule where there is one.
+    """Create the optimizer with one learning rate per part of the network, and its schedule if there is one.
 
     Args:
         network: The network.
-        lr_scales: Factor by the beginning of the parameters' names.
-        make: Makes the optimizer.
-        schedule: Makes the schedule, or None for constant rates.
+        lr_scales: Learning-rate factors by prefix of the parameter names.
+        make: Function that creates the optimizer.
+        schedule: Function that creates the schedule, or None for constant rates.
 
     Returns:
-        What Lightning's ``configure_optimizers`` returns.
+        The value that Lightning expects from ``configure_optimizers``.
 
     Raises:
-        UserError: If an argument is refused, or the schedule does not keep to the factors.
+        UserError: If an argument is invalid, or the schedule overwrites the factors.
     """
     groups = group_parameters(network, lr_scales)
     with refused_by_library("optimizer"):
@@ -95,24 +97,24 @@ def make_optimizer(
     with refused_by_library("scheduler"):
         scheduler = schedule(optimizer)
     check_rates(optimizer, list(groups), type(scheduler).__name__)
-    monitor = getattr(scheduler, "monitor", "val/loss")  # what ReduceLROnPlateau looks at
+    monitor = getattr(scheduler, "monitor", "val/loss")  # the metric that ReduceLROnPlateau watches
     return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}
 
 
 def check_rates(optimizer: Optimizer, scales: Sequence[float], scheduler: str) -> None:
-    """Refuse a schedule that sets the same rate for all parts in place of scaling each one's own.
+    """Check that a schedule scales the learning rate of each part instead of setting one rate for all.
 
     Args:
-        optimizer: With a group of parameters a factor, after the schedule has set its first rates.
+        optimizer: Optimizer with one parameter group per factor, after the schedule has set its first rates.
         scales: The factors.
-        scheduler: What the schedule is called.
+        scheduler: Name of the schedule.
 
     Raises:
-        ValueError: If the rates are not apart by the factors.
+        ValueError: If the rates do not differ by the factors.
     """
     rates = [group["lr"] / scale for group, scale in zip(optimizer.param_groups, scales, strict=True)]
     if not all(math.isclose(rate, rates[0]) for rate in rates):
         raise UserError(
-            f"Expected a `scheduler` that scales the rates of `lr_scales`, but {scheduler} sets rates of its "
-            "own. Use another, such as CosineAnnealingLR, or leave `lr_scales` out."
+            f"Expected a `scheduler` that keeps the factors of `lr_scales`, but {scheduler} sets its own "
+            "rates. Use another, such as CosineAnnealingLR, or remove `lr_scales`."
         )

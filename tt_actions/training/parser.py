@@ -1,4 +1,4 @@
-"""The parser of an experiment's options, and what it says of a wrong one."""
+"""The parser of an experiment's options, and its error messages."""
 
 import re
 from argparse import SUPPRESS
@@ -15,20 +15,20 @@ from tt_actions.errors import UserError
 
 
 class QuietParser(LightningArgumentParser):
-    """Tells what is wrong and where the options are explained, but does not list them all before it."""
+    """Parser whose errors show the problem and where to find help, but not the list of all options."""
 
     def print_usage(self, file: Any = None) -> None:
-        """Print nothing: every error would begin with some eighty lines.
+        """Print nothing: otherwise every error would begin with some eighty lines.
 
         Args:
-            file: Where to.
+            file: Not used.
         """
 
     def format_help(self, formatter: Any = None) -> str:
-        """Return the help, without the file of data options: ``--data`` names the user's own clips.
+        """Return the help without Lightning's ``--data``, since here ``--data`` passes the user's own clips.
 
         Args:
-            formatter: Passed on.
+            formatter: Formatter of the help.
         """
         for action in self._actions:
             if "--data" in action.option_strings:
@@ -36,24 +36,24 @@ class QuietParser(LightningArgumentParser):
         return super().format_help(formatter)
 
     def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Namespace:
-        """Parse YAML, in which classes may have the paths that they had in earlier versions.
+        """Parse YAML; class paths of earlier versions are accepted.
 
         Args:
             content: The YAML.
-            *args: Passed on.
-            **kwargs: Passed on.
+            *args: Passed to the parent class.
+            **kwargs: Passed to the parent class.
         """
         content = re.sub(r"(?<=class_path: )[\w.]+", lambda found: with_current_paths(found[0]), content)
         parsed: Namespace = super().parse_string(content, *args, **kwargs)
         return parsed
 
     def parse_object(self, obj: Any, *args: Any, **kwargs: Any) -> Namespace:
-        """Parse plain values, in which classes may have the paths that they had in earlier versions.
+        """Parse plain values; class paths of earlier versions are accepted.
 
         Args:
             obj: The values.
-            *args: Passed on.
-            **kwargs: Passed on.
+            *args: Passed to the parent class.
+            **kwargs: Passed to the parent class.
         """
         parsed: Namespace = super().parse_object(
             with_current_paths(obj) if isinstance(obj, dict) else obj, *args, **kwargs
@@ -61,24 +61,24 @@ class QuietParser(LightningArgumentParser):
         return parsed
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """End with what is wrong.
+        """End the process with an error message.
 
         Args:
-            message: What is wrong.
-            ex: What was raised.
+            message: The message.
+            ex: The exception behind it, if any.
         """
-        super().error(meant(message), ex)
+        super().error(relevant_error(message), ex)
 
 
 def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
-    """Make the data of a training, which know its clips and their splits.
+    """Create the data module of a training, which provides its clips and their splits.
 
     Args:
         settings: The configuration of the training, as plain types.
 
     Raises:
-        KeyError: If it has no ``data``.
-        SystemExit: If an option of the data is refused.
+        KeyError: If the configuration has no ``data``.
+        SystemExit: If an option of the data is invalid.
     """
     parser = QuietParser()
     parser.add_lightning_class_args(ClipDataModule, "data")
@@ -89,10 +89,10 @@ def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
 
 @contextmanager
 def refused_by_library(option: str) -> Iterator[None]:
-    """Make what a library's class says of its arguments, which options gave, a mistake of the user's.
+    """Convert errors of a library class about its arguments into a UserError, since they come from options.
 
     Args:
-        option: What the options name.
+        option: The option that sets the arguments.
 
     Raises:
         UserError: If the block raises a ValueError or a TypeError.
@@ -100,21 +100,21 @@ def refused_by_library(option: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        said = " ".join(str(error).split()).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(
-            f"Expected arguments that `{option}` takes, but got: {said}. Correct them."
+            f"Expected valid arguments for `{option}`, but got an error: {reason}. Correct the arguments."
         ) from error
 
 
-def meant(message: str) -> str:
-    r"""Tell of a value that fits none of our classes what is wrong by the class that was meant.
+def relevant_error(message: str) -> str:
+    r"""Reduce jsonargparse's message about a class option to the errors of the class that the user chose.
 
     Args:
-        message: What jsonargparse says: all classes, what is wrong by each, and the value.
+        message: jsonargparse's message: all classes, the error with each of them, and the value.
 
-    >>> said = ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
-    >>> said += ["  - A does not correspond to a subclass of B", "  - Expected c.", "Given value: x"]
-    >>> meant("\n".join(said))
+    >>> lines = ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
+    >>> lines += ["  - A does not correspond to a subclass of B", "  - Expected c.", "Given value: x"]
+    >>> relevant_error("\n".join(lines))
     'Expected c.'
     """
     refused = refused_import(message)

@@ -1,4 +1,4 @@
-"""What the processes of one training agree on."""
+"""Coordination of the processes of one distributed training."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ from tt_actions.files import is_first_process
 
 @cache
 def launcher() -> ClusterEnvironment | None:
-    """Return what started the processes of this training: torchrun or srun; None where it starts its own."""
+    """Return the launcher of this training's processes, torchrun or srun; None if Lightning starts them."""
     for environment in (TorchElasticEnvironment, SLURMEnvironment):
         if environment.detect():
             started: ClusterEnvironment = environment()
@@ -26,7 +26,7 @@ def launcher() -> ClusterEnvironment | None:
 
 
 def launched_processes() -> tuple[int, int] | None:
-    """Return how many processes torchrun or srun started a node, and on how many nodes; None if neither."""
+    """Return the processes per node and the nodes that torchrun or srun started; None without launcher."""
     started = launcher()
     if started is None:
         return None
@@ -36,23 +36,23 @@ def launched_processes() -> tuple[int, int] | None:
 
 
 def decided_by_first(name: str, decide: Callable[[], str]) -> str:
-    """Let the first process that torchrun or srun started decide for all of them.
+    """Return a value that the first process computes for all processes of torchrun or srun.
 
-    Processes that nobody started decide for themselves.
+    Without a launcher, the process computes the value itself.
 
     Args:
-        name: What is decided.
-        decide: Decides it; called in one process.
+        name: Name of the value.
+        decide: Function that computes it; only one process calls it.
     """
     if launcher() is None:
         return decide()
     if is_first_process():
         _store().set(f"tt_actions/{name}", decide())
-    told: bytes = _store().get(f"tt_actions/{name}")  # waits for it
-    return told.decode()
+    value: bytes = _store().get(f"tt_actions/{name}")  # waits until it is set
+    return value.decode()
 
 
-@cache  # for as long as the process lives: the first one's serves all others
+@cache  # lives as long as the process: all other processes use the store of the first
 def _store() -> Any:
     started = launcher()
     assert started is not None
@@ -61,18 +61,18 @@ def _store() -> Any:
         started.global_rank(),
         started.world_size(),
     )
-    # where the process group is made later, torch finds this store again
+    # when the process group is created later, torch reuses this store
     store, _, _ = next(rendezvous(f"tcp://{address}?rank={rank}&world_size={size}"))
     return store
 
 
 def leave_group() -> None:
-    """Close what processes talk through, before the interpreter ends; nothing to do where one trains alone.
+    """Destroy the process group before the interpreter ends; does nothing in a single process.
 
-    Threads of Gloo may still hold tensors. An interpreter that frees those as it ends aborts now and then
-    ("terminate called without an active exception"), and a training that ended well looks like a failure;
-    torch does not close the group itself (https://github.com/pytorch/pytorch/pull/179291).
+    Threads of Gloo may still hold tensors. If the interpreter frees these while it ends, it sometimes aborts
+    ("terminate called without an active exception"), and a successful training looks like a failure. torch
+    does not destroy the group itself (https://github.com/pytorch/pytorch/pull/179291).
     """
     if distributed.is_available() and distributed.is_initialized():
-        gc.collect()  # models wrapped for the group hold on to it
+        gc.collect()  # models wrapped for the group keep references to it
         distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""The reports that a test writes: of clips of one stroke, and of untrimmed recordings."""
+"""Callbacks that write the report of a test: for clips of one stroke, and for untrimmed recordings."""
 
 import math
 from pathlib import Path
@@ -23,7 +23,7 @@ from tt_actions.training.wandb_logger import Tracker, log_rally_report, log_repo
 
 
 class ClipResult(NamedTuple):
-    """What a test says of one clip: true class, ``(K,)`` probabilities, ``(T,)`` per-frame classes."""
+    """Test result of one clip: true class, ``(K,)`` probabilities, ``(T,)`` per-frame classes."""
 
     label: int
     probabilities: np.ndarray
@@ -31,12 +31,12 @@ class ClipResult(NamedTuple):
 
 
 class ClipReport(RunReport):
-    """Writes the report of clips of one stroke.
+    """Writes the report of a test on clips of one stroke.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
-        monitor: The metric that decides which checkpoint is best; None for the last.
+        monitor: Metric that selects the best checkpoint; None for the last checkpoint.
     """
 
     def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
@@ -44,7 +44,7 @@ class ClipReport(RunReport):
         self.clips: dict[str, ClipResult] = {}
 
     def forget(self) -> None:
-        """Forget what a test before has given."""
+        """Discard the results of the previous test."""
         self.clips = {}
 
     def on_test_batch_end(
@@ -56,15 +56,15 @@ class ClipReport(RunReport):
         batch_idx: int,  # noqa: ARG002
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
-        """Keep a batch's predictions.
+        """Store the predictions for a batch.
 
         Args:
             trainer: The trainer.
             pl_module: The model.
-            outputs: What the step returned.
+            outputs: Outputs of the step.
             batch: The clips.
-            batch_idx: Its number in the epoch.
-            dataloader_idx: Number of its loader.
+            batch_idx: Index of the batch in the epoch.
+            dataloader_idx: Index of the data loader.
         """
         probabilities = outputs["log_probs"].double().exp().cpu().numpy()
         frame_classes = outputs["logits"].argmax(-1).cpu().numpy()
@@ -100,7 +100,7 @@ class ClipReport(RunReport):
         say(f"report: {folder}")
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the predictions alone.
+        """Write the predictions.
 
         Args:
             trainer: The trainer.
@@ -126,12 +126,12 @@ class ClipReport(RunReport):
 
 
 class RallyReport(RunReport):
-    """Writes the report of untrimmed recordings.
+    """Writes the report of a test on untrimmed recordings.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
-        monitor: The metric that decides which checkpoint is best; None for the last.
+        monitor: Metric that selects the best checkpoint; None for the last checkpoint.
     """
 
     def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
@@ -139,7 +139,7 @@ class RallyReport(RunReport):
         self.recordings: dict[str, Recording] = {}
 
     def forget(self) -> None:
-        """Forget what a test before has given."""
+        """Discard the results of the previous test."""
         self.recordings = {}
 
     @torch.no_grad()
@@ -152,15 +152,15 @@ class RallyReport(RunReport):
         batch_idx: int,  # noqa: ARG002 - Lightning's signature
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
-        """Keep what is said of a batch.
+        """Store the per-frame predictions for a batch of recordings.
 
         Args:
             trainer: The trainer.
             pl_module: The model.
-            outputs: What the step returned.
+            outputs: Outputs of the step.
             batch: The recordings.
-            batch_idx: Its number in the epoch.
-            dataloader_idx: Number of its loader.
+            batch_idx: Index of the batch in the epoch.
+            dataloader_idx: Index of the data loader.
         """
         assert isinstance(pl_module, StrokeTask)
         assert batch.frame_labels is not None

@@ -1,4 +1,4 @@
-"""What every run writes of itself: its splits, and what produced its numbers."""
+"""Callback that writes the splits and the provenance of a run."""
 
 import time
 from collections import Counter
@@ -16,12 +16,12 @@ from tt_actions.training.console import say
 
 
 class RunReport(Callback):
-    """Writes the splits when data are there, and the report when a test is over.
+    """Writes the splits when the data are ready, and the report after a test.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
-        monitor: The metric that decides which checkpoint is best; None for the last.
+        monitor: Metric that selects the best checkpoint; None for the last checkpoint.
     """
 
     def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
@@ -30,31 +30,31 @@ class RunReport(Callback):
 
     @property
     def state_key(self) -> str:
-        """The name of its state in a checkpoint, one for what clips and recordings leave."""
+        """Key of the state in a checkpoint, the same for reports of clips and of recordings."""
         return "RunReport"
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how long the run has taken."""
+        """Return the duration of the run so far."""
         return {"seconds": time.perf_counter() - self.started_s}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Count the time before a resumed run was stopped too.
+        """Add the time before the stop to the duration of a resumed run.
 
         Args:
-            state_dict: What :meth:`state_dict` returned.
+            state_dict: The value that :meth:`state_dict` returned.
         """
         self.started_s -= state_dict["seconds"]
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Write the splits and say what is trained on what.
+        """Write the splits and print the network, its size and the number of clips per split.
 
         Args:
             trainer: The trainer.
             pl_module: The model.
-            stage: What is about to run.
+            stage: The stage that is about to run.
 
         Raises:
-            ValueError: If the splits are not those that the run began with.
+            ValueError: If the splits differ from those at the start of the run.
         """
         self.forget()
         data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
@@ -67,17 +67,17 @@ class RunReport(Callback):
         if stage == "fit":
             splits = Counter(record.split for record in records)
             num_parameters = sum(parameter.numel() for parameter in pl_module.parameters())
-            network, what = type(pl_module.network).__name__, "recordings" if data.is_untrimmed else "clips"
+            network, noun = type(pl_module.network).__name__, "recordings" if data.is_untrimmed else "clips"
             say(
-                f"{network}, {num_parameters:,} parameters; {splits['train']} {what} to train on, "
-                f"{splits['val']} to validate, {splits['test']} to test"
+                f"{network}, {num_parameters:,} parameters; {noun}: {splits['train']} for training, "
+                f"{splits['val']} for validation, {splits['test']} for testing"
             )
 
     def forget(self) -> None:
-        """Forget what a test before has given."""
+        """Discard the results of the previous test."""
 
     def made_by(self, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Say what produced the result.
+        """Return the provenance of the result: config, seed, duration and device.
 
         Args:
             pl_module: The model.
@@ -88,17 +88,17 @@ class RunReport(Callback):
 
     @property
     def history(self) -> Path | None:
-        """The training's ``metrics.csv``; None where there was no training."""
+        """The ``metrics.csv`` of the training, or None if the run did not train."""
         history = self.run_dir / "metrics.csv"
         return history if any(self.run_dir.glob("checkpoints/*.ckpt")) and history.is_file() else None
 
 
 def gather(trainer: pl.Trainer, own: dict[str, Any]) -> dict[str, Any]:
-    """Return what all processes have, by the clip's name, in the order of one process.
+    """Collect the results of all processes by clip name, in the order of a single process.
 
     Args:
         trainer: The trainer.
-        own: What this process has.
+        own: Results of this process.
     """
     if trainer.world_size == 1:
         return own

@@ -1,4 +1,4 @@
-"""The LightningModule: loss, one shared step, metrics."""
+"""The LightningModule that trains a recogniser: loss, one shared step and metrics."""
 
 from typing import Any, Literal, get_args
 
@@ -40,42 +40,43 @@ BY_GRADIENT = (
     "frame_loss",
     "label_smoothing",
 )
-"""The options that only a model that learns by gradient uses."""
+"""Options that apply only to models that learn by gradient."""
 
 
 class StrokeTask(pl.LightningModule):
     """Trains and tests a :class:`Recognizer`.
 
-    The loss is the negative log of the clip's averaged probability of its class, and beside it, weighted, the
-    cross-entropy of every frame with its own label. Each is a mean over what has a target: in a test over
-    all of the set, in training over the batches of all processes together, so that a step of N processes with
-    batches of b is that of one with N b. A step that accumulates gradients takes the mean over its batches;
-    the batches left over at the end of an epoch count as if the missing ones were 0.
+    The loss of a clip is the negative logarithm of the averaged probability of its class. With ``frame_loss``
+    the weighted cross-entropy of each frame with its own label is added. Both are means over the clips or
+    frames with a target. In a test, the mean is over the whole set. In training, it is over the batches of
+    all processes together: one step of N processes with batches of b equals one step of one process with
+    batches of N b. If a step accumulates gradients, its loss is the mean over its batches; if an epoch ends
+    before the last step is complete, the missing batches count as 0.
 
     Args:
         network: The network.
         class_names: Names of the classes, in the order of the network's outputs.
-        preprocessing: How video, or a file of joints, becomes the network's input, as plain types.
+        preprocessing: Preprocessing that turns video or joints into the network's input, as plain types.
         augmentation: Random changes of the training clips, or None.
-        optimizer: Makes the optimizer; None for a :class:`ClosedFormModel`, which needs none.
-        scheduler: Makes the learning-rate schedule, stepped once an epoch, or None for a constant rate. One
-            that waits for a plateau looks at its ``monitor``, else at val/loss.
-        frame_loss: Weight of the frames' cross-entropy.
+        optimizer: Creates the optimizer; None for a :class:`ClosedFormModel`, which needs none.
+        scheduler: Creates the learning-rate schedule, which takes one step per epoch; None for a constant
+            rate. ReduceLROnPlateau watches its ``monitor`` (default: val/loss).
+        frame_loss: Weight of the per-frame cross-entropy.
         label_smoothing: Share of the target spread over all classes.
         class_weights: Weight of each class in the loss, or None for equal weights.
-        init_from: Checkpoint of the same network whose weights the training begins with, or None to begin
-            from chance; :meth:`take_initial_weights` takes them, which the command line calls. Its head is
-            taken over too where it was trained for the same classes.
-        lr_scales: Factor on the learning rate of the network's parts, by the beginning of their parameters'
-            names, such as ``{"stem": 0.1, "blocks": 0.3}``; the longest that fits counts, and 0 freezes, with
-            the statistics of batch normalisation.
+        init_from: Checkpoint of the same network with the initial weights, or None for random weights. Its
+            head is used only if it was trained for the same classes. The command line loads the weights by
+            calling :meth:`take_initial_weights`.
+        lr_scales: Factors on the learning rate by prefix of the parameter names, such as
+            ``{"stem": 0.1, "blocks": 0.3}``. The longest matching prefix applies. 0 freezes parameters and
+            the statistics of their batch normalisation.
 
     Attributes:
-        recognizer: The model that is trained; the network's weights are the task's own.
+        recognizer: The model that is trained. It shares the network with the task.
 
     Raises:
-        ValueError: If the names or weights don't number the network's classes, an option is out of range, or
-            the network doesn't learn by what is given.
+        ValueError: If the number of names or weights differs from the network's classes, an option is out of
+            range, or the options don't fit the way in which the network learns.
     """
 
     weights: Tensor
@@ -96,8 +97,8 @@ class StrokeTask(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        how = make_preprocessing(preprocessing)
-        self.recognizer = Recognizer(network, class_names, how)
+        settings = make_preprocessing(preprocessing)
+        self.recognizer = Recognizer(network, class_names, settings)
         check_loss_options(frame_loss, label_smoothing)
         self.network, self.normalise = network, self.recognizer.normalise
         self.class_names = self.recognizer.class_names
@@ -106,47 +107,47 @@ class StrokeTask(pl.LightningModule):
         self.init_from, self.lr_scales = init_from, lr_scales or {}
         self.frame_loss, self.label_smoothing, self.class_weights = frame_loss, label_smoothing, class_weights
         check_learning(network, [name for name in BY_GRADIENT if getattr(self, name)])
-        check_input(network, augmentation, how)
+        check_input(network, augmentation, settings)
         if optimizer is not None:
-            group_parameters(network, self.lr_scales)  # before DDP, which waits for all that learns
+            group_parameters(network, self.lr_scales)  # before DDP, which registers all trainable parameters
         self.register_buffer("weights", weights_by_class(class_weights, class_names), persistent=False)
         self.metrics = nn.ModuleDict(
-            {f"{stage}_set": StageMetrics(class_names, how.fps, stage == "train") for stage in STAGES}
+            {f"{stage}_set": StageMetrics(class_names, settings.fps, stage == "train") for stage in STAGES}
         )
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer, and its schedule where there is one.
+        """Return the optimizer, and its schedule if there is one.
 
         Raises:
-            ValueError: If the schedule does not keep to ``lr_scales``.
+            ValueError: If the schedule overwrites the factors of ``lr_scales``.
         """
         if self.optimizer is None:
             return None
         return make_optimizer(self.network, self.lr_scales, self.optimizer, self.scheduler)
 
     def take_initial_weights(self) -> None:
-        """Take the weights of ``init_from``, if there are any to begin with.
+        """Load the initial weights from ``init_from``, if it is set.
 
         Raises:
-            FileNotFoundError: If there is no such checkpoint.
-            ValueError: If it holds another network.
+            FileNotFoundError: If the checkpoint does not exist.
+            ValueError: If it contains another network.
         """
         if self.init_from is not None:
             load_network_weights(self.network, self.init_from, self.class_names)
 
     def on_train_start(self) -> None:
-        """Keep the statistics of what is frozen."""
+        """Freeze the batch-normalisation statistics of frozen layers."""
         freeze_statistics(self.network)
 
     def on_train_epoch_start(self) -> None:
-        """Forget what an interrupted fit has taken in."""
+        """Discard the clips that an interrupted fit has collected."""
         self.network.forget()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the training set tells of strokes.
+        """Save facts about the training set in the checkpoint: stroke timing, the typical clip, regions.
 
         Args:
-            checkpoint: What the file will hold.
+            checkpoint: Contents of the checkpoint.
         """
         timing, typical = self.recognizer.timing, self.recognizer.typical_clip
         checkpoint["timing"] = None if timing is None else timing.to_plain()
@@ -154,27 +155,27 @@ class StrokeTask(pl.LightningModule):
         checkpoint["has_regions"] = self.recognizer.has_regions
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse weights of other classes, and take what the training set tells of strokes.
+        """Check the classes of a checkpoint and restore its facts about the training set.
 
         Args:
-            checkpoint: What the file holds.
+            checkpoint: Contents of the checkpoint.
 
         Raises:
-            ValueError: If its classes are not the data's.
+            ValueError: If the classes of the checkpoint and of the data differ.
         """
         trained = checkpoint["hyper_parameters"]["class_names"]
         if tuple(trained) != self.class_names:
             raise UserError(
-                f"Expected clips of {', '.join(trained)}, what the checkpoint was trained for, but got clips "
-                f"of {', '.join(self.class_names)}. Use data of the same classes, or train anew."
+                f"Expected data with the classes of the checkpoint ({', '.join(trained)}), but got "
+                f"{', '.join(self.class_names)}. Use data with the same classes, or train a new model."
             )
         restore_training_facts(self.recognizer, checkpoint)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits, as the recogniser gives them.
+        """Return the per-frame logits of the recogniser.
 
         Args:
-            inputs: Frames as they come from the video, or joints.
+            inputs: Frames as decoded from the video, or joints.
             lengths: Number of valid frames of each clip.
 
         Shape:
@@ -183,11 +184,11 @@ class StrokeTask(pl.LightningModule):
         return self.recognizer(inputs, lengths)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # noqa: ARG002 - Lightning's
-        """Return the loss of a training batch; of a model without gradient none.
+        """Return the loss of a training batch, or None for a model that learns without gradients.
 
         Args:
             batch: The clips.
-            batch_idx: Its number in the epoch.
+            batch_idx: Index of the batch in the epoch.
         """
         if not self.network.learns_by_gradient:
             self.network.collect(self.normalise(batch.inputs), batch.lengths, batch.label)
@@ -197,30 +198,30 @@ class StrokeTask(pl.LightningModule):
         return self._step(batch, "train").loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
-        """Measure a validation batch.
+        """Evaluate a validation batch.
 
         Args:
             batch: The clips.
-            batch_idx: Its number in the epoch.
+            batch_idx: Index of the batch in the epoch.
         """
         self._step(batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """Measure a test batch and return its predictions.
+        """Evaluate a test batch and return its predictions.
 
         Args:
             batch: The clips.
-            batch_idx: Its number in the epoch.
+            batch_idx: Index of the batch in the epoch.
         """
         output = self._step(batch, "test")
         return {"logits": output.logits, "log_probs": output.log_probs}
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """Predict a batch.
+        """Return the predictions for a batch.
 
         Args:
             batch: The clips.
-            batch_idx: Its number in the epoch.
+            batch_idx: Index of the batch in the epoch.
         """
         logits = self.recognizer(batch.inputs, batch.lengths)
         return {"logits": logits, "log_probs": self.network.clip_log_probability(logits, batch.lengths)}
@@ -264,7 +265,7 @@ class StrokeTask(pl.LightningModule):
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"Expected a finite loss, but got {loss.item()} in {stage} on {', '.join(batch.names)}. "
-                "Look at these clips, lower the learning rate or clip gradients (trainer.gradient_clip_val)."
+                "Check these clips, lower the learning rate or clip gradients (`trainer.gradient_clip_val`)."
             )
         logits = logits.detach()
         log_probs = self.network.clip_log_probability(logits, batch.lengths)
@@ -273,7 +274,7 @@ class StrokeTask(pl.LightningModule):
         return output
 
     def _measure_left_out(self, logits: Tensor, labels: Tensor) -> None:
-        """Measure training clips by what is said of each when it is left out."""
+        """Evaluate training clips by leave-one-out predictions."""
         logits, lengths = logits[:, None], torch.ones_like(labels)
         sums, weights = self._class_sums(logits, lengths, self._targets(labels), None)
         log_probs = self.network.clip_log_probability(logits, lengths)
@@ -287,7 +288,7 @@ class StrokeTask(pl.LightningModule):
 
     def _log_epoch(self, stage: Stage) -> None:
         figures = self._metrics(stage).compute()
-        # every process has computed the same value, so that nothing is left to reduce
+        # every process has computed the same value, so there is nothing to reduce
         self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, sync_dist=False)
 
     def _targets(self, labels: Tensor) -> Tensor:
@@ -296,7 +297,7 @@ class StrokeTask(pl.LightningModule):
     def _class_sums(
         self, logits: Tensor, lengths: Tensor, targets: Tensor, frame_targets: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """The parts of the class loss, of clips and of frames, as sums and what to divide them by."""
+        """Return the class loss of clips and of frames as sums, with the weights to divide them by."""
         log_probs = self.network.clip_log_probability(logits, lengths)
         parts = [weighted_cross_entropy(log_probs, targets, self.weights)]
         if frame_targets is not None:

@@ -1,4 +1,4 @@
-"""One training from start to report: the trainer, and what it does besides."""
+"""The trainer of a run, its options and its callbacks."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ from tt_actions.training.task import StrokeTask
 
 
 class ActionTrainer(pl.Trainer):
-    """Lightning's trainer, with fit, test and report as one command."""
+    """Lightning's trainer with one more method, which fits, tests and writes the report."""
 
     def train(
         self,
@@ -34,17 +34,18 @@ class ActionTrainer(pl.Trainer):
         datamodule: ClipDataModule,
         ckpt_path: Path | None = None,
     ) -> None:
-        """Fit, then test the best checkpoint and write the report; ``--resume RUN_DIR`` goes on with a run.
+        """Fit, then test the best checkpoint and write the report.
 
         Args:
-            model: What is trained.
+            model: The model to train.
             datamodule: The clips.
-            ckpt_path: Checkpoint to go on from in a new run; ``--resume`` goes on in the run's own directory.
+            ckpt_path: Checkpoint from which a new run continues (``--resume`` continues a run in its own
+                directory).
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
         best = getattr(self.checkpoint_callback, "best_model_path", None) or None
         if best is None and not self.fast_dev_run and self.is_global_zero:  # type: ignore[attr-defined]
-            say("No epoch was validated, so that none is the best: the last weights are tested.")
+            say("No validation ran, so there is no best checkpoint: testing the last weights.")
         self.test(model, datamodule=datamodule, ckpt_path=best, weights_only=True)
 
     def test(
@@ -56,15 +57,15 @@ class ActionTrainer(pl.Trainer):
         datamodule: pl.LightningDataModule | None = None,
         weights_only: bool | None = None,
     ) -> Any:
-        """Test; the report says what came out, so that Lightning's own table is off unless asked for.
+        """Test a model without printing Lightning's table of metrics, since the report contains them.
 
         Args:
-            model: What is tested.
-            dataloaders: Loaders of the clips, in place of a data module.
+            model: The model to test.
+            dataloaders: Data loaders of the clips, instead of a data module.
             ckpt_path: Checkpoint to test.
             verbose: Whether to print Lightning's table too.
             datamodule: The clips.
-            weights_only: Whether the checkpoint may hold nothing but weights and plain values.
+            weights_only: Whether to accept only checkpoints of weights and plain values.
 
         Returns:
             The metrics by name, for each loader.
@@ -80,14 +81,14 @@ PROFILERS: dict[str, type[SimpleProfiler | AdvancedProfiler | PyTorchProfiler]] 
 
 
 def make_profiler(name: str, run_dir: Path) -> Profiler:
-    """Return one of Lightning's profilers that writes its report into the run directory.
+    """Create one of Lightning's profilers, which writes its report into the run directory.
 
     Args:
         name: ``simple``, ``advanced`` or ``pytorch``.
         run_dir: The run's directory; the report goes to its folder ``profile``.
 
     Raises:
-        ValueError: If there is no profiler of that name.
+        ValueError: If there is no profiler with this name.
     """
     if name not in PROFILERS:
         raise UserError(f"Expected `trainer.profiler` to be one of {', '.join(PROFILERS)}, but got '{name}'.")
@@ -95,58 +96,58 @@ def make_profiler(name: str, run_dir: Path) -> Profiler:
 
 
 def launched_devices(devices: Any, num_nodes: int) -> dict[str, int]:
-    """Return the trainer's options that torchrun or srun has decided: as many devices as processes.
+    """Return the numbers of devices and nodes for the processes that torchrun or srun started.
 
     Args:
-        devices: What ``trainer.devices`` says; anything but ``auto`` stays.
-        num_nodes: What ``trainer.num_nodes`` says.
+        devices: Value of ``trainer.devices``; any value except ``auto`` is kept.
+        num_nodes: Value of ``trainer.num_nodes``.
 
     Raises:
-        ValueError: If nobody started the processes of several nodes, so that they know no common directory.
+        ValueError: If there are several nodes without torchrun or srun and without a common run directory.
     """
     launched = launched_processes()
     if launched is None:
         if num_nodes > 1 and RUN_DIR_VARIABLE not in os.environ:
             raise UserError(
                 f"Expected torchrun or srun to start the processes of {num_nodes} nodes, but neither did. "
-                f"Use one of them, or name one new run directory to all: `{RUN_DIR_VARIABLE}`."
+                f"Use one of them, or set `{RUN_DIR_VARIABLE}` to the same new run directory on all nodes."
             )
         return {}
     return dict(zip(("devices", "num_nodes"), launched, strict=True)) if devices == "auto" else {}
 
 
 def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
-    """Refuse what Lightning would do otherwise than asked.
+    """Check that Lightning's trainer does what the options say.
 
     Args:
         trainer: The trainer.
-        precision: What ``trainer.precision`` says.
+        precision: Value of ``trainer.precision``.
 
     Raises:
-        ValueError: If processes were started that the trainer doesn't know of, or the precision is not what
-            the device has.
+        ValueError: If the number of processes differs from the number that a launcher started, or the device
+            does not support the precision.
     """
     started = launcher()
     if started is not None and started.world_size() != trainer.world_size:
         raise UserError(
-            f"Expected `trainer.devices` times `trainer.num_nodes` to be {started.world_size()}, the "
-            f"processes that were started, but got {trainer.world_size}. Leave `trainer.devices` out."
+            f"Expected `trainer.devices` times `trainer.num_nodes` to be {started.world_size()}, the number "
+            f"of processes started, but got {trainer.world_size}. Remove `trainer.devices`."
         )
     if str(precision) in ("16", "16-mixed") and trainer.precision != "16-mixed":
         raise UserError(
-            "Expected `trainer.precision` to be one that a CPU has, but got 16-mixed, which it has not. "
+            "Expected `trainer.precision` to be one that a CPU supports, but got 16-mixed. "
             "Use bf16-mixed, or a GPU."
         )
 
 
 def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool) -> list[Callback]:
-    """Return what every run does besides training.
+    """Create the callbacks of every run: checkpoints, seeds, logging and the report.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
-        monitor: The validation metric that decides which checkpoint is best; None for the last.
-        is_untrimmed: Whether untrimmed recordings are measured, or clips.
+        monitor: Validation metric that selects the best checkpoint; None for the last checkpoint.
+        is_untrimmed: Whether the data are untrimmed recordings, not clips.
     """
     report = RallyReport if is_untrimmed else ClipReport
     folder = run_dir / "checkpoints"
@@ -154,7 +155,9 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: b
         folder,
         filename="best",
         monitor=monitor,
-        mode="min" if monitor and monitor.endswith("loss") else "max",  # tells it from `last` in checkpoints
+        mode="min"
+        if monitor and monitor.endswith("loss")
+        else "max",  # also separates its state from that of `last`
         save_weights_only=True,
         enable_version_counter=False,
     )

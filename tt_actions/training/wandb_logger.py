@@ -1,4 +1,4 @@
-"""What Weights & Biases is given: a run's configuration, its numbers and its report."""
+"""Tracking on Weights & Biases: the configuration of a run, its metrics and its report."""
 
 import csv
 import json
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WandbOptions:
-    """How runs are tracked on Weights & Biases: what is given here, else W&B's own environment variables.
+    """Options for tracking runs on Weights & Biases; their defaults come from W&B's environment variables.
 
     Args:
-        mode: ``auto`` is what ``WANDB_MODE`` says, else online when logged in and offline otherwise; an
-            offline run is uploaded later with ``wandb sync``.
-        project: Name of the project; None for ``WANDB_PROJECT``, else tt_actions.
-        entity: User or team; None for ``WANDB_ENTITY``, else the account's default.
-        group: Name that groups runs; None for ``WANDB_RUN_GROUP``, else the experiment's.
-        tags: Tags of the run; those of ``WANDB_TAGS`` if there are none.
+        mode: ``auto`` uses ``WANDB_MODE`` if it is set, and otherwise online if you are logged in and offline
+            if not. Upload an offline run later with ``wandb sync``.
+        project: Name of the project (default: ``WANDB_PROJECT``, or tt_actions).
+        entity: User or team (default: ``WANDB_ENTITY``, or that of the account).
+        group: Name that groups runs (default: ``WANDB_RUN_GROUP``, or the name of the experiment).
+        tags: Tags of the run (default: ``WANDB_TAGS``).
     """
 
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
@@ -51,11 +51,11 @@ class WandbOptions:
 
     @property
     def is_disabled(self) -> bool:
-        """Whether nothing is to be tracked."""
+        """Whether tracking is disabled."""
         return (os.environ.get("WANDB_MODE") if self.mode == "auto" else self.mode) == "disabled"
 
     def resolved_mode(self) -> str:
-        """Return online, offline or disabled."""
+        """Return the mode that applies: online, offline or disabled."""
         if self.mode != "auto":
             return self.mode
         if given := os.environ.get("WANDB_MODE"):
@@ -66,14 +66,14 @@ class WandbOptions:
 
 
 class Tracker(Logger):
-    """A run on W&B whose failure is told once and never ends or delays the training.
+    """Logger for W&B that reports a failure once and never stops or delays the training.
 
     Args:
         options: Mode, project and names.
         run_dir: The run's directory; offline files go to its ``wandb`` folder.
         experiment: Name of the experiment.
-        command: What the run does, such as train: its job type.
-        config: The run's whole configuration, in plain types.
+        command: Command of the run, such as train; W&B shows it as the job type.
+        config: The run's whole configuration, as plain types.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class Tracker(Logger):
         return self.run_dir.name
 
     def attempt(self, action: "Callable[[wandb.Run], Any]") -> None:
-        """Do something with the run; at the first failure warn and stop tracking.
+        """Perform an action on the W&B run; after the first failure, warn and stop tracking.
 
         Args:
-            action: What to do; given the run, which is started where it was not yet.
+            action: Function of the run. The run is started first if necessary.
         """
         if self._failed:
             return
@@ -108,8 +108,8 @@ class Tracker(Logger):
         except Exception as error:
             self._failed = True
             warnings.warn(
-                f"W&B failed and is off for the rest of the run ({type(error).__name__}: {error}). "
-                f"All it would have been given is in '{self.run_dir}'.",
+                f"W&B failed and is disabled for the rest of the run ({type(error).__name__}: {error}). "
+                f"All results are still saved in '{self.run_dir}'.",
                 stacklevel=2,
             )
 
@@ -143,7 +143,7 @@ class Tracker(Logger):
             tags=self.options.tags or None,
             config=self.config,
             mode=mode,  # type: ignore[arg-type]  # W&B checks it
-            reinit="create_new",  # whatever run the caller's process has going on
+            reinit="create_new",  # even if another run is active in this process
             settings=wandb.Settings(init_timeout=15, console="off", silent=True),
         )
         run.define_metric("trainer/global_step")
@@ -152,44 +152,44 @@ class Tracker(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Log numbers.
+        """Log metrics.
 
         Args:
-            metrics: The numbers by name.
+            metrics: The metrics by name.
             step: Global step.
         """
         at = {} if step is None else {"trainer/global_step": step}
         self.attempt(lambda run: run.log({**metrics, **at}))
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the run begins with its whole configuration.
+        """Do nothing: the run starts with its whole configuration.
 
         Args:
-            params: A part of it.
+            params: A part of the configuration.
             args: Not used.
             kwargs: Not used.
         """
 
     @rank_zero_only
     def finish(self, exit_code: int) -> None:
-        """End the run, once what is left is uploaded.
+        """Upload the remaining data and finish the run.
 
         Args:
-            exit_code: That of the command; other than 0 the run has failed.
+            exit_code: Exit code of the command; any other than 0 marks the run as failed.
         """
         if self._run is not None:
             self.attempt(lambda run: run.finish(exit_code))
 
 
 def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: Sequence[WorstClip]) -> None:
-    """Log a written report: its numbers as summary, tables, charts, pictures, videos, and all as an artifact.
+    """Log a report of clips to W&B: summary, tables, charts, images and videos, and the files as an artifact.
 
-    The artifact refers to the files where they are, so that an offline run is uploaded while they are there.
+    The artifact refers to the files in place. Upload an offline run before you move or delete them.
 
     Args:
         run: A run that is not finished.
-        folder: Where :func:`tt_actions.evaluation.clip_report.write_report` wrote.
-        predictions: What it wrote.
+        folder: Folder that :func:`tt_actions.evaluation.clip_report.write_report` wrote.
+        predictions: The predictions in the report.
         worst: Videos of the worst clips.
     """
     import wandb
@@ -216,11 +216,11 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
 
 
 def log_rally_report(run: "wandb.Run", folder: Path) -> None:
-    """Log a written report of untrimmed recordings: its table as summary, pictures, and all as an artifact.
+    """Log a report of untrimmed recordings to W&B: summary and images, and the files as an artifact.
 
     Args:
         run: A run that is not finished.
-        folder: Where :func:`tt_actions.evaluation.rally_report.write_rally_report` wrote.
+        folder: Folder that :func:`tt_actions.evaluation.rally_report.write_rally_report` wrote.
     """
     import wandb
 
@@ -241,7 +241,7 @@ def _log_folder(run: "wandb.Run", folder: Path) -> None:
 
 
 def _worst_table(predictions: Predictions, num_clips: int = 10) -> "wandb.Table":
-    """The clips with the least probability of their true class, the worst first."""
+    """Make a table of the clips with the lowest probability of their true class, the worst first."""
     import wandb
 
     table = wandb.Table(columns=["name", "label", "predicted", "p_true", "temporal_consistency"])
@@ -253,9 +253,9 @@ def _worst_table(predictions: Predictions, num_clips: int = 10) -> "wandb.Table"
 
 
 def _curve_chart(predictions: Predictions, kind: CurveKind) -> Any:
-    """A chart of each class's curve, of at most a hundred points each.
+    """Make a chart with one curve per class, each of at most a hundred points.
 
-    ``wandb.plot.pr_curve`` and ``roc_curve`` need scikit-learn, and mix up classes where one has no clips.
+    ``wandb.plot.pr_curve`` and ``roc_curve`` need scikit-learn, and confuse the classes if one has no clips.
     """
     import wandb
 
