@@ -57,7 +57,7 @@ def measure_clips_per_second(
 
 def _random_clips(model: Recognizer, num_clips: int) -> tuple[torch.Tensor, torch.Tensor]:
     settings, rng = model.preprocessing, torch.Generator().manual_seed(0)
-    shape = (num_clips, settings.num_frames)
+    shape: tuple[int, ...] = (num_clips, settings.num_frames)
     if isinstance(settings, Preprocessing):
         shape = (*shape, *settings.size, settings.num_channels)
         clips = torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng)
