@@ -106,7 +106,7 @@ def test_each_stretch_region_and_spec_has_frames_of_its_own(record, folder, clip
     assert len(cached_files(folder)) == 2
 
 
-def test_the_clips_own_region_goes_before_the_specs(record, folder):
+def test_the_clips_own_region_overrides_the_specs(record, folder):
     cache = FrameCache(folder)
     own = cache.frames(replace(record, roi=(0, 0, 8, 8)), replace(SPEC, roi=(8, 8, 16, 16)))
     np.testing.assert_array_equal(own, cache.frames(replace(record, roi=(0, 0, 8, 8)), SPEC))
@@ -125,7 +125,7 @@ def test_the_clips_own_region_goes_before_the_specs(record, folder):
         lambda file: np.save(file, np.zeros((3, 16, 24, 3))),
     ],
 )
-def test_a_broken_cached_file_is_made_again(record, folder, damage, same_process):
+def test_a_broken_cached_file_is_created_again(record, folder, damage, same_process):
     cache = FrameCache(folder)
     wanted = cache.frames(record, SPEC).copy()
     (file,) = cached_files(folder)
@@ -138,7 +138,7 @@ def test_a_broken_cached_file_is_made_again(record, folder, damage, same_process
     )
 
 
-def test_a_broken_digest_note_is_made_again(record, folder):
+def test_a_broken_stored_digest_is_computed_again(record, folder):
     wanted = FrameCache(folder).frames(record, SPEC)
     (note,) = (folder / "digests").iterdir()
     good = note.read_bytes()
@@ -171,7 +171,7 @@ def test_build_decodes_and_returns_the_clips_in_order(tmp_path, folder, capfd):
 
 
 @pytest.mark.parametrize("num_good", [3, 10])
-def test_build_lists_all_unreadable_files_at_once_or_goes_on_without(tmp_path, folder, num_good):
+def test_build_lists_all_unreadable_files_or_skips_them(tmp_path, folder, num_good):
     good = [draw(tmp_path / f"{i}.mp4") for i in range(num_good)]
     (tmp_path / "text.mp4").write_text("not a video")
     bad = [
@@ -197,8 +197,10 @@ def test_build_passes_on_warnings_of_damaged_files(record, folder):
         assert FrameCache(folder).build([record], SPEC) == [record]
 
 
-def test_threads_that_decode_keep_no_maps(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr("tt_actions.clips.cache._MAX_MAPS", 1)  # or two of them may drop the same
+def test_decoding_threads_keep_no_maps(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(
+        "tt_actions.clips.cache._MAX_MAPS", 1
+    )  # if threads kept maps, two could drop the same
     cache = FrameCache(folder)
     records = [draw(tmp_path / f"{i}.mp4", brightness=i) for i in range(4)]
     assert cache.build(records, SPEC, num_workers=4) == records
@@ -211,7 +213,7 @@ def test_a_name_that_is_not_utf_8_has_a_digest(record, folder):
     assert len(FrameCache(folder).digest(odd)) == 40
 
 
-def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path, record):
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(tmp_path, record):
     script = (
         "import sys; from pathlib import Path\n"
         "from tt_actions.clips.cache import FrameCache; from tt_actions.clips.records import ClipRecord\n"
@@ -234,7 +236,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path, record):
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_can_not_be_written_is_named(tmp_path, record):
+def test_an_unwritable_folder_is_reported(tmp_path, record):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(OSError, match="cache_dir"):
         FrameCache(tmp_path / "locked" / "cache").frames(record, SPEC)

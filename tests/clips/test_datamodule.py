@@ -38,7 +38,7 @@ def test_classes_and_counts_come_from_the_data(strokes, cache_dir):
     assert module.num_classes == 4
 
 
-def test_every_clip_has_one_split_and_no_group_two(strokes, cache_dir):
+def test_every_clip_has_one_split_and_no_group_has_two(strokes, cache_dir):
     module = data(strokes, cache_dir)
     assert set(splits(module)) == {record.name for record in read_manifest(strokes)}
     parts = [groups(module, split) for split in ("train", "val", "test")]
@@ -77,7 +77,7 @@ def test_a_manifests_splits_are_kept(strokes, cache_dir, tmp_path):
         ({"val_share": 0.6, "test_share": 0.6}, "leave clips for training"),
     ],
 )
-def test_splits_that_cannot_be_are_refused(strokes, cache_dir, options, message):
+def test_impossible_splits_are_refused(strokes, cache_dir, options, message):
     with pytest.raises(ValueError, match=message):
         data(strokes, cache_dir, **options).records  # noqa: B018 - made when it is asked for
 
@@ -133,9 +133,9 @@ def test_a_batch_is_what_its_records_say(strokes, cache_dir):
     [{}, {"crop": "motion"}, {"aspect": "stretch"}, {"roi": (20, 10, 100, 90)}, {"fps": 15}],
     ids=lambda options: "".join(options) or "plain",
 )
-def test_a_trained_network_is_shown_what_it_was_measured_on(strokes, cache_dir, tmp_path, options):
+def test_a_trained_network_reads_the_frames_of_its_evaluation(strokes, cache_dir, tmp_path, options):
     preprocessing = replace(SMALL, **options)
-    if "roi" in options:  # the manifest's own regions go before it
+    if "roi" in options:  # the manifest's own regions override it
         records = [replace(record, roi=None) for record in read_manifest(strokes)]
         strokes = tmp_path / "whole.csv"
         write_manifest(strokes, records)
@@ -146,7 +146,7 @@ def test_a_trained_network_is_shown_what_it_was_measured_on(strokes, cache_dir, 
     np.testing.assert_array_equal(batch.inputs[0].permute(0, 2, 3, 1), frames)
 
 
-def test_loading_leaves_the_random_numbers_of_the_training_alone(strokes, cache_dir):
+def test_loading_does_not_use_random_numbers_of_the_training(strokes, cache_dir):
     module = data(strokes, cache_dir, num_workers=0)
     state = torch.get_rng_state()
     batches(module)
@@ -155,19 +155,19 @@ def test_loading_leaves_the_random_numbers_of_the_training_alone(strokes, cache_
 
 @pytest.fixture
 def broken(strokes, tmp_path):
-    """A manifest of the drawn clips and a file that is none."""
+    """A manifest of the synthetic clips and one file that is not a video."""
     (tmp_path / "broken.mp4").write_text("no video")
     records = [*read_manifest(strokes), ClipRecord(tmp_path / "broken.mp4", "serve", group="player_00")]
     write_manifest(tmp_path / "m.csv", records)
     return tmp_path / "m.csv"
 
 
-def test_an_unreadable_file_stops_by_name(broken, cache_dir):
+def test_an_unreadable_file_raises_an_error_with_its_name(broken, cache_dir):
     with pytest.raises(UnreadableError, match=r"(?s)1 of 25 clips.*broken\.mp4.*skip_unreadable: true"):
         data(broken, cache_dir).records  # noqa: B018
 
 
-def test_an_unreadable_file_is_left_out_where_that_is_wanted(broken, cache_dir):
+def test_an_unreadable_file_is_skipped_on_request(broken, cache_dir):
     module = data(broken, cache_dir, skip_unreadable=True)
     with pytest.warns(VideoWarning, match=r"(?s)Skipping clips.*broken\.mp4"):
         assert len(module.records) == 24
@@ -182,7 +182,9 @@ def test_a_class_is_not_lost_with_its_unreadable_files(broken, cache_dir):
     ):
         data(broken, cache_dir, skip_unreadable=True).records  # noqa: B018
     classes = sorted({record.label for record in records} | {"lob"})
-    trained = data(broken, cache_dir, skip_unreadable=True, classes=classes)  # those of a checkpoint
+    trained = data(
+        broken, cache_dir, skip_unreadable=True, classes=classes
+    )  # as when a checkpoint is evaluated
     with pytest.warns(VideoWarning):
         assert len(trained.records) == 24
 
@@ -221,7 +223,7 @@ def test_the_order_is_a_function_of_seed_and_epoch_alone(monkeypatch):
     assert drawn(epoch=2) != first
 
 
-def test_an_epoch_takes_every_clip_once_with_a_seed_of_its_own():
+def test_an_epoch_contains_every_clip_once_with_its_own_seed():
     order, seeds = zip(*drawn(), strict=True)
     assert sorted(order) == list(range(len(LABELS)))
     assert len(set(seeds)) == len(LABELS)

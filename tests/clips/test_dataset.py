@@ -21,7 +21,7 @@ CLASSES = ["serve", "smash"]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """Clips of 12, 7 and 3 frames whose brightness rises, and the cache of their frames."""
+    """Clips of 12, 7 and 3 frames of increasing brightness, and the cache of their frames."""
     folder = tmp_path_factory.mktemp("clips")
     records = []
     for num_frames, label in [(12, "smash"), (7, "serve"), (3, None)]:
@@ -72,18 +72,18 @@ def test_dense_windows_are_neighbours_from_every_start_and_centred_in_test():
     assert sample_indices(9, 5, "dense", False).tolist() == [2, 3, 4, 5, 6]
 
 
-def test_all_frames_are_taken_up_to_the_most_then_spread():
+def test_all_frames_are_taken_up_to_the_maximum_then_spread():
     assert sample_indices(6, 6, "all", True).tolist() == list(range(6))
     assert sample_indices(6, 3, "all", True).tolist() == [1, 3, 5]
 
 
 @pytest.mark.parametrize("arguments", [(0, 1, "all"), (1, 0, "dense"), (5, 5, "sparse")])
-def test_senseless_sampling_is_refused(arguments):
+def test_invalid_sampling_is_refused(arguments):
     with pytest.raises(ValueError, match="Expected `num_available`"):
         sample_indices(*arguments, training=False)
 
 
-def test_a_sample_holds_the_clips_frames_and_labels(clips):
+def test_a_sample_contains_the_clips_frames_and_labels(clips):
     (records, cache), data = clips, dataset(clips, "all", 20)
     assert len(data) == 3
     sample = data[0]
@@ -95,7 +95,7 @@ def test_a_sample_holds_the_clips_frames_and_labels(clips):
     assert (data[2].label, data[2].frame_labels.tolist()) == (-1, [-100] * 3)
 
 
-def test_changing_a_sample_leaves_the_cache_alone(clips):
+def test_changing_a_sample_does_not_change_the_cache(clips):
     data = dataset(clips, "all", 20)
     before = data[0].frames.clone()
     data[0].frames.zero_()
@@ -118,14 +118,14 @@ def test_a_batch_is_padded_with_black_frames_and_no_labels(clips):
         assert (batch.frame_labels[i, sample.length :] == -100).all()
 
 
-def test_frames_of_a_batch_lie_channels_last_without_a_copy(clips):
+def test_frames_of_a_batch_are_channels_last_without_a_copy(clips):
     data = dataset(clips)
     frames = collate([data[0], data[1]]).inputs.flatten(0, 1)
     assert frames.is_contiguous(memory_format=torch.channels_last)
 
 
 def brightness(data, num_workers, seeds):
-    """Mean brightness of every frame of clip 0 for each seed, through a loader."""
+    """Return the mean brightness of every frame of clip 0 for each seed, read through a loader."""
     loader = DataLoader(
         data,
         batch_size=2,
@@ -137,7 +137,7 @@ def brightness(data, num_workers, seeds):
     return torch.cat([batch.inputs.float().mean((2, 3, 4)) for batch in loader])
 
 
-def test_the_items_seed_alone_decides_the_random_choice(clips):
+def test_only_the_items_seed_determines_the_random_choice(clips):
     data = dataset(clips, "uniform", 4, training=True)
     first = brightness(data, 0, range(20))
     assert len(first.unique(dim=0)) > 10

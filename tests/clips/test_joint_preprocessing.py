@@ -13,7 +13,7 @@ SPEC = JointSpec("kinect20")
 
 
 def body(num_frames=6, seed=0):
-    """Someone with a trunk, who faces the camera and moves a little: ``(T, 20, 3)``, metres."""
+    """Return a body that faces the camera and moves a little: ``(T, 20, 3)``, metres."""
     rng = np.random.default_rng(seed)
     places = rng.normal(0, 0.1, (1, 20, 3)) + rng.normal(0, 0.02, (num_frames, 20, 3)) + [0.3, 0.5, 3]
     for side, sign in (("left", -1), ("right", 1)):
@@ -32,7 +32,7 @@ def read(tmp_path, joints, spec=SPEC, **times):
     size=st.floats(0.5, 2),
     turn=st.floats(-3, 3),
 )
-def test_place_size_and_heading_make_no_difference(move, size, turn, tmp_path_factory):
+def test_position_size_and_heading_make_no_difference(move, size, turn, tmp_path_factory):
     folder = tmp_path_factory.mktemp("joints")
     joints = body()
     cos, sin = np.cos(turn), np.sin(turn)
@@ -40,7 +40,7 @@ def test_place_size_and_heading_make_no_difference(move, size, turn, tmp_path_fa
     np.testing.assert_allclose(read(folder, turned), read(folder, joints), atol=2e-3)
 
 
-def test_normalised_bodies_stand_at_the_hips_one_trunk_high_and_face_the_camera(tmp_path):
+def test_normalised_bodies_are_centred_scaled_and_face_the_camera(tmp_path):
     joints = read(tmp_path, body())
     hips = (joints[:, KINECT20.index("left_hip")] + joints[:, KINECT20.index("right_hip")]) / 2
     shoulders = (joints[:, KINECT20.index("left_shoulder")] + joints[:, KINECT20.index("right_shoulder")]) / 2
@@ -51,14 +51,14 @@ def test_normalised_bodies_stand_at_the_hips_one_trunk_high_and_face_the_camera(
     np.testing.assert_allclose(across[:, 2], 0, atol=1e-5)
 
 
-def test_centred_on_the_clip_keeps_where_the_player_goes(tmp_path):
+def test_centring_on_the_clip_keeps_the_players_movement(tmp_path):
     joints = body() + np.arange(6, dtype=np.float32)[:, None, None] * np.float32([0.1, 0, 0])
     centred = read(tmp_path, joints, JointSpec("kinect20", centre="clip"))
     left = centred[:, KINECT20.index("left_hip"), 0]
     np.testing.assert_allclose(np.diff(left), 0.1 / 0.5, atol=1e-3)
 
 
-def test_centred_on_each_joint_only_movement_is_left(tmp_path):
+def test_centring_on_each_joint_keeps_only_movement(tmp_path):
     stiff = read(tmp_path, np.repeat(body(1), 6, axis=0), JointSpec("kinect20", centre="joint"))
     np.testing.assert_allclose(stiff, 0, atol=1e-5)
     moving = read(tmp_path, body(), JointSpec("kinect20", centre="joint"))
@@ -103,20 +103,20 @@ def test_bodies_without_a_trunk_are_refused(tmp_path):
         read(tmp_path, np.ones((3, 20, 3), np.float32))
 
 
-def test_files_that_tell_their_rate_are_brought_to_the_wanted_one():
+def test_files_with_a_rate_are_resampled():
     joints, times_s = walking(31, 1), np.arange(31) / 30
     moved, moved_s = resample(joints, times_s, 15)
     np.testing.assert_allclose(moved_s, np.arange(16) / 15)
     np.testing.assert_allclose(moved, joints[::2], rtol=1e-5)
 
 
-def test_long_gaps_hold_the_last_place():
+def test_long_gaps_keep_the_last_position():
     x = np.full((12, 1, 1), np.nan)
     x[[1, 3, 10], 0, 0] = 1, 3, 10
     assert fill_gaps(x, 3).ravel().tolist() == [1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 10, 10]
 
 
-def test_joints_that_are_never_seen_lie_at_the_joint_that_they_hang_on():
+def test_joints_that_are_never_visible_are_at_their_parent():
     joints = walking(2, 15)
     for name in ("left_hand", "left_elbow", "head"):
         joints[:, THETIS15.index(name)] = np.nan
@@ -125,7 +125,7 @@ def test_joints_that_are_never_seen_lie_at_the_joint_that_they_hang_on():
         np.testing.assert_array_equal(placed[:, THETIS15.index(name)], joints[:, THETIS15.index(parent)])
 
 
-def test_turning_is_a_rotation_about_the_vertical():
+def test_facing_the_camera_rotates_about_the_vertical():
     joints = np.random.default_rng(0).normal(size=(5, 25, 3))
     turned = face_camera(joints, NTU25)
     np.testing.assert_allclose(turned[..., 1], joints[..., 1])
@@ -138,7 +138,7 @@ def test_turning_is_a_rotation_about_the_vertical():
     np.testing.assert_allclose(across[..., 2].mean(), 0, atol=1e-9)
 
 
-def test_a_trained_network_is_shown_the_same_frames(tmp_path):
+def test_a_trained_network_reads_the_same_frames(tmp_path):
     how = JointPreprocessing("thetis15", num_frames=4)
     file = write(tmp_path / "a.txt", thetis_text(walking(9, 15)))
     joints, times_s = how.read_clip(file)

@@ -9,7 +9,7 @@ from tt_actions.clips.manifest import COLUMNS, read_manifest, write_manifest
 from tt_actions.clips.records import ClipRecord, check_labels, class_names
 from tt_actions.clips.strokes import Stroke
 
-# a cell is stripped when it is read, and CSV in UTF-8 holds no surrogates and no NUL
+# cells are stripped on reading, and a UTF-8 CSV file can't contain surrogates or NUL
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
     lambda value: value == value.strip()
 )
@@ -47,7 +47,7 @@ def test_a_clip_is_found_by_its_name(record):
     assert (found.path, found.label, found.roi) == (record.path, record.label, record.roi)
 
 
-def test_videos_beside_the_manifest_are_written_relative_and_move_with_it(tmp_path):
+def test_videos_below_the_manifest_have_relative_paths_and_move_with_it(tmp_path):
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
     write_manifest(old / "m.csv", [ClipRecord(old / "serve" / "1.mp4"), ClipRecord(Path("/far/2.mp4"))])
@@ -56,7 +56,7 @@ def test_videos_beside_the_manifest_are_written_relative_and_move_with_it(tmp_pa
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-def test_a_manifest_that_can_not_be_read_is_named(tmp_path):
+def test_an_unreadable_manifest_is_reported(tmp_path):
     (tmp_path / "m.csv").touch(mode=0o000)
     with pytest.raises(
         OSError, match=r"'.*m\.csv' to be readable, but got: Permission denied\. Check the permissions"
@@ -64,7 +64,7 @@ def test_a_manifest_that_can_not_be_read_is_named(tmp_path):
         read_manifest(tmp_path / "m.csv")
 
 
-def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):
+def test_columns_may_have_any_order_and_only_path_is_required(tmp_path):
     manifest = tmp_path / "m.csv"
     manifest.write_bytes("\ufefflabel,end_s,path\r\nserve, 2.5 ,a.mp4\r\n,,b.mp4\r\n".encode())
     assert read_manifest(manifest) == [
@@ -101,14 +101,14 @@ def test_columns_stand_in_any_order_and_only_path_is_needed(tmp_path):
         (b"path\n\xff\xfe.mp4\n", "UTF-8"),
     ],
 )
-def test_a_manifest_that_makes_no_sense_is_refused_with_its_line(tmp_path, content, message):
+def test_an_invalid_manifest_is_refused_with_the_line_number(tmp_path, content, message):
     manifest = tmp_path / "m.csv"
     manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=f"(?s)m.csv.*{message}|{message}.*m.csv"):
         read_manifest(manifest)
 
 
-def test_whole_pixels_may_be_written_with_a_point_as_pandas_does(tmp_path):
+def test_pixels_may_have_a_decimal_point_as_pandas_writes_them(tmp_path):
     (tmp_path / "m.csv").write_text("path,x0,y0,x1,y1\na.mp4,0.0,1.0,20.0,30.0\n")
     assert read_manifest(tmp_path / "m.csv")[0].roi == (0, 1, 20, 30)
 
@@ -123,7 +123,7 @@ def test_the_header_of_a_written_manifest_is_the_documented_one(tmp_path):
     assert (tmp_path / "m.csv").read_text().split() == [",".join(COLUMNS), "a.mp4,,,,,,,,,"]
 
 
-def test_names_tell_stretches_and_regions_of_a_long_video_apart():
+def test_names_distinguish_stretches_and_regions_of_a_long_video():
     video = Path("match.mp4")
     assert ClipRecord(video).name == "match.mp4"
     assert ClipRecord(video, start_s=1.5, end_s=3, roi=(0, 1, 2, 3)).name == "match.mp4[1.5-3](0,1,2,3)"
@@ -148,7 +148,7 @@ def test_strokes_keep_their_own_order_and_other_classes_are_sorted():
         ([*records("serve", "smash"), *records("serve")], "'0.mp4' appears twice"),
     ],
 )
-def test_clips_that_cannot_be_learnt_from_are_refused(clips, message):
+def test_clips_that_cannot_be_used_for_training_are_refused(clips, message):
     with pytest.raises(ValueError, match=message):
         check_labels(Path("clips"), clips)
 
@@ -165,13 +165,13 @@ def recording(name, *labels, **kwargs):
     return ClipRecord(Path(name), strokes=strokes, **kwargs)
 
 
-def test_of_recordings_idle_is_the_last_class():
+def test_idle_is_the_last_class_of_recordings():
     assert class_names([recording("a", "smash", "serve"), recording("b")]) == ["serve", "smash", "idle"]
     assert class_names([recording("a", "lob", "serve", "zigzag")]) == ["lob", "serve", "zigzag", "idle"]
     assert class_names([recording("a")]) == ["idle"]
 
 
-def test_a_recording_is_called_by_its_stretch_and_region_alone():
+def test_the_name_of_a_recording_contains_only_stretch_and_region():
     assert recording("a.mp4", "serve", roi=(0, 0, 4, 4)).name == "a.mp4(0,0,4,4)"
 
 
@@ -184,14 +184,14 @@ def test_a_recording_is_called_by_its_stretch_and_region_alone():
         {"strokes": (Stroke("smash", 1.0, 1.5), Stroke("serve", 0.0, 0.5))},
     ],
 )
-def test_strokes_stand_in_order_within_the_stretch_and_without_a_label(kwargs):
+def test_strokes_must_be_in_order_within_the_stretch_and_without_a_label(kwargs):
     strokes = (Stroke("serve", 0.0, 0.5), Stroke("smash", 1.0, 1.5))
     assert ClipRecord(Path("a.mp4"), end_s=1.5, strokes=strokes).labels == {"serve", "smash", "idle"}
     with pytest.raises(ValueError, match=r"strokes of 'a\.mp4' in chronological order"):
         ClipRecord(Path("a.mp4"), **{"strokes": strokes} | kwargs)
 
 
-def test_recordings_can_be_learnt_from():
+def test_recordings_can_be_used_for_training():
     check_labels(Path("clips"), [recording("a", "serve"), recording("b")])
     check_labels(Path("clips"), [recording("a", split="test")])
 
@@ -212,6 +212,6 @@ def test_recordings_can_be_learnt_from():
         ),
     ],
 )
-def test_recordings_that_cannot_be_learnt_from_are_refused(clips, message):
+def test_recordings_that_cannot_be_used_for_training_are_refused(clips, message):
     with pytest.raises(ValueError, match=message):
         check_labels(Path("clips"), clips)

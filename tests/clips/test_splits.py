@@ -31,7 +31,7 @@ def clips(num_groups=10, per_group=8, classes="abcd", **fields):
     num_folds=st.integers(2, 3),
     seed=st.integers(0, 5),
 )
-def test_no_group_stands_in_two_parts_and_every_clip_in_one(sizes, num_folds, seed):
+def test_every_clip_is_in_one_part_and_no_group_in_two(sizes, num_folds, seed):
     groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
     labels = ["ab"[i % 2] for i in range(len(groups))]
     part = distribute_groups(labels, groups, [1 / num_folds] * num_folds, seed)
@@ -50,7 +50,7 @@ def test_shares_and_class_balance_are_met():
         assert counts["test", label] == 16
 
 
-def test_the_seed_alone_decides():
+def test_only_the_seed_determines_the_parts():
     assert split_clips(clips(), 0.2, 0.2, 1) == split_clips(clips(), 0.2, 0.2, 1)
     assert split_clips(clips(), 0.2, 0.2, 1) != split_clips(clips(), 0.2, 0.2, 2)
 
@@ -64,7 +64,7 @@ def test_every_clip_is_tested_in_exactly_one_fold():
     assert len(tested) == 80
 
 
-def test_prescribed_splits_are_honoured_and_pull_their_group():
+def test_prescribed_splits_are_kept_and_their_group_follows():
     records = clips(3, 4, split="train") + clips(10, 8)[24:]
     records[-1] = ClipRecord(Path("g9_7.mp4"), label="d", group="g9", split="test")
     done = split_clips(records, 0.2, 0.2, 0)
@@ -83,7 +83,7 @@ def test_no_other_clips_join_a_prescribed_val_or_test(given):
     assert {r.split for r in done} == {"train", "val", "test"}
 
 
-def test_val_is_taken_out_of_train_where_the_manifest_has_none():
+def test_val_is_taken_from_train_if_the_manifest_has_none():
     records = [
         ClipRecord(r.path, r.label, group=r.group, split="test" if r.group == "g0" else "train")
         for r in clips()
@@ -94,7 +94,7 @@ def test_val_is_taken_out_of_train_where_the_manifest_has_none():
 
 
 @pytest.mark.parametrize("options", [{}, {"num_folds": 5, "fold": 1}])
-def test_no_clip_is_spent_on_validation_where_its_share_is_zero(options):
+def test_no_clip_is_for_validation_if_its_share_is_zero(options):
     done = split_clips(clips(), 0, 0.2, 0, **options)
     groups = {split: {r.group for r in done if r.split == split} for split in ("train", "val", "test")}
     assert [len(groups[split]) for split in ("train", "val", "test")] == [8, 0, 2]
@@ -128,7 +128,7 @@ def test_clips_of_one_file_without_a_group_stay_together():
         (clips(3, 1, "a") + clips(1, 1, "b", split="test"), {}, "every class in the training set"),
     ],
 )
-def test_what_cannot_be_split_is_refused(records, options, message):
+def test_impossible_splits_are_refused(records, options, message):
     with pytest.raises(ValueError, match=message):
         split_clips(records, **{"val_share": 0.2, "test_share": 0.2, "seed": 0, **options})
 
@@ -144,11 +144,11 @@ def test_one_video_in_two_splits_is_a_leak_even_with_different_groups():
 
 
 @pytest.mark.parametrize("records", [clips(2, 2, split="test"), clips(2, 2, classes=[None])])
-def test_a_set_to_test_or_to_predict_stays_whole(records):
+def test_a_dataset_for_test_or_prediction_is_not_split(records):
     assert [r.split for r in split_clips(records, 0.2, 0.2, 0)] == ["test"] * 4
 
 
-def test_a_moved_set_has_the_same_splits_and_a_changed_one_has_not(tmp_path):
+def test_a_moved_dataset_passes_the_check_of_splits_and_a_changed_one_fails(tmp_path):
     done = split_clips(clips(), 0.2, 0.2, 0)
     write_splits(tmp_path / "splits.csv", done, str)
     check_same_splits(tmp_path / "splits.csv", [replace(r, path=tmp_path / r.path) for r in done])
@@ -169,7 +169,7 @@ def test_splits_are_written(tmp_path):
     ]
 
 
-def test_clips_that_a_checkpoint_has_seen_are_not_measured_whatever_their_names(tmp_path):
+def test_clips_that_a_checkpoint_used_are_refused_whatever_their_names(tmp_path):
     done = split_clips(clips(), 0.2, 0.2, 0)
     file = tmp_path / "splits.csv"
     write_splits(file, done, lambda path: path.stem)
@@ -185,7 +185,7 @@ def test_clips_that_a_checkpoint_has_seen_are_not_measured_whatever_their_names(
                     check_unseen(tmp_path, now, lambda path: path.stem)
 
 
-def test_a_run_that_knows_no_digests_is_passed_over(tmp_path):
+def test_the_check_skips_a_run_without_digests(tmp_path):
     done = split_clips(clips(), 0.2, 0.2, 0)
     check_unseen(tmp_path, done, str)
     lines = ["name,label,group,split", *(f"{r.name},{r.label},{r.group},{r.split}" for r in done)]

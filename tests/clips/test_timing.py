@@ -1,4 +1,4 @@
-"""What is counted of strokes' durations and order, by hand."""
+"""Durations and transitions of strokes, compared with counts by hand."""
 
 import io
 
@@ -20,7 +20,7 @@ def equal(one, other):
     np.testing.assert_equal(one.to_plain(), other.to_plain())
 
 
-def test_counts_are_those_by_hand():
+def test_counts_match_those_by_hand():
     first = [Stroke("forehand", 0.2, 0.5, 0.3), Stroke("forehand", 0.7, 1.2, 1.0), Stroke("smash", 1.2, 1.6)]
     second = [Stroke("smash", 0.0, 0.4, 0.1), Stroke("forehand", 0.6, 1.0)]
     timing = count_timing([sequence(first, 20), sequence(second, 10)], NAMES, 10)
@@ -33,7 +33,7 @@ def test_counts_are_those_by_hand():
     np.testing.assert_allclose(timing.contact, [(1 / 3 + 3 / 5) / 2, 1 / 4, np.nan])
 
 
-def test_strokes_of_one_class_that_touch_are_two():
+def test_touching_strokes_of_one_class_are_two_segments():
     timing = count_timing(
         [sequence([Stroke("smash", 0.1, 0.4), Stroke("smash", 0.4, 0.9), Stroke("smash", 1.1, 1.4)], 20)],
         NAMES,
@@ -43,7 +43,7 @@ def test_strokes_of_one_class_that_touch_are_two():
     assert timing.mean_frames[1] == pytest.approx((3 + 5 + 3) / 3)
 
 
-def test_a_stroke_between_two_frames_leaves_idle_time_whole():
+def test_a_stroke_between_two_frames_does_not_cut_idle_time():
     timing = count_timing([sequence([Stroke("smash", 0.41, 0.45), Stroke("smash", 1.0, 1.3)], 20)], NAMES, 10)
     assert timing.transitions.tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0]]
 
@@ -55,24 +55,24 @@ def test_frames_of_unknown_class_cut_segments_and_are_not_counted():
     assert timing.transitions.tolist() == [[0, 0, 1], [0, 0, 0], [1, 1, 0]]
     assert timing.mean_frames[2] == 2
     default = default_timing(NAMES, 10)
-    assert timing.mean_frames[0] == default.mean_frames[0]  # no forehand is whole
+    assert timing.mean_frames[0] == default.mean_frames[0]  # no forehand is complete
     assert timing.min_frames[1] == default.min_frames[1]
 
 
-def test_a_few_short_segments_do_not_set_the_shortest():
+def test_a_few_short_segments_do_not_determine_the_minimum():
     lengths = [1, *[8] * 99]
     labels = np.concatenate([np.r_[[2] * 3, [0] * length] for length in lengths] + [np.array([2])])
     timing = count_timing([(labels, [])], NAMES, 10)
     assert timing.min_frames.tolist() == [8, 3, 3]
 
 
-def test_no_sequence_gives_lengths_all_the_same():
+def test_without_sequences_lengths_are_the_defaults():
     timing = count_timing([(np.zeros(0, np.int64), [])], NAMES, 10)
     assert not timing.frames.any()
     assert timing.min_frames.tolist() == default_timing(NAMES, 10).min_frames.tolist()
 
 
-def test_it_travels_as_plain_types():
+def test_a_timing_is_restored_from_plain_types():
     timing = count_timing([sequence([Stroke("forehand", 0.2, 0.5, 0.3)], 20)], NAMES, 10)
     file = io.BytesIO()
     torch.save(timing.to_plain(), file)
@@ -96,7 +96,7 @@ def test_it_travels_as_plain_types():
         ("class_names", ["a"]),
     ],
 )
-def test_a_timing_that_cannot_be_is_refused(field, value):
+def test_an_impossible_timing_is_refused(field, value):
     plain = default_timing(NAMES, 10).to_plain()
     with pytest.raises(ValueError, match="Expected a timing with 2 or more classes"):
         StrokeTiming.from_plain(plain | {field: value})
@@ -112,7 +112,7 @@ def test_other_fields_are_refused(change):
 
 @pytest.mark.parametrize("fps", [1, 15, 59.94])
 @pytest.mark.parametrize("names", [(*STROKES, IDLE), STROKES, ("serve", IDLE), (IDLE, "serve", "smash")])
-def test_the_default_is_a_chain_in_balance(names, fps):
+def test_the_default_is_a_stationary_chain(names, fps):
     timing = default_timing(names, fps)
     moves = timing.transitions / 1000
     np.testing.assert_allclose(moves.sum(1), 1)

@@ -1,4 +1,4 @@
-"""The median clip of a training set, and how it gets into a checkpoint."""
+"""Statistics of training clips, and how they get into a checkpoint."""
 
 from functools import partial
 from itertools import pairwise
@@ -26,7 +26,7 @@ def test_motion_is_the_mean_change_in_the_median_frame_written_out():
     assert motion_of(frames[:1]) == 0
 
 
-def test_a_checkpoint_brings_the_median_of_its_training_clips(trained, strokes, cache_dir):
+def test_a_checkpoint_contains_the_median_of_its_training_clips(trained, strokes, cache_dir):
     model, cache = load(trained / "checkpoints" / "best.ckpt"), FrameCache(cache_dir)
     training = {row["name"] for row in rows(trained / "splits.csv") if row["split"] == "train"}
     records = [record for record in read_manifest(strokes) if record.name in training]
@@ -36,7 +36,7 @@ def test_a_checkpoint_brings_the_median_of_its_training_clips(trained, strokes, 
     assert model.typical_clip.motion == np.median([motion_of(clip) for clip in clips]) > 0
 
 
-def test_a_model_of_regions_refuses_a_video_without_one(trained, strokes):
+def test_a_model_trained_on_regions_refuses_a_video_without_one(trained, strokes):
     model, record = load(trained / "checkpoints" / "best.ckpt"), read_manifest(strokes)[0]
     assert model.has_regions
     for ask in (model.predict, model.analyze, partial(explain, model)):
@@ -46,11 +46,11 @@ def test_a_model_of_regions_refuses_a_video_without_one(trained, strokes):
     given = ({"rois": [record.roi]}, {"players": ["left", "right"]}, {"crop": "motion"}, {"crop": "none"})
     for options in given:
         assert model.analyze(record.path, **options).duration_s > 0
-    model.has_regions = False  # as an older checkpoint has it
+    model.has_regions = False  # as in older checkpoints
     assert model.predict(record.path).label in model.class_names
 
 
-def test_clips_without_regions_are_not_predicted_by_a_model_of_regions(trained, strokes, tmp_path):
+def test_a_model_trained_on_regions_does_not_predict_clips_without_one(trained, strokes, tmp_path):
     records = read_manifest(strokes)[:4]
     lines = ["path,split", *(f"{record.path},test" for record in records)]
     (tmp_path / "clips.csv").write_text("\n".join(lines) + "\n")
@@ -63,6 +63,6 @@ def test_clips_without_regions_are_not_predicted_by_a_model_of_regions(trained, 
 @pytest.mark.parametrize(
     ("seconds", "motion"), [(0, 1), (-1, 1), (float("inf"), 1), (1, -1), (1, float("nan"))]
 )
-def test_what_is_no_clip_is_refused(seconds, motion):
+def test_impossible_clip_statistics_are_refused(seconds, motion):
     with pytest.raises(ValueError, match="Expected a typical clip"):
         TypicalClip(seconds, motion)

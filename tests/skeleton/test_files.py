@@ -16,14 +16,14 @@ REAL = Path(__file__).parents[2] / "../shared/real"
 
 def test_of_several_bodies_the_most_moving_is_read(tmp_path):
     still, moving = walking(4, 25, speed=0.0), walking(4, 25, speed=0.3) + 5
-    moving[0] = np.nan  # comes in later
+    moving[0] = np.nan  # appears later
     file = write(tmp_path / "a.skeleton", ntu_text(np.stack([still, moving])))
     sequence = read_joints(file, NTU25)
     np.testing.assert_allclose(sequence.joints, moving)
     np.testing.assert_allclose(sequence.times_s, np.arange(4) / 30)
 
 
-def test_who_stands_is_read_before_who_is_not_there(tmp_path):
+def test_a_standing_body_is_preferred_to_an_absent_one(tmp_path):
     joints = np.zeros((3, 5, 25, 2), np.float32)  # (C, T, V, M)
     joints[..., 1] = walking(5, 25, speed=0.0).transpose(2, 0, 1)
     np.save(tmp_path / "a.npy", joints)
@@ -37,7 +37,7 @@ def test_a_body_that_is_lost_for_a_frame_has_not_moved(tmp_path):
     np.testing.assert_allclose(read_joints(file, NTU25).joints, moving)
 
 
-def test_thetis_and_msr_texts(tmp_path):
+def test_text_files_of_thetis_and_msr(tmp_path):
     joints = walking(3, 15)
     joints[1] = 0  # tracking was lost
     read = read_joints(write(tmp_path / "t.txt", thetis_text(joints)), THETIS15)
@@ -51,9 +51,9 @@ def test_thetis_and_msr_texts(tmp_path):
 def test_keypoints_with_and_without_names(tmp_path):
     joints = walking(3, 13, 2)
     read = read_joints(write(tmp_path / "m.csv", keypoint_text(joints, MOVENET13.joints)), MOVENET13)
-    np.testing.assert_allclose(read.joints, joints * [1, -1])  # up is up
+    np.testing.assert_allclose(read.joints, joints * [1, -1])  # y points up
     coco = walking(2, 17, 2)
-    coco[1, 3] = 0  # not found
+    coco[1, 3] = 0  # not detected
     plain = "\n".join(",".join(map(str, frame.ravel())) + "," for frame in coco)
     read = read_joints(write(tmp_path / "c.csv", plain), COCO17)
     assert np.isnan(read.joints[1, 3]).all()
@@ -76,7 +76,7 @@ def test_arrays_of_two_bodies_with_padding(tmp_path):
     assert np.isnan(read[4:]).all()
 
 
-def test_synthetic_clips_in_space_in_the_picture_and_as_paths(tmp_path):
+def test_synthetic_clips_in_3d_in_2d_and_as_trajectories(tmp_path):
     source = SyntheticSkeletons(tmp_path, clips=4, players=2, seed=0, halls=2)
     source.prepare()
     path = source.records()[1].path
@@ -84,7 +84,7 @@ def test_synthetic_clips_in_space_in_the_picture_and_as_paths(tmp_path):
         joints, racket, ball, fps = (truth[k] for k in ("joints_3d", "racket_position", "ball", "fps"))
     read = read_joints(path, NTU25)
     np.testing.assert_allclose(read.joints[..., 1], joints[..., 2])  # up
-    np.testing.assert_allclose(read.joints[..., 2], -joints[..., 0])  # who faces +x faces the camera at -z
+    np.testing.assert_allclose(read.joints[..., 2], -joints[..., 0])  # +x becomes -z, towards the camera
     np.testing.assert_allclose(np.linalg.det(_turn(joints[0], read.joints[0])), 1, atol=1e-3)  # not mirrored
     np.testing.assert_allclose(read.times_s[-1], (len(joints) - 1) / fps)
     assert read_joints(path, MOVENET13).joints.shape == (len(joints), 13, 2)
@@ -93,11 +93,11 @@ def test_synthetic_clips_in_space_in_the_picture_and_as_paths(tmp_path):
 
 
 def _turn(one, other):
-    """The rotation that brings one cloud of points upon another."""
+    """Return the rotation that maps one cloud of points to another."""
     return np.linalg.lstsq(one - one.mean(0), other - other.mean(0), rcond=None)[0]
 
 
-def test_paths_of_balls(tmp_path):
+def test_ball_trajectories(tmp_path):
     text = "Timestamp,X,Y,Z\n12.5,0.1,0.2,0.3\n12.51,0.4,0.5,0.6\n"
     read = read_joints(write(tmp_path / "b.csv", text), BALL)
     np.testing.assert_allclose(read.joints[:, 0], [[0.1, 0.3, -0.2], [0.4, 0.6, -0.5]], rtol=1e-6)
@@ -152,7 +152,7 @@ def test_malformed_files_are_refused_with_line_and_reason(tmp_path, name, text, 
         read_joints(write(tmp_path / name, text), layout)
 
 
-def test_arrays_that_are_none_of_ours_are_refused(tmp_path):
+def test_arrays_of_other_formats_are_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array({"a": 1}, dtype=object))
     with pytest.raises(UnreadableError, match="but got Python objects"):
         read_joints(tmp_path / "objects.npy", NTU25)
@@ -182,7 +182,7 @@ def test_arrays_that_are_none_of_ours_are_refused(tmp_path):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_random_cuts_of_a_file_are_read_or_refused_by_name(tmp_path, data):
+def test_random_cuts_of_a_file_are_read_or_refused_with_its_name(tmp_path, data):
     name, text, layout = data.draw(
         st.sampled_from(
             [

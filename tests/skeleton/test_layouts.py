@@ -18,7 +18,7 @@ BODIES = [layout for layout in LAYOUTS.values() if layout not in PATHS]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_joints_hang_together_as_one_tree(layout):
+def test_joints_form_one_tree(layout):
     assert len(layout.bones) == len(layout.joints) - 1
     assert sorted(layout.outwards) == list(range(len(layout.joints)))
     seen = set()
@@ -37,7 +37,7 @@ def test_mirroring_swaps_sides_and_keeps_bones(layout):
     swapped = {frozenset(mirrored[i] for i in bone) for bone in bones}
     if layout.num_coordinates == 3:
         assert swapped == bones
-    else:  # the trunk of keypoints has no middle: shoulders and hips hang on the nose side by side
+    else:  # keypoints have no spine: on each side, shoulder and hip connect to the nose
         assert swapped == bones
 
 
@@ -67,7 +67,7 @@ def test_conversion_finds_every_joint_that_the_source_has(source, target, lackin
             np.testing.assert_array_equal(found[0, i], joints[0, source.index(name)])
 
 
-def test_what_a_layout_lacks_is_taken_from_next_to_it():
+def test_a_missing_joint_is_replaced_by_a_nearby_one():
     joints = np.zeros((1, 17, 2), np.float32)
     joints[0, COCO17.index("left_hip")], joints[0, COCO17.index("right_hip")] = (2, 0), (4, 6)
     joints[0, COCO17.index("left_wrist")] = (7, 8)

@@ -9,7 +9,7 @@ BODIES = [NTU25, KINECT20, THETIS15, COCO17, MOVENET13]
 
 
 def pose(layout, **places):
-    """A standing body, its left towards -x, with some joints elsewhere: (1, 1, C, V)."""
+    """Return a standing body with its left towards -x and some joints moved: (1, 1, C, V)."""
     body = {
         "left_shoulder": (-0.4, 1, 0),
         "right_shoulder": (0.4, 1, 0),
@@ -28,7 +28,7 @@ def measure(layout, joints, before=None):
 
 
 @pytest.mark.parametrize("layout", BODIES, ids=lambda layout: layout.name)
-def test_every_body_is_measured(layout):
+def test_every_body_has_features(layout):
     features = PoseFeatures(layout)
     joints = torch.randn(2, 5, layout.num_coordinates, len(layout.joints))
     values = features(joints)
@@ -50,12 +50,12 @@ def test_a_pose_measured_by_hand():
     assert found["trunk_turn"] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_hand_stands_for_a_wrist_in_front_of_who_faces_the_camera():
+def test_a_hand_replaces_a_wrist_and_is_in_front_of_a_person_facing_the_camera():
     found = measure(THETIS15, pose(THETIS15, right_hand=(0.0, 1, -0.7)))
     assert found["right_wrist_before_chest"] == pytest.approx(0.7)
 
 
-def test_the_trunk_turns():
+def test_a_turned_trunk_is_measured():
     turned = pose(KINECT20, left_shoulder=(0.0, 1, -0.4), right_shoulder=(0.0, 1, 0.4))
     other = pose(KINECT20, left_shoulder=(0.0, 1, 0.4), right_shoulder=(0.0, 1, -0.4))
     angles = [measure(KINECT20, joints)["trunk_turn"] for joints in (turned, other)]
@@ -69,6 +69,6 @@ def test_speed_is_measured_from_the_frame_before():
     assert measure(KINECT20, moved, still)["right_wrist_speed"] == pytest.approx(0.5)
 
 
-def test_a_path_has_no_pose():
+def test_a_trajectory_has_no_pose():
     with pytest.raises(ValueError, match="Expected `layout` of a body, but got 'racket'"):
         PoseFeatures(RACKET)

@@ -93,5 +93,5 @@ def test_strokes_behind_the_video_are_refused_once_it_is_decoded(tmp_path):
     write_video(tmp_path / "a.mp4", [np.zeros((32, 32, 3), np.uint8)] * 20, 10)
     source = manifest(tmp_path, "path,label,start_s,end_s\na.mp4,serve,0.5,1\na.mp4,smash,2.1,2.5\n")
     data = ClipDataModule(source, Preprocessing(10, (16, 16)), 2, val_share=0.0, cache_dir=tmp_path / "cache")
-    with pytest.raises(ValueError, match=r"within its 2\.000 s, but got a smash at 2\.100 s"):
+    with pytest.raises(ValueError, match=r"within its duration of 2\.000 s, but got a smash at 2\.100 s"):
         data.records  # noqa: B018 - decodes

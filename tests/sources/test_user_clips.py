@@ -26,7 +26,7 @@ def test_rows_become_clips(manifest):
     [
         ("path,label\na.mp4,serve\nb.mp4,\n", "Expected a label for every clip"),
         ("path,label\na.mp4,serve\nb.mp4,serve\n", "two classes"),
-        ("path,label\na.mp4,serve\na.mp4,smash\n", "is there twice"),
+        ("path,label\na.mp4,serve\na.mp4,smash\n", "appears twice"),
     ],
 )
 def test_a_manifest_that_cannot_be_learnt_from_is_refused(manifest, content, message):

@@ -130,7 +130,7 @@ def test_a_moved_run_keeps_its_best_checkpoint(tiny, tmp_path):
 def test_a_run_is_not_resumed_on_other_splits(tiny, tmp_path):
     run = train(tiny, tmp_path, "--trainer.max_epochs=1", command="fit")
     before = (run / "splits.csv").read_text()
-    with pytest.raises(ValueError, match="with which this run began"):
+    with pytest.raises(ValueError, match="with which this run started"):
         main(["train", "--resume", str(run), "--data.split_seed=3", "--trainer.max_epochs=2"])
     assert (run / "splits.csv").read_text() == before
     assert not (run / "config_0.yaml").exists()

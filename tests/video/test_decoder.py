@@ -56,7 +56,7 @@ def test_times_count_from_the_start_of_a_stream_that_begins_late(tmp_path):
     assert numbers(read_frames(tmp_path / "late.ts", start_s=0.4, end_s=0.56).values) == [10, 11, 12, 13]
 
 
-def test_a_matroska_file_that_begins_late_is_not_taken_for_one_that_breaks_off(tmp_path):
+def test_a_matroska_file_that_begins_late_is_not_taken_for_a_cut_one(tmp_path):
     encode(tmp_path / "late.mkv", range(5000, 7000, 40), Fraction(1, 1000))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -81,7 +81,7 @@ def test_missing_timestamps_are_replaced_by_index_and_rate(tmp_path):
     assert times_s == pytest.approx(np.arange(30) / 25, abs=1e-12)
 
 
-def test_timestamps_that_start_again_go_on_by_rate(tmp_path):
+def test_times_continue_at_the_frame_rate_if_timestamps_restart(tmp_path):
     encode(tmp_path / "a.ts", range(30), Fraction(1, 25))
     (tmp_path / "twice.ts").write_bytes((tmp_path / "a.ts").read_bytes() * 2)
     with pytest.warns(VideoWarning, match="damaged at 1.1"):
@@ -91,7 +91,7 @@ def test_timestamps_that_start_again_go_on_by_rate(tmp_path):
 
 
 @pytest.mark.parametrize(("lead_s", "first_s"), [(0.02, 0.0), (0.5, 0.5)])
-def test_sound_that_leads_shifts_the_picture_only_by_whole_frames(tmp_path, lead_s, first_s):
+def test_sound_that_starts_earlier_shifts_frames_only_by_whole_frames(tmp_path, lead_s, first_s):
     with av.open(str(tmp_path / "sound.mkv"), "w") as container:
         video, audio = container.add_stream("libx264", rate=25), container.add_stream("pcm_s16le", rate=8000)
         video.width, video.height, video.pix_fmt = 80, 32, "yuv420p"
@@ -124,7 +124,7 @@ def test_seeking_gives_what_decoding_from_the_start_gives(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_late_stretch_is_reached_without_decoding_all_before(tmp_path, suffix):
+def test_a_late_stretch_is_read_without_decoding_everything_before_it(tmp_path, suffix):
     path = tmp_path / f"long{suffix}"
     encode(path, range(250), Fraction(1, 25), g="17")
     with open_decoder(path, 9.0) as decoder:
@@ -158,7 +158,7 @@ def make_sound(path):
         (make_sound, "contain a video stream"),
     ],
 )
-def test_what_is_no_video_is_refused_by_name(tmp_path, make, message):
+def test_files_that_are_not_videos_are_refused_with_their_name(tmp_path, make, message):
     path = tmp_path / "clip.mp4"
     make(path)
     for read in (read_frames, probe):
@@ -169,7 +169,7 @@ def test_what_is_no_video_is_refused_by_name(tmp_path, make, message):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True), suffix=st.sampled_from(SUFFIXES))
-def test_a_cut_file_gives_its_frames_with_a_warning_or_is_refused(drawn, tmp_path, share, suffix):
+def test_a_cut_file_yields_its_frames_with_a_warning_or_is_refused(drawn, tmp_path, share, suffix):
     data = drawn[suffix].read_bytes()
     cut = tmp_path / f"cut{suffix}"
     cut.write_bytes(data[: int(len(data) * share)])
@@ -189,7 +189,7 @@ def test_a_cut_file_gives_its_frames_with_a_warning_or_is_refused(drawn, tmp_pat
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), suffix=st.sampled_from(SUFFIXES))
-def test_a_damaged_file_never_fails_otherwise(drawn, tmp_path, data, suffix):
+def test_a_damaged_file_yields_frames_or_a_video_error(drawn, tmp_path, data, suffix):
     content = bytearray(drawn[suffix].read_bytes())
     for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=20)):
         content[at] ^= 1 << at % 8

@@ -34,7 +34,7 @@ def level(metres):
 
 
 def ramp(num_frames=20, height=12, width=16):
-    """Depth of which frame t is t/4 + 1 m away, with a step 1 m nearer in the right half."""
+    """Return depth images: frame t is t/4 + 1 m away, and the right half 1 m nearer."""
     metres = np.full((num_frames, height, width), 1.0) + np.arange(num_frames)[:, None, None] / 4
     metres[:, :, width // 2 :] -= 0.3
     return metres.astype(np.float32)
@@ -64,7 +64,7 @@ def test_levels_are_metres_and_0_is_not_measured():
     assert quantise(np.array([0.0]), (0.5, 8)) == 0
 
 
-def test_scaling_does_not_mix_in_what_is_not_measured():
+def test_scaling_does_not_mix_in_unmeasured_pixels():
     metres = np.full((24, 32), 4, np.float32)
     metres[6:12, 4:9] = 0  # 8 is the first column of a block of two: half of it is measured
     small = scale_depth(metres, (12, 16), "stretch")
@@ -90,14 +90,14 @@ def test_a_file_and_a_folder_give_the_same_frames_of_a_stretch_of_time(tmp_path,
     assert frames[:, 0, 15, 0].tolist() == level([0.7 + t / 4 for t in range(5, 15)])
 
 
-def test_pictures_of_a_folder_are_in_the_order_of_their_numbers(tmp_path):
+def test_images_of_a_folder_are_sorted_by_their_numbers(tmp_path):
     names = sorted(path.name for path in write_folder(tmp_path / "a").iterdir())
     assert names.index("depth_10.png") < names.index("depth_2.png")
     assert SPEC.read(tmp_path / "a").values[:, 0, 0, 0].tolist() == level([1 + t / 4 for t in range(20)])
 
 
 @pytest.mark.parametrize(("fps", "end_s"), [(15, None), (10, None), (4, 1.3), (30, 1.0)])
-def test_depth_is_sampled_at_the_moments_of_the_video_beside_it(tmp_path, fps, end_s):
+def test_depth_is_sampled_at_the_times_of_its_video(tmp_path, fps, end_s):
     video = write_colours(tmp_path / "a.mp4")
     write_npz(tmp_path / "a.npz")
     pictures = read_depth(open_depth(tmp_path / "a.npz", fps), fps, (12, 16), "stretch", (0.5, 8), 0.2, end_s)
@@ -151,7 +151,7 @@ def test_a_bad_file_is_refused_by_name(tmp_path, kind):
     assert "a.npz" in str(caught.value)
 
 
-def test_bad_pictures_are_refused_by_name(tmp_path):
+def test_bad_images_are_refused_with_their_name(tmp_path):
     folder = write_folder(tmp_path / "a")
     cv2.imwrite(str(folder / "depth_7.png"), np.full((12, 16), 90, np.uint8))
     with pytest.raises(UnreadableError, match=r"16-bit grey PNG .*depth_7.png', but got uint8 of \(12, 16\)"):
@@ -170,7 +170,7 @@ def test_bad_pictures_are_refused_by_name(tmp_path):
         SPEC.read(tmp_path / "b")
 
 
-def test_what_can_be_no_distance_is_not_measured(tmp_path):
+def test_impossible_distances_count_as_not_measured(tmp_path):
     depth = ramp()
     depth[:, 0, :4] = np.nan, np.inf, -2, 0
     frames = SPEC.read(write_npz(tmp_path / "a.npz", depth.astype(np.float16))).values
@@ -190,7 +190,7 @@ def test_depth_of_another_video_is_refused(tmp_path):
     write_npz(tmp_path / "a.npz", ramp(20, 24, 30))
     with pytest.raises(UnreadableError, match=r"depth of the 32x24 pixels of .* has 30x24"):
         spec.read(video)
-    write_npz(tmp_path / "a.npz", ramp(19, 24, 32))  # a frame less
+    write_npz(tmp_path / "a.npz", ramp(19, 24, 32))  # one frame shorter
     assert len(spec.read(video).values) == 19
 
 
@@ -218,7 +218,7 @@ def test_options_that_do_not_go_together_are_refused(options, message):
 
 
 @pytest.mark.parametrize("kind", ["beside", "folder"])
-def test_changed_depth_is_read_anew(tmp_path, kind):
+def test_changed_depth_is_read_again(tmp_path, kind):
     video = write_colours(tmp_path / "a.mp4")
     if kind == "beside":
         file = write_npz(tmp_path / "a.npz", ramp(20, 24, 32))
@@ -234,11 +234,11 @@ def test_changed_depth_is_read_anew(tmp_path, kind):
     assert not np.array_equal(before, after)
 
 
-def test_colours_of_a_video_have_the_key_that_they_had():
+def test_the_cache_key_of_colours_is_unchanged():
     assert FrameSpec(10, (12, 16)).cache_key(None) == [None, 10.0, (12, 16), "pad", "none"]
 
 
-def test_a_folder_of_depth_is_a_set_of_clips(tmp_path):
+def test_a_folder_of_depth_files_is_a_dataset(tmp_path):
     (tmp_path / "serve").mkdir()
     write_npz(tmp_path / "serve" / "p1_a.npz")
     write_folder(tmp_path / "smash" / "p2_b")
@@ -252,7 +252,7 @@ def test_a_folder_of_depth_is_a_set_of_clips(tmp_path):
     np.testing.assert_array_equal(*(cache.frames(record, SPEC) for record in records))
 
 
-def test_check_tells_of_depth(tmp_path, capsys):
+def test_check_reports_depth(tmp_path, capsys):
     write_npz(tmp_path / "a.npz")
     write_folder(tmp_path / "b")
     np.savez(tmp_path / "c.npz", fps=3)
@@ -272,7 +272,7 @@ FRAME_MODELS = [C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer]
 
 @pytest.mark.parametrize("num_channels", [1, 4])
 @pytest.mark.parametrize("model_class", FRAME_MODELS, ids=lambda model: model.__name__)
-def test_every_model_of_frames_learns_from_depth(model_class, num_channels):
+def test_every_frame_model_learns_from_depth(model_class, num_channels):
     torch.manual_seed(0)
     model = model_class(num_classes=4, in_channels=num_channels)
     lengths, labels = torch.tensor([6, 4]), torch.tensor([0, 3])
@@ -289,11 +289,11 @@ def test_every_model_of_frames_learns_from_depth(model_class, num_channels):
     assert model(frames, lengths).isfinite().all()
 
 
-def test_changes_of_colours_leave_depth_alone():
+def test_colour_augmentation_leaves_depth_unchanged():
     torch.manual_seed(0)
     frames = torch.zeros(4, 3, 4, 12, 16, dtype=torch.uint8)
     frames[:, :, :3] = 100
-    frames[:, :, 3, 3:9] = 200  # beside pixels that are not measured
+    frames[:, :, 3, 3:9] = 200  # next to pixels that are not measured
     still = {
         "flip": 0.0,
         "crop": (1.0, 1.0),
@@ -324,7 +324,7 @@ def test_depth_is_normalised_by_itself():
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    """Sixteen drawn clips with depth beside them."""
+    """Sixteen synthetic clips, each with a depth file next to it."""
     source = SyntheticStrokes(tmp_path_factory.mktemp("drawn"), 16, 4, size=(160, 120), depth=True)
     source.prepare()
     return source
@@ -332,7 +332,7 @@ def drawn(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["depth", "rgbd"])
 def run(request, drawn, tmp_path_factory):
-    """The run directory of the experiment on them."""
+    """The run directory of the experiment on these clips."""
     runs = tmp_path_factory.mktemp("runs")
     options = {
         **{f"data.source.{name}": getattr(drawn, name) for name in ("out", "clips", "players", "seed")},

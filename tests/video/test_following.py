@@ -24,7 +24,7 @@ def texture(seed, height, width):
 
 
 def panning_shot(num_frames, pan_px=4, flat=False):
-    """A waving figure that walks before a wall, filmed by a panning camera, and where it is."""
+    """Frames of a figure that walks and waves, filmed by a panning camera, and the figure's positions."""
     wall = np.full((240, 800, 3), 60, np.uint8) if flat else texture(0, 240, 800)
     if flat:
         cv2.rectangle(wall, (0, 200), (800, 204), (255, 255, 255), -1)
@@ -50,7 +50,7 @@ def track(frames, every_s=INTERVAL_S):
 
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize("pan_px", [0, 4])
-def test_the_one_who_moves_is_followed_whatever_the_camera_does(pan_px, flat):
+def test_the_moving_person_is_followed_despite_camera_motion(pan_px, flat):
     frames, places = panning_shot(40, pan_px, flat)
     windows = track(frames)
     assert windows[0] is None
@@ -58,7 +58,7 @@ def test_the_one_who_moves_is_followed_whatever_the_camera_does(pan_px, flat):
     assert np.linalg.norm(found - places[6:], axis=1).max() < 35
     heights = np.array([2 * window.half_height for window in windows[10:]])
     assert heights.min() > 60
-    assert flat or heights.max() < 170  # before a bare wall the few corners blur the camera's motion
+    assert flat or heights.max() < 170  # a bare wall has few corners, so the camera's motion is less exact
 
 
 def test_a_window_does_not_depend_on_what_comes_later():
@@ -72,15 +72,17 @@ def test_a_faster_video_is_followed_alike(times):
     assert track(frames, INTERVAL_S / times)[::times] == track(frames[::times])
 
 
-@pytest.mark.parametrize(("fps", "num_looks"), [(10, 10), (17.5, 17), (20, 20), (24, 12), (25, 13), (60, 20)])
-def test_about_fifteen_pictures_a_second_are_looked_at(fps, num_looks, monkeypatch):
-    looks = []
-    monkeypatch.setattr(PlayerFollower, "_look", lambda *given: looks.append(given))
+@pytest.mark.parametrize(
+    ("fps", "num_analysed"), [(10, 10), (17.5, 17), (20, 20), (24, 12), (25, 13), (60, 20)]
+)
+def test_about_fifteen_frames_per_second_are_analysed(fps, num_analysed, monkeypatch):
+    analysed = []
+    monkeypatch.setattr(PlayerFollower, "_add_motion", lambda *given: analysed.append(given))
     track([np.zeros((8, 8, 3), np.uint8)] * int(fps), 1 / fps)
-    assert len(looks) == num_looks
+    assert len(analysed) == num_analysed
 
 
-def test_a_still_picture_has_no_player():
+def test_a_static_video_has_no_player():
     assert track([texture(1, *SIZE)] * 5) == [None] * 5
 
 
@@ -90,7 +92,7 @@ def test_the_camera_motion_is_that_of_the_wall():
     np.testing.assert_allclose(matrix, [[1, 0, 5], [0, 1, -3]], atol=0.1)
 
 
-def test_a_picture_without_corners_has_no_camera_motion():
+def test_an_image_without_corners_has_no_camera_motion():
     np.testing.assert_array_equal(camera_motion(*np.zeros((2, 60, 80, 3), np.uint8)), np.eye(2, 3))
 
 
@@ -103,7 +105,7 @@ def test_mean_shift_finds_mean_and_spread_of_a_gaussian():
     np.testing.assert_allclose(found, (120, 50, 12), rtol=0.02)
 
 
-def test_a_window_is_cut_out_and_beyond_the_edge_the_edge_is_repeated():
+def test_a_window_beyond_the_frame_repeats_the_edge_pixels():
     image = texture(3, 60, 80)
     whole = cut_out(image, Window(39.5, 29.5, 30), (60, 80))
     np.testing.assert_array_equal(whole, image)
@@ -122,7 +124,7 @@ def test_frames_before_the_first_motion_get_its_window():
 
 
 @pytest.mark.parametrize("patience_s", [2, 100])
-def test_where_nothing_moves_the_middle_is_taken(patience_s):
+def test_without_motion_the_window_is_at_the_centre(patience_s):
     image = texture(4, 60, 80)
     followed = list(follow_player(((float(t), image) for t in range(5)), patience_s))
     assert len(followed) == 5
@@ -133,7 +135,7 @@ def test_where_nothing_moves_the_middle_is_taken(patience_s):
 def test_the_player_of_a_drawn_clip_is_in_the_window(strokes):
     inside = []
     for record in read_manifest(strokes)[:8]:
-        joints = np.load(record.path.with_suffix(".npz"))["joints_2d"]  # 30 a second
+        joints = np.load(record.path.with_suffix(".npz"))["joints_2d"]  # 30 per second
         tracker = PlayerFollower()
         for i, (time_s, frame) in enumerate(iter_frames(record.path, fps=15)):
             window = tracker.update(frame, time_s)

@@ -38,7 +38,7 @@ def test_written_frames_are_read_in_order_with_their_times(drawn, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_probe_tells_what_was_written(drawn, suffix):
+def test_probe_reports_the_written_file(drawn, suffix):
     info = probe(drawn[suffix])
     assert (info.num_frames, info.width, info.height, info.codec) == (40, 80, 32, "h264")
     assert info.fps == pytest.approx(20)
@@ -54,7 +54,7 @@ def test_grid_shows_the_frame_on_display_up_to_the_last_ones_end(drawn, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_neighbouring_stretches_share_no_frame_and_miss_none(drawn, suffix):
+def test_adjacent_stretches_share_no_frame_and_miss_none(drawn, suffix):
     stretches = [(0.0, 0.5), (0.5, 1.25), (1.25, None)]
     parts = [numbers(read_frames(drawn[suffix], start_s=a, end_s=b).values) for a, b in stretches]
     assert [number for part in parts for number in part] == list(range(40))
@@ -103,7 +103,7 @@ def test_padding_keeps_the_aspect_and_stretching_does_not(drawn):
 
 
 def check_like(scaled, wanted):
-    """Averaging before or after the conversion to RGB gives the same but at sharp edges."""
+    """Averaging before or after the conversion to RGB gives the same result, except at sharp edges."""
     difference = np.abs(scaled.astype(int) - wanted)
     assert difference.mean() < 1.5
     assert difference.max() < 32
@@ -143,7 +143,7 @@ def test_closing_early_closes_the_file(drawn):
         {"start_s": 0.51, "end_s": 0.52},
     ],
 )
-def test_a_stretch_or_region_outside_is_refused_by_name(drawn, suffix, request_):
+def test_a_stretch_or_region_outside_the_video_is_refused_with_its_name(drawn, suffix, request_):
     with pytest.raises(VideoError, match=f"drawn{suffix}"):
         read_frames(drawn[suffix], **request_)
 
@@ -155,7 +155,7 @@ def test_a_stretch_within_a_frames_display_gives_that_frame_at_a_rate(drawn):
 @pytest.mark.parametrize(
     "request_", [{"fps": 0}, {"size": (0, 4)}, {"aspect": "crop"}, {"roi": (4, 4, 4, 8)}]
 )
-def test_senseless_requests_are_refused_by_function_and_spec_alike(drawn, request_):
+def test_invalid_options_are_refused_by_function_and_spec(drawn, request_):
     (name,) = request_
     with pytest.raises(ValueError, match=f"Expected `{name}`"):
         iter_frames(drawn[".mp4"], **request_)
@@ -163,14 +163,14 @@ def test_senseless_requests_are_refused_by_function_and_spec_alike(drawn, reques
         FrameSpec(**{"fps": 10, "size": (8, 8), **request_})
 
 
-def test_spec_goes_through_plain_types():
+def test_a_spec_is_restored_from_plain_types():
     spec = FrameSpec(12.5, (64, 80), "stretch", (0, 0, 10, 10))
     plain = dataclasses.asdict(spec)
     assert FrameSpec(**plain) == spec
     assert FrameSpec(**(plain | {"size": [64, 80], "roi": [0, 0, 10, 10]})) == spec
 
 
-def test_written_mp4_suits_browsers(drawn):
+def test_a_written_mp4_plays_in_browsers(drawn):
     data = drawn[".mp4"].read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     assert next(decode_plainly(drawn[".mp4"])).format.name == "yuv420p"

@@ -21,7 +21,7 @@ from tt_actions.video.silhouette import cut, segment, shrink_masks, stabilise
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """The silhouettes of two drawn clips, of a serve and of a forehand."""
+    """Silhouettes of two synthetic clips, a serve and a forehand."""
     out = tmp_path_factory.mktemp("drawn")
     synthesize(out, 2, 2, seed=7, silhouettes=True, num_workers=1)
     return [measure(record, fps=8) for record in read_manifest(out / "manifest.csv")]
@@ -31,12 +31,12 @@ def test_silhouettes_are_those_of_the_drawn_players(measured):
     overlaps = [clip.overlap for clip in measured]
     assert np.mean(overlaps) > 0.6
     assert min(overlaps) > 0.45
-    moved = np.roll(measured[0].true, 20, 2)  # the measure itself: a figure that stands elsewhere fits badly
+    moved = np.roll(measured[0].true, 20, 2)  # control: a shifted figure overlaps badly
     assert measured[0]._replace(found=measured[0].true).overlap == 1
     assert measured[0]._replace(found=moved).overlap < 0.45
 
 
-def test_silhouettes_are_the_same_again(measured):
+def test_silhouettes_are_reproducible(measured):
     np.testing.assert_array_equal(segment(measured[1].frames), measured[1].found)
 
 
@@ -45,7 +45,7 @@ def textured(height=160, width=200, seed=0):
     return noise.repeat(8, 0).repeat(8, 1)
 
 
-def test_a_box_that_moves_is_cut_out_under_a_camera_that_sways():
+def test_a_moving_box_is_segmented_despite_a_swaying_camera():
     hall, frames, true = textured(), [], []
     for t in range(16):
         scene, mask = hall.copy(), np.zeros(hall.shape[:2], bool)
@@ -63,7 +63,7 @@ def test_a_box_that_moves_is_cut_out_under_a_camera_that_sways():
     assert camera_motion(frames[0], frames[0])[0, 2] == pytest.approx(0, abs=0.05)
 
 
-def test_nobody_is_seen_where_nothing_moves():
+def test_without_motion_the_silhouette_is_empty():
     still = np.stack([textured(80, 64)] * 5)
     assert not segment(still).any()
     assert not segment(still[:1]).any()
@@ -74,13 +74,13 @@ def test_small_parts_are_dropped_and_nothing_is_found_outside():
     figure[0, 5:25, 10:20] = figure[0, 30:32, 30:32] = True
     allowed[0, :, :36] = True
     features = np.where(figure[..., None], np.uint8(230), np.uint8(20)).repeat(3, -1)
-    features[0, 5:25, 37:] = 230  # like the figure, but not where it can be
+    features[0, 5:25, 37:] = 230  # looks like the figure, but is where it can't be
     found = cut(features, figure, allowed)
     np.testing.assert_array_equal(found[0, :, :28], figure[0, :, :28])
     assert not found[0, :, 28:].any()
 
 
-def test_frames_of_silhouettes_hold_the_share_of_each_pixel():
+def test_silhouette_frames_contain_the_share_of_each_pixel():
     masks = np.zeros((2, 8, 8), bool)
     masks[0, :3] = True
     frames = shrink_masks(masks, (4, 4))
@@ -117,12 +117,12 @@ def test_a_silhouette_is_described_by_shape_structure_and_motion():
     assert area == pytest.approx(16 * 8 / 32**2)
     assert (spread_y, spread_x) == pytest.approx((16 / 32 / 12**0.5, 8 / 32 / 12**0.5), rel=0.02)
     assert (both, y, x, left, upper) == pytest.approx((0, 0, 0, 0.5, 0.5), abs=1e-5)
-    num = (len(first) - 2 * 24) // 2  # of a single frame
+    num = (len(first) - 2 * 24) // 2  # features of a single frame
     assert not first[num:].any()  # nothing has moved
     reach = first[num - 16 : num]
     assert reach.max() == pytest.approx(np.hypot(7.5, 3.5) / 32 / area**0.5, rel=0.01)
     shifted, rotated = described(upright, np.roll(upright, 4, 1), turned)
-    assert shifted[num + 5].item() == pytest.approx(4 / 32)  # how far the middle has come
+    assert shifted[num + 5].item() == pytest.approx(4 / 32)  # shift of the centre
     assert shifted[-48:].sum() > 0
     assert rotated[1].item() == pytest.approx(spread_x)
     torch.testing.assert_close(shifted[:4], first[:4])
@@ -141,7 +141,7 @@ def test_the_experiment_runs_and_reports(strokes, tmp_path):
         "data.source": "UserClips",
         "data.source.path": strokes,
         "data.cache_dir": tmp_path / "cache",
-        "data.preprocessing.fps": 3,  # each frame is cut
+        "data.preprocessing.fps": 3,  # graph cut takes time for each frame
         "data.preprocessing.num_frames": 4,
         "trainer.max_epochs": 1,
         "trainer.accelerator": "cpu",
