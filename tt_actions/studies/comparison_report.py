@@ -136,9 +136,9 @@ def actions_table(numbers: Numbers) -> Table:
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
         "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
-        "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames whose "
-        "predicted class is the class of the clip. For all actions, consistency and agreement are means over "
-        "the actions. Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
+        "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames "
+        "with the class of the clip. For all actions, consistency and agreement are means over the actions. "
+        "Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
         "interval over test clips.",
         *_published_notes(numbers),
     ]
