@@ -1,10 +1,10 @@
 """Measure the speed of performance-critical code and compare it with limits.
 
-Run as ``python benchmarks/bench.py [--quick]``, or ``make bench``. The script measures on synthetic clips in a
-temporary folder, prints a table and writes runs/bench/bench.json. It rewrites the file after each measurement,
-so an error loses only one result. Each result is the median of several repeats; its spread is their minimum
-and maximum. Code that is compared takes turns within one process, so that other load on the machine slows
-both sides.
+Run as ``python benchmarks/bench.py [--quick]``, or ``make bench``. The script measures on synthetic clips in
+a temporary folder, prints a table and writes runs/bench/bench.json. It rewrites the file after each
+measurement, so an error loses only one result. Each result is the median of several repeats; its spread is
+their minimum and maximum. Code that is compared takes turns within one process, so that other load on the
+machine slows both sides.
 """
 # ruff: noqa: ARG002 - Lightning's signatures
 
@@ -287,7 +287,7 @@ def measure_peephole(cli: TimedCLI, device: torch.device, repeats: int, num_step
 
 
 def measure_video(folder: Path, data: ClipDataModule, plan: Plan) -> Repeats:
-    """Time generating clips in one process, and reading files of two sizes at 10 fps as the experiment does."""
+    """Time generating clips in one process, and reading files of two sizes at the experiment's 10 fps."""
     started_s = time.perf_counter()
     synthesize(folder / "few", 4, 2, size=plan.size, num_workers=1)
     found = {"synthesize_clips_per_s": [4 / (time.perf_counter() - started_s)]}

@@ -1,8 +1,8 @@
 """Measure the time to analyse a match compared with decoding only, and the delay of each stroke (figure 4).
 
-Run as ``python benchmarks/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``. The
-script generates a rally at 720p30 in the hall of ``rally_cnn_lstm`` and loops its packets to videos of 30 to
-600 s. It measures each video several times. Decoding only and the analysis of one player take turns within
+Run as ``python benchmarks/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``.
+The script generates a rally at 720p30 in the hall of ``rally_cnn_lstm`` and loops its packets to videos of 30
+to 600 s. It measures each video several times. Decoding only and the analysis of one player take turns within
 one process, so that other load on the machine slows both. Peak memory is measured in a separate process that
 does nothing else. The feedback delay is measured on the file played in real time. The script writes
 runs/bench/realtime.json and figure_4.png.

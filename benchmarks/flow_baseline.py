@@ -29,7 +29,7 @@ BINS = 8
 
 
 def flow_features(record: ClipRecord) -> np.ndarray:
-    """Return mean flow speeds and histograms of flow directions, for each 3x3 cell and quarter of the clip."""
+    """Return mean speeds and direction histograms of the flow, for each 3x3 cell and quarter of the clip."""
     cv2.setNumThreads(1)
     frames = read_frames(
         record.path, fps=FPS, start_s=record.start_s, end_s=record.end_s, size=SIZE, roi=record.roi

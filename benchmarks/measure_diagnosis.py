@@ -2,9 +2,9 @@
 
 Run as ``python benchmarks/measure_diagnosis.py --out DIR``. The reference strokes are faultless strokes of
 some players. The judged strokes are from other players, who had no influence on the references or on any
-limit. A hit is a finding of the kind that corresponds to the fault, as listed in :data:`HITS` before the first
-measurement. Every other finding in a faulty stroke counts as false, even a true consequence of the fault. The
-sizes of the faults were chosen with other seeds.
+limit. A hit is a finding of the kind that corresponds to the fault, as listed in :data:`HITS` before the
+first measurement. Every other finding in a faulty stroke counts as false, even a true consequence of the
+fault. The sizes of the faults were chosen with other seeds.
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
 Run as ``python benchmarks/measure_joined.py --runs DIR --out DIR``, where ``--runs`` is the output folder of
 ``measure_real.py tennis clips``. Each model analyses the clips that it was not trained on. A clip counts as
-found if it contains the middle of a detected stroke, and as correct if this stroke has the class of the clip.
+found if it contains the middle of a detected stroke, and as correct if such a stroke has the class of the
+clip.
 """
 
 import argparse

@@ -3,10 +3,10 @@
 Run as ``python benchmarks/measure_real.py tennis|weizmann --data DIR --out DIR [VARIANT...]``, where
 ``--data`` contains one folder of clips per class; the videos are read in place. There is one training per
 fold and seed. It trains on all other groups for a fixed number of epochs, without validation, and tests the
-last weights on the fold. Flow classifiers use the same folds. Finished trainings are reused, so you can resume
-a stopped measurement and add variants. For each set, ``--out`` gets the runs, and the table as Markdown, CSV
-and LaTeX. The pre-trained variants start from the weights of one training on synthetic strokes, which all sets
-share.
+last weights on the fold. Flow classifiers use the same folds. Finished trainings are reused, so you can
+resume a stopped measurement and add variants. For each set, ``--out`` gets the runs, and the table as
+Markdown, CSV and LaTeX. The pre-trained variants start from the weights of one training on synthetic strokes,
+which all sets share.
 """
 
 import argparse
