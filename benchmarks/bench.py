@@ -1,9 +1,10 @@
-"""How fast the hot paths are, and whether they keep their limits.
+"""Measure the speed of performance-critical code and compare it with limits.
 
-Run as ``python benchmarks/bench.py [--quick]``, or ``make bench``: measures on clips that it draws into a
-temporary folder, prints a table and writes runs/bench/bench.json, anew after each measurement, so that an
-error loses only its own. Every figure is the median of several repeats, its spread their smallest and
-largest. What is compared takes turns within one process, so that other work on the machine slows both.
+Run as ``python benchmarks/bench.py [--quick]``, or ``make bench``. The script measures on synthetic clips in
+a temporary folder, prints a table and writes runs/bench/bench.json. It rewrites the file after each
+measurement, so an error loses only one result. Each result is the median of several repeats; its spread is
+their minimum and maximum. Code that is compared takes turns within one process, so that other load on the
+machine slows both sides.
 """
 # ruff: noqa: ARG002 - Lightning's signatures
 
@@ -44,7 +45,7 @@ from tt_actions.video.info import probe
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = ROOT / "experiments" / "cnn_lstm.yaml"
 NUM_PLAYERS = 16
-BLOCK = 6  # steps of one side before it is the other's turn
+BLOCK = 6  # number of steps per turn
 
 RATIOS = [f"inference_ratio_{model}" for model in MODELS]
 TARGETS = {
@@ -63,10 +64,10 @@ MEANINGS = {
 
 
 class BareLoop:
-    """The training step without a framework, on normalised batches that lie ready in memory.
+    """The training step without a framework, on normalised batches that are already in memory.
 
     Args:
-        task: Whose network, optimizer and loss it takes.
+        task: The task whose network, optimizer and loss it uses.
         batches: The clips, on the task's device.
         clip_norm: Largest norm of the gradients, or None.
     """
@@ -81,7 +82,7 @@ class BareLoop:
         ]
 
     def run(self, num_steps: int) -> int:
-        """Train for some steps and return the number of clips."""
+        """Train for the given number of steps and return the number of clips."""
         num_clips = 0
         for i in range(num_steps):
             inputs, lengths, label, frame_labels, _ = self.batches[i % len(self.batches)]
@@ -100,7 +101,7 @@ class BareLoop:
 
 @dataclass
 class Epoch:
-    """Seconds and clips of one epoch of the command and of the bare loop beside it."""
+    """Seconds and clips of one epoch, for the command and for the bare loop."""
 
     train_s: float = 0.0
     bare_s: float = 0.0
@@ -110,9 +111,10 @@ class Epoch:
 
 
 class TakingTurns(Callback):
-    """Lets a bare loop do as many steps as the command's training, in turns of a few steps, and times both.
+    """Times the training of the command and a bare loop, which take turns of a few steps.
 
-    The training's time is all of an epoch but the validation: loading, steps, metrics, logging, checkpoints.
+    The time of the training is the whole epoch except for the validation: loading, steps, metrics, logging
+    and checkpoints.
     """
 
     def __init__(self) -> None:
@@ -132,7 +134,7 @@ class TakingTurns(Callback):
         self.bare = BareLoop(pl_module, batches, trainer.gradient_clip_val)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Close the epoch before, whose last work comes after all callbacks, and open one."""
+        """End the previous epoch, whose last work follows all callbacks, and start a new one."""
         rest_s = self._lap_s()
         if self.epochs:
             self.epochs[-1].train_s += rest_s
@@ -141,7 +143,7 @@ class TakingTurns(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """Give the bare loop its turn."""
+        """Run a turn of the bare loop."""
         epoch = self.epochs[-1]
         epoch.train_clips += len(batch.label)
         if batch_idx % BLOCK == 0:
@@ -150,22 +152,22 @@ class TakingTurns(Callback):
             epoch.bare_s += self._lap_s()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop the clock of the training."""
+        """Pause the clock of the training."""
         if not trainer.sanity_checking:
             self.epochs[-1].train_s += self._lap_s()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start it again."""
+        """Resume the clock of the training."""
         if not trainer.sanity_checking:
             self.epochs[-1].validation_s += self._lap_s()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Close the last epoch."""
+        """End the last epoch."""
         self.epochs[-1].train_s += self._lap_s()
 
 
 def seconds(action: Callable[[], object], repeats: int, device: torch.device | None = None) -> list[float]:
-    """Time an action some times, after a first time that does not count."""
+    """Time an action several times, after one warm-up."""
     device = device or torch.device("cpu")
     action()
     times_s = []
@@ -187,10 +189,10 @@ def train_batches(data: ClipDataModule, num_batches: int, device: torch.device) 
 
 
 def draw_clips(folder: Path, plan: Plan) -> tuple[Path, float]:
-    """Draw clips and list stretches of each, so that few videos make an epoch of usual length.
+    """Generate clips and list several parts of each, so that few videos make an epoch of usual length.
 
     Returns:
-        The manifest, and the seconds that drawing took with all cores.
+        The manifest, and the seconds for generating the clips on all cores.
     """
     started_s = time.perf_counter()
     synthesize(folder, plan.drawn, NUM_PLAYERS, size=plan.size)
@@ -209,7 +211,7 @@ def draw_clips(folder: Path, plan: Plan) -> tuple[Path, float]:
 
 
 def measure_training(folder: Path, manifest: Path, plan: Plan) -> tuple[TimedCLI, Repeats]:
-    """Train as the command does beside the bare loop; the first epoch does not count."""
+    """Train with the command and with the bare loop in turns; the first epoch is a warm-up."""
     turns = TakingTurns()
     options = {
         "data.source.path": manifest,
@@ -235,7 +237,7 @@ def measure_training(folder: Path, manifest: Path, plan: Plan) -> tuple[TimedCLI
 
 
 def measure_parts(cli: TimedCLI, device: torch.device, repeats: int) -> Repeats:
-    """Time the cached loader, opening a cached clip, augmentation and inference, each alone."""
+    """Time the cached loader, opening a cached clip, augmentation and inference separately."""
     task, data = cli.model.to(device), cli.datamodule
     loader, train = data.train_dataloader(), data.dataset("train")
     loader_s = seconds(lambda: [batch.lengths for batch in loader], repeats)
@@ -257,7 +259,7 @@ def measure_parts(cli: TimedCLI, device: torch.device, repeats: int) -> Repeats:
 
 
 def measure_peephole(cli: TimedCLI, device: torch.device, repeats: int, num_steps: int = 20) -> Repeats:
-    """Time forward and backward of both layers at the experiment's shapes, in turns."""
+    """Time forward and backward passes of both LSTM layers in turns, at the experiment's shapes."""
     own = cli.model.network.lstm
     b, t = cli.datamodule.batch_size, cli.datamodule.preprocessing.num_frames
     layers: dict[str, nn.Module] = {
@@ -285,7 +287,7 @@ def measure_peephole(cli: TimedCLI, device: torch.device, repeats: int, num_step
 
 
 def measure_video(folder: Path, data: ClipDataModule, plan: Plan) -> Repeats:
-    """Time drawing clips in one process, and reading files of two sizes at 10 fps as the experiment does."""
+    """Time generating clips in one process, and reading files of two sizes at the experiment's 10 fps."""
     started_s = time.perf_counter()
     synthesize(folder / "few", 4, 2, size=plan.size, num_workers=1)
     found = {"synthesize_clips_per_s": [4 / (time.perf_counter() - started_s)]}
@@ -309,8 +311,8 @@ def measure(folder: Path, plan: Plan) -> Iterator[dict[str, Any]]:
     settings = settings_of(cli) | {"load_before": load, **plan._asdict()}
 
     def so_far() -> dict[str, Any]:
-        made_by = provenance(EXPERIMENT.read_text("utf-8"), 0, time.perf_counter() - started_s, device)
-        return summarize(found) | {"settings": settings, "provenance": made_by}
+        source = provenance(EXPERIMENT.read_text("utf-8"), 0, time.perf_counter() - started_s, device)
+        return summarize(found) | {"settings": settings, "provenance": source}
 
     yield so_far()
     found |= measure_parts(cli, device, plan.repeats)
@@ -329,7 +331,7 @@ def measure(folder: Path, plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def settings_of(cli: TimedCLI) -> dict[str, Any]:
-    """Say what was trained, on how much and how."""
+    """Return the settings of the training: experiment, shapes and sizes."""
     data, spec = cli.datamodule, cli.datamodule.preprocessing
     return {
         "experiment": EXPERIMENT.stem,
@@ -341,7 +343,7 @@ def settings_of(cli: TimedCLI) -> dict[str, Any]:
 
 
 def summarize(found: Repeats) -> dict[str, Any]:
-    """Return the medians of all repeats, with their spread, what has a target first."""
+    """Return the medians of all repeats with their spread, starting with those that have a target."""
     names = [name for name in MEANINGS if name in found] + [name for name in found if name not in MEANINGS]
     return {
         **{name: rounded(median(found[name])) for name in names},
@@ -351,12 +353,12 @@ def summarize(found: Repeats) -> dict[str, Any]:
 
 
 def rounded(value: float) -> float:
-    """Round to four digits."""
+    """Round to four significant digits."""
     return float(f"{value:.4g}")
 
 
 def show(result: dict[str, Any]) -> None:
-    """Print the ratios with their targets and the absolute figures."""
+    """Print the ratios with their targets, and the absolute results."""
     table = Table(
         title=f"{result['provenance']['device']}, {result['settings']['threads']} threads",
         caption="\n".join(
@@ -364,7 +366,7 @@ def show(result: dict[str, Any]) -> None:
             + [f"inference_ratio_<model>: {MEANINGS[RATIOS[0]]}"]
         ),
     )
-    table.add_column("figure", no_wrap=True)
+    table.add_column("measurement", no_wrap=True)
     for heading in ("median", "smallest", "largest", "target"):
         table.add_column(heading, justify="right")
     for name, (low, high) in result["spread"].items():
@@ -378,13 +380,15 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the table and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="seconds: whether it runs, not how fast")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke test of a few seconds; ignore its numbers"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench" / "bench.json")
     options = parser.parse_args()
-    os.environ.setdefault("WANDB_MODE", "offline")  # as by default, but never uploaded
-    print("Training on drawn clips for its time: the accuracies below mean nothing.")
+    os.environ.setdefault("WANDB_MODE", "offline")  # the default, except that nothing is uploaded
+    print("Training on synthetic clips to measure its speed. Ignore the accuracies below.")
     with TemporaryDirectory(prefix="tt_actions_bench_") as folder:
         for result in measure(Path(folder), QUICK if options.quick else Plan()):
             write_json(options.out, result)

@@ -1,4 +1,4 @@
-"""How fast the prediction of each experiment on clips is beside its network alone."""
+"""Measure how fast each experiment on clips predicts, compared with its bare network."""
 # ruff: noqa: ARG002 - Lightning's signatures
 
 import os
@@ -19,11 +19,11 @@ from tt_actions.training.task import StrokeTask
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 APART = {"clips"}
-"""Its network is fitted at once, and one of the others' reads the same clips."""
+"""Experiments that are not measured: this one is fitted in one step and reads clips like the others."""
 
 
 def reads_clips(experiment: Path) -> bool:
-    """Whether an experiment's model reads the colours of clips: no joints, rallies, depth or silhouettes."""
+    """Whether an experiment's model reads colour clips, not joints, rallies, depth or silhouettes."""
     data = yaml.safe_load(experiment.read_text("utf-8"))["data"]
     picture = data["preprocessing"].get("picture", "rgb")
     return data["source"]["class_path"] in {"SyntheticStrokes", "UserClips"} and picture == "rgb"
@@ -33,13 +33,13 @@ MODELS = [
     path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if reads_clips(path) and path.stem not in APART
 ]
 
-BLOCK = 6  # batches of one side before it is the other's turn
+BLOCK = 6  # number of batches per turn
 
 
 class PredictionTurns(Callback):
-    """Lets the network name ready, normalised batches in turn with a prediction, and times both.
+    """Times a prediction and the bare network on ready, normalised batches, which take turns.
 
-    The prediction's time is all of it: loading, normalising, the network, averaging, what is kept.
+    The time of the prediction includes loading, normalising, the network, averaging and storing results.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class PredictionTurns(Callback):
         self.bare_s: list[float] = []
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Prepare the batches of the network alone."""
+        """Prepare the batches for the bare network."""
         assert isinstance(pl_module, StrokeTask)
         self.framework_s, self.bare_s, self.then_s = [], [], None
         dataset, size = trainer.datamodule.dataset("test"), trainer.datamodule.batch_size
@@ -63,7 +63,7 @@ class PredictionTurns(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Give the network its turn."""
+        """Run a turn of the bare network."""
         if batch_idx % BLOCK:
             return
         started_s = now_s(pl_module.device)
@@ -76,9 +76,10 @@ class PredictionTurns(Callback):
 
 
 def measure_inference(folder: Path, manifest: Path, plan: Plan) -> Iterator[Repeats]:
-    """Predict with each experiment and its own preprocessing and batch size, the cached clips opened before.
+    """Predict with each experiment's own preprocessing and batch size, with clips from an open cache.
 
-    One thread: threads that wait for each other on busy cores measure those. The first pass does not count.
+    One thread is used: several threads would wait for busy cores, and the result would show that instead. The
+    first pass is a warm-up.
     """
     records = read_manifest(manifest)
     seen = {record.group for record in records if record.split == "val"}
@@ -90,7 +91,7 @@ def measure_inference(folder: Path, manifest: Path, plan: Plan) -> Iterator[Repe
     torch.set_num_threads(1)
     for model in MODELS:
         turns = PredictionTurns()
-        os.environ.pop(RUN_DIR_VARIABLE, None)  # the run of the model before
+        os.environ.pop(RUN_DIR_VARIABLE, None)  # set by the previous model's run
         options = {
             "data.source.path": tested,
             "data.cache_dir": folder / "cache",

@@ -1,11 +1,11 @@
-"""How fast a match is analysed against decoding alone, and how soon each stroke is told: figure 4.
+"""Measure the time to analyse a match compared with decoding only, and the delay of each stroke (figure 4).
 
-Run as ``python benchmarks/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``:
-draws a rally at 720p30 in the hall of ``rally_cnn_lstm``, loops its packets to videos of 30 to 600 s, and
-measures each of them several times, decoding alone and the analysis of one player by turns within one
-process, so that other work on the machine slows both. Peak memory is that of a process that does nothing
-else. Feedback delay is measured on the file paced at real time. Writes runs/bench/realtime.json and
-figure_4.png.
+Run as ``python benchmarks/bench_realtime.py --checkpoint C [--quick]``, or ``make bench-realtime CKPT=C``.
+The script generates a rally at 720p30 in the hall of ``rally_cnn_lstm`` and loops its packets to videos of 30
+to 600 s. It measures each video several times. Decoding only and the analysis of one player take turns within
+one process, so that other load on the machine slows both. Peak memory is measured in a separate process that
+does nothing else. The feedback delay is measured on the file played in real time. The script writes
+runs/bench/realtime.json and figure_4.png.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from tt_actions.video.types import Roi
 
 
 class Plan(NamedTuple):
-    """What is measured: lengths of videos, which of them paced at real time, and the rally that is looped."""
+    """The videos to measure: their lengths, those played in real time, and the length of the looped rally."""
 
     lengths_s: tuple[int, ...] = (30, 60, 120, 180, 600)
     paced_s: tuple[int, ...] = (30, 600)
@@ -48,10 +48,10 @@ class Plan(NamedTuple):
 
 
 QUICK = Plan((3, 6), (3,), 3.0, (320, 180))
-"""Seconds: whether it runs, not how fast."""
+"""A smoke test of a few seconds; ignore its numbers."""
 
 CUT_S = 1.0
-"""Strokes that end so near to the video's end are told when it is over."""
+"""Strokes that end within this time of the video's end are reported only at its end, and don't count."""
 
 MEMORY_SCRIPT = """
 import json, sys, resource, tt_actions
@@ -61,7 +61,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def loop_video(path: Path, looped: Path, seconds: float) -> None:
-    """Copy a video's packets over and over until it is long enough."""
+    """Repeat the packets of a video until the copy is long enough."""
     with av.open(str(path)) as source, av.open(str(looped), "w") as container:
         given = source.streams.video[0]
         stream = container.add_stream_from_template(given)
@@ -80,7 +80,7 @@ def loop_video(path: Path, looped: Path, seconds: float) -> None:
 
 
 def decode_s(path: Path) -> float:
-    """Return how long decoding alone takes."""
+    """Return the seconds for decoding a video."""
     start_s = time.perf_counter()
     with open_decoder(path) as decoder:
         for _ in decoder.frames():
@@ -89,23 +89,23 @@ def decode_s(path: Path) -> float:
 
 
 def analyze_s(model: Any, path: Path, roi: Roi) -> float:
-    """Return how long the analysis takes, from opening the video to the last stroke."""
+    """Return the seconds for analysing a video, from opening it to the last stroke."""
     start_s = time.perf_counter()
     model.analyze(path, rois=[roi])
     return time.perf_counter() - start_s
 
 
 def peak_memory_mb(checkpoint: Path, path: Path, roi: Roi) -> float:
-    """Return the peak memory of a process that analyses the video and does nothing else."""
+    """Return the peak memory of a separate process that only analyses the video."""
     command = [sys.executable, "-c", MEMORY_SCRIPT, str(checkpoint), str(path), json.dumps(roi)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def measure_delays(model: Any, path: Path, roi: Roi) -> dict[str, float]:
-    """Return the feedback delay of a file that is paced at real time, of all strokes that it does not cut."""
+    """Return the feedback delay of a file played in real time, for all strokes that its end does not cut."""
     result = run_live(model, LiveSource(str(path)), rois=[roi])
-    whole_s = result.analysis.duration_s - CUT_S
-    delays = [told.delay_s for told in result.strokes if told.stroke.end_s < whole_s]
+    last_end_s = result.analysis.duration_s - CUT_S
+    delays = [live.delay_s for live in result.strokes if live.stroke.end_s < last_end_s]
     return {
         "num_strokes": len(delays),
         "strokes_a_minute": 60 * len(delays) / result.analysis.duration_s,
@@ -116,7 +116,7 @@ def measure_delays(model: Any, path: Path, roi: Roi) -> dict[str, float]:
 
 
 def measure(checkpoint: Path, plan: Plan, repeats: int) -> Iterator[dict[str, Any]]:
-    """Measure videos of the given lengths, a row each."""
+    """Measure videos of the given lengths, and yield one row per video."""
     model = load(checkpoint)
     with TemporaryDirectory() as folder:
         drawn = Path(folder)
@@ -144,13 +144,13 @@ def measure(checkpoint: Path, plan: Plan, repeats: int) -> Iterator[dict[str, An
 
 
 def figure_4(rows: list[dict[str, Any]]) -> Figure:
-    """Draw processing time and feedback delay over video length, with the published line."""
+    """Draw processing time and feedback delay over the length of the video, with the published results."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     lengths = [row["seconds"] for row in rows]
     published = sorted(PUBLISHED_TIMES.items())
     left.plot(lengths, [row["processing_s"] for row in rows], "o-", color=COLOURS[0], label="measured")
-    left.plot(lengths, [row["decoding_s"] for row in rows], "s:", color=COLOURS[2], label="decoding alone")
+    left.plot(lengths, [row["decoding_s"] for row in rows], "s:", color=COLOURS[2], label="decoding only")
     paced = [row for row in rows if "delay_p95_s" in row]
     for key, label, style in (("delay_median_s", "median", "o-"), ("delay_p95_s", "95 %", "^--")):
         right.plot(
@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="short videos, once")
+    parser.add_argument("--quick", action="store_true", help="short videos, each measured once")
     options = parser.parse_args()
     plan, repeats = (QUICK, 1) if options.quick else (Plan(), options.repeats)
     made_by = provenance(str(options.checkpoint), None, 0.0)

@@ -1,4 +1,4 @@
-"""How many sequences of joints STGCN names in a second, beside the same layers written the plain way."""
+"""Measure how many sequences of joints STGCN classifies per second, compared with a plain implementation."""
 
 import argparse
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from tt_actions.models import STGCN
 
 CPU = torch.device("cpu")
 SHAPE = (100, 3, 25)
-"""Frames, coordinates and joints of a sequence: one person of NTU RGB+D."""
+"""Frames, coordinates and joints of a sequence, as for one person in NTU RGB+D."""
 
 
 def measure_stgcn(repeats: int, num_frames: int = SHAPE[0]) -> Repeats:
-    """Measure sequences a second on all threads, in turns, and their ratio.
+    """Measure the sequences per second of both implementations in turns on all threads, and their ratio.
 
     Args:
         repeats: Number of turns.
@@ -47,9 +47,11 @@ def _seconds(work: Callable[[], torch.Tensor]) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short sequences, once: whether it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke test on short sequences; ignore its numbers"
+    )
     options = parser.parse_args()
     for what, values in (measure_stgcn(1, 10) if options.quick else measure_stgcn(15)).items():
         print(f"{what}: {median(values):.2f} ({min(values):.2f} to {max(values):.2f})")

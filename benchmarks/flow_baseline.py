@@ -1,7 +1,7 @@
-"""The floor: linear and kernel classifiers on coarse optical-flow statistics.
+"""The baseline that every model should beat: linear and kernel classifiers on optical-flow statistics.
 
-Run as ``python benchmarks/flow_baseline.py MANIFEST`` to see the test accuracy on the split that the data
-module makes by default.
+Run as ``python benchmarks/flow_baseline.py MANIFEST`` to print the test accuracy on the default split of the
+data module.
 """
 
 import argparse
@@ -29,7 +29,7 @@ BINS = 8
 
 
 def flow_features(record: ClipRecord) -> np.ndarray:
-    """Mean flow speed and a histogram of flow directions, by cell of a 3x3 grid and quarter of the clip."""
+    """Return mean speeds and direction histograms of the flow, for each 3x3 cell and quarter of the clip."""
     cv2.setNumThreads(1)
     frames = read_frames(
         record.path, fps=FPS, start_s=record.start_s, end_s=record.end_s, size=SIZE, roi=record.roi
@@ -51,7 +51,7 @@ def flow_features(record: ClipRecord) -> np.ndarray:
 
 
 def features_of(records: list[ClipRecord], num_workers: int = 2) -> np.ndarray:
-    """Features of all clips, ``(N, D)``."""
+    """Return the features of all clips, ``(N, D)``."""
     if num_workers == 1:
         return np.stack([*map(flow_features, records)])
     with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
@@ -61,7 +61,7 @@ def features_of(records: list[ClipRecord], num_workers: int = 2) -> np.ndarray:
 def fit_and_score(
     train: np.ndarray, train_labels: list[str], groups: list[str], test: np.ndarray, test_labels: list[str]
 ) -> dict[str, float]:
-    """Test accuracy of logistic regression and an SVM, their strength chosen by folds of the training."""
+    """Return the test accuracy of logistic regression and an SVM, tuned by cross-validation."""
     folds = GroupKFold(min(5, len(set(groups))))
     models = {
         "logistic regression": (LogisticRegression(max_iter=2000), {"C": [0.001, 0.01, 0.1, 1.0]}),
@@ -79,7 +79,7 @@ def fit_and_score(
 
 
 def score_records(records: list[ClipRecord], features: np.ndarray) -> dict[str, float]:
-    """Scores on the records' own splits; validation clips count as training clips."""
+    """Return the scores on the splits of the records; validation clips count as training clips."""
     is_test = np.array([record.split == "test" for record in records])
     labels = np.array([record.label for record in records])
     groups = np.array([record.group or str(record.path) for record in records])
@@ -98,7 +98,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("--quick", action="store_true", help="in one process: whether it runs")
+    parser.add_argument("--quick", action="store_true", help="a smoke test in one process")
     options = parser.parse_args()
     records = split_clips(read_manifest(options.manifest), 0.15, 0.2, seed=0)
     features = features_of(records, 1 if options.quick else 2)

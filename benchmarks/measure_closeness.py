@@ -1,10 +1,11 @@
-"""How close players are to experts: real experts to each other, and synthetic strokes with known faults.
+"""Measure the closeness scores of real experts to each other, and of synthetic strokes with known faults.
 
     python benchmarks/measure_closeness.py [--experts DIR] [--seed 7]
 
-``DIR/<stroke>/pN.txt`` are THETIS skeletons of experts, read in place: each player is judged by the others'
-strokes of the class. Of synthetic strokes, those of forty players are judged by eighty others, faultless and
-with each fault: the area under the ROC curve tells faulty from faultless by the score alone.
+``DIR/<stroke>/pN.txt`` are THETIS skeletons of experts, which are read in place. The strokes of each player
+are scored against those of the other players in the same class. Synthetic strokes of forty players,
+faultless and with each fault, are scored against eighty other players. The area under the ROC curve shows how
+well the score alone distinguishes faulty from faultless strokes.
 """
 
 import argparse
@@ -28,7 +29,7 @@ FPS = 30.0
 
 
 class Plan(NamedTuple):
-    """How many synthetic players are measured, and of which classes and sizes of faults."""
+    """Numbers of synthetic players, and the classes and sizes of their faults."""
 
     references: int = 80
     judged: int = 40
@@ -37,11 +38,11 @@ class Plan(NamedTuple):
 
 
 QUICK = Plan(10, 2, ("smash",), ("large",))
-"""Seconds: whether it runs, not how close anybody is."""
+"""A smoke test of a few seconds; ignore its numbers."""
 
 
 def measure_experts(folder: Path) -> None:
-    """Print every expert's mean score by the others, and how many of their strokes get a finding."""
+    """Print the mean score of each expert against the others, and the number of strokes with a finding."""
     scores: defaultdict[str, list[float]] = defaultdict(list)
     found = 0
     for stroke_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -64,7 +65,7 @@ def measure_experts(folder: Path) -> None:
 
 
 def measure_faults(seed: int, folder: Path, plan: Plan) -> None:
-    """Print the mean score of synthetic strokes and how well it tells faulty from faultless."""
+    """Print the mean score of synthetic strokes, and how well it distinguishes faulty from faultless ones."""
     others = range(plan.references, plan.references + plan.judged)
     for label in plan.labels:
         coach = teach(label, plan.references, 1, seed, folder)
@@ -75,7 +76,7 @@ def measure_faults(seed: int, folder: Path, plan: Plan) -> None:
             return closeness.score(coach.references.choose(read(motion, folder)))  # noqa: B023
 
         sound = [score(number) for number in others]
-        told = [f"faultless {np.mean(sound):.0f}"]
+        parts = [f"faultless {np.mean(sound):.0f}"]
         for size in plan.sizes:
             faulty = [
                 score(number, fault.name, size)
@@ -84,16 +85,16 @@ def measure_faults(seed: int, folder: Path, plan: Plan) -> None:
                 for number in others
             ]
             area = roc_auc_score([1] * len(sound) + [0] * len(faulty), sound + faulty)
-            told.append(f"{size} {np.mean(faulty):.0f} (area {area:.2f})")
-        print(f"{label}: {', '.join(told)}", flush=True)
+            parts.append(f"{size} {np.mean(faulty):.0f} (area {area:.2f})")
+        print(f"{label}: {', '.join(parts)}", flush=True)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--experts", type=Path, help="folder of THETIS skeletons of experts")
-    parser.add_argument("--seed", type=int, default=7, help="of the synthetic strokes")
-    parser.add_argument("--quick", action="store_true", help="seconds: whether it runs")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the synthetic strokes")
+    parser.add_argument("--quick", action="store_true", help="a smoke test of a few seconds")
     options = parser.parse_args()
     if options.experts:
         measure_experts(options.experts)

@@ -1,9 +1,10 @@
-"""How well the coach finds known faults: precision and recall by fault and size, and false findings.
+"""Measure how well the coach finds known faults: precision and recall per fault and size, false findings.
 
-Run as ``python benchmarks/measure_diagnosis.py --out DIR``. Reference strokes are faultless ones of some
-players; the judged strokes are of others, whom neither the references nor any limit has seen. A hit is the
-kind of finding that tells the fault, :data:`HITS`, fixed before anything was measured. Every other finding
-in a faulty stroke is false, its true consequences included. The sizes of the faults were set on other seeds.
+Run as ``python benchmarks/measure_diagnosis.py --out DIR``. The reference strokes are faultless strokes of
+some players. The judged strokes are from other players, who had no influence on the references or on any
+limit. A hit is a finding of the kind that corresponds to the fault, as listed in :data:`HITS` before the
+first measurement. Every other finding in a faulty stroke counts as false, even a true consequence of the
+fault. The sizes of the faults were chosen with other seeds.
 """
 
 import argparse
@@ -43,7 +44,7 @@ SHORTEST_S, LONGEST_S = 2.0, 2.6
 
 
 class Row(NamedTuple):
-    """What was found in the strokes of a class with a fault of a size."""
+    """Findings in the strokes of one class with one fault of one size."""
 
     fault: str
     size: str
@@ -58,7 +59,7 @@ def player(number: int, seed: int) -> Player:
 
 
 def draw(label: str, number: int, take: int, seed: int, fault: str | None = None, size: str = "") -> Motion:
-    """A stroke of a player, faultless unless a fault is named."""
+    """Generate a stroke of a player, faultless unless a fault is given."""
     rng = np.random.default_rng([seed, 1, number, take])
     who, duration_s = player(number, seed), rng.uniform(SHORTEST_S, LONGEST_S)
     if fault is None:
@@ -74,7 +75,7 @@ def read(motion: Motion, folder: Path) -> list[StrokeMotion]:
 
 
 def teach(label: str, num_players: int, takes: int, seed: int, folder: Path) -> Coach:
-    """A coach who knows the faultless strokes of the first players."""
+    """Make a coach with the faultless strokes of the first players as references."""
     numbers = [number for number in range(num_players) for _ in range(takes)]
     candidates = [
         read(draw(label, number, take, seed), folder)
@@ -84,7 +85,7 @@ def teach(label: str, num_players: int, takes: int, seed: int, folder: Path) -> 
 
 
 def judge(coach: Coach, motion: Motion, folder: Path) -> list[Finding]:
-    """The findings in a stroke; none in one that the end of the clip cuts off, which is refused."""
+    """Return the findings in a stroke; none if the end of the clip cuts it off, which the coach rejects."""
     try:
         return coach.judge(coach.references.choose(read(motion, folder)))
     except UnreadableError:
@@ -92,15 +93,17 @@ def judge(coach: Coach, motion: Motion, folder: Path) -> list[Finding]:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the table")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the table")
     parser.add_argument(
-        "--references", type=int, default=120, help="players of the references, two takes each"
+        "--references", type=int, default=120, help="number of reference players, two takes each"
     )
-    parser.add_argument("--judged", type=int, default=40, help="other players, a take of each fault and size")
-    parser.add_argument("--seed", type=int, default=3, help="of all strokes")
-    parser.add_argument("--quick", action="store_true", help="few strokes of one class: whether it runs")
+    parser.add_argument(
+        "--judged", type=int, default=40, help="number of other players, one take per fault and size"
+    )
+    parser.add_argument("--seed", type=int, default=3, help="seed of all strokes")
+    parser.add_argument("--quick", action="store_true", help="a smoke test on few strokes of one class")
     options = parser.parse_args()
     if options.quick:
         options.references, options.judged = 10, 2
@@ -127,7 +130,7 @@ def main() -> None:
 
 
 def report(rows: list[Row], false: dict[str, list[int]], out: Path) -> None:
-    """Print a table of all faults, and write one of all faults and strokes."""
+    """Print a table per fault, and write a table per fault and stroke class."""
     headings = [f"{size} {what}" for size in SIZES for what in ("amount", "precision", "recall")]
     table = screen_table("found faults", headings)
     for name in [*(name for name in FAULTS if name in {row.fault for row in rows}), "all"]:

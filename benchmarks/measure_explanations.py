@@ -1,9 +1,9 @@
-"""Does a model go by what its explanation shows? Hot pixels are greyed, and as many others, on test clips.
+"""Measure whether explanations show what a model uses, by greying out the hottest pixels of test clips.
 
-Run as ``python benchmarks/measure_explanations.py RUN MANIFEST``: a run directory, and the manifest that it
-was trained on. For each method it prints in how many clips nothing speaks for the predicted class, and by
-how much its mean log-odds falls when the hottest fifth of the pixels gets its frame's mean colour, beside
-heat whose values are shuffled over the clip.
+Run as ``python benchmarks/measure_explanations.py RUN MANIFEST`` with a run directory and the manifest that
+it was trained on. For each method, the script prints in how many clips nothing supports the predicted class,
+and by how much the mean log-odds of this class falls when the hottest fifth of the pixels gets the mean
+colour of the frame. For comparison, it does the same with heat that is shuffled over the clip.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SHARE = 0.2
 
 
 def greyed(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Return the frames with their hottest fifth of all pixels in the frame's mean colour."""
+    """Return the frames with the hottest fifth of all pixels in the mean colour of their frame."""
     size = frames.shape[2:0:-1]
     fine = np.stack([cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR) for coarse in heat])
     hot = fine > np.quantile(fine, 1 - SHARE)
@@ -33,17 +33,17 @@ def greyed(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def log_odds(model: Recognizer, frames: np.ndarray, index: int) -> float:
-    """Return a class's log-odds, averaged over the frames."""
+    """Return the log-odds of a class, averaged over the frames."""
     clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None]
     return mean_log_odds(model(clip, torch.tensor([len(frames)]))[0], index).item()
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", type=Path, help="run directory")
-    parser.add_argument("manifest", type=Path, help="manifest of its clips")
-    parser.add_argument("--quick", action="store_true", help="two clips: whether it runs")
+    parser.add_argument("manifest", type=Path, help="manifest of the run's clips")
+    parser.add_argument("--quick", action="store_true", help="a smoke test on two clips")
     options = parser.parse_args()
     model, rng = load(options.run / "checkpoints" / "best.ckpt"), np.random.default_rng(0)
     with (options.run / "splits.csv").open(newline="", encoding="utf-8") as file:

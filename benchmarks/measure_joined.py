@@ -1,8 +1,9 @@
-"""How many strokes a model of clips finds in a long video: a fold's clips joined, in random order.
+"""Measure how many strokes a clip model finds in a long video: the clips of a fold, joined in random order.
 
-Run as ``python benchmarks/measure_joined.py --runs DIR --out DIR`` on what ``measure_real.py tennis clips``
-has left in DIR: each model analyses the clips that it was not trained on. A clip counts as found if the
-middle of a stroke lies in it, and as right if that of a stroke of its class does.
+Run as ``python benchmarks/measure_joined.py --runs DIR --out DIR``, where ``--runs`` is the output folder of
+``measure_real.py tennis clips``. Each model analyses the clips that it was not trained on. A clip counts as
+found if it contains the middle of a detected stroke, and as correct if such a stroke has the class of the
+clip.
 """
 
 import argparse
@@ -26,7 +27,7 @@ COLUMNS = ["fold", "clips", "strokes", "clips found", "clips right", "strokes ri
 
 
 def join(path: Path, records: list[ClipRecord]) -> list[Stroke]:
-    """Write the clips as one video, and return where each of them is."""
+    """Write the clips as one video, and return the position of each clip in it."""
     info, clips = probe(records[0].path), []
 
     def frames() -> Iterator[np.ndarray]:
@@ -43,12 +44,12 @@ def join(path: Path, records: list[ClipRecord]) -> list[Stroke]:
 
 
 def is_middle_in(clip: Stroke, stroke: Stroke) -> bool:
-    """Whether the middle of a stroke lies in a clip."""
+    """Whether the middle of a stroke is within a clip."""
     return clip.start_s <= (stroke.start_s + stroke.end_s) / 2 < clip.end_s
 
 
 def measure(fold: int, checkpoint: Path, records: list[ClipRecord], out: Path) -> list[float]:
-    """Return a fold's row of the table."""
+    """Return the table row of a fold."""
     order = np.random.default_rng(fold).permutation(len(records))
     video = out / f"fold_{fold}.mp4"
     clips = join(video, [records[i] for i in order])
@@ -66,11 +67,13 @@ def measure(fold: int, checkpoint: Path, records: list[ClipRecord], out: Path) -
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--runs", type=Path, required=True, help="what measure_real.py tennis clips has left")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the joined videos and the table")
-    parser.add_argument("--quick", action="store_true", help="two clips a fold: whether it runs")
+    parser.add_argument(
+        "--runs", type=Path, required=True, help="output folder of measure_real.py tennis clips"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the joined videos and the table")
+    parser.add_argument("--quick", action="store_true", help="a smoke test on two clips per fold")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -83,13 +86,13 @@ def main() -> None:
     totals = [sum(column) for column in zip(*rows, strict=True)]
     named = [(f"{k + 1}", row) for k, row in enumerate(rows)] + [("all", totals)]
     table = Table(
-        "tennis clips joined to one video a fold",
+        "tennis clips, joined to one video per fold",
         COLUMNS,
         [[name, *map(str, row)] for name, row in named],
         [{"fold": name, **dict(zip(COLUMNS[1:], row, strict=True))} for name, row in named],
         [
             f"Recall {totals[3] / totals[0]:.2f} and precision {totals[4] / max(1, totals[1]):.2f} with the "
-            f"class; recall {totals[2] / totals[0]:.2f} without."
+            f"correct class; recall {totals[2] / totals[0]:.2f} with any class."
         ],
         ["benchmarks/measure_joined.py"],
     )

@@ -1,12 +1,12 @@
-"""How well real clips are told apart: variants of a training beside flow classifiers, on the same folds.
+"""Measure how well real clips are classified, by variants of a training and by flow classifiers.
 
 Run as ``python benchmarks/measure_real.py tennis|weizmann --data DIR --out DIR [VARIANT...]``, where
-``--data`` is the folder with a folder of clips for each class; the videos are read in place. A training is
-one fold with one seed: all other groups are trained on, for a fixed number of epochs and without validation,
-and the last weights are tested on the fold. What is done is not trained again, so that a stopped measurement
-goes on and variants can be added; ``--out`` gets, for each set, the runs, and the table as Markdown, CSV and
-LaTeX. The pre-trained variants begin with the weights of a training on drawn strokes, which is done once for
-all sets.
+``--data`` contains one folder of clips per class; the videos are read in place. There is one training per
+fold and seed. It trains on all other groups for a fixed number of epochs, without validation, and tests the
+last weights on the fold. Flow classifiers use the same folds. Finished trainings are reused, so you can
+resume a stopped measurement and add variants. For each set, ``--out`` gets the runs, and the table as
+Markdown, CSV and LaTeX. The pre-trained variants start from the weights of one training on synthetic strokes,
+which all sets share.
 """
 
 import argparse
@@ -37,7 +37,7 @@ NUM_BLOCKS = 4
 ABOVE_THE_WATERMARK = (0, 0, 852, 410)
 
 READING = Lock()
-"""One thread at a time prints or reads settings, for which all that is printed is caught."""
+"""Lock for printing and reading settings, since reading settings captures everything that is printed."""
 
 FITTED: dict[str, list[str]] = {
     "clips": [],
@@ -47,7 +47,7 @@ FITTED: dict[str, list[str]] = {
     "clips, HOG, HOF and MBH": ["--model.network.descriptors", "[hog, hof, mbh]"],
     "clips, whole picture": ["--data.preprocessing.crop", "none"],
 }
-"""Variants of experiments/clips.yaml: an exact fit, the same for every seed."""
+"""Variants of experiments/clips.yaml, whose fit is deterministic and the same for every seed."""
 
 LEARNT: dict[str, list[str]] = {
     "clips_network": [],
@@ -82,7 +82,7 @@ PRETRAINED: dict[str, list[str]] = {
     "pre-trained, CNN ten times slower": ["--model.lr_scales", "{stem: 0.1, blocks: 0.1}"],
     "pre-trained, CNN frozen": ["--model.lr_scales", "{stem: 0.0, blocks: 0.0}"],
 }
-"""Variants of experiments/clips_network.yaml that begin with weights learnt from drawn strokes."""
+"""Variants of experiments/clips_network.yaml that start from weights learnt on synthetic strokes."""
 
 VARIANTS = FITTED | LEARNT | PRETRAINED
 
@@ -98,7 +98,7 @@ QUICK = [
     *("--data.preprocessing.num_frames", "8", "--data.preprocessing.size", "[32, 32]"),
     *("--trainer.max_epochs", "1"),
 ]
-"""Further options of every training, where all that matters is whether it runs."""
+"""Further options of every training in a smoke test."""
 
 PROTOCOLS = {
     "tennis": "a fold is a block of neighbouring file numbers of each class",
@@ -126,7 +126,7 @@ def weizmann(folder: Path) -> list[ClipRecord]:
 
 
 def folds(records: Iterable[ClipRecord]) -> list[list[ClipRecord]]:
-    """Give the clips their splits, once for each group as test set."""
+    """Return the clips with splits, once for each group as the test set."""
     records = list(records)
     groups = sorted({str(record.group) for record in records})
     return [
@@ -136,7 +136,7 @@ def folds(records: Iterable[ClipRecord]) -> list[list[ClipRecord]]:
 
 
 def train_on_drawn_strokes(out: Path, console: Console) -> Path:
-    """Train the network on drawn strokes unless that was done before, and return its weights."""
+    """Train the network on synthetic strokes unless it is already trained, and return its checkpoint."""
     training = Training(
         name="drawn_strokes",
         runs=out / "runs",
@@ -146,9 +146,11 @@ def train_on_drawn_strokes(out: Path, console: Console) -> Path:
         ),
     )
     out.mkdir(parents=True, exist_ok=True)
-    with FileLock(out / ".lock"):  # another set may be measured at the same time
+    with FileLock(out / ".lock"):  # another process may measure another set at the same time
         earlier = find_earlier(training)
-        say(f"{training.name}: {'done before' if earlier.done else f'training, see {training.log}'}", console)
+        say(
+            f"{training.name}: {'already done' if earlier.done else f'training, see {training.log}'}", console
+        )
         run_dir = earlier.done or train(training, earlier.stopped, str)
     return run_dir / "checkpoints" / "best.ckpt"
 
@@ -161,7 +163,7 @@ def trainings(
     drawn: Path | None,
     further: Iterable[str] = (),
 ) -> dict[tuple[str, int, int], Training]:
-    """One training for each variant, seed and fold; the manifests are in ``out``."""
+    """Return one training per variant, seed and fold; the manifests are in ``out``."""
     begin = [] if drawn is None else ["--model.init_from", str(drawn)]
     return {
         (variant, seed, fold): Training(
@@ -184,12 +186,12 @@ def trainings(
 
 
 def experiment_of(variant: str) -> str:
-    """Name the experiment that a variant changes."""
+    """Return the name of the experiment that a variant changes."""
     return "clips" if variant in FITTED else "clips_network"
 
 
 def accuracy_of(training: Training, console: Console) -> float:
-    """Train unless it was done before, and return the test accuracy."""
+    """Train unless the training is already done, and return the test accuracy."""
     with READING:
         earlier = find_earlier(training)
     run_dir = earlier.done or train(training, earlier.stopped, str)
@@ -233,21 +235,23 @@ def tabulate(name: str, records: list[ClipRecord], by_fold: dict[str, list[list[
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("set", choices=PROTOCOLS)
-    parser.add_argument("variants", nargs="*", help=f"all unless given: {'; '.join(VARIANTS)}")
-    parser.add_argument("--data", type=Path, required=True, help="folder with a folder of clips a class")
-    parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
-    parser.add_argument("--seeds", type=int, default=2, help="trainings of each fold")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, a core each")
-    parser.add_argument("--quick", action="store_true", help="one variant on three folds: whether it runs")
+    parser.add_argument(
+        "variants", nargs="*", help=f"variants to measure (default: all): {'; '.join(VARIANTS)}"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with one folder of clips per class")
+    parser.add_argument("--out", type=Path, required=True, help="folder for runs and tables")
+    parser.add_argument("--seeds", type=int, default=2, help="number of trainings per fold")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel trainings, one core each")
+    parser.add_argument("--quick", action="store_true", help="a smoke test with one variant on three folds")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // options.jobs)))
     console = Console()
-    if options.quick:  # on clips of any size
+    if options.quick:  # without the region of interest, which does not fit clips of any size
         options.seeds, options.variants = 1, options.variants or list(FITTED)[:1]
         records = [replace(record, roi=None) for record in tennis(options.data, num_blocks=3)]
     else:

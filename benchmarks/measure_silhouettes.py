@@ -1,8 +1,9 @@
-"""How well silhouettes are cut out: intersection over union with those that are known of drawn strokes.
+"""Measure the quality of silhouettes: intersection over union with the true ones of synthetic strokes.
 
     python benchmarks/measure_silhouettes.py [--clips 24] [--seed 7] [--pictures silhouettes.png] [--quick]
 
-A frame's intersection over union is averaged over its clip; the mean and the median are those of the clips.
+The intersection over union is averaged over the frames of a clip. The script prints the mean and median over
+the clips.
 """
 
 import argparse
@@ -25,7 +26,7 @@ WIDTH = HEIGHT * 3 // 4
 
 
 class Measured(NamedTuple):
-    """What was found in a clip, and what is true: frames, and two masks of each; and the seconds it took."""
+    """Frames of a clip with the computed and the true masks, and the seconds for computing them."""
 
     frames: np.ndarray
     found: np.ndarray
@@ -34,17 +35,17 @@ class Measured(NamedTuple):
 
     @property
     def overlap(self) -> float:
-        """The mean over the frames of intersection over union."""
+        """Intersection over union, averaged over the frames."""
         both, any_of_two = (self.found & self.true).sum((1, 2)), (self.found | self.true).sum((1, 2))
         return float((both / np.maximum(any_of_two, 1)).mean())
 
 
 def measure(record: ClipRecord, fps: float = FPS) -> Measured:
-    """Cut a clip's silhouettes out and read the true ones beside it.
+    """Compute the silhouettes of a clip and read the true ones from the file next to it.
 
     Args:
         record: A clip of `tt-actions synth --silhouettes`.
-        fps: Frames a second.
+        fps: Frames per second.
     """
     frames, times_s = read_frames(record.path, fps=fps, size=(HEIGHT, WIDTH), roi=record.roi)
     begun_s = time.perf_counter()
@@ -54,14 +55,14 @@ def measure(record: ClipRecord, fps: float = FPS) -> Measured:
     x0, y0, x1, y1 = record.roi
     with np.load(record.path.with_suffix(".npz")) as truth:
         shown = ((times_s + 1e-3) * truth["fps"]).astype(int)
-        whole = truth["silhouettes"][shown.clip(max=len(truth["silhouettes"]) - 1), y0:y1, x0:x1]
-    how = cv2.INTER_AREA
-    true = [cv2.resize(one.astype(np.float32), (WIDTH, HEIGHT), interpolation=how) > 0.5 for one in whole]
+        outlines = truth["silhouettes"][shown.clip(max=len(truth["silhouettes"]) - 1), y0:y1, x0:x1]
+    size = (WIDTH, HEIGHT)
+    true = [cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5 for one in outlines]
     return Measured(frames, found, np.stack(true), seconds)
 
 
 def draw(measured: Measured, num_frames: int = 6) -> np.ndarray:
-    """Draw frames of a clip in a row, the found outline red and the true one green.
+    """Draw frames of a clip in a row, with the computed outline in red and the true one in green.
 
     Args:
         measured: The clip.
@@ -78,12 +79,12 @@ def draw(measured: Measured, num_frames: int = 6) -> np.ndarray:
 
 
 def main() -> None:
-    """Print the overlap of every clip, their mean and median, and the time of a frame."""
+    """Print the overlap of each clip, its mean and median, and the time per frame."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--pictures", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one clip, few frames: whether it runs")
+    parser.add_argument("--quick", action="store_true", help="a smoke test on few frames of one clip")
     options = parser.parse_args()
     num_clips, fps = (1, 2) if options.quick else (options.clips, FPS)
     rows, overlaps, seconds, num_frames = [], [], 0.0, 0
@@ -99,7 +100,7 @@ def main() -> None:
     print(
         f"{len(overlaps)} clips: mean IoU {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f}, ", end=""
     )
-    print(f"{1000 * seconds / num_frames:.0f} ms a frame")
+    print(f"{1000 * seconds / num_frames:.0f} ms per frame")
     if options.pictures:
         cv2.imwrite(str(options.pictures), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
 

@@ -1,19 +1,19 @@
-"""How well real strokes are told apart by their joints: every model beside a plain SVM, on the same folds.
+"""Measure how well real strokes are classified from joints, by every model and by a plain SVM.
 
 Run as ``python benchmarks/measure_skeletons.py SET --data DIR --out DIR [VARIANT...]``, where ``--data`` is
-the folder of the recordings, which are read in place, and SET one of
+the folder of the recordings, which are read in place, and SET is one of
 
-- thetis, thetis_coarse: ``DIR/<stroke>/pN.txt``; four folds of three players each; 12 strokes, or 5.
-- msr: ``DIR/aAA_sSS_eEE_skeleton3D.txt``; a fold is a subject; 20 actions.
-- tennis: ``DIR/<video>/<class>_NNN.csv``; a fold is a video; 4 classes.
+- thetis, thetis_coarse: ``DIR/<stroke>/pN.txt``; four folds of three players each; 12 or 5 strokes.
+- msr: ``DIR/aAA_sSS_eEE_skeleton3D.txt``; one fold per subject; 20 actions.
+- tennis: ``DIR/<video>/<class>_NNN.csv``; one fold per video; 4 classes.
 
-A training is one fold with one seed: all other groups are trained on, for a fixed number of epochs and
-without validation, and the last weights are tested on the fold. Accuracy is that of all clips of all folds,
-with a bootstrap interval over clips; those of a class that no other fold has count as wrong. The floor is a
-support vector machine on 20 moments of the normalised joints, along straight lines between frames, for each
-way of centring them. Pre-trained variants begin with weights of a training on synthetic skeletons, brought
-to the set's layout; "without fine-tuning" names the recordings of classes that correspond with those weights
-as they are. What is done is not trained again.
+There is one training per fold and seed. It trains on all other groups for a fixed number of epochs, without
+validation, and tests the last weights on the fold. The accuracy is over all clips of all folds, with a
+bootstrap interval over clips; a clip of a class that no other fold contains counts as wrong. The baseline is
+a support vector machine on the same folds. It reads the normalised joints at 20 points in time, linearly
+interpolated between frames, for each way of centring them. Pre-trained variants start from weights of a
+training on synthetic skeletons, converted to the set's layout. The variants "without fine-tuning" classify
+the recordings of corresponding classes with these weights directly. Finished trainings are reused.
 """
 
 import argparse
@@ -46,7 +46,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
 def coarse(label: str) -> str:
-    """Name the stroke of which a THETIS class is a kind."""
+    """Return the stroke to which a THETIS class belongs."""
     kinds = {"serv": "serve", "smash": "smash", "volley": "volley", "for": "forehand", "back": "backhand"}
     return next(kind for beginning, kind in kinds.items() if label.startswith(beginning))
 
@@ -74,7 +74,7 @@ def tennis(folder: Path) -> list[ClipRecord]:
 
 
 class RecordedSet(NamedTuple):
-    """A set of recordings, and what suits it: chosen on the training groups of its first fold alone."""
+    """A set of recordings and its options, which were chosen on the training groups of its first fold."""
 
     records: Callable[[Path], list[ClipRecord]]
     layout: str
@@ -84,7 +84,7 @@ class RecordedSet(NamedTuple):
 
 
 FRAMES = "--data.preprocessing.num_frames"
-C3D_FRAMES = (FRAMES, "16")  # as its source; volumes of more take long
+C3D_FRAMES = (FRAMES, "16")  # as in its source; longer volumes are slow
 SETS = {
     "thetis": RecordedSet(thetis, "thetis15", 4, (FRAMES, "64"), {"skeleton_c3d": C3D_FRAMES}),
     "thetis_coarse": RecordedSet(thetis_coarse, "thetis15", 4, (FRAMES, "64"), {"skeleton_c3d": C3D_FRAMES}),
@@ -94,7 +94,11 @@ SETS = {
         3,
         (FRAMES, "32", "--data.preprocessing.centre", "joint"),
         {
-            "skeleton_c3d": (*C3D_FRAMES, "--data.preprocessing.centre", "clip"),  # a body as a whole
+            "skeleton_c3d": (
+                *C3D_FRAMES,
+                "--data.preprocessing.centre",
+                "clip",
+            ),  # keeps the motion of the whole body
             "stgcn": (
                 *("--model.network.streams", "[joint, bone, joint_motion, bone_motion]"),
                 *("--model.network.channels", "[32, 64]"),
@@ -111,26 +115,26 @@ PRETRAINED = tuple(f"{name}, pre-trained" for name in LEARNT[:4])
 UNTUNED = tuple(f"{name}, without fine-tuning" for name in LEARNT[:4])
 QUICK = ("--data.preprocessing.num_frames", "8", "--trainer.max_epochs", "1")
 QUICK_DRAWN = ("--data.source.clips", "24", "--data.source.players", "6")
-"""Further options of the trainings, where all that matters is whether they run."""
+"""Further options of the trainings in a smoke test."""
 
 VARIANTS = (*LEARNT, *FITTED, *PRETRAINED, *UNTUNED)
 
 
 def fold_of(records: list[ClipRecord], num_folds: int) -> np.ndarray:
-    """Give each recording its fold: groups in turn, so that none is in two."""
+    """Assign each recording to a fold; all recordings of a group are in the same fold."""
     groups = sorted({str(record.group) for record in records})
     return np.array([groups.index(str(record.group)) % num_folds for record in records])
 
 
 def resampled(joints: np.ndarray, num_moments: int = 20) -> np.ndarray:
-    """Bring joints ``(T, V, C)`` to a number of moments, along straight lines, and put all in a row."""
+    """Interpolate joints ``(T, V, C)`` linearly at a fixed number of points in time, and flatten them."""
     times = np.linspace(0, len(joints) - 1, num_moments)
     flat = joints.reshape(len(joints), -1)
     return np.concatenate([np.interp(times, np.arange(len(joints)), column) for column in flat.T])
 
 
 def floor(records: list[ClipRecord], folds: np.ndarray, spec: JointSpec) -> np.ndarray:
-    """Return which recordings the SVM names right, trained on the other folds."""
+    """Return which recordings the SVM classifies correctly after training on the other folds."""
     features = np.array([resampled(spec.read(record.path).values) for record in records])
     labels = np.array([record.label for record in records])
     right = np.zeros(len(records), bool)
@@ -142,7 +146,7 @@ def floor(records: list[ClipRecord], folds: np.ndarray, spec: JointSpec) -> np.n
 
 
 def synthetic_training(model: str, chosen: RecordedSet, out: Path, further: tuple[str, ...] = ()) -> Training:
-    """The training on synthetic skeletons in a set's layout that fine-tuning begins with."""
+    """Return the training on synthetic skeletons in a set's layout, from which fine-tuning starts."""
     return Training(
         name=re.sub(r"\W+", "_", f"synthetic_{model}_{chosen.layout}"),
         runs=out.parent / "runs",
@@ -167,7 +171,7 @@ def fold_training(
     weights: Path | None,
     further: tuple[str, ...] = (),
 ) -> Training:
-    """The training of a variant on all folds but one."""
+    """Return the training of a variant on all folds except one."""
     model = variant.partition(",")[0]
     learning = LEARNING if model in LEARNT else ()
     return Training(
@@ -186,7 +190,7 @@ def fold_training(
 
 
 def done(training: Training, console: Console) -> Path:
-    """Train unless it was done before, and return the run's directory."""
+    """Train unless the training is already done, and return the run's directory."""
     earlier = find_earlier(training)
     run_dir = earlier.done or train(training, earlier.stopped, str)
     accuracy = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))["accuracy"]
@@ -195,20 +199,20 @@ def done(training: Training, console: Console) -> Path:
 
 
 def right_of(run_dir: Path) -> dict[str, bool]:
-    """Return which clips of a test are named right, by name."""
+    """Return which test clips are classified correctly, by name."""
     with (run_dir / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         return {row["name"]: row["label"] == row["predicted"] for row in csv.DictReader(file)}
 
 
 def untuned(run_dir: Path, records: list[ClipRecord]) -> np.ndarray:
-    """Return which recordings of classes that correspond a synthetic training's weights name right."""
+    """Return which recordings of corresponding classes a synthetic training's weights classify correctly."""
     model = load(run_dir / "checkpoints" / "best.ckpt")
     same = [record for record in records if coarse_or_same(record.label) in model.class_names]
     return np.array([model.predict(r.path).label == coarse_or_same(r.label) for r in same])
 
 
 def coarse_or_same(label: str | None) -> str:
-    """Name a class by the synthetic strokes' names, where one corresponds."""
+    """Return the synthetic stroke that corresponds to a class, if there is one."""
     if re.fullmatch("a1[78]", str(label)):
         return {"a17": "forehand", "a18": "serve"}[str(label)]  # tennis swing, tennis serve
     try:
@@ -218,7 +222,7 @@ def coarse_or_same(label: str | None) -> str:
 
 
 def interval(right: np.ndarray) -> str:
-    """Write an accuracy with its bootstrap interval."""
+    """Format an accuracy with its bootstrap interval."""
     low, high = bootstrap_interval(lambda counts: counts @ right / len(right), len(right))
     return f"{right.mean():.3f} [{low:.2f}, {high:.2f}]"
 
@@ -232,7 +236,7 @@ def measure(
     console: Console,
     quick: bool,
 ) -> list[np.ndarray]:
-    """Return which recordings a variant names right, of every seed."""
+    """Return which recordings a variant classifies correctly, for each seed."""
     model, _, how = variant.partition(", ")
     drawn, learning = (QUICK_DRAWN, QUICK) if quick else ((), ())
     begun = done(synthetic_training(model, chosen, out, (*drawn, *learning)), console) if how else None
@@ -251,16 +255,18 @@ def measure(
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("set", choices=SETS)
-    parser.add_argument("variants", nargs="*", help=f"all unless given: {'; '.join(VARIANTS)}")
+    parser.add_argument(
+        "variants", nargs="*", help=f"variants to measure (default: all): {'; '.join(VARIANTS)}"
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
-    parser.add_argument("--out", type=Path, required=True, help="folder of runs and tables")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of each fold")
-    parser.add_argument("--quick", action="store_true", help="two folds of one model: whether it runs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for runs and tables")
+    parser.add_argument("--seeds", type=int, default=1, help="number of trainings per fold")
+    parser.add_argument("--quick", action="store_true", help="a smoke test with two folds of one model")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     console = Console()
@@ -296,7 +302,7 @@ def main() -> None:
         lines,
         numbers,
         [
-            f"{chosen.num_folds} folds, groups apart; {len(class_names(records))} classes. Intervals: "
+            f"{chosen.num_folds} folds with separate groups; {len(class_names(records))} classes. Intervals: "
             "bootstrap over clips."
         ],
         ["benchmarks/measure_skeletons.py"],

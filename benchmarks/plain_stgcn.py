@@ -1,4 +1,4 @@
-"""The layers of STGCN written the plain way, on ``(B, C, T, V)``: what numbers and speed are held to."""
+"""A plain implementation of STGCN on ``(B, C, T, V)``, with which its outputs and speed are compared."""
 
 import math
 
@@ -11,7 +11,7 @@ from tt_actions.skeleton.streams import make_stream
 
 
 class PlainSTGCN(nn.Module):
-    """A trained STGCN that is not causal, of whole clips, with its own weights in plain layers."""
+    """A non-causal STGCN for whole clips, with the weights of a trained model in plain layers."""
 
     def __init__(self, model: STGCN) -> None:
         super().__init__()

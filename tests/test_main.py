@@ -130,7 +130,7 @@ UNFIT = {
     "a network without an optimizer": (["--model.optimizer", "null"], "Expected `optimizer` for CNNLSTM"),
     "an option of learning by gradient": (
         ["--model.network", "HistogramKernel", "--data.preprocessing.flow", "true"],
-        "without, but got optimizer, augmentation, frame_loss. Leave them out.",
+        "without gradients, but got optimizer, augmentation, frame_loss. Remove them.",
     ),
     "frames without flow": (
         [
@@ -159,7 +159,7 @@ def test_a_model_that_cannot_be_trained_is_refused_before_clips_are_decoded(
     [
         (
             ["--model.optimizer.lr", "-1"],
-            "Expected arguments that `optimizer` takes, but got: Invalid learning rate",
+            "Expected valid arguments for `optimizer`, but got an error: Invalid learning rate",
         ),
         (
             ["--model.scheduler", "torch.optim.lr_scheduler.StepLR", "--model.scheduler.step_size", "a"],
@@ -272,7 +272,7 @@ def test_an_untrained_network_is_not_measured(monkeypatch, capsys, tiny, tmp_pat
     assert (code, said) == (
         1,
         f"error: Expected `--ckpt_path`, the checkpoint to {command}, but got none. "
-        "Name one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt.",
+        "Pass one such as runs/cnn_lstm/version_0/checkpoints/best.ckpt.",
     )
     missing = ended(monkeypatch, capsys, command, *tiny, "--runs", runs, "--ckpt_path", "no.ckpt")
     assert missing == (

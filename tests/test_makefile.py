@@ -54,7 +54,7 @@ def test_an_unknown_experiment_is_told_with_those_there_are():
 def test_an_experiment_and_a_run_to_resume_are_not_taken_together():
     code, line = make("train", "EXP=clips", "RESUME=runs/x/version_0")
     assert code == 2
-    assert "Expected `EXP` or `RESUME`, but got both." in line
+    assert "Expected either `EXP` or `RESUME`, but got both." in line
 
 
 def test_sweep_hands_on_what_it_is_given():

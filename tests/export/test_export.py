@@ -154,7 +154,7 @@ def test_int8_is_measured_beside_float(exported, strokes):
     measured = read_description(exported).int8
     assert set(measured["engines"]) == {"torch", "onnx", "onnx int8"}
     assert measured["num_clips"] > 0
-    assert measured["verdict"].startswith("int8 is " if measured["is_gain"] else "int8 brings nothing")
+    assert measured["verdict"].startswith("int8 is " if measured["is_gain"] else "int8 has no advantage")
     record = read_manifest(strokes)[0]
     eight, full = (
         open_engine(exported, int8).predict(record.path, roi=record.roi).probabilities
@@ -207,7 +207,7 @@ def test_what_differs_is_not_written(checkpoint, tmp_path, monkeypatch):
 
     monkeypatch.setattr(export, "write_graphs", write_wrongly)
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match=r"Expected the exported graph to give the model's logits .* 0\.001"):
+    with pytest.raises(ValueError, match=r"Expected the logits of the exported graph to differ .* 0\.001"):
         main(["export", "--checkpoint", str(checkpoint), "--format", "torchscript", "--out", str(out)])
     assert not out.exists()
 
@@ -226,7 +226,7 @@ def test_a_state_that_is_lost_is_found_out():
 def test_torchscript_is_written_by_the_command_line(checkpoint, tmp_path, capsys):
     out = tmp_path / "out"
     main(["export", "--checkpoint", str(checkpoint), "--format", "torchscript", "--out", str(out)])
-    assert "The graphs give the model's logits" in capsys.readouterr().out
+    assert "The logits of the graphs differ from the model's by at most" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {"model.pt", "step.pt", "model.json"}
     with pytest.raises(ValueError, match="Expected ONNX graphs"):
         open_engine(out)
@@ -301,9 +301,13 @@ def test_a_missing_runtime_is_named_with_its_extra(exported, monkeypatch):
     ("speeds", "accuracies", "said"),
     [
         ((1.4, 1.3), (0.9, 0.897), "int8 is 1.40 times as fast as float and loses 0.3 points of accuracy"),
-        ((0.8, 0.7), (0.9, 0.9), "brings nothing here: it is slower, 0.80 times as fast"),
-        ((1.1, 0.9), (0.9, 0.9), "no more than the clock's noise, and it loses no points"),
-        ((2.0, 1.9), (0.9, 0.88), "brings nothing here: it is 2.00 times as fast as float, and it loses 2.0"),
+        ((0.8, 0.7), (0.9, 0.9), "has no advantage here: it is slower, 0.80 times as fast"),
+        ((1.1, 0.9), (0.9, 0.9), "which is within the timing noise, and it loses no points"),
+        (
+            (2.0, 1.9),
+            (0.9, 0.88),
+            "has no advantage here: it is 2.00 times as fast as float, and it loses 2.0",
+        ),
     ],
 )
 def test_int8_is_called_a_gain_only_where_it_is_one(speeds, accuracies, said):

@@ -111,7 +111,7 @@ def test_what_is_done_is_not_trained_again(compared, strokes, options):
     before = state()
     again = compare_tiny([compared.models[0], compared.models[2]], compared.out, strokes, options)
     assert again.code == 0
-    assert again.text.count("done before") == 2
+    assert again.text.count("already done") == 2
     assert state() == before
     assert again.numbers["failed"] == []
     assert not (compared.out / "runs" / "cnn" / "seed_0" / "version_1").exists()
@@ -172,9 +172,9 @@ def test_quick_and_drawn_figures_say_that_they_mean_nothing(compared, tmp_path):
     write_comparison(tmp_path, numbers, Console(file=text, width=100))
     for path in tmp_path.glob("*.*"):
         if path.suffix not in (".png", ".svg"):
-            assert "these figures mean nothing" in path.read_text("utf-8"), path
-            assert "nothing here says anything about real video" in path.read_text("utf-8"), path
-    assert "these figures mean nothing" in text.getvalue()
+            assert "Ignore these numbers" in path.read_text("utf-8"), path
+            assert "these results say nothing about real video" in path.read_text("utf-8"), path
+    assert "Ignore these numbers" in text.getvalue()
     numbers["made_by"] |= {"source_options": {"path": "/clips/$x{$ 50%"}}  # no formula
     write_comparison(tmp_path, numbers, Console(file=text))
     before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
@@ -188,12 +188,12 @@ def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_
     process = start("compare", *words)
     log = tmp_path / "runs" / "cnn" / "seed_0.log"
     wait_for(lambda: log.exists() and "epoch  3/40" in log.read_text(), process)
-    with pytest.raises(ValueError, match="another process does so"):
+    with pytest.raises(ValueError, match="another comparison is running"):
         main(["compare", *map(str, words)])
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()
     assert process.returncode == 130
-    assert "The same command goes on from here." in output
+    assert "Run the same command again to resume." in output
     run = tmp_path / "runs" / "cnn" / "seed_0" / "version_0"
     assert not (run / "report").exists()
     with pytest.raises(SystemExit) as end:
@@ -222,12 +222,12 @@ def test_a_run_of_other_clips_is_not_taken_for_done(strokes, options, tmp_path):
     first = compare_tiny([str(EXPERIMENTS / "cnn.yaml")], tmp_path / "out", manifest, options)
     write_manifest(manifest, records)
     again = compare_tiny(first.models, first.out, manifest, options)
-    assert "done before" not in again.text
+    assert "already done" not in again.text
     assert (again.code, again.numbers["models"]["cnn"]["runs"]) == (
         0,
         [str(again.run("cnn").with_name("version_1"))],
     )
-    assert "done before" in compare_tiny(first.models, first.out, manifest, options).text
+    assert "already done" in compare_tiny(first.models, first.out, manifest, options).text
     manifest.unlink()
     log = first.out / "runs" / "cnn" / "seed_0.log"
     before = log.read_text()
@@ -258,19 +258,21 @@ def test_a_training_that_is_killed_says_so(strokes, options, tmp_path):
                 child.kill()
 
     with pytest.raises(
-        subprocess.SubprocessError, match=r"ended by SIGKILL, as the system does where memory"
+        subprocess.SubprocessError, match=r"ended by SIGKILL, which the system sends when memory"
     ):
         train(training, None, kill)
 
 
 def test_a_training_that_leaves_no_whole_run_has_failed(strokes, options, tmp_path):
     training = earlier_training(strokes, options, tmp_path, "--trainer.limit_test_batches", "0")
-    with pytest.raises(subprocess.SubprocessError, match=r"It left no '.*version_0/report/metrics\.json'"):
+    with pytest.raises(
+        subprocess.SubprocessError, match=r"Expected the training to write '.*version_0/report/metrics\.json'"
+    ):
         train(training, None, str)
 
 
 def test_options_that_no_experiment_takes_are_refused_before_any_training(strokes, tmp_path):
-    with pytest.raises(ValueError, match=r"Expected options that `train` takes, but got: .*--seed 2"):
+    with pytest.raises(ValueError, match=r"Expected options that `train` accepts, but got: .*--seed 2"):
         compare(["cnn", "cnn_lstm"], 2, tmp_path / "out", strokes, options=["--seed", "2"])
     assert not (tmp_path / "out").exists()
 
@@ -294,7 +296,7 @@ def test_a_finished_run_tells_its_confusion_and_its_worst_clips(compared):
 
 
 def test_a_run_that_was_not_tested_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Expected the directory of a run that was tested, but there"):
+    with pytest.raises(FileNotFoundError, match="Expected the directory of a tested run, but there"):
         read_finished_run(tmp_path)
 
 
@@ -306,7 +308,7 @@ def test_runs_on_other_clips_are_refused(compared):
         check_same_clips([run, renamed])
     name, label, _, is_test = next(clip for clip in sorted(run.clips) if not clip[3])
     other = run._replace(clips=run.clips | {(name, label, "of another content", is_test)})
-    with pytest.raises(ValueError, match=r"1 have come, gone or changed, such as .*give the same command"):
+    with pytest.raises(ValueError, match=r"added, removed or changed .*: 1, such as .*run the same command"):
         check_same_clips([run, other])
     with pytest.raises(ValueError, match="the same clips"):
         check_same_clips([run, run._replace(labels=run.labels[::-1])])
@@ -350,13 +352,13 @@ def test_macro_scores_are_those_of_scikit_learn():
 
 
 def test_what_can_not_be_compared_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no 'experiments.nothing\.yaml'.* there are: .*cnn_lstm"):
+    with pytest.raises(FileNotFoundError, match=r"no 'experiments.nothing\.yaml'.* Use one of .*cnn_lstm"):
         compare(["nothing"], 1, tmp_path)
-    with pytest.raises(ValueError, match="at least one seed and models of different names"):
+    with pytest.raises(ValueError, match="at least one seed and models with different names"):
         compare(["cnn"], 0, tmp_path)
-    with pytest.raises(ValueError, match="Name each experiment once"):
+    with pytest.raises(ValueError, match="List each experiment once"):
         compare(["cnn", "cnn"], 1, tmp_path)
-    refused = pytest.raises(ValueError, match=r"another process does so in .*Wait until it ends")
+    refused = pytest.raises(ValueError, match=r"another comparison is running in .*Wait for its end")
     with lock_folder(tmp_path, "It is held."), refused:
         compare(["cnn"], 1, tmp_path)
 

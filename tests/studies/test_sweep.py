@@ -101,16 +101,16 @@ def test_a_killed_sweep_repeats_no_finished_trial_and_loses_none(write, options,
     assert any(file.name == "metrics.json" for file in finished)
     code, said = run_here(path, out, options, grace_s=3)
     assert code == 0
-    assert "small: 2 trials, 1 done before." in said
+    assert "small: 2 trials, 1 already done." in said
     assert {file: file.stat().st_mtime_ns for file in (runs / "trial_000").rglob("*")} == finished
     assert [run.name for run in (runs / "trial_001").iterdir()] == ["version_0"]
     assert log.read_text().count("epoch  2/20") == 1  # gone on with, not begun anew
     assert [row["state"] for row in rows(out / "small" / "trials.csv")] == ["done", "done"]
     again = run_here(path, out, options)
     assert again[0] == 0
-    assert "small: 2 trials, 2 done before." in again[1]
+    assert "small: 2 trials, 2 already done." in again[1]
     assert ": training" not in again[1]
-    with pytest.raises(ValueError, match="its file, options, experiment or clips have changed since"):
+    with pytest.raises(ValueError, match="its file, options, experiment or clips have changed"):
         run_here(path, out, [*options, "--trainer.max_epochs", "31"])
 
 
@@ -167,7 +167,7 @@ def test_trials_far_behind_are_given_up(write, options, tmp_path):
     table = rows(tmp_path / "sweeps" / "small" / "trials.csv")
     assert code == 0
     assert [(row["trial"], row["state"]) for row in table] == [("0", "done"), ("1", "given up")], said
-    assert "lr 0.5: given up after epoch 1, " in said
+    assert "lr 0.5: stopped early after epoch 1, " in said
     assert "given up: after " in (tmp_path / "sweeps" / "small" / "trials.md").read_text("utf-8")
 
 
@@ -180,9 +180,9 @@ def test_trials_far_behind_are_given_up(write, options, tmp_path):
         ),
         (
             {"parameters": {"trainer.max_epoch": {"values": [3]}}},
-            r"Expected `trainer.max_epoch` of the sweep 'small'",
+            r"of `trainer.max_epoch` in the sweep 'small'",
         ),
-        ({"parameters": {"trainer.max_epochs": {"values": [3, "many"]}}}, "may be many, but it is refused"),
+        ({"parameters": {"trainer.max_epochs": {"values": [3, "many"]}}}, "accept the value many of"),
         ({"parameters": {"trainer.max_epochs": {"vals": [3]}}}, "`vals`"),
         (
             {"parameters": {"model.frame_loss": {"min": 0.0, "max": 1.0}}},
@@ -204,7 +204,7 @@ def test_trials_far_behind_are_given_up(write, options, tmp_path):
         ({"early_terminate": {"type": "hyperband", "min_iter": 300}}, "trainer.max_epochs"),
         (
             {"parameters": {"data.val_share": {"values": [0.15, 0.0]}, "monitor": {"value": "null"}}},
-            "Expected clips for validation",
+            "Expected validation clips",
         ),
         ({"runcap": 3}, "`runcap`"),
         ({"command": ["tt-actions", "train", ARGS]}, "Expected `command` to be"),
@@ -237,7 +237,7 @@ def test_ranges_that_make_no_sense_are_refused_by_name(write, given, message):
 
 def test_a_sweep_that_is_not_there_is_told_with_those_that_are():
     with pytest.raises(
-        FileNotFoundError, match=r"no 'experiments.sweeps.nothing\.yaml'.* there are: ablation, tune"
+        FileNotFoundError, match=r"no 'experiments.sweeps.nothing\.yaml'.* Use one of .*ablation, tune"
     ):
         find_sweep("nothing")
 

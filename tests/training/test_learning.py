@@ -153,7 +153,7 @@ def test_a_run_stopped_in_its_first_epoch_has_its_own_weights(start, tiny, train
 
 def test_weights_of_another_network_are_refused(tiny, trained, tmp_path):
     init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt")]
-    with pytest.raises(ValueError, match=r"Expected `init_from` to hold the weights of the same CNNLSTM"):
+    with pytest.raises(ValueError, match=r"Expected `init_from` to contain weights of the same CNNLSTM"):
         train(tiny, tmp_path, *init, "--model.network.init_args.hidden_size=9", command="fit")
     with pytest.raises(FileNotFoundError, match=r"there is no file 'gone\.ckpt'"):
         train(tiny, tmp_path, "--model.init_from=gone.ckpt", command="fit")

@@ -45,7 +45,7 @@ def test_a_schedule_that_scales_each_rate_is_taken(schedule):
     [partial(OneCycleLR, max_lr=0.01, total_steps=5), partial(CyclicLR, base_lr=0.01, max_lr=0.1)],
 )
 def test_a_schedule_that_sets_one_rate_for_all_is_refused(schedule):
-    with pytest.raises(ValueError, match="scales the rates of `lr_scales`, but OneCycleLR sets rates of its"):
+    with pytest.raises(ValueError, match="keeps the factors of `lr_scales`, but OneCycleLR sets its own"):
         check_rates(*made(schedule), "OneCycleLR")
     check_rates(*made(schedule, [1.0]), "OneCycleLR")
 
@@ -57,7 +57,9 @@ def test_a_factor_that_is_none_is_refused(scale):
 
 
 def test_something_is_left_to_learn():
-    with pytest.raises(ValueError, match="Expected `lr_scales` to leave a part of the network to learn"):
+    with pytest.raises(
+        ValueError, match="Expected `lr_scales` to leave at least one part of the network trainable"
+    ):
         group_parameters(CNN(4), {"cnn": 0, "head": 0})
 
 
@@ -105,11 +107,11 @@ def test_a_rate_that_waits_for_a_plateau_falls_on_one(tiny, tmp_path, monitor):
 def test_a_network_and_how_it_learns_must_suit_each_other():
     check_learning(CNN(4), ["optimizer", "frame_loss"])
     check_learning(HistogramKernel(4), [])
-    with pytest.raises(ValueError, match="Expected no `mixup` with CRF"):
+    with pytest.raises(ValueError, match="Expected `mixup` to be 0 with CRF"):
         check_input(CRF(4), Augmentation(mixup=0.4), Preprocessing(10, (32, 32)))
     with pytest.raises(ValueError, match="Expected `optimizer` for CNN"):
         check_learning(CNN(4), ["frame_loss"])
-    with pytest.raises(ValueError, match="which is fitted without, but got optimizer, frame_loss"):
+    with pytest.raises(ValueError, match="which is fitted without gradients, but got optimizer, frame_loss"):
         check_learning(HistogramKernel(4), ["optimizer", "frame_loss"])
 
 
@@ -123,9 +125,9 @@ def test_what_learns_by_gradient_is_free_to_be_cut_short_and_shared_out():
 @pytest.mark.parametrize(
     ("options", "cure"),
     [
-        (["--trainer.max_steps", "2"], "Leave `trainer.max_steps`"),
-        (["--trainer.max_time", "00:00:10:00"], "Leave `trainer.max_steps`"),
-        (["--data.balanced", "true"], "Set `data.balanced` false"),
+        (["--trainer.max_steps", "2"], "Remove `trainer.max_steps`"),
+        (["--trainer.max_time", "00:00:10:00"], "Remove `trainer.max_steps`"),
+        (["--data.balanced", "true"], "Set `data.balanced` to false"),
     ],
 )
 def test_an_exact_fit_is_to_each_clip_once(options, cure, strokes, cache_dir, tmp_path):

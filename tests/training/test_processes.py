@@ -354,7 +354,9 @@ def test_ctrl_c_stops_two_processes_with_one_notice(start, tiny, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:You passed `Trainer.accelerator='cpu', precision='16-mixed'")
 def test_precision_that_a_cpu_has_not_is_refused(tiny, tmp_path):
-    with pytest.raises(ValueError, match=r"`trainer.precision` to be one that a CPU has, but got 16-mixed"):
+    with pytest.raises(
+        ValueError, match=r"`trainer.precision` to be one that a CPU supports, but got 16-mixed"
+    ):
         main(["fit", *tiny, "--trainer.precision=16-mixed", "--runs", str(tmp_path)])
 
 

@@ -143,8 +143,12 @@ def test_recordings_can_not_be_drawn_by_class(rally_run, tmp_path):
 @pytest.mark.parametrize(
     ("experiment", "options", "message"),
     [
-        ("rally_cnn_lstm", ["--model.frame_loss=0"], "Expected a loss of frames"),
-        ("rally_crf", ["--model.label_smoothing=0.1"], "Expected no `class_weights` and `label_smoothing`"),
+        ("rally_cnn_lstm", ["--model.frame_loss=0"], "Expected `model.frame_loss` to be above 0"),
+        (
+            "rally_crf",
+            ["--model.label_smoothing=0.1"],
+            "Expected neither `class_weights` nor `label_smoothing`",
+        ),
     ],
 )
 def test_what_would_learn_nothing_of_recordings_is_refused(

@@ -90,13 +90,17 @@ def test_the_options_of_a_resumed_run_are_recorded_and_those_before_are_kept(tin
 def test_a_resumed_run_keeps_its_network(tiny, tmp_path):
     run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
     before = (run / "config.yaml").read_text()
-    with pytest.raises(ValueError, match=r"Expected the run's own `model\.network` with `--resume`"):
+    with pytest.raises(ValueError, match=r"Expected `--resume` to keep the run's `model\.network`"):
         main(["train", "--resume", str(run), "--model.network.peepholes", "false"])
-    with pytest.raises(ValueError, match=r"Expected clips of .*smash, what the checkpoint was trained for"):
+    with pytest.raises(
+        ValueError, match=r"Expected data with the classes of the checkpoint .*smash\), but got"
+    ):
         main(["train", "--resume", str(run), "--data.classes", "[serve,forehand,smash,backhand]"])
     assert (run / "config.yaml").read_text() == before
     (run / "config.yaml").write_text(before.replace("hidden_size: 16", "hidden_size: 9"))
-    with pytest.raises(ValueError, match=r"Expected the run's own network .* size mismatch for network"):
+    with pytest.raises(
+        ValueError, match=r"Expected `--resume` with the network of the run.* size mismatch for network"
+    ):
         main(["train", "--resume", str(run)])
 
 
@@ -110,10 +114,12 @@ def test_what_the_checkpoint_overrules_is_not_taken_for_an_option(tiny, tmp_path
         "scheduler": "--model.scheduler.T_max=2",
         "lr_scales": '--model.lr_scales={"cnn": 0.5}',
     }.items():
-        with pytest.raises(ValueError, match=f"Expected the run's own `model.{name}` with `--resume`"):
+        with pytest.raises(ValueError, match=f"Expected `--resume` to keep the run's `model.{name}`"):
             main(["fit", "--resume", str(run), "--trainer.max_epochs=2", option])
     assert (run / "config.yaml").read_text() == before
-    with pytest.warns(UserWarning, match=r"goes on as it began, for 1 epochs, not for the 2 of"):
+    with pytest.warns(
+        UserWarning, match=r"continues as planned for 1 epochs, although `trainer.max_epochs` is now 2"
+    ):
         main(["fit", "--resume", str(run), "--trainer.max_epochs=2"])
 
 

@@ -52,13 +52,13 @@ def test_the_other_processes_of_a_run_share_its_directory(monkeypatch, tmp_path)
     assert create_run_dir(tmp_path, "x") == tmp_path / "given"
     assert list(tmp_path.iterdir()) == [tmp_path / "given"]
     (tmp_path / "given" / "config.yaml").touch()
-    with pytest.raises(ValueError, match=r"given' holds a run\. Name another, or go on with this one"):
+    with pytest.raises(ValueError, match=r"given' contains a run\. Choose another, or resume this run"):
         create_run_dir(tmp_path, "x")
 
 
 def test_a_folder_that_can_not_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"file/x' for the run, but got: Not a directory.*`--runs`"):
+    with pytest.raises(OSError, match=r"for the run in '.*file/x', but got: Not a directory.*`--runs`"):
         create_run_dir(tmp_path / "file", "x")
 
 
@@ -102,8 +102,8 @@ def test_a_metrics_file_that_can_not_be_written_is_named_with_what_to_do(tmp_pat
     logger = RunCSVLogger(tmp_path)
     logger.log_metrics({"loss": 1.0}, 0)
     (tmp_path / "metrics.csv").symlink_to("/dev/full")
-    told = rf"metrics\.csv', but got: No space left.*\. Free some space and go on: .*--resume {tmp_path}`"
-    with pytest.raises(OSError, match=told):
+    message = rf"metrics\.csv', but got: No space left.*\. Free some space and resume: .*--resume {tmp_path}`"
+    with pytest.raises(OSError, match=message):
         logger.save()
 
 

@@ -260,7 +260,7 @@ def test_predict_reads_the_stretch_that_it_is_given(trained, strokes):
 
 
 def test_augmentation_of_flow_is_refused():
-    with pytest.raises(ValueError, match="Expected no `augmentation` of frames with 5 channels"):
+    with pytest.raises(ValueError, match="Expected no `augmentation` for frames with 5 channels"):
         StrokeTask(
             CNNLSTM(3, in_channels=5),
             CLASSES,
@@ -281,7 +281,7 @@ def test_flow_reaches_the_network_in_heights_a_second():
 
 @pytest.mark.parametrize("option", [{"frame_loss": 0.5}, {"optimizer": torch.optim.Adam}, {"init_from": "x"}])
 def test_what_a_model_without_gradient_would_leave_unused_is_refused(option):
-    with pytest.raises(ValueError, match="which is fitted without, but got"):
+    with pytest.raises(ValueError, match="which is fitted without gradients, but got"):
         StrokeTask(HistogramKernel(3), CLASSES, PREPROCESSING | {"flow": True}, **option)
 
 

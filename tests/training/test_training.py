@@ -44,7 +44,7 @@ def test_one_class_may_be_monitored(tiny, tmp_path):
 
 def test_without_validation_the_last_weights_are_the_best(tiny, tmp_path, capsys):
     epochs = "--trainer.max_epochs=2"
-    with pytest.raises(ValueError, match=r"val_share` 0\. Raise it, or set `--monitor null`"):
+    with pytest.raises(ValueError, match=r"val_share` 0\. Raise it, or use `--monitor null`"):
         train(tiny, tmp_path, "--monitor=val/loss", "--data.val_share=0", epochs)
     assert not list(tmp_path.iterdir())
     run = train(tiny, tmp_path, "--monitor=null", "--data.val_share=0", epochs)
@@ -68,7 +68,7 @@ def test_without_a_monitor_validation_is_shown_but_decides_nothing(tiny, tmp_pat
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
 def test_the_last_weights_are_tested_where_nothing_was_validated(tiny, tmp_path, capsys):
     run = train(tiny, tmp_path, "--trainer.limit_val_batches=0", "--trainer.max_epochs=1")
-    assert capsys.readouterr().out.count("No epoch was validated, so that none is the best: the last") == 1
+    assert capsys.readouterr().out.count("No validation ran, so there is no best checkpoint: testing") == 1
     assert (run / "report" / "metrics.json").is_file()
     assert not (run / "checkpoints" / "best.ckpt").exists()
 

@@ -234,7 +234,7 @@ def test_a_tracker_that_fails_says_so_once_and_is_off(tmp_path):
     tracker = Tracker(WandbOptions(mode="offline"), tmp_path, "x", "train", {})
     runs = []
     tracker.attempt(runs.append)
-    with pytest.warns(UserWarning, match=r"off for the rest of the run \(ZeroDivisionError"):
+    with pytest.warns(UserWarning, match=r"disabled for the rest of the run \(ZeroDivisionError"):
         tracker.attempt(lambda _: 1 / 0)
     tracker.log_metrics({"loss": 1.0}, 0)
     tracker.attempt(runs.append)
@@ -258,7 +258,7 @@ def test_a_run_that_can_not_log_in_is_tracked_offline(tracked, trouble):
 
 def test_a_run_whose_folders_can_not_be_written_is_not_tracked_and_goes_on(tracked):
     (run, printed), (undisturbed, _) = tracked["in the way"], tracked["offline"]
-    assert printed.count("W&B failed and is off for the rest of the run") == 1
+    assert printed.count("W&B failed and is disabled for the rest of the run") == 1
     assert printed.count("Skipping the video of the test clip") == 4
     assert "Traceback" not in printed
     assert predictions_of(run) == predictions_of(undisturbed)
@@ -266,7 +266,7 @@ def test_a_run_whose_folders_can_not_be_written_is_not_tracked_and_goes_on(track
 
 def test_a_report_that_can_not_be_tracked_is_written_all_the_same(tracked):
     (run, printed), (undisturbed, _) = tracked["wrong key"], tracked["offline"]
-    assert printed.count("W&B failed and is off for the rest of the run") == 1
+    assert printed.count("W&B failed and is disabled for the rest of the run") == 1
     assert "report: " in printed
     for path in (undisturbed / "report").rglob("*.csv"):
         assert (run / "report" / path.relative_to(undisturbed / "report")).read_text() == path.read_text()

@@ -310,7 +310,7 @@ def test_colour_augmentation_leaves_depth_unchanged():
     assert set(moved.unique().tolist()) == {0.0, np.float32(200 / 255).item()}
     assert not torch.equal(moved[:, :, 0], frames[:, :, 3] / 255)
     check_channels(Augmentation(), 4)
-    with pytest.raises(ValueError, match="5 channels, as with `flow`"):
+    with pytest.raises(ValueError, match=r"5 channels \(colours and optical flow\)"):
         check_channels(Augmentation(), 5)
 
 

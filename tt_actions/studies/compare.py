@@ -78,7 +78,7 @@ def compare(
     trainings = _trainings(models, num_seeds, out, data, layout, quick, options)
     _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
-    in_use = f"Expected an unused folder, but another comparison is running in '{out}'. Wait until it ends."
+    in_use = f"Expected an unused folder, but another comparison is running in '{out}'."
     with lock_folder(out, in_use):
         try:
             with stopping_by_sigterm():

@@ -135,11 +135,11 @@ def actions_table(numbers: Numbers) -> Table:
                 bare = _plain_numbers(beside, BY_CLASS)
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
-        "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: "
-        "mean share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of"
-        " frames whose predicted class is the class of the clip. For all actions, consistency and "
-        "agreement are means over the actions. Shown: mean ± standard deviation over seeds and, in "
-        "brackets, the 95 % bootstrap interval over test clips.",
+        "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
+        "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames "
+        "with the class of the clip. For all actions, consistency and agreement are means over the actions. "
+        "Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
+        "interval over test clips.",
         *_published_notes(numbers),
     ]
     headings = ["model, action", *(SHOWN[key] for key in BY_CLASS), "clips"]

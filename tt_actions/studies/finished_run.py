@@ -112,11 +112,11 @@ def check_same_clips(runs: Sequence[FinishedRun]) -> None:
             example = min(other ^ clips)[0] if other ^ clips else "their classes"
             raise UserError(
                 f"Expected all runs to be tested on the same clips, but '{first.folder}' and '{run.folder}' "
-                f"differ in {len(other ^ clips)} clips, such as {example}. {_ADVICE}"
+                f"differ in {len(other ^ clips)}, such as {example}. {_ADVICE}"
             )
         if changed := run.clips ^ first.clips:
             raise UserError(
-                f"Expected all runs to have the same clips, but between '{first.folder}' and '{run.folder}' "
-                f"{len({name for name, *_ in changed})} clips were added, removed or changed, such as "
+                f"Expected all runs to have the same clips, but clips were added, removed or changed between "
+                f"'{first.folder}' and '{run.folder}': {len({name for name, *_ in changed})}, such as "
                 f"{min(changed)[0]}. {_ADVICE}"
             )

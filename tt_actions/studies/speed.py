@@ -59,11 +59,11 @@ def _random_clips(model: Recognizer, num_clips: int) -> tuple[torch.Tensor, torc
     settings, rng = model.preprocessing, torch.Generator().manual_seed(0)
     shape: tuple[int, ...] = (num_clips, settings.num_frames)
     if isinstance(settings, Preprocessing):
-        shape = (*shape, *settings.size, settings.num_channels)
-        clips = torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng)
+        frames = (*shape, *settings.size, settings.num_channels)
+        clips = torch.randint(0, 256, frames, dtype=torch.uint8, generator=rng)
     else:
-        shape = (*shape, len(find_layout(settings.layout).joints), settings.num_channels)
-        clips = torch.randn(shape, generator=rng)
+        joints = (*shape, len(find_layout(settings.layout).joints), settings.num_channels)
+        clips = torch.randn(joints, generator=rng)
     lengths = torch.full((num_clips,), settings.num_frames)
     return clips.movedim(-1, 2), lengths  # the same memory order as batches of a data loader
 

@@ -86,7 +86,7 @@ def lock_run_dir(run_dir: Path) -> FileLock:
     Raises:
         ValueError: If another process has locked the directory.
     """
-    in_use = f"Expected a stopped run, but another process is training in '{run_dir}'. Wait until it ends."
+    in_use = f"Expected a stopped run, but another process is training in '{run_dir}'."
     return lock_folder(run_dir, in_use).lock
 
 
