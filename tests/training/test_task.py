@@ -197,7 +197,7 @@ def test_a_loss_that_is_not_finite_names_stage_and_clips():
         ),
         ({"frame_loss": -1.0}, "`frame_loss` >= 0"),
         ({"label_smoothing": 1.0}, "0 <= `label_smoothing` < 1"),
-        ({"network": CNNLSTM(4)}, "`class_names` for the network's 4 classes"),
+        ({"network": CNNLSTM(4)}, "`class_names` to name the network's 4 classes"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
