@@ -22,7 +22,7 @@ def help_of(capsys, command):
 
 
 def entries(text):
-    """The options that a help text lists, each with what it says of it."""
+    """Return the options of a help text with their explanations."""
     found, options = {}, None
     for line in text.splitlines():
         if start := re.match(r"  (-.*?)(?:  +(.*))?$", line):
@@ -81,7 +81,7 @@ def test_help_explains_the_arguments_of_a_class(capsys, option, subclass):
 
 
 def ended(monkeypatch, capsys, *args):
-    """Run as the console script does; return the exit code and what is said on standard error."""
+    """Run like the console script; return the exit code and the output on standard error."""
     monkeypatch.setattr(sys, "argv", ["tt-actions", *map(str, args)])
     with pytest.raises(SystemExit) as end:
         main()
@@ -117,7 +117,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("args", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_wrong_is_told_before_anything_is_made(monkeypatch, capsys, tiny, tmp_path, args, message):
+def test_a_mistake_is_reported_before_anything_is_made(monkeypatch, capsys, tiny, tmp_path, args, message):
     code, said = ended(monkeypatch, capsys, "train", *tiny, "--runs", tmp_path / "runs", *args)
     assert code in (1, 2)
     assert message in said
@@ -167,7 +167,7 @@ def test_a_model_that_cannot_be_trained_is_refused_before_clips_are_decoded(
         ),
     ],
 )
-def test_what_a_library_refuses_is_told_in_a_line(monkeypatch, capsys, tiny, tmp_path, option, message):
+def test_an_error_of_a_library_is_reported_in_a_line(monkeypatch, capsys, tiny, tmp_path, option, message):
     code, said = ended(monkeypatch, capsys, "fit", *tiny, "--runs", tmp_path, *option)
     assert message in said
     assert code == 2 or len(said.splitlines()) == 1

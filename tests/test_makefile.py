@@ -43,7 +43,7 @@ def test_train_hands_on_what_it_is_given(words, options):
     assert shlex.split(line) == [".venv/bin/tt-actions", "train", *shlex.split(options)]
 
 
-def test_an_unknown_experiment_is_told_with_those_there_are():
+def test_an_unknown_experiment_is_reported_with_the_known_ones():
     code, line = make("train", "EXP=clp")
     assert code == 2
     assert all(path.stem in line for path in (ROOT / "experiments").glob("*.yaml"))

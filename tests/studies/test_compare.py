@@ -91,7 +91,7 @@ def earlier_training(strokes, options, runs, *more):
     return Training("cnn/seed_0", runs, (*words, "--seed_everything", "0", "--wandb.group", "cnn"))
 
 
-def test_a_training_that_fails_is_told_and_the_rest_is_there(compared):
+def test_a_training_that_fails_is_reported_and_the_rest_is_there(compared):
     assert compared.code == 1
     log = compared.out / "runs" / "broken" / "seed_0.log"
     assert "feature_sise" in log.read_text()

@@ -104,7 +104,7 @@ def test_a_killed_sweep_repeats_no_finished_trial_and_loses_none(write, options,
     assert "small: 2 trials, 1 already done." in said
     assert {file: file.stat().st_mtime_ns for file in (runs / "trial_000").rglob("*")} == finished
     assert [run.name for run in (runs / "trial_001").iterdir()] == ["version_0"]
-    assert log.read_text().count("epoch  2/20") == 1  # gone on with, not begun anew
+    assert log.read_text().count("epoch  2/20") == 1  # resumed, not started again
     assert [row["state"] for row in rows(out / "small" / "trials.csv")] == ["done", "done"]
     again = run_here(path, out, options)
     assert again[0] == 0
@@ -136,7 +136,7 @@ def test_a_sweep_whose_clips_have_changed_is_refused(write, options, strokes, tm
         run_here(path, tmp_path / "sweeps", options)
 
 
-def test_hyperband_is_not_told_of_an_earlier_run_of_other_settings(write, options, tmp_path):
+def test_hyperband_does_not_get_an_earlier_run_of_other_settings(write, options, tmp_path):
     path = write(
         metric={"name": "val/loss", "goal": "minimize"},
         early_terminate={"type": "hyperband", "min_iter": 1, "eta": 2},
@@ -235,7 +235,7 @@ def test_ranges_that_make_no_sense_are_refused_by_name(write, given, message):
     assert "`model.optimizer.init_args.lr`" in str(refused.value)
 
 
-def test_a_sweep_that_is_not_there_is_told_with_those_that_are():
+def test_a_sweep_that_does_not_exist_is_reported_with_those_that_do():
     with pytest.raises(
         FileNotFoundError, match=r"no 'experiments.sweeps.nothing\.yaml'.* Use one of .*ablation, tune"
     ):
@@ -323,14 +323,14 @@ def test_a_random_sweep_draws_the_same_different_points_everywhere(write, tmp_pa
     assert sorted(points[0]) == sorted(map(str, range(6)))  # there are no more
 
 
-def test_a_missing_optuna_is_told(write, options, tmp_path, monkeypatch):
+def test_a_missing_optuna_is_reported(write, options, tmp_path, monkeypatch):
     path = write(parameters={"seed_everything": {"values": [0, 1]}})
     monkeypatch.setitem(sys.modules, "tt_actions.studies.optuna_study", None)
     with pytest.raises(ValueError, match=r"pip install 'tt-actions\[sweep\]'"):
         run_here(path, tmp_path / "sweeps", options)
 
 
-def test_a_database_that_can_not_be_opened_is_told(write, options, tmp_path):
+def test_a_database_that_can_not_be_opened_is_reported(write, options, tmp_path):
     path = write(parameters={"seed_everything": {"values": [0, 1]}})
     options = [*options, "--data.source.path", "nowhere"]  # clips are looked at last
     with pytest.raises(ValueError, match="Expected a database at 'nosql://here'"):

@@ -78,7 +78,7 @@ def test_time_moves_within_the_clip_and_labels_with_it():
     assert not moved[1, 7:].any()
 
 
-def test_noise_and_scale_are_as_strong_as_told():
+def test_noise_and_scale_are_as_strong_as_set():
     noisy = change(joints(), noise=0.1) - joints()
     assert 0 < noisy[0].std() < 0.11
     assert not noisy[1, 7:].any()

@@ -107,7 +107,7 @@ def test_a_training_begins_with_the_weights_of_another_and_keeps_what_is_frozen(
     main(["train", "--resume", str(run), "--trainer.max_epochs=2"])
 
 
-def test_the_head_is_begun_anew_for_other_classes(tiny, trained, strokes, tmp_path):
+def test_the_head_starts_from_chance_for_other_classes(tiny, trained, strokes, tmp_path):
     manifest = tmp_path / "renamed.csv"
     write_manifest(manifest, [replace(r, label=f"my {r.label}") for r in read_manifest(strokes)])
     init = ["--model.init_from", str(trained / "checkpoints" / "best.ckpt")]

@@ -107,7 +107,7 @@ def test_a_metrics_file_that_can_not_be_written_is_named_with_what_to_do(tmp_pat
         logger.save()
 
 
-def test_a_new_run_begins_its_metrics_anew(tmp_path):
+def test_a_new_run_starts_new_metrics(tmp_path):
     logger = RunCSVLogger(tmp_path)
     logger.log_metrics({"loss": 1.0}, 0)
     logger.save()

@@ -31,7 +31,7 @@ def test_the_monitor_decides_which_epoch_is_best(tiny, tmp_path):
     assert content(run, "best")["epoch"] == values.index(max(values))
 
 
-def test_an_unknown_monitor_is_told_with_those_there_are(tiny, tmp_path):
+def test_an_unknown_monitor_is_reported_with_the_known_ones(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"`monitor` to be one of val/loss, .*val/f1, .* but got 'val/f2'"):
         train(tiny, tmp_path, "--monitor", "val/f2")
     assert not list(tmp_path.iterdir())
@@ -172,7 +172,7 @@ def relabelled(strokes, folder, change):
 
 
 def without_its_run(checkpoint, folder):
-    """The same checkpoint where nothing says which clips it was trained on."""
+    """The same checkpoint without the list of clips that it was trained on."""
     (folder / "model" / "checkpoints").mkdir(parents=True)
     return str(shutil.copy(checkpoint, folder / "model" / "checkpoints"))
 

@@ -65,7 +65,7 @@ def compare_stream(model: Recognizer, run: RunStretch) -> float:
     again = frames[:, -STRETCHES[-1] :]
     with torch.no_grad():
         whole = network.advance(model.normalise(frames), None)[0]
-        anew = network.advance(model.normalise(again), None)[0]
+        restarted = network.advance(model.normalise(again), None)[0]
     worst, logits = 0.0, []
     state = [np.full((2, *part.shape[1:]), np.nan, np.float32) for _, part in flatten(example_state(model))]
     for first, stretch in _stretches(frames):
@@ -74,7 +74,7 @@ def compare_stream(model: Recognizer, run: RunStretch) -> float:
         logits.append(torch.from_numpy(found))
     worst = _difference(torch.cat(logits, 1), whole)
     found, *_ = run(again.numpy(), np.array([False, True]), before)
-    expected = torch.stack([whole[0, num_frames - STRETCHES[-1] :], anew[1]])
+    expected = torch.stack([whole[0, num_frames - STRETCHES[-1] :], restarted[1]])
     worst = max(worst, _difference(torch.from_numpy(found), expected))
     _check(worst, "on a stream")
     return worst

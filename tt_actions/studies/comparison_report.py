@@ -129,10 +129,10 @@ def actions_table(numbers: Numbers) -> Table:
             rows.append([f"{model}, {action}", *(_spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
             bare = _plain_numbers(own, BY_CLASS)
             records.append({**names, "source": "measured", **bare, "test_clips": own["support"]})
-            if beside := published.get(action):
-                shown = [f"{beside[key]:.3f}" if key in beside else "-" for key in BY_CLASS]
+            if reported := published.get(action):
+                shown = [f"{reported[key]:.3f}" if key in reported else "-" for key in BY_CLASS]
                 rows.append([f"{model}, {action}, published", *shown, "-"])
-                bare = _plain_numbers(beside, BY_CLASS)
+                bare = _plain_numbers(reported, BY_CLASS)
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
         "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SWEEPS = Path("experiments/sweeps")
 ARGS = "${args}"
-KEYS = {"program", "command", "name", "description", "method", "metric", "run_cap", "parameters"}
-KEYS |= {"early_terminate"}
+KEYS = {"program", "command", "name", "description", "method", "metric", "run_cap"}
+KEYS |= {"early_terminate", "parameters"}
 RANGES = ("uniform", "int_uniform", "q_uniform", "log_uniform_values")
 """The distributions of a range that both W&B and Optuna support."""
 
@@ -275,8 +275,8 @@ def _read_range(name: str, given: dict[str, Any]) -> Parameter:
         quantised and not (isinstance(q, int | float) and 0 < q <= high - low)
     ):
         raise UserError(
-            f"Expected `{name}` to have a `q` above 0, not larger than the range, with q_uniform, and no `q` "
-            f"with other distributions, but got {q!r}."
+            f"Expected `{name}` to have a `q` above 0, at most the range, with q_uniform, and otherwise no "
+            f"`q`, but got {q!r}."
         )
     if distribution == "int_uniform" or (quantised and kinds == {int} and isinstance(q, int)):
         return Parameter(name, (), low, high, q)
@@ -319,9 +319,7 @@ def check_options(file: SweepFile, options: Sequence[str]) -> dict[str, Any]:
     try:
         read_settings(base)
     except UserError as error:
-        raise UserError(
-            f"Expected options that `train` accepts, but `{' '.join(base)}` failed: {error}"
-        ) from None
+        raise UserError(f"Expected options of `train`, but `{' '.join(base)}` failed: {error}") from None
     settings = []
     most = max(len(parameter.examples) for parameter in file.parameters)
     for index in range(most):  # check several values with one command line, since parsing is slow

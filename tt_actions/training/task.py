@@ -44,7 +44,7 @@ BY_GRADIENT = (
 
 
 class StrokeTask(pl.LightningModule):
-    """Trains and tests a :class:`Recognizer`.
+    """Trains and tests a stroke recogniser.
 
     The loss of a clip is the negative logarithm of the averaged probability of its class. With ``frame_loss``
     the weighted cross-entropy of each frame with its own label is added. Both are means over the clips or
@@ -58,21 +58,21 @@ class StrokeTask(pl.LightningModule):
         class_names: Names of the classes, in the order of the network's outputs.
         preprocessing: Preprocessing that turns video or joints into the network's input, as plain types.
         augmentation: Random changes of the training clips, or None.
-        optimizer: Creates the optimizer; None for a :class:`ClosedFormModel`, which needs none.
+        optimizer: Creates the optimizer; None for a model that is fitted without gradients.
         scheduler: Creates the learning-rate schedule, which takes one step per epoch; None for a constant
             rate. ReduceLROnPlateau watches its ``monitor`` (default: val/loss).
         frame_loss: Weight of the per-frame cross-entropy.
         label_smoothing: Share of the target spread over all classes.
         class_weights: Weight of each class in the loss, or None for equal weights.
         init_from: Checkpoint of the same network with the initial weights, or None for random weights. Its
-            head is used only if it was trained for the same classes. The command line loads the weights by
-            calling :meth:`take_initial_weights`.
+            head is used only if it was trained for the same classes. In Python, call
+            :meth:`take_initial_weights` to load them.
         lr_scales: Factors on the learning rate by prefix of the parameter names, such as
             ``{"stem": 0.1, "blocks": 0.3}``. The longest matching prefix applies. 0 freezes parameters and
             the statistics of their batch normalisation.
 
     Attributes:
-        recognizer: The model that is trained. It shares the network with the task.
+        recognizer: The :class:`Recognizer` that is trained. It shares the network with the task.
 
     Raises:
         ValueError: If the number of names or weights differs from the network's classes, an option is out of
