@@ -61,7 +61,7 @@ docs: setup  ## Build the documentation into build/docs; any warning is an error
 bench: setup  ## Measure performance-critical code and compare it with its limits; writes runs/bench/bench.json
 	@$(BIN)/python benchmarks/bench.py
 
-bench-realtime: setup  ## Measure the analysis of a match compared with decoding only, and its delay: CKPT=checkpoint [ARGS=--quick]
+bench-realtime: setup  ## Measure the speed of match analysis relative to decoding alone, and its delay: CKPT=checkpoint [ARGS=--quick]
 	@$(if $(CKPT),,$(error Expected a checkpoint: make bench-realtime CKPT=runs/.../best.ckpt))
 	@$(BIN)/python benchmarks/bench_realtime.py --checkpoint "$(CKPT)" $(ARGS)
 

@@ -2,7 +2,7 @@
 
 
 class UserError(ValueError):
-    """An input of the user can't be used: the message says what was expected, what came and what to do."""
+    """An input can't be used: the message says what was expected, what was given, and how to fix it."""
 
 
 class UnreadableError(UserError):

@@ -95,7 +95,7 @@ def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> 
     unknown = [name for name in names if name not in columns]
     if "path" not in names or unknown or len(set(names)) < len(names):
         raise UserError(
-            f"Expected the first line of '{path}' to contain `path` and any columns out of "
+            f"Expected the first line of '{path}' to contain `path` and, optionally, other columns out of "
             f"{','.join(columns)}, each at most once, but got {','.join(names) or 'nothing'}."
         )
 

@@ -50,7 +50,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class PartSampler(DistributedSampler[Any]):
-    """The items of one process: processes take turns, so that their batches together equal one process's.
+    """The items of one process, dealt out in turn: all batches together equal those of a single process.
 
     All parts are equally long, because otherwise processes would wait for each other forever. If the number
     of clips is not a multiple of the number of processes, None fills up the parts; it does not count

@@ -138,7 +138,7 @@ def path_of(steps: np.ndarray) -> np.ndarray:
 
 
 def distances(path: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the distance of strokes from one after alignment: the mean joint distance in trunk lengths.
+    """Return the distance of several strokes from one, aligned: mean joint distance in trunk lengths.
 
     Args:
         path: Result of :func:`pose_path` for the one stroke.

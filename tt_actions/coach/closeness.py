@@ -73,7 +73,7 @@ class Closeness:
 
 
 def _nearest(path: np.ndarray, others: np.ndarray) -> float:
-    """Return the mean distance to the nearest after alignment, among those nearest before it."""
+    """Return the mean distance to the references nearest after alignment, out of those nearest before it."""
     apart = ((others - path) ** 2).sum((1, 2, 3))
     near = others[np.argsort(apart, kind="stable")[:_LOOKED_AT]]
     return float(np.sort(distances(path, near))[:_NEAREST].mean())

@@ -62,7 +62,7 @@ def coach_file(
         pose: Model that finds the joints in the video, as onnx:MODEL.
         class_: Class of the stroke (default: the most likely).
         hand: Playing hand (default: inferred from the references).
-        fps: Frames per second of joint files that don't say it (default: that of the training, or that of the
+        fps: Frames per second of joint files that don't state it (default: that of the training, or of the
             video for --joints).
 
     Raises:

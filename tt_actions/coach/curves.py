@@ -53,7 +53,7 @@ def draw_curves(stroke: StrokeMotion, others: Sequence[StrokeMotion]) -> list[St
     speeds = [_speeds(other) for other in others]
     theirs = [sample(speed, place) for speed, place in zip(speeds, places, strict=True)]
     low, middle, high = np.percentile(theirs, (10, 50, 90), axis=0)
-    in_body_heights = (100 * BODY_HEIGHTS, "% of body height a second")
+    in_body_heights = (100 * BODY_HEIGHTS, "% of body height per second")
     factor, unit = (stroke.trunk_m, "m/s") if stroke.trunk_m else in_body_heights
     curves.append(
         StrokeCurve(

@@ -173,7 +173,7 @@ def scale_of(measure: Measure, stroke: StrokeMotion) -> tuple[float, str]:
     if measure.unit == "ms":
         return 1.0, "ms"
     if stroke.trunk_m is None:
-        per_second = " a second" if measure.unit == "speed" else ""
+        per_second = " per second" if measure.unit == "speed" else ""
         return 100 * BODY_HEIGHTS, f"% of body height{per_second}"
     return (stroke.trunk_m, "m/s") if measure.unit == "speed" else (100 * stroke.trunk_m, "cm")
 

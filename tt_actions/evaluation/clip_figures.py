@@ -227,7 +227,7 @@ def _write_title(figure: Figure, title: str) -> None:
 
 
 def _plain(text: Text) -> None:
-    """Show a text in any language, and never as a formula."""
+    """Show text in any language literally, never as a formula."""
     text.set_parse_math(False)
     text.set_fontfamily(FONTS)
 

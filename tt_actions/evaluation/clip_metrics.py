@@ -1,4 +1,4 @@
-"""Metrics that torchmetrics lacks: two per-class metrics of per-frame predictions, and a loss of means.
+"""Metrics that torchmetrics lacks: two per-class metrics of frames, and a loss that is a sum of means.
 
 Each of the two metrics consists of a pure function, which returns one value per clip, and a torchmetrics
 metric, which averages it over the clips of a class.

@@ -69,8 +69,8 @@ class Segmenter:
         has_potentials = initial is not None and transitions is not None
         if has_potentials != (method == "chain"):
             raise UserError(
-                "Expected `initial` and `transitions` with the method 'chain' and with no other, but got "
-                f"'{method}' with {'both' if has_potentials else 'not both'}."
+                "Expected both `initial` and `transitions` with the method 'chain', and not with any other, "
+                f"but got '{method}' with {'both' if has_potentials else 'not both'}."
             )
         self.timing, self.method = timing, method
         self.chain: StateChain | None = None

@@ -37,7 +37,7 @@ def read_ntu(path: Path) -> JointSequence:
     num_frames = lines.count("the number of frames")
     if num_frames > lines.left:
         raise unreadable_error(
-            path, lines.number, f"at most {lines.left} frames in {lines.left} lines", f"{num_frames}"
+            path, lines.number, f"at most {lines.left} frames, one a line", f"{num_frames}"
         )
     bodies: dict[str, np.ndarray] = {}
     num_joints = len(NTU25.joints)

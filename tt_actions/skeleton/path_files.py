@@ -30,7 +30,7 @@ def read_path(path: Path) -> JointSequence:
     for line, cells in rows[1:]:
         table.append(read_numbers(path, line, cells, len(HEADER)))
         if len(table) > 1 and table[-1][0] <= table[-2][0]:
-            raise unreadable_error(path, line, "a later time than in the row before", cells[0])
+            raise unreadable_error(path, line, "a later time than in the previous row", cells[0])
     values = np.array(table)
     signs = np.array([1, 1, -1], np.float32)  # y up, right-handed
     positions = values[:, None, [1, 3, 2]].astype(np.float32) * signs

@@ -1,4 +1,4 @@
-"""Comparison of experiments: trains each with several seeds on one split, and resumes what was stopped."""
+"""Comparison of experiments: trains each with several seeds on one split, and resumes stopped trainings."""
 
 import json
 import subprocess

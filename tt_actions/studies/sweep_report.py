@@ -85,7 +85,8 @@ def write_sweep(
     note = " ".join(
         [
             "Small dots: trials. Large dots: their mean. Lines: 95 % bootstrap interval, for three or more "
-            "trials. The other factors vary within each row. Dashed line: mean of all trials.",
+            "trials. Each row averages over different settings of the other factors. Dashed line: mean of "
+            "all trials.",
             *_made_by(file, trials, options),
         ]
     )

@@ -26,7 +26,7 @@ from tt_actions.training.task import StrokeTask
 
 
 class ActionTrainer(pl.Trainer):
-    """Lightning's trainer with one more method, which fits, tests and writes the report."""
+    """Lightning's trainer, plus a method that fits, tests and writes the report."""
 
     def train(
         self,

@@ -1,1 +1,1 @@
-"""Frames of a video at exact times, in and out."""
+"""Reading and writing video frames at exact times."""

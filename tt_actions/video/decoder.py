@@ -270,7 +270,7 @@ class Decoder:
         if not found:
             raise VideoError(
                 f"Expected at least one frame of '{self.path}' to start between {start_s:g} s and "
-                f"{end_s:g} s, but none does. Use a longer stretch or set `fps`."
+                f"{end_s:g} s, but none does. Use a longer time range, or set `fps`."
             )
 
     def _decode(self) -> Iterator[av.VideoFrame]:

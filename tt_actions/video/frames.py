@@ -39,7 +39,7 @@ def check_request(
     crop: str = "none",
     flow: bool = False,
 ) -> None:
-    """Raise an error for options of reading frames that are out of range or contradict each other.
+    """Raise an error for frame-reading options that are out of range or contradict each other.
 
     Args:
         fps: Frames per second, or None for the rate of the file.

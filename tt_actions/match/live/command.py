@@ -134,7 +134,7 @@ def live(
     retry_s: float = RETRY_S,
     lag: int | None = None,
 ) -> None:
-    """Find the strokes in a camera, a stream or a video file while it runs.
+    """Find the strokes in live video from a camera, a stream or a file.
 
     A page shows the strokes as they end. When the source ends, ``live`` writes the same files as ``analyze``.
 

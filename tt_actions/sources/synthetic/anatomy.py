@@ -22,7 +22,7 @@ class Disc(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of the body: the convex hull of its discs, sorted by depth as if ``lift_m`` nearer."""
+    """A part of the body: the convex hull of its discs, sorted by depth as if it were ``lift_m`` nearer."""
 
     colour: str
     lift_m: float

@@ -24,7 +24,7 @@ def synth(
 
     Args:
         out: Folder to write to; it is created if needed.
-        clips: Number of clips of one stroke (default: 565).
+        clips: Number of clips, each with one stroke (default: 565).
         players: Number of players (default: 40).
         seed: Random seed (default: 0).
         rallies: Number of rallies (default: 0).

@@ -229,8 +229,8 @@ def faulty_motion(
     if name not in FAULTS or label not in FAULTS[name].labels or size not in SIZES:
         classes = {fault.name: ", ".join(fault.labels) for fault in FAULTS.values()}
         raise UserError(
-            f"Expected a fault with one of its classes ({classes}) and a size out of {', '.join(SIZES)}, "
-            f"but got '{name}' of a '{label}' and '{size}'. Choose from these."
+            f"Expected a fault, one of the classes in which it occurs ({classes}), and a size out of "
+            f"{', '.join(SIZES)}, but got '{name}' of a '{label}' and '{size}'. Choose from these."
         )
     fault = FAULTS[name]
     amount = fault.amounts[SIZES.index(size)]
