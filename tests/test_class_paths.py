@@ -29,6 +29,16 @@ PAYLOADS = {
             },
         }
     },
+    "torch.optim.swa_utils.update_bn": {
+        "scheduler": {"class_path": "torch.optim.swa_utils.update_bn", "init_args": {}}
+    },
+    "nt.system": {"optimizer": [{"class_path": "nt.system"}]},
+    "os.popen": {
+        "scheduler": {
+            "class_path": "torch.optim.lr_scheduler.LambdaLR",
+            "init_args": {"lr_lambda": "os.popen"},
+        }
+    },
     "evil.instantiate": {"_instantiator": "evil.instantiate"},
     "evil.Task": {"_class_path": "evil.Task"},
 }
@@ -98,6 +108,21 @@ def test_options_and_yaml_that_name_other_classes_are_refused(tiny, folder, opti
         main(["fit", *tiny, *options])
     assert "Expected a class that tt_actions knows, but got `" in capsys.readouterr().err
     assert not (folder / VICTIM).exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model.scheduler={class_path: pytorch_lightning.loggers.WandbLogger.download_artifact}"],
+        ["--model.scheduler", "torch.optim.lr_scheduler.StepLR.get_lr"],
+        ["--trainer.callbacks+=pytorch_lightning.callbacks.model_summary.summarize"],
+    ],
+)
+def test_a_function_is_no_class(tiny, folder, options, capsys):
+    with pytest.raises((SystemExit, ValueError)) as refused:
+        main(["fit", *tiny, *options, "--runs", str(folder / "runs")])
+    assert "Expected" in f"{refused.value}{capsys.readouterr().err}"
+    assert not (folder / "runs").exists()
 
 
 def test_a_config_beside_a_checkpoint_runs_nothing(trained, folder):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -13,13 +13,11 @@ from jsonargparse import set_parsing_settings
 from tt_actions.errors import UserError
 
 IN_CHECKPOINTS = (
-    "tt_actions.models",
     "tt_actions.training.augmentation.Augmentation",
     "tt_actions.training.joint_augmentation.JointAugmentation",
-    "torch.optim",
     "pytorch_lightning.cli.ReduceLROnPlateau",
 )
-"""Class paths that a checkpoint may name: the parts of a model, its optimizer and its augmentation."""
+"""Class paths that a checkpoint may name in addition to the classes of :func:`allow_in_checkpoints`."""
 
 IN_EXPERIMENTS = (
     "tt_actions.clips.preprocessing.Preprocessing",
@@ -63,7 +61,11 @@ ADVICE = "If it belongs to a package that you trust, add `--trust` with the name
 TRUST_VARIABLE = "TT_ACTIONS_TRUST"
 """Environment variable that passes the packages of ``--trust``, separated by commas, to child processes."""
 
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""Text that could be the path of something to import."""
+
 _trusted: set[str] = set()
+_allowed: set[str] = set(IN_CHECKPOINTS)
 
 set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=list(IN_CHECKPOINTS))
 
@@ -80,7 +82,7 @@ def trust(packages: Iterable[str]) -> None:
     Raises:
         ValueError: If a name is not an import name.
     """
-    for package in packages:
+    for package in [packages] if isinstance(packages, str) else packages:
         if not all(part.isidentifier() for part in package.split(".")) or package.startswith("jsonargparse"):
             raise UserError(
                 f"Expected `--trust` to be the import name of a package, such as my_package, but got "
@@ -111,18 +113,32 @@ def with_current_paths(content: Any) -> Any:
     return RENAMED.get(content, content) if isinstance(content, str) else content
 
 
-def allow_in_experiments(*packages: ModuleType) -> None:
-    """Allow YAML files to name Lightning's classes and the public classes of these packages.
+def allow_in_checkpoints(*modules: ModuleType) -> None:
+    """Allow checkpoints, and YAML files too, to name the public classes of these modules.
 
     Args:
-        packages: Packages whose public classes are allowed under the package's path and their module's path.
+        modules: Modules whose classes may be named by either of their import paths.
     """
-    paths = list(IN_EXPERIMENTS)
-    for package in packages:
-        for name, member in vars(package).items():
-            if isinstance(member, type):
-                paths += [f"{package.__name__}.{name}", f"{member.__module__}.{member.__qualname__}"]
-    set_parsing_settings(import_path_allowlist=paths)
+    _allowed.update(path for module in modules for path in _class_paths(module))
+    set_parsing_settings(import_path_allowlist=sorted(_allowed))
+
+
+def allow_in_experiments(*modules: ModuleType) -> None:
+    """Allow YAML files to name Lightning's parts and the public classes of these modules.
+
+    Args:
+        modules: Modules whose classes may be named by either of their import paths.
+    """
+    paths = [path for module in modules for path in _class_paths(module)]
+    set_parsing_settings(import_path_allowlist=[*IN_EXPERIMENTS, *paths])
+
+
+def _class_paths(module: ModuleType) -> list[str]:
+    """The paths of the classes that a module offers and that its own package defines."""
+    classes = {name: member for name, member in vars(module).items() if isinstance(member, type)}
+    own = {name: member for name, member in classes.items() if member.__module__.startswith(module.__name__)}
+    public = [f"{module.__name__}.{name}" for name in own]
+    return public + [f"{member.__module__}.{member.__qualname__}" for member in own.values()]
 
 
 def refused_import(message: str) -> str | None:
@@ -144,31 +160,41 @@ def refused_import(message: str) -> str | None:
 
 
 def check_class_paths(hyper_parameters: Mapping[str, Any], path: Path | str) -> None:
-    """Raise an error if a checkpoint's hyperparameters name a class that is not allowed.
+    """Raise an error if a checkpoint's hyperparameters name anything but known classes.
 
-    The check imports nothing.
+    Nothing is imported.
 
     Args:
-        hyper_parameters: The model's arguments as stored in the checkpoint.
+        hyper_parameters: The hyperparameters in the checkpoint.
         path: The checkpoint, for the message.
 
     Raises:
-        ValueError: If a class path is not allowed.
+        UserError: If a path is not allowed.
     """
-    for key, value in hyper_parameters.items():
-        if isinstance(value, Mapping):
-            check_class_paths(value, path)
-        elif key in IMPORTED_KEYS and isinstance(value, str) and not _is_allowed(value):
+    for name in _named_paths(hyper_parameters):
+        if not _is_allowed(name):
             raise UserError(
-                f"Expected '{path}' to name only parts of models that tt_actions knows, but got `{value}`, "
+                f"Expected '{path}' to name only parts of models that tt_actions knows, but got `{name}`, "
                 f"which was not imported. {ADVICE}"
             )
 
 
+def _named_paths(content: Any, key: str = "", is_part: bool = False) -> Iterator[str]:
+    """Yield each text that would be imported: class paths, and within a part all that look like one."""
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            yield from _named_paths(value, str(name), is_part or name in IMPORTED_KEYS)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            yield from _named_paths(value, key, is_part)
+    elif isinstance(content, str) and (key in IMPORTED_KEYS or (is_part and DOTTED.fullmatch(content))):
+        yield content
+
+
 def _is_allowed(path: str) -> bool:
     if "." not in path or path == "pytorch_lightning.cli.instantiate_module":
-        return True  # the short name of an imported class; a path that Lightning writes and never calls
-    return any(path == entry or path.startswith(f"{entry}.") for entry in (*IN_CHECKPOINTS, *_trusted))
+        return True  # short for a known class; what Lightning writes, which is not called
+    return path in _allowed or any(path == root or path.startswith(f"{root}.") for root in _trusted)
 
 
 trust(filter(None, os.environ.get(TRUST_VARIABLE, "").split(",")))

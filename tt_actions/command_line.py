@@ -331,7 +331,8 @@ def take_trust(words: Sequence[str]) -> list[str]:
         from tt_actions.class_paths import TRUST_VARIABLE, trust
 
         trust(known.trust)
-        os.environ[TRUST_VARIABLE] = ",".join(known.trust)
+        before = os.environ.get(TRUST_VARIABLE, "").split(",")
+        os.environ[TRUST_VARIABLE] = ",".join(filter(None, [*before, *known.trust]))
     return rest
 
 

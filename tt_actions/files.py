@@ -163,7 +163,9 @@ def lock_folder(
         ValueError: If another process holds the lock, and ``wait`` is False.
         OSError: If the lock can't be written.
     """
-    lock = FileLock(folder.parent / f".{folder.name}.lock" if beside else folder / ".lock")
+    path = folder.parent / f".{folder.name}.lock" if beside else folder / ".lock"
+    path.touch()  # filelock would wait for a file that can't be made
+    lock = FileLock(path)
     try:
         return lock.acquire(blocking=False)
     except Timeout as error:

@@ -31,6 +31,7 @@ from tt_actions.match.results_folder import (
 from tt_actions.match.summary import describe_match
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 from tt_actions.recognition.loading import load
+from tt_actions.recognition.onnx_description import FILE
 from tt_actions.recognition.pipeline import analyze_video, find_tracks
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.decoder import VideoWarning
@@ -81,7 +82,8 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     """
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
     model = _open(checkpoint, options.engine)
-    digest = hashlib.blake2b(checkpoint.read_bytes(), digest_size=20).hexdigest()
+    file = checkpoint / FILE if checkpoint.is_dir() else checkpoint  # a folder holds an exported model
+    digest = hashlib.blake2b(file.read_bytes(), digest_size=20).hexdigest()
     console, failed = Console(highlight=False, soft_wrap=True), []
     for job in jobs:
         try:

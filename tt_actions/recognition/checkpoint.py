@@ -6,8 +6,11 @@ from typing import Any
 
 import torch
 
-from tt_actions.class_paths import check_class_paths, with_current_paths
+import tt_actions.models
+from tt_actions.class_paths import allow_in_checkpoints, check_class_paths, with_current_paths
 from tt_actions.errors import UserError
+
+allow_in_checkpoints(tt_actions.models, torch.optim, torch.optim.lr_scheduler)
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
@@ -33,7 +36,10 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
             raise ValueError("it contains no weights.")
-        if not isinstance(content.get("hyper_parameters", {}).get("class_names"), list | tuple):
+        if not all(isinstance(key, str) for key in content["state_dict"]):
+            raise ValueError("its weights have no names.")
+        trained = content.get("hyper_parameters")
+        if not isinstance(trained, dict) or not isinstance(trained.get("class_names"), list | tuple):
             raise ValueError("it contains no class names.")
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, LookupError, ValueError) as error:
         raise checkpoint_error(path, error) from error

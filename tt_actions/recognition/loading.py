@@ -6,11 +6,12 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-import tt_actions.models  # noqa: F401 - so that a checkpoint may name these classes without their package
 from tt_actions.class_paths import trust, trust_installed
-from tt_actions.clips.preprocessing import make_preprocessing
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.checkpoint import checkpoint_error, read_checkpoint
 from tt_actions.recognition.recognizer import Recognizer
@@ -39,14 +40,17 @@ def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
     trust_installed()
     content = read_checkpoint(path)
     trained = content["hyper_parameters"]
+    if not all(isinstance(trained.get(part), dict) for part in ("network", "preprocessing")):
+        raise checkpoint_error(path, UserError("it describes no network and no preprocessing"))
+    weights = {k.removeprefix("network."): w for k, w in content["state_dict"].items()}
     try:
         network = _build_network(trained["network"])
-        weights = {k.removeprefix("network."): w for k, w in content["state_dict"].items()}
+        preprocessing = _build_preprocessing(trained["preprocessing"])
+        model = Recognizer(network, trained["class_names"], preprocessing)
         network.load_state_dict(weights)
-        model = Recognizer(network, trained["class_names"], make_preprocessing(trained["preprocessing"]))
-        restore_training_facts(model, content)
-    except (ArgumentError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (ArgumentError, RuntimeError, UserError) as error:  # RuntimeError: weights of another network
         raise checkpoint_error(path, error) from error
+    restore_training_facts(model, content)
     return model.eval()
 
 
@@ -61,6 +65,13 @@ def restore_training_facts(model: Recognizer, content: dict[str, Any]) -> None:
     model.timing = None if timing is None else StrokeTiming.from_plain(timing)
     model.typical_clip = None if typical is None else TypicalClip(**typical)
     model.has_regions = content.get("has_regions", False)
+
+
+def _build_preprocessing(plain: dict[str, Any]) -> Preprocessing | JointPreprocessing:
+    try:
+        return make_preprocessing(plain)
+    except TypeError as error:  # a field that is missing or unknown
+        raise UserError("its preprocessing has other fields") from error
 
 
 def _build_network(spec: dict[str, Any]) -> ActionModel:

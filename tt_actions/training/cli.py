@@ -29,7 +29,7 @@ from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.libraries import keep_freed_memory, quieten_libraries
 from tt_actions.training.links import LINKS, TakenLinks
-from tt_actions.training.parser import QuietParser, refused_by_library
+from tt_actions.training.parser import QuietParser, check_classes, errors_of_options, refused_by_library
 from tt_actions.training.resuming import check_changes
 from tt_actions.training.run_directory import (
     RUN_DIR_VARIABLE,
@@ -161,6 +161,7 @@ class ActionCLI(LightningCLI):
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
+        check_classes(self.config[command])
         self._check_monitor(self.config[command])
         path = self.config[command].ckpt_path
         if path:
@@ -296,7 +297,8 @@ class ActionCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Create data, model and trainer, and compile the network if requested."""
-        super().instantiate_classes()
+        with errors_of_options():
+            super().instantiate_classes()
         if self._is_fit:
             check_one_process(self.model.network, self.trainer.world_size)
         if self.config[str(self.subcommand)].compile:

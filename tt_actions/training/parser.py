@@ -1,9 +1,11 @@
 """The parser of an experiment's options, and its error messages."""
 
+import inspect
 import re
 from argparse import SUPPRESS
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NoReturn
 
 from jsonargparse import Namespace
@@ -12,6 +14,18 @@ from pytorch_lightning.cli import LightningArgumentParser
 from tt_actions.class_paths import refused_import, with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.errors import UserError
+
+OTHER_KINDS = (
+    "does not correspond to a subclass",
+    "Not a valid subclass",
+    "Expected a <class 'NoneType'>",
+    "Expected a <class 'bool'>",
+    "Expected a path but",
+    "Does not validate against",
+    "a class path (str)",
+    "a dict with",
+)
+"""What jsonargparse says of the kinds of value that the user did not mean."""
 
 
 class QuietParser(LightningArgumentParser):
@@ -67,7 +81,30 @@ class QuietParser(LightningArgumentParser):
             message: The message.
             ex: The exception behind it, if any.
         """
-        super().error(relevant_error(message), ex)
+        line = _in_one_line(message)
+        if "are required" in line and "model.network" in line:
+            line = "Expected `--config`, the YAML file of an experiment, such as experiments/cnn_lstm.yaml"
+        if not self.exit_on_error:
+            super().error(line, ex)
+        command = self.prog.split()[-1] if " " in self.prog else "train"
+        self.exit(2, f"error: {line}. `tt-actions {command} --help` explains the options.\n")
+
+
+def _in_one_line(message: str) -> str:
+    r"""Put a message of jsonargparse into one line, with the option that it is about and the value.
+
+    >>> _in_one_line("Parser key \"fps\": Expected a <class 'int'>. Got value: x")
+    '`fps`: Expected a whole number. Got value: x'
+    """
+    line = " ".join(relevant_error(message).split())
+    line = re.sub(r'Parser key "([\w.]+)": ?', "", line).rstrip(".")
+    for kind, name in (("int", "whole number"), ("float", "number"), ("bool", "true or false")):
+        line = line.replace(f"a <class '{kind}'>", f"a {name}" if kind != "bool" else name)
+    key, value = re.search(r'Parser key "([\w.]+)"', message), re.search(r"Given value: (.*)", message)
+    if "was not imported" in line or key is None:
+        return line
+    given = f", but got {value[1]}" if value and value[1] not in line else ""
+    return f"`{key[1]}`: {line}{given}"
 
 
 def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
@@ -85,6 +122,52 @@ def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
     data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
     assert isinstance(data, ClipDataModule)
     return data
+
+
+def check_classes(config: Any) -> None:
+    """Raise an error if a parsed configuration would call a function where a class is meant.
+
+    Args:
+        config: The configuration, or a part of it.
+
+    Raises:
+        UserError: If it names a function.
+    """
+    if isinstance(config, Namespace | dict):
+        values = vars(config) if isinstance(config, Namespace) else config
+        name = values.get("class_path")
+        if isinstance(name, str) and not _is_class(name):
+            raise UserError(f"Expected the path of a class, but got `{name}`, which is none. Use a class.")
+        for value in values.values():
+            check_classes(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            check_classes(value)
+    elif inspect.isroutine(config):
+        raise UserError(f"Expected a class, but got the function `{config.__name__}`. Use a class.")
+
+
+def _is_class(path: str) -> bool:
+    module, _, name = path.rpartition(".")
+    try:
+        return isinstance(getattr(import_module(module), name), type)
+    except (ImportError, AttributeError):
+        return False
+
+
+@contextmanager
+def errors_of_options() -> Iterator[None]:
+    """Show an error of an option that takes several kinds of classes, which jsonargparse wraps, as it was.
+
+    Raises:
+        UserError: If the block raises such an error.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "Does not validate against any of the Union subtypes" not in str(error):
+            raise
+        raise UserError(" ".join(relevant_error(str(error)).split())) from error
 
 
 @contextmanager
@@ -112,7 +195,8 @@ def relevant_error(message: str) -> str:
     Args:
         message: jsonargparse's message: all classes, the error with each of them, and the value.
 
-    >>> lines = ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
+    >>> lines = ["Does not validate against any of the Union subtypes"]
+    >>> lines += ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
     >>> lines += ["  - A does not correspond to a subclass of B", "  - Expected c.", "Given value: x"]
     >>> relevant_error("\n".join(lines))
     'Expected c.'
@@ -121,5 +205,5 @@ def relevant_error(message: str) -> str:
     if refused is not None:
         return refused
     reasons = re.split(r"^ *- ", message.split("Given value", maxsplit=1)[0], flags=re.MULTILINE)[1:]
-    own = [reason.strip() for reason in reasons if "does not correspond to a subclass" not in reason]
-    return "\n".join(own) if own and "Subtypes: [<class 'tt_actions." in message else message
+    own = [reason.strip() for reason in reasons if not any(other in reason for other in OTHER_KINDS)]
+    return "\n".join(dict.fromkeys(own)) if own and "Union subtypes" in message else message
