@@ -62,15 +62,6 @@ class Option:
         return self.flag.lstrip("-").replace("-", "_")
 
 
-def summarize(function: Function) -> str:
-    """Return the summary of a command: the first line of its docstring.
-
-    Args:
-        function: The command's function.
-    """
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
 def list_options(function: Function) -> list[Option]:
     """List the options and positional arguments of a command's function.
 
@@ -195,7 +186,7 @@ class CommandParser(ArgumentParser):
         documented = parse(function.__doc__ or "", DocstringStyle.GOOGLE).params
         super().__init__(
             f"tt-actions {name}",
-            description=summarize(function),
+            description=(inspect.getdoc(function) or "").partition("\n")[0],
             epilog=next((p.description for p in documented if p.arg_name.lstrip("*") == rest), None),
             formatter_class=argparse.HelpFormatter,
             allow_abbrev=False,
@@ -331,8 +322,8 @@ def take_trust(words: Sequence[str]) -> list[str]:
         from tt_actions.class_paths import TRUST_VARIABLE, trust
 
         trust(known.trust)
-        before = os.environ.get(TRUST_VARIABLE, "").split(",")
-        os.environ[TRUST_VARIABLE] = ",".join(filter(None, [*before, *known.trust]))
+        before = filter(None, [os.environ.get(TRUST_VARIABLE)])
+        os.environ[TRUST_VARIABLE] = ",".join([*before, *known.trust])
     return rest
 
 

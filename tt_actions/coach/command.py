@@ -75,11 +75,7 @@ def coach_file(
     model = load(checkpoint)
     preprocessing = _joint_preprocessing(model)
     is_video = input.suffix.lower() not in SUFFIXES
-    if is_video != (joints is not None or pose is not None) or (joints and pose):
-        raise UserError(
-            "Expected a joint file as `--input`, or a video with one of `--joints` and `--pose`, but got "
-            f"'{input}' with `--joints` {joints} and `--pose` {pose}. Use one of these combinations."
-        )
+    _check_input(input, is_video, joints, pose)
     _check_options(model, class_, fps)
     records = _training_clips(checkpoint) if reference is None else _list_references(reference)
     if pose is not None:
@@ -102,6 +98,14 @@ def coach_file(
     review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
     sys.stdout.write(_summarise(out, review))
+
+
+def _check_input(file: Path, is_video: bool, joints: Path | None, pose: str | None) -> None:
+    if is_video != (joints is not None or pose is not None) or (joints and pose):
+        raise UserError(
+            "Expected a joint file as `--input`, or a video with one of `--joints` and `--pose`, but got "
+            f"'{file}' with `--joints` {joints} and `--pose` {pose}. Use one of these combinations."
+        )
 
 
 def _check_options(model: Recognizer, class_name: str | None, fps: float | None) -> None:
