@@ -58,7 +58,7 @@ def test_windows_return_every_frame_once_for_any_size_of_stretches(num_frames):
 
 
 def test_every_model_gets_the_stream_that_suits_it():
-    assert isinstance(open_stream(recognizer(CNNLSTM(5))), CausalStream)
+    assert isinstance(recognizer(CNNLSTM(5)).stream(), CausalStream)
     assert isinstance(open_stream(recognizer(CRF(5, CNNLSTM))), CausalStream)
     assert isinstance(open_stream(recognizer(C3D(5))), WindowStream)
     assert isinstance(open_stream(recognizer(CRF(5, C3D))), WindowStream)

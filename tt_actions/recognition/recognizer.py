@@ -16,8 +16,9 @@ from tt_actions.clips.typical import TypicalClip
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.analysis import MatchAnalysis
-from tt_actions.recognition.pipeline import analyze_video
+from tt_actions.recognition.pipeline import analyze_video, open_stream
 from tt_actions.recognition.prediction import ClipPrediction, make_prediction
+from tt_actions.recognition.stream import FrameStream
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
 
@@ -219,6 +220,10 @@ class Recognizer:
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
         logits = self(clip, torch.tensor([len(values)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)
+
+    def stream(self) -> FrameStream:
+        """Start reading a video that runs: push its frames, and get the log-probabilities of each."""
+        return open_stream(self)
 
     def analyze(
         self,
