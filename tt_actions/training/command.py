@@ -130,9 +130,5 @@ def _with_data(words: Sequence[str], resume: Path | None, data: Path | None, lay
         if name in ("--config", "-c") and (is_joined or place + 1 < len(words)):
             configs.append(Path(path if is_joined else words[place + 1]))
             last = place + (1 if is_joined else 2)
-    if data is not None and any(word.partition("=")[0].startswith("--data.source") for word in words):
-        raise UserError(
-            "Expected either `--data` or `--data.source` and its options, but got both. Leave one out."
-        )
     own = data_words(configs, data, layout, is_resumed=resume is not None)
     return [*words[:last], *own, *words[last:]]
