@@ -47,7 +47,7 @@ def experts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("thetis")
     for kind, stroke in STROKES.items():
         for player in range(8):
-            joints = convert(draw(stroke, player).tracks[0].joints, NTU25, THETIS15)
+            joints = convert(draw(stroke, player).players[0].joints, NTU25, THETIS15)
             write(folder / kind / f"p{player + 1}.txt", thetis_text(joints))
     return folder
 

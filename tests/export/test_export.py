@@ -175,7 +175,7 @@ def test_own_clips_calibrate_and_measure(exported, checkpoint, strokes, tmp_path
     (tmp_path / "own").mkdir()
     write_manifest(tmp_path / "own" / "clips.csv", [replace(r, split=None, group=None) for r in records])
     words = ["export", "--checkpoint", str(moved), "--int8"]
-    with pytest.raises(FileNotFoundError, match="Give a folder or a manifest"):
+    with pytest.raises(FileNotFoundError, match="Pass a folder or a manifest"):
         main(words)
     main([*words, "--data", str(tmp_path / "own" / "clips.csv")])
     said = capsys.readouterr().out
@@ -315,5 +315,5 @@ def test_int8_is_called_a_gain_only_where_it_is_one(speeds, accuracies, said):
     figures = {n: EngineFigures(2.0, 1000, accuracy) for n, accuracy in zip(names, accuracies, strict=True)}
     comparison = Comparison(figures, *speeds, num_clips=100, num_threads=1)
     assert said in verdict(comparison)
-    assert comparison.is_gain == ("brings nothing" not in verdict(comparison))
+    assert comparison.is_gain == ("has no advantage" not in verdict(comparison))
     assert "onnx int8" in table(comparison)

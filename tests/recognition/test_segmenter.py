@@ -246,10 +246,10 @@ def test_a_probability_of_zero_forbids_nothing():
     [
         ({"method": "best"}, "Expected `method` to be one of"),
         ({"scale": 0.0}, "Expected `scale` above 0"),
-        ({"method": "chain"}, "Expected `initial` and `transitions` with the method 'chain'"),
+        ({"method": "chain"}, "Expected both `initial` and `transitions` with the method 'chain'"),
         (
             {"initial": np.zeros(3), "transitions": np.zeros((3, 3))},
-            "with the method 'chain' and with no other",
+            "with the method 'chain', and not with any other",
         ),
     ],
 )

@@ -113,7 +113,7 @@ def test_ball_trajectories(tmp_path):
     [
         ("a.skeleton", "1\n1\n1 2 3\n", NTU25, "line 3: Expected 10 fields of a body, but got 3"),
         ("a.skeleton", "1\n1\n", NTU25, "line 2: Expected a body after this line, but got the end"),
-        ("a.skeleton", "999999999\n0\n", NTU25, "line 1: Expected at most 1 frames in 1 lines"),
+        ("a.skeleton", "999999999\n0\n", NTU25, "line 1: Expected at most 1 frames, one a line"),
         ("a.skeleton", "9" * 30, NTU25, "line 1: Expected the number of frames"),
         ("a.txt", "1 2 1e39 4\n" * 20, KINECT20, "line 1: Expected 4 finite numbers below 1e"),
         ("a.csv", ",,\n", COCO17, "but got nothing but commas"),

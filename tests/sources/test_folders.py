@@ -63,7 +63,7 @@ def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
     for name in ("serve", "smash"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "od\udcffd.mp4").touch()
-    with pytest.raises(ValueError, match=r"in UTF-8, .* but got '.*serve/od\\udcffd\.mp4'\. Rename the file"):
+    with pytest.raises(ValueError, match=r"as UTF-8, .* but got '.*serve/od\\udcffd\.mp4'\. Rename the file"):
         FolderSource(tmp_path).records()
 
 

@@ -358,7 +358,7 @@ def test_what_can_not_be_compared_is_refused(tmp_path):
         compare(["cnn"], 0, tmp_path)
     with pytest.raises(ValueError, match="List each experiment once"):
         compare(["cnn", "cnn"], 1, tmp_path)
-    refused = pytest.raises(ValueError, match=r"another comparison is running in .*Wait for its end")
+    refused = pytest.raises(ValueError, match=r"another comparison is running in .*Wait until it ends")
     with lock_folder(tmp_path, "It is held."), refused:
         compare(["cnn"], 1, tmp_path)
 

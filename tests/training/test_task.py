@@ -180,7 +180,7 @@ def test_a_loss_that_is_not_finite_names_stage_and_clips():
     with torch.no_grad():
         task.network.cnn.layers[0].weight.fill_(math.nan)
     with pytest.raises(
-        FloatingPointError, match=r"finite loss, but got nan in val on clip 0, clip 1\. Look at"
+        FloatingPointError, match=r"finite loss, but got nan in val on clip 0, clip 1\. Check"
     ):
         task.validation_step(batch(), 0)
 
@@ -188,8 +188,11 @@ def test_a_loss_that_is_not_finite_names_stage_and_clips():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_weights": [1.0, -2.0, 1.0]}, r"`class_weights` .* from 0 .* but got \[1.0, -2.0, 1.0\]"),
-        ({"class_weights": [1.0, float("nan"), 1.0]}, r"finite .* but got \[1.0, nan, 1.0\]"),
+        (
+            {"class_weights": [1.0, -2.0, 1.0]},
+            r"`class_weights` .* negative .* got \[1.0, -2.0, 1.0\]",
+        ),
+        ({"class_weights": [1.0, float("nan"), 1.0]}, r"finite, .* but got \[1.0, nan, 1.0\]"),
         ({"class_weights": [0.0, 0.0, 0.0]}, r"not all 0, but got \[0.0, 0.0, 0.0\]"),
         (
             {"class_weights": [1.0, 2.0]},

@@ -159,7 +159,7 @@ def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp
 @pytest.mark.parametrize("command", ["validate", "test"])
 def test_a_checkpoint_is_not_measured_on_clips_that_it_learnt_from(tiny, trained, tmp_path, command):
     checkpoint = ["--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
-    with pytest.raises(ValueError, match=rf"now for {'val' if command == 'validate' else 'test'}, in"):
+    with pytest.raises(ValueError, match=rf"now in {'val' if command == 'validate' else 'test'}, but was in"):
         train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command=command)
     train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command="predict")
 
@@ -184,7 +184,7 @@ def test_a_set_for_test_alone_is_measured_whole(tiny, trained, strokes, tmp_path
     report = json.loads((run / "report" / "metrics.json").read_text())
     assert report["num_clips"] == report["per_class"]["smash"]["support"] == 24
     assert list(report["per_class"]) == ["serve", "forehand", "backhand", "smash"]
-    with pytest.raises(ValueError, match=r"Expected clips for (train|val), but all 24 are for test"):
+    with pytest.raises(ValueError, match=r"Expected clips for (train|val), but all 24 clips are for test"):
         train(tiny, tmp_path, data, "--data.classes=[serve,smash]")
 
 

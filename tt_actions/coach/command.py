@@ -69,9 +69,7 @@ def coach_file(
         ValueError: If the model is not a skeleton model, or the input or the references can't be used.
         OSError: If a file is missing or can't be written.
     """
-    for path in (checkpoint, input, reference, joints):
-        if path is not None and not path.exists():
-            raise FileNotFoundError(f"Expected '{path}', but there is no such file. Check the path.")
+    _check_exist(checkpoint, input, reference, joints)
     model = load(checkpoint)
     preprocessing = _joint_preprocessing(model)
     is_video = input.suffix.lower() not in SUFFIXES
@@ -98,6 +96,12 @@ def coach_file(
     review = review_stroke(coach, stroke, prediction.probabilities[label], pictures, remarks)
     _write(out, review)
     sys.stdout.write(_summarise(out, review))
+
+
+def _check_exist(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and not path.exists():
+            raise FileNotFoundError(f"Expected '{path}', but there is no such file. Check the path.")
 
 
 def _check_input(file: Path, is_video: bool, joints: Path | None, pose: str | None) -> None:
