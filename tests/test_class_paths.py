@@ -194,3 +194,22 @@ def test_a_package_of_ones_own_is_trusted_by_name(package, tiny, strokes):
 def test_what_is_no_package_is_not_trusted(name):
     with pytest.raises(ValueError, match="Expected `--trust` to be the import name of a package"):
         main(["check", str(Path(__file__).parent), "--trust", name])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model.augmentation", "tt_actions.transforms.Augmentation"],
+        ["--model.augmentation={class_path: 'tt_actions.transforms.Augmentation'}"],
+        ["--model={augmentation: tt_actions.transforms.Augmentation}"],
+        ["--config", "old.yaml"],
+    ],
+)
+def test_old_class_paths_are_accepted_however_they_are_written(tiny, folder, options, capsys):
+    old = 'model: {augmentation: {"class_path": "tt_actions.transforms.Augmentation"}}'
+    (folder / "old.yaml").write_text(old)
+    with pytest.raises(SystemExit) as end:
+        main(["fit", *tiny, *options, "--print_config"])
+    shown = capsys.readouterr().out
+    assert not end.value.code
+    assert "class_path: tt_actions.training.augmentation.Augmentation" in shown

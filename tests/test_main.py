@@ -110,6 +110,12 @@ REFUSED = {
         "but got `subprocess.Popen`, which was not",
     ),
     "a missing config": (["--config", "nowhere.yaml"], "File does not exist: "),
+    "a video as config": (["--config", "{video}"], "to be YAML, but it is not text"),
+    "a logger": (["--trainer.logger", "true"], "Expected no `trainer.logger`, because"),
+    "a schedule of no length": (
+        ["--model.scheduler", "CosineAnnealingLR", "--model.scheduler.T_max", "0"],
+        "Expected `T_max` of `scheduler` to be at least 1, but got 0",
+    ),
     "missing data": (["--data.source.path", "nowhere"], "no folder 'nowhere'"),
     "a missing manifest": (["--data.source.path", "nowhere.csv"], "no file 'nowhere.csv'"),
     "an absent strategy": (["--trainer.strategy", "none"], "invalid strategy name"),
@@ -118,7 +124,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("args", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_mistake_is_reported_before_anything_is_made(monkeypatch, capsys, tiny, tmp_path, args, message):
+def test_a_mistake_is_reported_before_anything_is_made(
+    monkeypatch, capsys, tiny, strokes, tmp_path, args, message
+):
+    args = [arg.replace("{video}", str(next(strokes.parent.rglob("*.mp4")))) for arg in args]
     code, said = ended(monkeypatch, capsys, "train", *tiny, "--runs", tmp_path / "runs", *args)
     assert code in (1, 2)
     assert message in said

@@ -23,7 +23,6 @@ IN_EXPERIMENTS = (
     "tt_actions.clips.preprocessing.Preprocessing",
     "tt_actions.clips.joint_preprocessing.JointPreprocessing",
     "pytorch_lightning.callbacks",
-    "pytorch_lightning.loggers",
     "pytorch_lightning.plugins",
     "pytorch_lightning.profilers",
     "pytorch_lightning.strategies",
@@ -64,6 +63,9 @@ TRUST_VARIABLE = "TT_ACTIONS_TRUST"
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 """Text that could be the path of something to import."""
 
+OWN_PATH = re.compile(r"(?<![\w./])tt_actions(\.\w+)+")
+"""Text that could be the path of one of our classes."""
+
 _trusted: set[str] = set()
 _allowed: set[str] = set(IN_CHECKPOINTS)
 
@@ -101,16 +103,20 @@ def with_current_paths(content: Any) -> Any:
     """Return the content of a checkpoint or a configuration with every old class path replaced.
 
     Args:
-        content: Plain values, in dictionaries and lists.
+        content: Text, or plain values in dictionaries and lists.
 
     >>> with_current_paths({"class_path": "tt_actions.transforms.Augmentation"})
     {'class_path': 'tt_actions.training.augmentation.Augmentation'}
+    >>> with_current_paths('augmentation: "tt_actions.transforms.Augmentation"')
+    'augmentation: "tt_actions.training.augmentation.Augmentation"'
     """
     if isinstance(content, Mapping):
         return {key: with_current_paths(value) for key, value in content.items()}
     if isinstance(content, list):
         return [with_current_paths(value) for value in content]
-    return RENAMED.get(content, content) if isinstance(content, str) else content
+    if isinstance(content, str):
+        return OWN_PATH.sub(lambda found: RENAMED.get(found[0], found[0]), content)
+    return content
 
 
 def allow_in_checkpoints(*modules: ModuleType) -> None:

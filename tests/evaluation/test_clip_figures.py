@@ -12,7 +12,6 @@ from tt_actions.evaluation.clip_figures import (
     flow_figure,
     frame_strip,
     overlay_heat,
-    probability_strip,
 )
 from tt_actions.evaluation.style import write_figure
 
@@ -113,9 +112,9 @@ def test_a_clip_without_motion_has_no_flow():
 
 
 def test_probabilities_are_drawn_over_time_by_class():
-    _, times_s, probabilities = drawn_clip(6)
-    figure = probability_strip(probabilities, times_s, NAMES, marked="serve")
-    (axes,) = figure.axes
+    frames, times_s, probabilities = drawn_clip(6)
+    figure = clip_figure(frames, times_s, probabilities, NAMES, marked="serve")
+    axes = figure.axes[-1]
     for line, expected in zip(axes.lines, probabilities.T, strict=True):
         np.testing.assert_array_equal(line.get_xdata(), times_s)
         np.testing.assert_array_equal(line.get_ydata(), expected)

@@ -194,6 +194,10 @@ def test_frames_are_gathered(match):
     assert stretches[0].frames.shape == (2, 25, *SIZE, 3)
 
 
+def test_one_name_is_one_player():
+    assert [track.name for track in lay_tracks("left", [], 640, 480)] == ["left"]
+
+
 @pytest.mark.parametrize(
     ("names", "rois"),
     [(["a", "a"], []), (["a", "b", "c"], [(0, 0, 4, 4)] * 2), (["a", "b"], [(0, 0, 1, 9)])],

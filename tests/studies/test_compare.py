@@ -231,9 +231,8 @@ def test_a_run_of_other_clips_is_not_taken_for_done(strokes, options, tmp_path):
     manifest.unlink()
     log = first.out / "runs" / "cnn" / "seed_0.log"
     before = log.read_text()
-    gone = compare_tiny(first.models, first.out, manifest, options)
-    assert gone.code == 1
-    assert "failed: Expected a manifest" in gone.text
+    with pytest.raises(FileNotFoundError, match="Expected a manifest"):
+        compare_tiny(first.models, first.out, manifest, options)
     assert log.read_text() == before
 
 
@@ -275,6 +274,20 @@ def test_options_that_no_experiment_takes_are_refused_before_any_training(stroke
     with pytest.raises(ValueError, match=r"Expected options that `train` accepts, but got: .*--seed 2"):
         compare(["cnn", "cnn_lstm"], 2, tmp_path / "out", strokes, options=["--seed", "2"])
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_that_are_missing_are_reported_before_any_training(tmp_path):
+    words = ["--models", str(EXPERIMENTS / "cnn.yaml"), "--data", "nowhere", "--out", str(tmp_path / "out")]
+    with pytest.raises(FileNotFoundError, match="no folder 'nowhere'"):
+        main(["compare", *words])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_word_that_is_no_option_is_refused():
+    with pytest.raises(
+        ValueError, match=r"Expected options, but got 'cnn'\. List experiments after `--models`"
+    ):
+        main(["compare", "cnn"])
 
 
 def test_an_experiment_on_recordings_is_refused_before_any_training(tmp_path, monkeypatch):

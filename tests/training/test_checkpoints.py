@@ -2,13 +2,14 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import tt_actions
-from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.main import main
 from tt_actions.models import CNNLSTM
 from tt_actions.recognition.checkpoint import read_checkpoint
@@ -117,6 +118,32 @@ def write(path, how, good):
         content = torch.load(good, weights_only=True)
         content["hyper_parameters"] = {"class_names": content["hyper_parameters"]["class_names"]}
         torch.save(content, path)
+
+
+@pytest.mark.parametrize("names", [[1, 2, 3, 4], ["serve", "serve", "backhand", "smash"], ["a", "b"]])
+def test_names_that_are_no_names_are_refused(checkpoint, tmp_path, names):
+    content = torch.load(checkpoint, weights_only=True)
+    content["hyper_parameters"]["class_names"] = names
+    torch.save(content, tmp_path / "odd.ckpt")
+    with pytest.raises(tt_actions.UserError, match=r"^Expected `class_names` .* This is what '.*odd.ckpt'"):
+        tt_actions.load(tmp_path / "odd.ckpt")
+
+
+@pytest.mark.parametrize("roi", ["0,0,8,8", (0, 0, 8)])
+def test_a_region_that_is_none_is_refused(checkpoint, strokes, roi):
+    with pytest.raises(tt_actions.UserError, match=r"^Expected `roi` to be four numbers"):
+        tt_actions.load(checkpoint).predict(next(strokes.parent.rglob("*.mp4")), roi=roi)
+
+
+def test_other_clips_can_be_tested(trained, checkpoint, tiny, strokes, tmp_path):
+    tested = (trained / "report" / "predictions.csv").read_text()
+    few = [replace(r, split="test") for r in read_manifest(strokes) if r.path.name in tested][:3]
+    write_manifest(tmp_path / "few.csv", few)
+    runs = ["--runs", str(tmp_path / "runs"), "--experiment", "few"]
+    few_csv = ["--data", str(tmp_path / "few.csv"), "--data.cache_dir", str(tmp_path / "cache")]
+    main(["test", *tiny[:2], "--ckpt_path", str(checkpoint), *few_csv, *runs])
+    predicted = tmp_path / "runs" / "few" / "version_0" / "report" / "predictions.csv"
+    assert len(predicted.read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize(

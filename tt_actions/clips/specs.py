@@ -210,7 +210,7 @@ class FrameSpec(InputSpec):
 def iter_tracks(
     path: Path, spec: FrameSpec, rois: Sequence[Roi | None], start_s: float = 0.0, end_s: float | None = None
 ) -> Iterator[tuple[float, tuple[Image, ...]]]:
-    """Read several regions of a video, decoding it only once, as :func:`iter_frames` reads one region.
+    """Read several regions of a video, decoding it only once, as ``iter_frames`` reads one region.
 
     Args:
         path: The video file.

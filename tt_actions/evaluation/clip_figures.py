@@ -87,31 +87,6 @@ def frame_strip(
     return figure
 
 
-def probability_strip(
-    probabilities: NDArray[np.floating],
-    times_s: NDArray[np.floating],
-    class_names: Sequence[str],
-    marked: str | None = None,
-    title: str = "",
-) -> Figure:
-    """Draw the probability of each class over the frames of a clip.
-
-    Args:
-        probabilities: Probability of each class at each frame.
-        times_s: When each frame is shown, in seconds.
-        class_names: Names of the *K* classes.
-        marked: The class to draw with a thicker line, or None.
-        title: Title of the figure.
-
-    Shape:
-        probabilities ``(T, K)``, times_s ``(T,)``.
-    """
-    figure = Figure(figsize=(_WIDTH, _plot_height(class_names)), layout="constrained", dpi=150)
-    _draw_probabilities(figure.add_subplot(), probabilities, times_s, class_names, marked)
-    _write_title(figure, title)
-    return figure
-
-
 def clip_figure(
     frames: NDArray[np.uint8],
     times_s: NDArray[np.floating],

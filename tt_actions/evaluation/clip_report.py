@@ -41,7 +41,7 @@ def write_report(
     Args:
         folder: Folder to write to; created if it doesn't exist.
         predictions: Predictions for all test clips.
-        provenance: How the predictions were produced: see :func:`provenance`. Stored in ``metrics.json``.
+        provenance: How the predictions were produced: see ``provenance``. Stored in ``metrics.json``.
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
 

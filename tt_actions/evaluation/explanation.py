@@ -9,7 +9,7 @@ The score is the class's log-odds, averaged over the frames. Two other scores ar
 clip's log-probability vanishes in the frames in which the network is confident, so the heat would show the
 doubtful ones. A single logit may rise together with the logits of all other classes.
 
-Both methods agree if the network averages its maps over the frame, as :class:`R3DTransformer` does. If its
+Both methods agree if the network averages its maps over the frame, as ``R3DTransformer`` does. If its
 head reads a grid of positions, it weighs each one separately. Grad-CAM can then miss the relevant positions,
 or find none. HiResCAM is therefore the default.
 """

@@ -69,7 +69,7 @@ def frame_metrics(predicted: NDArray[Any], true: NDArray[Any], class_names: Sequ
 
     Args:
         predicted: Predicted class index of each frame.
-        true: True class index of each frame; negative ones, such as :data:`NO_FRAME_LABEL`, don't count.
+        true: True class index of each frame; negative ones, such as ``NO_FRAME_LABEL``, don't count.
         class_names: Names of the classes, in the order of their indices.
 
     Returns:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import yaml
+from jsonargparse import ArgumentError
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
@@ -114,7 +115,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
         )
     try:
         data = make_data(yaml.safe_load(config.read_text("utf-8")))
-    except (yaml.YAMLError, KeyError, TypeError, SystemExit) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ArgumentError) as error:
         raise UserError(
             f"Expected '{config}' to be the configuration of a run, but it can't be read. Pass clips with "
             "`--data`."

@@ -153,12 +153,12 @@ class ActionModel(nn.Module, ABC):
 
     @property
     def is_causal(self) -> bool:
-        """Whether the model reads frame by frame, with :meth:`CausalModel.advance` and ``step``."""
+        """Whether the model reads frame by frame, with ``CausalModel.advance`` and ``step``."""
         return False
 
     @property
     def learns_by_gradient(self) -> bool:
-        """Whether an optimizer trains the model; otherwise see :class:`ClosedFormModel`."""
+        """Whether an optimizer trains the model; otherwise see ``ClosedFormModel``."""
         return True
 
     @property
@@ -245,7 +245,7 @@ class ActionModel(nn.Module, ABC):
         state: Any = None,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Any]:
-        """Process the next frames; only for causal models, see :meth:`CausalModel.advance`.
+        """Process the next frames; only for causal models, see ``CausalModel.advance``.
 
         Args:
             inputs: The next frames of each clip.
@@ -283,7 +283,7 @@ class ActionModel(nn.Module, ABC):
         return cat(parts, 1)[:, self.delay :]
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Add training clips; only for models without gradient, see :class:`ClosedFormModel`.
+        """Add training clips; only for models without gradient, see ``ClosedFormModel``.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
@@ -296,7 +296,7 @@ class ActionModel(nn.Module, ABC):
         raise TypeError(f"{type(self).__name__} learns by gradient: it does not collect clips.")
 
     def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit the model to the collected clips; only without gradient, see :class:`ClosedFormModel`.
+        """Fit the model to the collected clips; only without gradient, see ``ClosedFormModel``.
 
         Raises:
             TypeError: If the model learns by gradient.

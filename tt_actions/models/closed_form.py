@@ -11,7 +11,7 @@ from tt_actions.models.base import ActionModel
 class ClosedFormModel(ActionModel):
     """A model that is fitted to all training clips at once, without gradients, in a single epoch.
 
-    :meth:`collect` adds the clips to :attr:`collected`, batch by batch, and :meth:`solve` fits the model.
+    ``collect`` adds the clips to ``collected``, batch by batch, and ``solve`` fits the model.
 
     Args:
         num_classes: Number of classes *K*.

@@ -13,7 +13,7 @@ from tt_actions.models.frame_cnn import FrameCNN, FrameHead, map_valid_frames
 class CNN(CausalModel):
     """Classifies single frames and averages their probabilities over time.
 
-    The "CNN" of the published comparison: the convolutions and the head of :class:`CNNLSTM`, without the LSTM
+    The "CNN" of the published comparison: the convolutions and the head of ``CNNLSTM``, without the LSTM
     between them. Each frame is classified independently of the others.
 
     Args:

@@ -16,7 +16,7 @@ class CNNLSTM(CausalModel):
 
     The network of the published table-tennis action recogniser: a CNN on every frame, a scale adjustment, a
     peephole LSTM, two fully connected layers at every step, and the average of the per-frame softmax over
-    time. See :class:`FrameCNN`, :class:`PeepholeLSTM` and :class:`LearnedAverage` for our reading of the
+    time. See ``FrameCNN``, ``PeepholeLSTM`` and ``LearnedAverage`` for our reading of the
     points that the source leaves open.
 
     Args:

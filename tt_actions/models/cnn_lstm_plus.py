@@ -29,7 +29,7 @@ class PlusState(NamedTuple):
 class CNNLSTMPlus(CausalModel):
     """A residual CNN with motion input, followed by a peephole LSTM over time.
 
-    It differs from the published :class:`CNNLSTM` in four points. Each frame comes with its difference from
+    It differs from the published ``CNNLSTM`` in four points. Each frame comes with its difference from
     the previous frame, a cheap substitute for optical flow (Wang et al. 2016, arXiv:1608.00859). Residual
     blocks use group normalisation, which does not depend on the batch (He et al. 2016; Wu & He 2018). In
     every block, an eighth of the channels comes from the previous frame, the online temporal shift of Lin et

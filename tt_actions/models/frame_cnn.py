@@ -26,7 +26,7 @@ class FrameCNN(nn.Module):
         feature_size: Width *D* of the features.
 
     Shape:
-        frames ``(N, C, H, W)`` -> features ``(N, D)``; H and W of at least :attr:`min_size`.
+        frames ``(N, C, H, W)`` -> features ``(N, D)``; H and W of at least ``min_size``.
 
     Raises:
         ValueError: If there is no layer or a size is below 1.

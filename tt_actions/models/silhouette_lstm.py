@@ -26,7 +26,7 @@ class SilhouetteLSTM(CausalModel):
 
     The published tennis system computes motion features, the structure of the whole body and its outer shape
     from the silhouette, and gives no further details. For our reading see :func:`describe_silhouettes`.
-    Layers and head are the same as in :class:`SkeletonLSTM`.
+    Layers and head are the same as in ``SkeletonLSTM``.
 
     Args:
         num_classes: Number of classes *K*.

@@ -63,6 +63,8 @@ def checkpoint_error(path: Path | str, error: Exception) -> UserError:
         )
     elif isinstance(error, ValueError):
         reason = str(error).splitlines()[0].rstrip(".")
+        if reason.startswith("Expected"):
+            return UserError(f"{reason}. This is what '{path}' contains. Train the model again.")
     else:  # torch's own text lists the formats that it tried
         reason = "it can't be parsed"
     return UserError(

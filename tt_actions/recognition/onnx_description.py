@@ -31,8 +31,8 @@ class ModelDescription:
         average: Weights of the learned average over a clip's frames; None for the mean.
         chain: ``initial`` and ``transitions`` of a CRF, which turn the logits of the graphs into those of the
             CRF; None for other models.
-        timing: How long strokes last: the fields of a :class:`StrokeTiming`, or None.
-        typical_clip: Medians of the training clips: the fields of a :class:`TypicalClip`, or None.
+        timing: How long strokes last: the fields of a ``StrokeTiming``, or None.
+        typical_clip: Medians of the training clips: the fields of a ``TypicalClip``, or None.
         checkpoint: ``name`` and ``sha256`` of the checkpoint.
         versions: Versions of the packages that wrote the export.
         max_difference: The largest difference found between a logit of the export and of the checkpoint.

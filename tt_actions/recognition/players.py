@@ -41,6 +41,8 @@ def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: in
     >>> lay_tracks(["left", "right"], [], 1280, 720)
     (PlayerTrack(name='left', roi=(0, 0, 640, 720)), PlayerTrack(name='right', roi=(640, 0, 1280, 720)))
     """
+    if isinstance(names, str):  # a sequence too, of its letters
+        names = [names]
     if not names:
         names = ["player"] if len(rois) < 2 else [f"player_{i + 1}" for i in range(len(rois))]
     if len(set(names)) < len(names) or len(rois) not in (0, 1, len(names)):

@@ -69,7 +69,8 @@ class Recognizer:
             exports, which don't store it.
 
     Raises:
-        ValueError: If the number of class names differs from the number of outputs of the network.
+        UserError: If the number of class names differs from the number of outputs of the network, or they are
+            not different names.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class Recognizer:
                 f"Expected `class_names` to name the network's {network.num_classes} classes, "
                 f"but got {list(class_names)}."
             )
+        if not all(isinstance(name, str) for name in class_names) or len(set(class_names)) < len(class_names):
+            raise UserError(f"Expected `class_names` to be different names, but got {list(class_names)}.")
         self.network = network
         self.class_names = tuple(class_names)
         self.preprocessing = preprocessing

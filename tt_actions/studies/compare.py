@@ -4,7 +4,6 @@ import json
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +23,7 @@ from tt_actions.studies.trainings import (
     train,
 )
 from tt_actions.training.console import say
+from tt_actions.training.parser import make_data
 
 EXPERIMENTS = Path("experiments")
 _SMALL_SET = {"clips": 60, "players": 15, "seed": 0}
@@ -75,6 +75,11 @@ def compare(
             on different clips.
     """
     console = console or Console(highlight=False, emoji=False)
+    if options and not options[0].startswith("-"):
+        raise UserError(
+            f"Expected options, but got '{options[0]}'. List experiments after `--models`, such as "
+            "`--models cnn lstm`."
+        )
     trainings = _trainings(models, num_seeds, out, data, layout, quick, options)
     _check_options([training for (_, seed), training in trainings.items() if seed == 0])
     out.mkdir(parents=True, exist_ok=True)
@@ -133,8 +138,7 @@ def _check_options(trainings: Sequence[Training]) -> None:
     if not accepted:
         raise UserError(f"Expected options that `train` accepts, but got: {refused}")
     for name, settings in accepted:
-        module, _, source = settings["data"]["source"]["class_path"].rpartition(".")
-        if getattr(import_module(module), source).is_untrimmed:
+        if make_data(settings).is_untrimmed:
             raise UserError(
                 f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
                 "recordings contain many. Train it with `train`, and compare the `segmentation.csv` in the "

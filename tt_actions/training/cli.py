@@ -14,7 +14,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 import tt_actions.models
 import tt_actions.sources
 import tt_actions.training.joint_augmentation
-from tt_actions.class_paths import allow_in_experiments, trust_installed
+from tt_actions.class_paths import allow_in_experiments, trust_installed, with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.records import have_regions
@@ -78,6 +78,7 @@ class ActionCLI(LightningCLI):
 
     def __init__(self, args: list[str], resume: Path | None = None) -> None:
         keep_freed_memory()
+        args = with_current_paths(args)
         self.resume = resume
         self.lock: FileLock | None = None
         self.tracker: Tracker | None = None
@@ -163,6 +164,11 @@ class ActionCLI(LightningCLI):
         command = self.config.subcommand
         check_classes(self.config[command])
         self._check_monitor(self.config[command])
+        if self.config[command].trainer.logger is not None:
+            raise UserError(
+                "Expected no `trainer.logger`, because every run writes metrics.csv and `wandb.*` sets "
+                f"W&B, but got {self.config[command].trainer.logger}. Remove it."
+            )
         path = self.config[command].ckpt_path
         if path:
             self.checkpoint = read_checkpoint(path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
+import torch
 from jsonargparse import ArgumentError
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -45,31 +46,37 @@ def fit(*words: str, resume: Path | None = None, data: Path | None = None, layou
     run("fit", words, resume, data, layout)
 
 
-def validate(*words: str) -> None:
+def validate(*words: str, data: Path | None = None, layout: str | None = None) -> None:
     """Evaluate a checkpoint on the validation clips.
 
     Args:
         *words: All other options set values of the experiment, as listed below.
+        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
+        layout: Layout of the joints in your own clips, such as ntu25.
     """
-    run("validate", words)
+    run("validate", words, None, data, layout)
 
 
-def test(*words: str) -> None:
+def test(*words: str, data: Path | None = None, layout: str | None = None) -> None:  # noqa: PT028 - no test
     """Evaluate a checkpoint on the test clips and write the report.
 
     Args:
         *words: All other options set values of the experiment, as listed below.
+        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
+        layout: Layout of the joints in your own clips, such as ntu25.
     """
-    run("test", words)
+    run("test", words, None, data, layout)
 
 
-def predict(*words: str) -> None:
+def predict(*words: str, data: Path | None = None, layout: str | None = None) -> None:
     """Write a checkpoint's predictions for the test clips, or for all clips of a manifest without labels.
 
     Args:
         *words: All other options set values of the experiment, as listed below.
+        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
+        layout: Layout of the joints in your own clips, such as ntu25.
     """
-    run("predict", words)
+    run("predict", words, None, data, layout)
 
 
 def explain_options(command: str) -> str:
@@ -112,6 +119,11 @@ def run(
         ActionCLI([command, *_with_data(words, resume, data, layout)], resume=resume)
     except (MisconfigurationException, ArgumentError) as error:
         raise UserError(relevant_error(str(error))) from error
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"Expected enough memory on the GPU, but it is full: {str(error).partition('. ')[0]}. "
+            "Use a smaller `--data.batch_size`, or `--trainer.precision bf16-mixed`."
+        ) from error
     except SIGTERMException:
         sys.exit(143)  # the shell's exit code for SIGTERM; Lightning's is 0
     except SystemExit as end:

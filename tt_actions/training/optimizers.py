@@ -96,6 +96,11 @@ def make_optimizer(
         return optimizer
     with refused_by_library("scheduler"):
         scheduler = schedule(optimizer)
+    for period in ("T_max", "step_size"):  # torch divides by them after the first epoch
+        if getattr(scheduler, period, 1) < 1:
+            raise UserError(
+                f"Expected `{period}` of `scheduler` to be at least 1, but got {getattr(scheduler, period)}."
+            )
     check_rates(optimizer, list(groups), type(scheduler).__name__)
     monitor = getattr(scheduler, "monitor", "val/loss")  # the metric that ReduceLROnPlateau watches
     return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": monitor}

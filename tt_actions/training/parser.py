@@ -57,8 +57,26 @@ class QuietParser(LightningArgumentParser):
             *args: Passed to the parent class.
             **kwargs: Passed to the parent class.
         """
-        content = re.sub(r"(?<=class_path: )[\w.]+", lambda found: with_current_paths(found[0]), content)
-        parsed: Namespace = super().parse_string(content, *args, **kwargs)
+        parsed: Namespace = super().parse_string(with_current_paths(content), *args, **kwargs)
+        return parsed
+
+    def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
+        """Parse a YAML file.
+
+        Args:
+            path: The file.
+            *args: Passed to the parent class.
+            **kwargs: Passed to the parent class.
+
+        Raises:
+            UserError: If the file is no text.
+        """
+        try:
+            parsed: Namespace = super().parse_path(path, *args, **kwargs)
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"Expected '{path}' to be YAML, but it is not text. Pass an experiment."
+            ) from error
         return parsed
 
     def parse_object(self, obj: Any, *args: Any, **kwargs: Any) -> Namespace:
@@ -115,11 +133,13 @@ def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
 
     Raises:
         KeyError: If the configuration has no ``data``.
-        SystemExit: If an option of the data is invalid.
+        ArgumentError: If an option of the data is invalid.
+        UserError: If a part of the data refuses its options.
     """
-    parser = QuietParser()
+    parser = QuietParser(exit_on_error=False)
     parser.add_lightning_class_args(ClipDataModule, "data")
-    data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
+    with errors_of_options():
+        data = parser.instantiate_classes(parser.parse_object({"data": settings["data"]})).data
     assert isinstance(data, ClipDataModule)
     return data
 

@@ -1,7 +1,6 @@
 """Callbacks that write the report of a test: for clips of one stroke, and for untrimmed recordings."""
 
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,22 +29,8 @@ class ClipResult(NamedTuple):
     frame_classes: np.ndarray
 
 
-class ClipReport(RunReport):
-    """Writes the report of a test on clips of one stroke.
-
-    Args:
-        run_dir: The run's directory.
-        seed: The run's seed.
-        monitor: Metric that selects the best checkpoint; None for the last checkpoint.
-    """
-
-    def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
-        super().__init__(run_dir, seed, monitor)
-        self.clips: dict[str, ClipResult] = {}
-
-    def forget(self) -> None:
-        """Discard the results of the previous test."""
-        self.clips = {}
+class ClipReport(RunReport[ClipResult]):
+    """Writes the report of a test on clips of one stroke."""
 
     def on_test_batch_end(
         self,
@@ -72,7 +57,7 @@ class ClipReport(RunReport):
             if name == NO_NAME:
                 continue
             valid = frame_classes[i, : int(batch.lengths[i])]
-            self.clips[name] = ClipResult(int(batch.label[i]), probabilities[i], valid)
+            self.results[name] = ClipResult(int(batch.label[i]), probabilities[i], valid)
 
     on_predict_batch_end = on_test_batch_end
 
@@ -113,7 +98,7 @@ class ClipReport(RunReport):
             say(f"predictions: {path}")
 
     def _predictions(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Predictions:
-        clips = gather(trainer, self.clips)
+        clips = gather(trainer, self.results)
         assert isinstance(pl_module, StrokeTask)
         return Predictions(
             class_names=pl_module.class_names,
@@ -125,22 +110,8 @@ class ClipReport(RunReport):
         )
 
 
-class RallyReport(RunReport):
-    """Writes the report of a test on untrimmed recordings.
-
-    Args:
-        run_dir: The run's directory.
-        seed: The run's seed.
-        monitor: Metric that selects the best checkpoint; None for the last checkpoint.
-    """
-
-    def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
-        super().__init__(run_dir, seed, monitor)
-        self.recordings: dict[str, Recording] = {}
-
-    def forget(self) -> None:
-        """Discard the results of the previous test."""
-        self.recordings = {}
+class RallyReport(RunReport[Recording]):
+    """Writes the report of a test on untrimmed recordings."""
 
     @torch.no_grad()
     def on_test_batch_end(
@@ -173,7 +144,7 @@ class RallyReport(RunReport):
             if name == NO_NAME:
                 continue
             length, record = int(batch.lengths[i]), records[name]
-            self.recordings[name] = Recording(
+            self.results[name] = Recording(
                 log_probs[i, :length],
                 None if scores is None else scores[i, :length],
                 batch.frame_labels[i, :length].numpy(force=True),
@@ -187,7 +158,7 @@ class RallyReport(RunReport):
             trainer: The trainer.
             pl_module: The model.
         """
-        recordings = gather(trainer, self.recordings)
+        recordings = gather(trainer, self.results)
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, StrokeTask)

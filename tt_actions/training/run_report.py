@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -14,19 +14,25 @@ from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.evaluation.provenance import provenance
 from tt_actions.training.console import say
 
+Result = TypeVar("Result")
 
-class RunReport(Callback):
+
+class RunReport(Callback, Generic[Result]):
     """Writes the splits when the data are ready, and the report after a test.
 
     Args:
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: Metric that selects the best checkpoint; None for the last checkpoint.
+
+    Attributes:
+        results: The test's results, by the name of the clip or recording.
     """
 
     def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
         self.run_dir, self.seed, self.monitor = run_dir, seed, monitor
         self.started_s = time.perf_counter()
+        self.results: dict[str, Result] = {}
 
     @property
     def state_key(self) -> str:
@@ -56,7 +62,7 @@ class RunReport(Callback):
         Raises:
             ValueError: If the splits differ from those at the start of the run.
         """
-        self.forget()
+        self.results = {}
         data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
         records, digest, splits_file = data.records, data.cache.digest, self.run_dir / "splits.csv"
         if splits_file.is_file():
@@ -72,9 +78,6 @@ class RunReport(Callback):
                 f"{network}, {num_parameters:,} parameters; {noun}: {splits['train']} for training, "
                 f"{splits['val']} for validation, {splits['test']} for testing"
             )
-
-    def forget(self) -> None:
-        """Discard the results of the previous test."""
 
     def made_by(self, pl_module: pl.LightningModule) -> dict[str, Any]:
         """Return the provenance of the result: config, seed, duration and device.

@@ -10,6 +10,7 @@ from run_files import PATIENCE_S
 
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import STROKES
+from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import _region, synthesize
 from tt_actions.sources.synthetic.scene import World
 from tt_actions.sources.synthetic.settings import Settings
@@ -197,3 +198,9 @@ def test_the_source_draws_what_is_absent_and_lists_it(tmp_path):
 def test_drawing_does_not_load_torch():
     code = "import sys, tt_actions.main, tt_actions.sources.synthetic.generate; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+def test_nothing_to_generate_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Expected clips or rallies to generate, but got 0 of both"):
+        main(["synth", "--out", str(tmp_path / "out"), "--clips", "0"])
+    assert not (tmp_path / "out").exists()

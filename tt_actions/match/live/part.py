@@ -23,7 +23,7 @@ from tt_actions.video.types import Roi
 
 
 class TrackPictures:
-    """Crops one player's images out of frames that come one by one, as :func:`iter_tracks` does for a file.
+    """Crops one player's images out of frames that come one by one, as ``iter_tracks`` does for a file.
 
     Before the first motion, the images show the middle of the region, because a live video can't wait for it.
 

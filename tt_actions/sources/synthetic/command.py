@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.sources.synthetic.scene import World
 
@@ -35,6 +36,10 @@ def synth(
         silhouettes: Also write the players' silhouettes.
         workers: Number of processes (default: one per core).
     """
+    if clips == rallies == 0:
+        raise UserError(
+            "Expected clips or rallies to generate, but got 0 of both. Raise `--clips` or `--rallies`."
+        )
     synthesize(
         out,
         num_clips=clips,

@@ -13,7 +13,7 @@ class SyntheticSkeletons(ClipSource):
     """Synthetic serves, forehands, backhands and smashes as 3D and image joints, with racket and ball.
 
     The group of a clip is its player. Each file is the same ``.npz`` as next to the videos of
-    :class:`SyntheticStrokes`. The camera position differs between the halls.
+    ``SyntheticStrokes``. The camera position differs between the halls.
 
     Args:
         out: Folder for the rallies.
