@@ -81,7 +81,7 @@ def compare(
             "`--models cnn lstm`."
         )
     trainings = _trainings(models, num_seeds, out, data, layout, quick, options)
-    _check_options([training for (_, seed), training in trainings.items() if seed == 0])
+    _check_options([training for (_, seed), training in trainings.items() if seed == 0], data is not None)
     out.mkdir(parents=True, exist_ok=True)
     in_use = f"Expected an unused folder, but another comparison is running in '{out}'."
     with lock_folder(out, in_use):
@@ -124,8 +124,8 @@ def _trainings(
     }
 
 
-def _check_options(trainings: Sequence[Training]) -> None:
-    """Check that some experiment accepts the options and that none uses recordings.
+def _check_options(trainings: Sequence[Training], has_own_clips: bool) -> None:
+    """Check that some experiment accepts the options, that none uses recordings, and that the clips exist.
 
     If only some experiments reject the options, their trainings fail and are reported later.
     """
@@ -138,12 +138,15 @@ def _check_options(trainings: Sequence[Training]) -> None:
     if not accepted:
         raise UserError(f"Expected options that `train` accepts, but got: {refused}")
     for name, settings in accepted:
-        if make_data(settings).is_untrimmed:
+        source = make_data(settings).source
+        if source.is_untrimmed:
             raise UserError(
                 f"Expected experiments on clips of one stroke, but got '{name.partition('/')[0]}', whose "
                 "recordings contain many. Train it with `train`, and compare the `segmentation.csv` in the "
                 "reports."
             )
+        if has_own_clips:
+            source.records()
 
 
 def _config(model: str) -> Path:
