@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from tt_actions.skeleton.layouts import (
+    BLAZEPOSE33,
+    BLAZEPOSE33_2D,
     COCO17,
     KINECT20,
     LAYOUTS,
@@ -53,7 +55,9 @@ def test_ntu_is_the_synthetic_bodys_order():
         (NTU25, THETIS15, set()),
         (NTU25, COCO17, {"left_eye", "right_eye", "left_ear", "right_ear"}),
         (COCO17, MOVENET13, set()),
-        (COCO17, KINECT20, {"spine"}),
+        (COCO17, KINECT20, set()),
+        (BLAZEPOSE33, NTU25, set()),
+        (BLAZEPOSE33_2D, COCO17, set()),
     ],
 )
 def test_conversion_finds_every_joint_that_the_source_has(source, target, lacking):

@@ -1,4 +1,4 @@
-"""Joints in NumPy files: arrays (C, T, V, M), and the files of the synthetic source."""
+"""Joints in NumPy files: arrays (C, T, V, M), MediaPipe's landmarks, and files of the synthetic source."""
 
 import tokenize
 import zipfile
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.errors import UnreadableError
-from tt_actions.skeleton.layouts import BALL, NTU25, RACKET, Layout
+from tt_actions.skeleton.landmarks import find_landmarks, to_joints
+from tt_actions.skeleton.layouts import BALL, BLAZEPOSE33, NTU25, PATHS, RACKET, Layout
 from tt_actions.skeleton.sequence import (
     FLIP_Y,
     LARGEST,
@@ -24,15 +25,17 @@ _TO_CAMERA = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]], np.float32)
 
 
 def read_npy(path: Path, layout: Layout) -> JointSequence:
-    """Read an array of coordinates, frames, joints and, optionally, bodies.
+    """Read an array of coordinates, frames, joints and, optionally, bodies; or landmarks of MediaPipe.
 
     If there are several bodies, the one that moves most is used. If there is one coordinate more than the
     layout has, the last one is a confidence. Joints at the origin, or with a low confidence, count as
     missing. In image coordinates, y points down.
 
     Args:
-        path: The file, an array ``(C, T, V)`` or ``(C, T, V, M)``.
-        layout: Layout of the joints.
+        path: The file, an array ``(C, T, V)`` or ``(C, T, V, M)``, or landmarks in a shape that
+            :func:`tt_actions.skeleton.landmarks.find_landmarks` lists.
+        layout: Layout of the joints. Landmarks have their own: see
+            :func:`tt_actions.skeleton.landmarks.to_joints`.
 
     Raises:
         UnreadableError: If the file contains no such array, or Python objects, which could run code.
@@ -44,11 +47,13 @@ def read_npy(path: Path, layout: Layout) -> JointSequence:
         raise unreadable_error(path, None, "an array of numbers", f"one of {values.dtype}")
     num, num_joints = layout.num_coordinates, len(layout.joints)
     shape = values.shape
+    if layout not in PATHS and (landmarks := find_landmarks(values)) is not None:
+        return to_joints(path, landmarks, layout)
     fits = values.ndim in (3, 4) and shape[0] in (num, num + 1) and shape[1] >= 1 and shape[2] == num_joints
     if not fits or (values.ndim == 4 and shape[3] < 1):
-        raise unreadable_error(
-            path, None, f"an array ({num}, T, {num_joints}[, M]) with `layout` {layout.name}", f"{shape}"
-        )
+        expected = f"an array ({num}, T, {num_joints}[, M]) with `layout` {layout.name}"
+        other = "" if layout in PATHS else ", or MediaPipe's landmarks (T, 33, 3 to 5)"
+        raise unreadable_error(path, None, expected + other, f"{shape}")
     bodies = np.moveaxis(values if values.ndim == 4 else values[..., None], (3, 0), (0, 3))  # (M, T, V, C)
     bodies = bodies.astype(np.float64)
     if not (np.abs(bodies) < LARGEST).all():
@@ -64,9 +69,12 @@ def read_npy(path: Path, layout: Layout) -> JointSequence:
 def read_npz(path: Path, layout: Layout) -> JointSequence:
     """Read the player's joints (in the layout of NTU RGB+D), the racket or the ball of a synthetic clip.
 
+    Files with MediaPipe's landmarks are read too.
+
     Args:
         path: The file. It contains ``joints_3d`` (T, 25, 3), ``racket_position`` and ``ball`` (T, 3) in
-            metres with z up, ``joints_2d`` (T, 25, 2) in pixels, and ``fps``.
+            metres with z up, ``joints_2d`` (T, 25, 2) in pixels, and ``fps``; or world landmarks ``p3``
+            (T, 33, 3), image landmarks ``p2`` (T, 33, 2), and ``fps``.
         layout: Layout that selects one of these.
 
     Raises:
@@ -75,15 +83,15 @@ def read_npz(path: Path, layout: Layout) -> JointSequence:
     values = _load(path)
     num = layout.num_coordinates
     path_names = {RACKET: "racket_position", BALL: "ball"}
-    name = path_names.get(layout, f"joints_{num}d")
+    name, own = path_names.get(layout, f"joints_{num}d"), layout if layout in path_names else NTU25
+    writer = "`tt-actions synth` writes them"
+    if layout not in PATHS and isinstance(values, Mapping) and not values.keys().isdisjoint(("p2", "p3")):
+        name, own, writer = f"p{num}", BLAZEPOSE33, "files with MediaPipe's landmarks contain them"
     if not isinstance(values, Mapping) or name not in values or "fps" not in values:
-        raise unreadable_error(
-            path, None, f"`{name}` and `fps`, as `tt-actions synth` writes them", "other contents"
-        )
+        raise unreadable_error(path, None, f"`{name}` and `fps`, as {writer}", "other contents")
     if any(values[key].dtype.kind not in _NUMBERS for key in (name, "fps")) or values["fps"].size != 1:
         raise unreadable_error(path, None, f"numbers in `{name}` and one `fps`", "other values")
     joints, fps = np.asarray(values[name], np.float64), float(values["fps"].item())
-    own = layout if layout in path_names else NTU25
     joints = joints[:, None] if layout in path_names and joints.ndim == 2 else joints
     if joints.ndim != 3 or joints.shape[1:] != (len(own.joints), num) or not len(joints):
         raise unreadable_error(
@@ -96,8 +104,11 @@ def read_npz(path: Path, layout: Layout) -> JointSequence:
             f"`{name}` below {LARGEST:g} and a positive `fps`",
             f"other values, with {fps} frames per second",
         )
+    times_s = np.arange(len(joints)) / fps
+    if own is BLAZEPOSE33:
+        return to_joints(path, joints, layout, times_s)
     turned = joints.astype(np.float32) @ _TO_CAMERA.T if num == 3 else joints.astype(np.float32) * FLIP_Y
-    return JointSequence(turned, own, np.arange(len(joints)) / fps)
+    return JointSequence(turned, own, times_s)
 
 
 def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
@@ -127,4 +138,4 @@ _DAMAGED = (
 """Errors that NumPy raises for damaged files and for files of other formats."""
 
 _NUMBERS = "fiu"
-_WANTED = ("joints_3d", "joints_2d", "racket_position", "ball", "fps")
+_WANTED = ("joints_3d", "joints_2d", "racket_position", "ball", "p2", "p3", "fps")

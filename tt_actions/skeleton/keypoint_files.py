@@ -1,6 +1,7 @@
 """Image keypoints in CSV files, in the formats of programs that use MoveNet and COCO models."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tt_actions.skeleton.sequence import (
 _SCORES = ("score", "confidence", "conf")
 _CLASSES = ("shot", "label", "class")
 _MIN_SCORE = 0.05
+_EXPECTED = "34, 51, 99, 132 or 165 numbers, or names such as nose_x"
 
 
 def read_csv(path: Path) -> JointSequence:
@@ -35,18 +37,15 @@ def read_csv(path: Path) -> JointSequence:
     Raises:
         UnreadableError: If the file is not such a table.
     """
-    lines = csv.reader(text.rstrip(", \t") for text in read_lines(path))
-    rows = [(i, [cell.strip() for cell in cells]) for i, cells in enumerate(lines, 1)]
-    rows = [(line, cells) for line, cells in rows if any(cells)]
+    lines = (text.rstrip(", \t") for text in read_lines(path))
+    rows = [(line, cells) for line, cells in split_lines(path, lines) if any(cells)]
     if not rows:
-        raise unreadable_error(path, 1, "34 or 51 numbers, or names such as nose_x", "nothing but commas")
+        raise unreadable_error(path, 1, _EXPECTED, "nothing but commas")
     has_names = any(cell.endswith(("_x", "_y")) for cell in rows[0][1])
     if not has_names:
         num_cells = len(rows[0][1])
         if num_cells not in (2 * 17, 3 * 17):
-            raise unreadable_error(
-                path, rows[0][0], "34 or 51 numbers, or names such as nose_x", f"{num_cells} cells"
-            )
+            raise unreadable_error(path, rows[0][0], _EXPECTED, f"{num_cells} cells")
         table = np.array([read_numbers(path, line, cells, num_cells) for line, cells in rows], np.float32)
         return _sequence(table.reshape(len(table), 17, -1), COCO17)
     if len(rows) == 1:
@@ -86,3 +85,25 @@ def _sequence(table: np.ndarray, layout: Layout) -> JointSequence:
     if table.shape[-1] > 2:
         joints = np.where(table[..., 2:] < _MIN_SCORE, np.nan, joints)
     return JointSequence(joints * FLIP_Y, layout)
+
+
+def split_lines(path: Path, lines: Iterable[str]) -> list[tuple[int, list[str]]]:
+    """Split lines into cells.
+
+    Args:
+        path: The file, for the message.
+        lines: Lines of cells with commas between them.
+
+    Returns:
+        For each row, the number of its last line, from 1, and its cells without surrounding spaces.
+
+    Raises:
+        UnreadableError: If a cell is too long, because a quote is not closed.
+    """
+    reader = csv.reader(lines)
+    try:
+        return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise unreadable_error(
+            path, reader.line_num, "cells with commas between them", f"an error: {error}"
+        ) from error

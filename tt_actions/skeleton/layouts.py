@@ -190,6 +190,39 @@ MOVENET13 = Layout(
 )
 """The keypoints of MoveNet, which are COCO's, without eyes and ears."""
 
+_BLAZEPOSE_PARENTS = {
+    **_COCO_LIMBS,
+    **{
+        f"{side}_{name}": f"{side}_{parent}" if parent != "nose" else "nose"
+        for side in ("left", "right")
+        for name, parent in (
+            ("inner_eye", "nose"),
+            ("eye", "inner_eye"),
+            ("outer_eye", "eye"),
+            ("ear", "outer_eye"),
+            ("mouth", "nose"),
+            ("pinky", "wrist"),
+            ("fingertips", "wrist"),
+            ("thumb", "wrist"),
+            ("heel", "ankle"),
+            ("foot", "heel"),
+        )
+    },
+}
+_BLAZEPOSE_ORDER = (
+    "nose left_inner_eye left_eye left_outer_eye right_inner_eye right_eye right_outer_eye left_ear "
+    "right_ear left_mouth right_mouth left_shoulder right_shoulder left_elbow right_elbow left_wrist "
+    "right_wrist left_pinky right_pinky left_fingertips right_fingertips left_thumb right_thumb "
+    "left_hip right_hip left_knee right_knee left_ankle right_ankle left_heel right_heel left_foot "
+    "right_foot"
+)
+
+BLAZEPOSE33 = Layout("blazepose33", _ordered(_BLAZEPOSE_ORDER, _BLAZEPOSE_PARENTS), 3)
+"""The 33 landmarks of BlazePose in space (Bazarevsky et al. 2020); ``fingertips`` is the index finger."""
+
+BLAZEPOSE33_2D = Layout("blazepose33_2d", _ordered(_BLAZEPOSE_ORDER, _BLAZEPOSE_PARENTS), 2)
+"""The landmarks of BlazePose in the image."""
+
 RACKET = Layout("racket", {"racket": "racket"}, 3)
 """The 3D trajectory of the centre of the racket's blade: a skeleton with one joint."""
 
@@ -202,7 +235,20 @@ BALL2D = Layout("ball2d", {"ball": "ball"}, 2)
 PATHS = (RACKET, BALL, BALL2D)
 """The layouts of trajectories, which have one joint and no body."""
 
-LAYOUTS = {layout.name: layout for layout in (NTU25, KINECT20, THETIS15, COCO17, MOVENET13, *PATHS)}
+BODIES = (NTU25, KINECT20, THETIS15, COCO17, MOVENET13, BLAZEPOSE33, BLAZEPOSE33_2D)
+"""The layouts of bodies."""
+
+LAYOUTS = {layout.name: layout for layout in (*BODIES, *PATHS)}
+
+MEANS: dict[str, tuple[str, ...]] = {
+    "hips": ("left_hip", "right_hip"),
+    "chest": ("left_shoulder", "right_shoulder"),
+    "spine": ("left_hip", "right_hip", "left_shoulder", "right_shoulder"),
+    "head": ("left_ear", "right_ear"),
+    "left_hand": ("left_pinky", "left_fingertips"),
+    "right_hand": ("right_pinky", "right_fingertips"),
+}
+"""For each joint, those whose mean replaces it if a recording lacks it."""
 
 SUBSTITUTES = {
     "neck": "chest",
@@ -235,13 +281,13 @@ def find_layout(name: str) -> Layout:
 def convert(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
     """Convert joints from one layout to another.
 
-    Joints with the same name are the same joint. If the source lacks a joint, its substitute
-    (:data:`SUBSTITUTES`) is used: a wrist for a hand and the other way round, a foot for an ankle, the head
-    for the nose, the chest for the neck. The match is not exact: the spine of THETIS, OpenNI's torso centre,
-    is a little higher than the middle of the spine in the Kinect layouts, its hands are estimated from the
-    depth image, and the hips of a Kinect are deeper in the body than COCO's. Midpoints of the hips and of the
-    shoulders stand for ``hips`` and ``chest``, which COCO lacks. Other joints without a counterpart are
-    missing: eyes and ears from a Kinect, head and spine from COCO.
+    Joints with the same name are the same joint. If the source lacks a joint, the mean of its neighbours is
+    used (:data:`MEANS`): of the hips, of the shoulders, of the ears for the head, of two fingers for a hand.
+    Without these, its substitute is used (:data:`SUBSTITUTES`): a wrist for a hand and the other way round, a
+    foot for an ankle, the head for the nose, the chest for the neck. The match is not exact: the spine of
+    THETIS, OpenNI's torso centre, is a little higher than the middle of the spine in the Kinect layouts, its
+    hands are estimated from the depth image, and the hips of a Kinect are deeper in the body than COCO's.
+    Other joints without a counterpart are missing, such as eyes and ears from a Kinect.
 
     Args:
         joints: Positions, NaN if unknown.
@@ -257,15 +303,20 @@ def convert(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
     if source is target:
         return joints
     found = np.full((*joints.shape[:-2], len(target.joints), joints.shape[-1]), np.nan, joints.dtype)
-    middles = {"hips": source.hips, "chest": source.shoulders}
     for i, name in enumerate(target.joints):
-        if name in source.joints:
-            found[..., i, :] = joints[..., source.index(name), :]
-        elif SUBSTITUTES.get(name) in source.joints:
-            found[..., i, :] = joints[..., source.index(SUBSTITUTES[name]), :]
-        elif name in middles:
-            found[..., i, :] = middle(joints, source, middles[name])
+        others = [source.index(other) for other in _stand_ins(name, source)]
+        if others:
+            found[..., i, :] = joints[..., others, :].mean(-2)
     return found
+
+
+def _stand_ins(name: str, source: Layout) -> tuple[str, ...]:
+    """Return the joints of a layout whose mean stands for a joint; none if it has no counterpart."""
+    substitute = SUBSTITUTES.get(name, name)
+    for others in ((name,), MEANS.get(name, ()), (substitute,), MEANS.get(substitute, ())):
+        if others and set(others) <= set(source.joints):
+            return others
+    return ()
 
 
 def middle(joints: np.ndarray, layout: Layout, pair: tuple[str, str]) -> np.ndarray:
