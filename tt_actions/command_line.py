@@ -304,7 +304,7 @@ def _plain(kind: str) -> str:
     """
     if kind.startswith("typing.Literal"):
         *others, last = re.findall(r"'(.*?)'", kind)
-        return f"{', '.join(others)} or {last}"
+        return f"{', '.join(others)} or {last}" if others else last
     names = {"float": "a number", "int": "a whole number"}
     return names.get(kind.removeprefix("<class '").removesuffix("'>"), f"a {kind}")
 

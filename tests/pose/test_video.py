@@ -1,0 +1,119 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.records import ClipRecord
+from tt_actions.errors import UnreadableError
+from tt_actions.main import main
+from tt_actions.pose.video import POINTS, VISIBILITY, WORLD, find_poses, pose_rate
+from tt_actions.skeleton.layouts import BLAZEPOSE33, NTU25
+from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.video.encoder import write_video
+
+JOINTS = ("shoulder", "hip", "knee", "wrist")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A drawn stroke in a video of 640x480, with the true joints."""
+    out = tmp_path_factory.mktemp("drawn")
+    synthesize(out, 1, 2, size=(640, 480), num_workers=1)
+    return next(out.rglob("*.mp4"))
+
+
+def test_the_joints_of_a_drawn_player_are_where_they_were_drawn(drawn):
+    poses = find_poses(drawn, pose_rate(drawn, 30))
+    truth = np.load(drawn.with_suffix(".npz"))
+    assert poses.values.shape == (len(truth["joints_2d"]), 33, 6)
+    assert not np.isnan(poses.values).any()
+    assert np.diff(poses.times_s) == pytest.approx(1 / float(truth["fps"]))
+    height = np.ptp(truth["joints_2d"][..., 1], axis=1).mean()
+    for name in JOINTS:
+        for side in ("left", "right"):
+            found = poses.values[:, BLAZEPOSE33.index(f"{side}_{name}"), POINTS]
+            true = truth["joints_2d"][:, NTU25.index(f"{side}_{name}")]
+            assert np.median(np.linalg.norm(found - true, axis=1)) < 0.08 * height
+
+
+def test_joints_in_space_stand_upright_and_have_the_size_of_a_person(drawn):
+    world = find_poses(drawn, 30).values[..., WORLD]
+    assert np.abs(world[:, [BLAZEPOSE33.index(f"{s}_hip") for s in ("left", "right")]].mean(1)).max() < 0.05
+    tall = world[:, BLAZEPOSE33.index("nose"), 1] - world[:, BLAZEPOSE33.index("left_ankle"), 1]
+    assert 0.9 < np.median(tall) < 1.8
+
+
+def test_a_region_moves_the_joints_back_to_the_whole_picture(drawn):
+    whole = find_poses(drawn, 30)
+    points = whole.values[..., POINTS]
+    x0, y0 = np.floor(points.min((0, 1)) - 40).clip(0).astype(int)
+    x1, y1 = np.ceil(points.max((0, 1)) + 40).clip(0, (640, 480)).astype(int)
+    part = find_poses(drawn, 30, roi=(int(x0), int(y0), int(x1), int(y1)))
+    of_body = slice(BLAZEPOSE33.index("left_shoulder"), None)
+    apart = np.linalg.norm(part.values[:, of_body, POINTS] - points[:, of_body], axis=-1)
+    assert np.median(apart) < 6
+
+
+def test_a_stretch_is_that_part_of_the_whole(drawn):
+    whole, part = find_poses(drawn, 30), find_poses(drawn, 30, start_s=0.5, end_s=1.0)
+    assert part.times_s == pytest.approx(whole.times_s[15:30])
+    apart = np.linalg.norm(part.values[..., POINTS] - whole.values[15:30, :, POINTS], axis=-1)
+    assert np.median(apart) < 4
+
+
+def test_a_picture_without_a_person_is_refused_by_name(tmp_path):
+    video = tmp_path / "empty.mp4"
+    write_video(video, [np.full((120, 160, 3), 90, np.uint8)] * 10, fps=30)
+    with pytest.raises(UnreadableError, match=r"empty\.mp4' from 0 s to the end, but no person was found"):
+        find_poses(video, 30)
+
+
+def test_a_training_reads_videos_and_finds_their_joints_once(drawn, tmp_path, monkeypatch):
+    cache, record = FrameCache(tmp_path), ClipRecord(drawn)
+    of_body = JointPreprocessing("ntu25").spec
+    joints = cache.frames(record, of_body)
+    assert joints.shape[1:] == (25, 3)
+    assert joints == pytest.approx(of_body.read(drawn).values)
+    monkeypatch.setattr("tt_actions.clips.pose_spec.find_poses", None)  # a second search would fail
+    assert cache.frames(record, replace(of_body, centre="joint")).shape == joints.shape
+    assert cache.frames(record, JointPreprocessing("coco17").spec).shape[1:] == (17, 2)
+
+
+def test_a_left_hander_looks_like_a_right_hander(drawn):
+    preprocessing = JointPreprocessing("blazepose33")
+    joints = preprocessing.read(drawn).values
+    mirrored = preprocessing.to_right_handed(joints)
+    left, right = (BLAZEPOSE33.index(f"{side}_wrist") for side in ("left", "right"))
+    assert mirrored[:, right] == pytest.approx(joints[:, left] * [-1, 1, 1])
+    assert preprocessing.to_right_handed(mirrored) == pytest.approx(joints)
+
+
+def test_visibility_is_a_probability(drawn):
+    visible = find_poses(drawn, 30).values[..., VISIBILITY]
+    assert 0 <= visible.min() <= visible.max() <= 1
+    assert visible[:, BLAZEPOSE33.index("nose")].mean() > 0.5
+
+
+def test_trajectories_are_not_found_in_a_video(drawn):
+    with pytest.raises(UnreadableError, match=r"`layout` racket, but .* is a video"):
+        JointPreprocessing("racket").read_clip(drawn)
+
+
+def test_own_videos_are_classified_by_joints(tmp_path):
+    synthesize(tmp_path / "drawn", 12, 3, size=(320, 240), num_workers=1)
+    for video in (tmp_path / "drawn").rglob("*.mp4"):
+        folder = tmp_path / "clips" / video.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        video.rename(folder / video.name)
+    experiment = Path(__file__).parents[2] / "experiments" / "strokes.yaml"
+    folders = ["--runs", str(tmp_path / "runs"), "--data.cache_dir", str(tmp_path / "cache")]
+    main(["train", "--config", str(experiment), "--data", str(tmp_path / "clips"), *folders])
+    run = tmp_path / "runs" / "strokes" / "version_0"
+    assert (run / "report" / "metrics.json").is_file()
+    words = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
+    main(["predict", *words, "--experiment", "again", *folders])
+    again = tmp_path / "runs" / "again" / "version_0" / "report" / "predictions.csv"
+    assert again.read_text() == (run / "report" / "predictions.csv").read_text()

@@ -1,0 +1,1 @@
+"""Joints of the players in a video, by a pose model."""

@@ -1,0 +1,93 @@
+"""Rotated square regions of an image: where a pose model looks for a person's joints."""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from tt_actions.video.types import Image
+
+MARGIN = 1.25
+"""Side of a region relative to twice the distance between its two anchors."""
+
+
+class Region(NamedTuple):
+    """A rotated square in an image.
+
+    Args:
+        x: Horizontal position of its centre in pixels.
+        y: Vertical position of its centre in pixels.
+        side: Length of its sides in pixels.
+        turn: Clockwise rotation in radians; 0 for an upright person.
+    """
+
+    x: float
+    y: float
+    side: float
+    turn: float = 0.0
+
+
+def region_around(centre: np.ndarray, above: np.ndarray) -> Region:
+    """Return the region of a person, from two anchors, as MediaPipe's graph computes it.
+
+    Args:
+        centre: The midpoint of the hips in pixels.
+        above: A point on the circle around the whole person, above the centre along the body.
+
+    Shape:
+        centre and above ``(2,)``.
+
+    >>> region_around(np.array([50.0, 60.0]), np.array([50.0, 20.0]))
+    Region(x=50.0, y=60.0, side=100.0, turn=0.0)
+    """
+    along_x, along_y = (above - centre).tolist()
+    turn = math.pi / 2 - math.atan2(-along_y, along_x)
+    turn -= 2 * math.pi * math.floor((turn + math.pi) / (2 * math.pi))
+    return Region(float(centre[0]), float(centre[1]), 2 * MARGIN * math.hypot(along_x, along_y), turn)
+
+
+def cut_region(image: Image, region: Region, size: int, border: int) -> Image:
+    """Cut out a region and scale it.
+
+    Args:
+        image: The image.
+        region: The region; it may extend beyond the image.
+        size: Height and width of the result.
+        border: OpenCV's border mode for the part outside of the image.
+
+    Shape:
+        image ``(H, W, 3)`` -> ``(size, size, 3)``.
+    """
+    half = region.side / 2
+    corners = np.array([[-half, half], [-half, -half], [half, -half]])
+    source = (corners @ rotation(region.turn).T + (region.x, region.y)).astype(np.float32)
+    target = np.array([[0, size], [0, 0], [size, 0]], np.float32)
+    transform = cv2.getAffineTransform(source, target)
+    return cv2.warpAffine(image, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def to_image(points: np.ndarray, region: Region) -> np.ndarray:
+    """Convert positions within a region to pixels of the image.
+
+    Args:
+        points: Positions from 0 to 1 along the sides of the region.
+        region: The region.
+
+    Shape:
+        points ``(V, 2)`` -> the same.
+
+    >>> to_image(np.array([[0.5, 0.5], [1.0, 0.5]]), Region(10, 20, 8)).tolist()
+    [[10.0, 20.0], [14.0, 20.0]]
+    """
+    return np.asarray((points - 0.5) @ rotation(region.turn).T * region.side + (region.x, region.y))
+
+
+def rotation(turn: float) -> np.ndarray:
+    """Return the matrix that rotates a point of an image clockwise.
+
+    Args:
+        turn: The angle in radians.
+    """
+    cos, sin = math.cos(turn), math.sin(turn)
+    return np.array([[cos, -sin], [sin, cos]])
