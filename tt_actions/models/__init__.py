@@ -9,6 +9,7 @@ from tt_actions.models.crf import CRF as CRF
 from tt_actions.models.fisher import Fisher as Fisher
 from tt_actions.models.histogram_kernel import HistogramKernel as HistogramKernel
 from tt_actions.models.hmm_classifier import HMMClassifier as HMMClassifier
+from tt_actions.models.joint_kernel import JointKernel as JointKernel
 from tt_actions.models.lstm import LSTM as LSTM
 from tt_actions.models.mof import MOF as MOF
 from tt_actions.models.peephole_lstm import PeepholeLSTM as PeepholeLSTM

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,12 @@ from torch import Tensor
 
 from tt_actions.errors import UserError
 from tt_actions.models.checks import check_frames, check_positive
-from tt_actions.models.closed_form import ClosedFormModel
-from tt_actions.models.ridge import fit_ridge
+from tt_actions.models.kernel_model import KernelModel
 
 Descriptor = Literal["hog", "hof", "mbh"]
 
 
-class HistogramKernel(ClosedFormModel):
+class HistogramKernel(KernelModel):
     """Kernel ridge regression on histograms of edge and motion directions.
 
     A clip is described as in Laptev et al. (2008) and Wang et al. (2011): by histograms of the directions of
@@ -24,15 +23,7 @@ class HistogramKernel(ClosedFormModel):
     the motion boundaries (MBH), in the cells of a grid over the frame and in temporal parts of the clip. A
     pixel counts in the nearest cells and parts, with more weight in the nearer ones (Dalal & Triggs 2005), so
     that a small shift of the player changes little. The square root of each descriptor has length 1. A
-    Gaussian kernel of the distances between descriptors compares clips, so that similar training clips decide
-    about a new clip, and the classes are regressed on this kernel. The strength of the ridge, and the
-    temperature that converts scores to probabilities, maximise the leave-one-out likelihood of the training
-    clips. If clips are similar, such as neighbours from one match, the resulting probabilities are
-    overconfident.
-
-    All frames of a clip get the clip's logits, so its temporal consistency is always 1 and has no meaning.
-    Fitting time grows with the third power of the number of clips, and memory with the second: a thousand
-    clips take a second or two, ten thousand take many minutes and some 5 GB.
+    Gaussian kernel of the distances between descriptors compares clips.
 
     Args:
         num_classes: Number of classes *K*.
@@ -53,9 +44,6 @@ class HistogramKernel(ClosedFormModel):
     """
 
     in_channels = 5
-    described: Tensor
-    coefficients: Tensor
-    temperature: Tensor
 
     def __init__(
         self,
@@ -67,7 +55,6 @@ class HistogramKernel(ClosedFormModel):
         min_speed: float = 0.06,
         gamma: float = 2.0,
     ) -> None:
-        super().__init__(num_classes)
         check_positive(grid=min(grid), parts=parts)
         unknown = [name for name in descriptors if name not in get_args(Descriptor)]
         if unknown or not descriptors:
@@ -79,29 +66,10 @@ class HistogramKernel(ClosedFormModel):
                 "Expected `num_directions` >= 3, `min_speed` >= 0 and `gamma` > 0, but got "
                 f"{num_directions}, {min_speed} and {gamma}."
             )
+        num_fields = sum(2 if name == "mbh" else 1 for name in descriptors)
+        super().__init__(num_classes, num_fields * parts * num_directions * grid[0] * grid[1])
         self.descriptors, self.grid, self.parts = tuple(descriptors), (grid[0], grid[1]), parts
         self.num_directions, self.min_speed, self.gamma = num_directions, min_speed, gamma
-        num_fields = sum(2 if name == "mbh" else 1 for name in self.descriptors)
-        num_features = num_fields * parts * num_directions * self.grid[0] * self.grid[1]
-        self.register_buffer("described", torch.zeros(0, num_features))  # (N, D): the training clips
-        self.register_buffer("coefficients", torch.zeros(0, num_classes))
-        self.register_buffer("temperature", torch.ones(()))
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return per-frame logits: the logits of the clip, repeated for each frame.
-
-        Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
-
-        Shape:
-            inputs ``(B, T, 5, H, W)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
-        """
-        features = self.describe(inputs, lengths)
-        with torch.autocast(features.device.type, enabled=False):
-            described, coefficients = self.described.to(features), self.coefficients.to(features)
-            logits = self._kernel(features, described) @ coefficients / self.temperature
-        return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def describe(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the descriptors by which clips are compared.
@@ -141,46 +109,17 @@ class HistogramKernel(ClosedFormModel):
                 maps = torch.tensordot(maps, weights, ([dim], [1])).movedim(-1, dim)
         return maps.flatten()
 
-    def _kernel(self, some: Tensor, others: Tensor) -> Tensor:
-        """Kernel ``(M, N)`` between descriptors ``(M, D)`` and ``(N, D)``, each made of unit vectors."""
-        return torch.exp(2 * self.gamma * (some @ others.T - len(self.descriptors)))
-
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
-        """Store the descriptors of a batch of training clips.
+    def compare(self, some: Tensor, others: Tensor) -> Tensor:
+        """Return the Gaussian kernel between descriptors, each made of unit vectors.
 
         Args:
-            inputs: Frames of each clip, padded to the longest.
-            lengths: Number of valid frames of each clip.
-            labels: Class of each clip.
+            some: Descriptors.
+            others: Other descriptors.
 
         Shape:
-            inputs ``(B, T, 5, H, W)``, lengths and labels ``(B,)``.
+            some ``(M, D)``, others ``(N, D)`` -> ``(M, N)``.
         """
-        self.collected.append((self.describe(inputs, lengths), labels))
-
-    def solve(self) -> tuple[Tensor, Tensor]:
-        """Fit the model to the collected clips, and discard them.
-
-        Returns:
-            The logits of each clip from a fit to all other clips, and the classes of the clips.
-
-        Shape:
-            logits ``(N, K)``, labels ``(N,)``.
-        """
-        device = self.described.device
-        features, labels = (torch.cat(parts).cpu() for parts in zip(*self.collected, strict=True))
-        self.collected.clear()
-        fit = fit_ridge(self._kernel(features.double(), features.double()), labels, self.num_classes)
-        self.described, self.coefficients = features.to(device), fit.coefficients.float().to(device)
-        self.temperature = fit.temperature.float().to(device)
-        return fit.left_out.float().to(device), labels.to(device)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name in ("described", "coefficients"):  # one row per training clip
-            saved, own = state_dict.get(prefix + name), getattr(self, name)
-            if saved is not None and saved.shape[1:] == own.shape[1:]:
-                setattr(self, name, own.new_zeros(saved.shape))
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        return torch.exp(2 * self.gamma * (some @ others.T - len(self.descriptors)))
 
 
 BIN_OFFSET = 1e-6
