@@ -49,6 +49,13 @@ FITTED: dict[str, list[str]] = {
 }
 """Variants of experiments/clips.yaml, whose fit is deterministic and the same for every seed."""
 
+JOINTS: dict[str, list[str]] = {
+    "strokes": [],
+    "strokes, all landmarks": ["--data.preprocessing.layout", "blazepose33"],
+    "strokes, joints in the picture": ["--data.preprocessing.layout", "blazepose33_2d"],
+}
+"""Variants of experiments/strokes.yaml, whose fit is deterministic too."""
+
 LEARNT: dict[str, list[str]] = {
     "clips_network": [],
     "whole picture": ["--data.preprocessing.crop", "none"],
@@ -84,7 +91,7 @@ PRETRAINED: dict[str, list[str]] = {
 }
 """Variants of experiments/clips_network.yaml that start from weights learnt on synthetic strokes."""
 
-VARIANTS = FITTED | LEARNT | PRETRAINED
+VARIANTS = JOINTS | FITTED | LEARNT | PRETRAINED
 
 ON_DRAWN_STROKES = [
     *("--config", str(EXPERIMENTS / "cnn_lstm_plus.yaml"), "--data.source.seed", "7"),
@@ -180,13 +187,15 @@ def trainings(
         )
         for seed in range(num_seeds)
         for variant in variants
-        if seed == 0 or variant not in FITTED
+        if seed == 0 or variant not in FITTED | JOINTS
         for fold in range(num_folds)
     }
 
 
 def experiment_of(variant: str) -> str:
     """Return the name of the experiment that a variant changes."""
+    if variant in JOINTS:
+        return "strokes"
     return "clips" if variant in FITTED else "clips_network"
 
 
@@ -272,7 +281,7 @@ def main() -> None:
     scores = [score_records(fold, features) for fold in by_fold]
     results = {f"{m} on flow": [[score[m]] for score in scores] for m in scores[0]}
     for v in variants:
-        seeds = range(1 if v in FITTED else options.seeds)
+        seeds = range(1 if v in FITTED | JOINTS else options.seeds)
         results[v] = [[accuracies[v, s, f] for s in seeds] for f in range(len(by_fold))]
     table = tabulate(options.set, records, results)
     table.show(console)

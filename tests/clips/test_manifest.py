@@ -120,7 +120,7 @@ def test_a_missing_manifest_is_refused(tmp_path):
 
 def test_the_header_of_a_written_manifest_is_the_documented_one(tmp_path):
     write_manifest(tmp_path / "m.csv", [ClipRecord(tmp_path / "a.mp4")])
-    assert (tmp_path / "m.csv").read_text().split() == [",".join(COLUMNS), "a.mp4,,,,,,,,,"]
+    assert (tmp_path / "m.csv").read_text().split() == [",".join(COLUMNS), "a.mp4,,,,,,,,,,"]
 
 
 def test_names_distinguish_stretches_and_regions_of_a_long_video():

@@ -193,7 +193,16 @@ class FrameCache:
         return None
 
     def _decode(self, record: ClipRecord, spec: InputSpec, file: Path) -> None:
-        frames = spec.read(record.path, record.start_s, record.end_s, record.roi).values
+        source = spec.source(record.path)
+        if source is None:
+            frames = spec.read(record.path, record.start_s, record.end_s, record.roi).values
+        else:
+            file_of_source = self._file(record, source)
+            if _map(file_of_source) is None:
+                self._decode(record, source, file_of_source)
+            values = _map(file_of_source)
+            assert values is not None
+            frames = spec.finish(values, record.path, record.start_s).values
         with write_atomically(file, _ADVICE) as temporary:
             np.save(temporary, frames)
 

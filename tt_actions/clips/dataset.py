@@ -130,6 +130,8 @@ class ClipDataset(Dataset[Sample]):
         index = self.items[position]
         record = self.records[index]
         available = self.cache.frames(record, self.spec)
+        if record.hand == "left":
+            available = self.spec.to_right_handed(available)
         rng = torch.Generator().manual_seed(seed)
         if record.strokes is None:
             chosen = sample_indices(len(available), self.num_frames, self.sampling, self.training, rng)

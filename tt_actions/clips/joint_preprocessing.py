@@ -1,4 +1,4 @@
-"""Preprocessing of joints between their file and the network."""
+"""Preprocessing of joints between their file, or a video, and the network."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -6,12 +6,17 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tt_actions.clips.pose_spec import PoseSpec
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.specs import InputSpec
 from tt_actions.errors import UnreadableError, UserError
-from tt_actions.skeleton.files import read_joints
-from tt_actions.skeleton.layouts import PATHS, find_layout
+from tt_actions.pose.smoothing import smooth
+from tt_actions.pose.video import POINTS, WORLD, pose_rate
+from tt_actions.skeleton.files import SUFFIXES, read_joints
+from tt_actions.skeleton.layouts import BLAZEPOSE33, BLAZEPOSE33_2D, PATHS, convert, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
+from tt_actions.skeleton.sequence import FLIP_Y
+from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi, Timed
 
 Centre = Literal["frame", "clip", "joint"]
@@ -22,7 +27,9 @@ EmptyFrames = Literal["interpolate", "drop"]
 
 @dataclass(frozen=True)
 class JointSpec(InputSpec):
-    """Defines how a joint file becomes a normalised joint sequence.
+    """Defines how a joint file, or a video, becomes a normalised joint sequence.
+
+    In a video, a pose model finds the joints of one player (:mod:`tt_actions.pose`).
 
     Frames before the first and after the last in which a joint is visible are cut off. Positions are relative
     to the midpoint of the hips, in trunk lengths. 3D bodies are rotated about the vertical axis to face the
@@ -30,8 +37,9 @@ class JointSpec(InputSpec):
     relative to its mean position, in units of its mean distance from there.
 
     Args:
-        layout: Name of the joint layout: ``ntu25``, ``kinect20``, ``thetis15``, ``coco17`` or ``movenet13``,
-            or of a trajectory: ``racket``, ``ball`` or ``ball2d``.
+        layout: Name of the joint layout: ``blazepose33``, ``ntu25``, ``kinect20`` or ``thetis15`` in space,
+            ``blazepose33_2d``, ``coco17`` or ``movenet13`` in the image, or of a trajectory: ``racket``,
+            ``ball`` or ``ball2d``.
         fps: Frames per second. A file with another rate is resampled to it. A file that does not give its
             rate is assumed to have it.
         centre: What to subtract. ``frame`` subtracts the midpoint of the hips in each frame. ``clip``
@@ -43,6 +51,8 @@ class JointSpec(InputSpec):
             ``drop`` removes them.
         longest_gap: Longest gap, in frames, over which a missing joint is interpolated. In longer gaps the
             joint keeps its last position.
+        roi: Region (x0, y0, x1, y1) in pixels that contains the player, for videos without a region of their
+            own; None for the whole image.
 
     Raises:
         ValueError: If a value is out of range.
@@ -54,9 +64,12 @@ class JointSpec(InputSpec):
     face_camera: bool = True
     empty_frames: EmptyFrames = "interpolate"
     longest_gap: int = 10
+    roi: Roi | None = None
 
     def __post_init__(self) -> None:
         find_layout(self.layout)
+        object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
+        check_roi(self.roi)
         if not 0 < self.fps < float("inf"):
             raise UserError(f"Expected `fps` to be positive, but got {self.fps}.")
         if self.centre not in get_args(Centre) or self.empty_frames not in get_args(EmptyFrames):
@@ -71,13 +84,17 @@ class JointSpec(InputSpec):
         """Return the settings that determine the joints, in addition to file content and times.
 
         Args:
-            roi: None, because joints have no region.
-
-        Raises:
-            UnreadableError: If there is a region.
+            roi: The clip's own region, or None.
         """
-        _check_no_region(roi)
-        return [getattr(self, field.name) for field in fields(JointSpec)]
+        return [roi, *(getattr(self, field.name) for field in fields(JointSpec))]
+
+    def source(self, path: Path) -> PoseSpec | None:
+        """Return the spec of the landmarks in a video; None for a joint file.
+
+        Args:
+            path: The clip's file.
+        """
+        return PoseSpec(self.fps, self.roi) if path.suffix.lower() not in SUFFIXES else None
 
     def read(
         self, path: Path, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
@@ -85,10 +102,10 @@ class JointSpec(InputSpec):
         """Read the normalised joints of a clip.
 
         Args:
-            path: The file; see :func:`tt_actions.skeleton.files.read_joints`.
+            path: A video, or a joint file: see :func:`tt_actions.skeleton.files.read_joints`.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: None, because joints have no region.
+            roi: Region (x0, y0, x1, y1) in pixels that contains the player in a video; None for a joint file.
 
         Returns:
             The joints ``(T, V, C)``, float32, and their times.
@@ -96,9 +113,11 @@ class JointSpec(InputSpec):
         Raises:
             UnreadableError: If the clip can't be read, or no joint is visible in it.
         """
+        source = self.source(path)
+        if source is not None:
+            return self.finish(source.read(path, start_s, end_s, roi).values, path, start_s)
         _check_no_region(roi)
-        layout = find_layout(self.layout)
-        sequence = read_joints(path, layout)
+        sequence = read_joints(path, find_layout(self.layout))
         joints, times_s = sequence.joints, sequence.times_s
         times_s = np.arange(len(joints)) / self.fps if times_s is None else times_s
         if start_s < 0 or (end_s is not None and end_s > times_s[-1] + 2 / self.fps):
@@ -110,11 +129,54 @@ class JointSpec(InputSpec):
         if end_s is not None:
             inside &= times_s < end_s
         joints, times_s = joints[inside], times_s[inside]
+        return self._prepare(joints, times_s, path, is_timed=sequence.times_s is not None)
+
+    def to_right_handed(self, values: np.ndarray) -> np.ndarray:
+        """Swap left and right, so that a left-hander's stroke looks like a right-hander's.
+
+        Args:
+            values: Normalised joints.
+
+        Shape:
+            values ``(T, V, C)`` -> the same.
+        """
+        layout = find_layout(self.layout)
+        if layout in PATHS:
+            return values
+        signs = np.array([-1.0, *[1.0] * (layout.num_coordinates - 1)], np.float32)
+        return values[:, list(layout.mirrored)] * signs
+
+    def finish(self, values: np.ndarray, path: Path, start_s: float) -> Timed:
+        """Compute normalised joints from the landmarks of a video.
+
+        Args:
+            values: The landmarks ``(T, 33, 6)``: see :func:`tt_actions.pose.video.find_poses`.
+            path: The video.
+            start_s: Start of the clip in seconds.
+
+        Raises:
+            UnreadableError: If the layout is one of trajectories, which a pose model does not find.
+        """
+        layout = find_layout(self.layout)
+        if layout in PATHS:
+            raise UnreadableError(
+                f"Expected a file of trajectories for `layout` {self.layout}, but '{path}' is a video. "
+                "Use the layout of a body, such as blazepose33."
+            )
+        is_flat = layout.num_coordinates == 2
+        positions = smooth(values[:, :, POINTS] * FLIP_Y if is_flat else values[:, :, WORLD])
+        joints = convert(positions, BLAZEPOSE33_2D if is_flat else BLAZEPOSE33, layout)
+        times_s = start_s + np.arange(len(joints)) / pose_rate(path, self.fps)
+        return self._prepare(joints, times_s, path, is_timed=True)
+
+    def _prepare(self, joints: np.ndarray, times_s: np.ndarray, path: Path, is_timed: bool) -> Timed:
+        """Cut off empty ends, fill gaps, resample and normalise."""
+        layout = find_layout(self.layout)
         is_visible = ~np.isnan(joints).any(-1).all(1)
         if not is_visible.any():
             raise UnreadableError(
-                f"Expected joints in '{path}' from {start_s:g} s to {'the end' if end_s is None else end_s}, "
-                "but no joint is visible there. Correct the times, or remove the clip."
+                f"Expected joints in '{path}' at the times of the clip, but no joint is visible there. "
+                "Correct the times, or remove the clip."
             )
         if self.empty_frames == "drop":
             joints, times_s = joints[is_visible], times_s[: is_visible.sum()]
@@ -122,7 +184,7 @@ class JointSpec(InputSpec):
             first, last = np.flatnonzero(is_visible)[[0, -1]]
             joints, times_s = joints[first : last + 1], times_s[first : last + 1]
         joints = place_unseen(fill_gaps(joints, self.longest_gap), layout)
-        if sequence.times_s is not None:
+        if is_timed:
             if (times_s[-1] - times_s[0]) * self.fps > _MAX_FRAME_RATIO * len(times_s):
                 raise UnreadableError(
                     f"Expected times in seconds in '{path}', but its {len(times_s)} frames span "
@@ -239,10 +301,10 @@ class JointPreprocessing(JointSpec):
         """Read a clip's joints as input for a trained network.
 
         Args:
-            path: The joint file.
+            path: The joint file or the video.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
-            roi: None, because joints have no region.
+            roi: Region (x0, y0, x1, y1) in pixels that contains the player in a video, or None.
 
         Raises:
             UnreadableError: If the clip can't be read.

@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.clips.records import ClipRecord, Hand, Split
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.video.types import Roi
 
-COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split")
+COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split", "hand")
 
 
 def read_manifest(path: Path) -> list[ClipRecord]:
     """Read the clips listed in a CSV file.
 
-    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split`` in any order. Only ``path`` is
+    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split,hand`` in any order. Only ``path`` is
     required. An empty cell means none, and relative paths start at the manifest's folder.
 
     Args:
@@ -132,6 +132,7 @@ def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
         roi=cast(Roi, tuple(corners)) if corners else None,
         group=cells.get("group") or None,
         split=cast(Split, cells.get("split") or None),
+        hand=cast(Hand, cells.get("hand") or None),
     )
 
 
@@ -189,5 +190,6 @@ def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
                     *corners,
                     record.group or "",
                     record.split or "",
+                    record.hand or "",
                 ]
             )

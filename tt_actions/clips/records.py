@@ -14,6 +14,7 @@ from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi
 
 Split = Literal["train", "val", "test"]
+Hand = Literal["left", "right"]
 
 _NUMBER = r"\d[\d.]*(?:e[+-]\d+)?"
 _NAME = re.compile(rf"(.+?)(?:\[({_NUMBER})-({_NUMBER})?\])?(?:\((\d+),(\d+),(\d+),(\d+)\))?", re.DOTALL)
@@ -33,10 +34,11 @@ class ClipRecord:
         split: The split that the dataset prescribes, or None.
         strokes: The strokes of an untrimmed recording, in chronological order; None for a clip of one stroke,
             whose class is ``label``.
+        hand: The player's playing hand, or None if it is unknown. Joints of left-handers are mirrored.
 
     Raises:
-        ValueError: If the times are not 0 <= start < end, the region is empty, the split is unknown, or there
-            are strokes together with a label, out of order or outside the stretch.
+        ValueError: If the times are not 0 <= start < end, the region is empty, the split or the hand is
+            unknown, or there are strokes together with a label, out of order or outside the stretch.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class ClipRecord:
     group: str | None = None
     split: Split | None = None
     strokes: tuple[Stroke, ...] | None = None
+    hand: Hand | None = None
 
     def __post_init__(self) -> None:
         end = math.inf if self.end_s is None else self.end_s
@@ -59,6 +62,10 @@ class ClipRecord:
         if self.split is not None and self.split not in get_args(Split):
             raise UserError(
                 f"Expected `split` of '{self.path}' to be train, val, test or empty, but got '{self.split}'."
+            )
+        if self.hand is not None and self.hand not in get_args(Hand):
+            raise UserError(
+                f"Expected `hand` of '{self.path}' to be left, right or empty, but got '{self.hand}'."
             )
         if self.strokes is not None:
             self._check_strokes(self.strokes, end)

@@ -64,6 +64,35 @@ class InputSpec(ABC):
             roi: The clip's own region, or None.
         """
 
+    def source(self, path: Path) -> "InputSpec | None":  # noqa: ARG002 - for specs that have one
+        """Return the spec of an intermediate result that takes long and is therefore cached too, or None.
+
+        Args:
+            path: The clip's file.
+        """
+        return None
+
+    def to_right_handed(self, values: np.ndarray) -> np.ndarray:
+        """Mirror the values of a left-handed player's clip, if this kind of input is mirrored.
+
+        Args:
+            values: The values of the clip.
+        """
+        return values
+
+    def finish(self, values: np.ndarray, path: Path, start_s: float) -> Timed:
+        """Compute the values of a clip from those of :meth:`source`.
+
+        Args:
+            values: The values of the source.
+            path: The clip's file.
+            start_s: Start of the clip in seconds.
+
+        Raises:
+            UnreadableError: If the clip can't be used.
+        """
+        raise NotImplementedError
+
 
 Picture = Literal["rgb", "depth", "rgbd", "silhouette"]
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, require_frames, require_video
+from tt_actions.clips.records import Hand
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
@@ -201,15 +202,21 @@ class Recognizer:
 
     @torch.no_grad()
     def predict(
-        self, path: Path | str, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+        self,
+        path: Path | str,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        roi: Roi | None = None,
+        hand: Hand | None = None,
     ) -> ClipPrediction:
         """Classify the stroke of one clip.
 
         Args:
-            path: The video file, or the joint file for a model that reads joints.
+            path: The video file; for a model that reads joints, a joint file or a video.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
             roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
+            hand: Playing hand of the player, for a model that reads joints; None if it is unknown.
 
         Returns:
             The class, the probabilities of all classes, and those of each frame with its time.
@@ -220,6 +227,8 @@ class Recognizer:
         """
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
         self.check_region(roi)
+        if hand == "left":
+            values = self.preprocessing.spec.to_right_handed(values)
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
         logits = self(clip, torch.tensor([len(values)], device=self.device))
         return make_prediction(self.network, self.class_names, logits, times_s)

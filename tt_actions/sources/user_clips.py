@@ -66,9 +66,10 @@ class UserClips(ClipSource):
 
 
 class UserJoints(UserClips):
-    """Joint files: a folder with one subfolder per class, or a manifest CSV.
+    """Videos or joint files: a folder with one subfolder per class, or a manifest CSV.
 
-    The formats are those of :func:`tt_actions.skeleton.files.read_joints`.
+    In videos, a pose model finds the joints. In a folder with both, only the joint files count. Their formats
+    are those of :func:`tt_actions.skeleton.files.read_joints`.
 
     Args:
         path: The folder or the CSV file.
@@ -81,7 +82,12 @@ class UserJoints(UserClips):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = JOINT_SUFFIXES
-    example: ClassVar[str] = "make train EXP=stgcn DATA=my_joints LAYOUT=ntu25"
+    example: ClassVar[str] = "make train EXP=stgcn DATA=my_clips"
+
+    def __init__(self, path: Path, group_pattern: str | None = None) -> None:
+        if path.is_dir() and not any(file.suffix.lower() in JOINT_SUFFIXES for file in path.glob("*/*")):
+            self.suffixes = SUFFIXES  # type: ignore[misc] # videos
+        super().__init__(path, group_pattern)
 
 
 class UserDepth(UserClips):
@@ -106,7 +112,7 @@ class UserDepth(UserClips):
 
 
 class ManifestSource(ClipSource):
-    """The rows of a CSV file with the columns ``path,label,start_s,end_s,x0,y0,x1,y1,group,split``.
+    """The rows of a CSV file with the columns ``path,label,start_s,end_s,x0,y0,x1,y1,group,split,hand``.
 
     Args:
         path: The CSV file; see :func:`tt_actions.clips.manifest.read_manifest`.

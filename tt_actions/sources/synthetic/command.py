@@ -35,6 +35,9 @@ def synth(
         depth: Also write depth maps.
         silhouettes: Also write the players' silhouettes.
         workers: Number of processes (default: one per core).
+
+    Raises:
+        UserError: If there is nothing to generate.
     """
     if clips == rallies == 0:
         raise UserError(
