@@ -1,6 +1,12 @@
 """BlazePose: a detector of persons and a network for the 33 landmarks of one person, run by LiteRT."""
 
-from typing import Any, NamedTuple
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +21,7 @@ NUM_LANDMARKS = 33
 _NUM_POINTS = 39  # the landmarks, two anchors of the next region, and four that are not used
 _INPUT = 256
 _REACH = 3  # cells of a heat map on each side of a landmark that refine it
+_LOADING = Lock()
 _MIN_PEAK = 0.5  # probability that a heat map must reach to count
 
 
@@ -113,6 +120,21 @@ class BlazePose:
         )
 
 
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Hide the line that LiteRT prints with its first network; it has no setting for that."""
+    with _LOADING:
+        sys.stderr.flush()
+        stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(nowhere)
+
+
 class _Network:
     """A network in LiteRT that gets one RGB image, and its outputs by name.
 
@@ -123,7 +145,7 @@ class _Network:
         outputs: Shape of each output.
     """
 
-    def __init__(self, path: Any, num_threads: int, size: int, outputs: dict[str, tuple[int, ...]]) -> None:
+    def __init__(self, path: Path, num_threads: int, size: int, outputs: dict[str, tuple[int, ...]]) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -132,8 +154,9 @@ class _Network:
                 "`pip install 'tt-actions[pose]'`."
             ) from error
         try:
-            self._network = Interpreter(str(path), num_threads=num_threads)
-            self._network.allocate_tensors()
+            with _without_greeting():
+                self._network = Interpreter(str(path), num_threads=num_threads)
+                self._network.allocate_tensors()
             (given,) = self._network.get_input_details()
             places = {
                 tuple(output["shape"]): output["index"] for output in self._network.get_output_details()
