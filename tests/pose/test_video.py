@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from tt_actions.pose.video import POINTS, VISIBILITY, WORLD, find_poses, pose_ra
 from tt_actions.skeleton.layouts import BLAZEPOSE33, NTU25
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import read_frames
 
 JOINTS = ("shoulder", "hip", "knee", "wrist")
 
@@ -117,3 +119,23 @@ def test_own_videos_are_classified_by_joints(tmp_path):
     main(["predict", *words, "--experiment", "again", *folders])
     again = tmp_path / "runs" / "again" / "version_0" / "report" / "predictions.csv"
     assert again.read_text() == (run / "report" / "predictions.csv").read_text()
+
+
+def test_a_player_of_a_tenth_of_the_picture_is_found(drawn, tmp_path):
+    video, truth = tmp_path / "small.mp4", np.load(drawn.with_suffix(".npz"))["joints_2d"]
+    share = 72 / np.ptp(truth[..., 1], axis=1).mean()
+    size = (round(640 * share), round(480 * share))
+    frames = []
+    for frame in read_frames(drawn).values:
+        canvas = np.full((720, 1280, 3), 90, np.uint8)
+        canvas[400 : 400 + size[1], 900 : 900 + size[0]] = cv2.resize(
+            frame, size, interpolation=cv2.INTER_AREA
+        )
+        frames.append(canvas)
+    write_video(video, frames, fps=30, crf=18)
+    points = find_poses(video, 30).values[..., POINTS]
+    is_found = ~np.isnan(points).any((1, 2))
+    assert is_found.mean() > 0.9
+    hips = points[:, [BLAZEPOSE33.index(f"{side}_hip") for side in ("left", "right")]].mean(1)
+    true = truth[:, [NTU25.index(f"{side}_hip") for side in ("left", "right")]].mean(1) * share + (900, 400)
+    assert np.median(np.linalg.norm(hips - true, axis=1)[is_found]) < 6

@@ -108,8 +108,11 @@ def _file_name(record: ClipRecord) -> str:
 def _iter_frames(record: ClipRecord, preprocessing: Preprocessing | JointPreprocessing) -> Iterator[Image]:
     max_frames = max(1, round(MAX_LENGTH_S * preprocessing.fps))
     if isinstance(preprocessing, JointPreprocessing):
-        joints = preprocessing.read(record.path, record.start_s, record.end_s).values[:max_frames]
-        yield from draw_joints(joints, find_layout(preprocessing.layout), (MAX_SIZE[1], MAX_SIZE[0]))
+        joints = preprocessing.read(record.path, record.start_s, record.end_s, record.roi).values
+        if record.hand == "left":
+            joints = preprocessing.to_right_handed(joints)
+        layout = find_layout(preprocessing.layout)
+        yield from draw_joints(joints[:max_frames], layout, (MAX_SIZE[1], MAX_SIZE[0]))
         return
     if preprocessing.num_channels == 1:
         yield from _grey_frames(record, preprocessing)[:max_frames]

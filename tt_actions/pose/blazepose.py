@@ -79,18 +79,17 @@ class BlazePose:
             },
         )
 
-    def detect(self, image: Image, min_score: float) -> list[Detection]:
-        """Find persons in a whole image, from the most to the least certain.
+    def detect(self, image: Image, square: Region, min_score: float) -> list[Detection]:
+        """Find persons in a square of an image, from the most to the least certain.
 
         Args:
             image: An RGB image.
+            square: The square, which may extend beyond the image; a smaller one shows smaller persons.
             min_score: Lowest score of a person.
 
         Shape:
             image ``(H, W, 3)``.
         """
-        height, width = image.shape[:2]
-        square = Region(width / 2, height / 2, max(height, width))
         pixels = cut_region(image, square, SIZE, cv2.BORDER_CONSTANT)
         found = self._detector(pixels / np.float32(127.5) - 1)
         return read_detections(found["boxes"][0], found["scores"][0, :, 0], self._anchors, square, min_score)

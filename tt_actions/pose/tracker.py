@@ -1,5 +1,8 @@
 """Following one player from image to image."""
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 
 from tt_actions.pose.blazepose import BlazePose, Landmarks
@@ -11,11 +14,22 @@ MIN_SCORE = 0.3
 """Lowest probability of a person, when it is detected and while it is followed."""
 
 
+NEAR = 2.0
+"""Side of the square in which a lost player is looked for, relative to the last region."""
+
+PARTS = (1.0, 0.5)
+"""Sides of the squares in which small persons are looked for, relative to the image's shorter side."""
+
+PATIENCE = 10
+"""While there is nobody, these squares are searched in one image of so many, since they take long."""
+
+
 class PoseTracker:
     """Finds the joints of one player in the images of a video, one after the other.
 
-    The detector looks at the whole image only when there is no player to follow. After that, the region of
-    an image comes from the landmarks of the image before, as in MediaPipe.
+    The region of an image comes from the landmarks of the image before, as in MediaPipe. The detector runs
+    only when there is no player to follow: near the place where the player was lost, then in the whole image,
+    then in overlapping squares of it, in which small persons are larger.
 
     Args:
         model: The networks.
@@ -29,6 +43,8 @@ class PoseTracker:
         self.model, self.fps = model, fps
         self.num_detections = 0
         self._region: Region | None = None
+        self._last: Region | None = None
+        self._num_empty = 0
         self._steady = self._new_filter()
 
     def push(self, image: Image) -> Landmarks | None:
@@ -48,14 +64,36 @@ class PoseTracker:
         if found.presence < MIN_SCORE:
             self._region, self._steady = None, self._new_filter()
             return None
+        self._last = self._region
         size = 2 * float(np.linalg.norm(found.anchors[1] - found.anchors[0]))
         self._region = region_around(*self._steady(found.anchors, 1 / max(size, 1e-6)))
         return found
 
     def _detect(self, image: Image) -> Region | None:
-        self.num_detections += 1
-        persons = self.model.detect(image, MIN_SCORE)
-        return region_around(*persons[0].anchors) if persons else None
+        for square in self._squares(image):
+            self.num_detections += 1
+            if persons := self.model.detect(image, square, MIN_SCORE):
+                self._num_empty = 0
+                return region_around(*persons[0].anchors)
+        self._num_empty += 1
+        return None
+
+    def _squares(self, image: Image) -> Iterator[Region]:
+        height, width = image.shape[:2]
+        if self._last is not None:
+            yield Region(self._last.x, self._last.y, NEAR * self._last.side)
+        yield Region(width / 2, height / 2, max(height, width))
+        if self._num_empty % PATIENCE == 0:
+            for share in PARTS:
+                side = share * min(height, width)
+                for y in _centres(height, side):
+                    yield from (Region(x, y, side) for x in _centres(width, side))
 
     def _new_filter(self) -> OneEuroFilter:
         return OneEuroFilter(self.fps, min_cutoff=0.01, beta=10.0)
+
+
+def _centres(length: int, side: float) -> list[float]:
+    """Centres of squares that overlap by at least half along one side of an image."""
+    num = max(1, math.ceil(2 * (length - side) / side) + 1)
+    return np.linspace(side / 2, length - side / 2, num).tolist() if num > 1 else [length / 2]
