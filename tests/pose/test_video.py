@@ -84,6 +84,13 @@ def test_a_training_reads_videos_and_finds_their_joints_once(drawn, tmp_path, mo
     assert cache.frames(record, JointPreprocessing("coco17").spec).shape[1:] == (17, 2)
 
 
+def test_another_pose_model_finds_the_joints_anew(drawn, tmp_path, monkeypatch):
+    cache, record, of_body = FrameCache(tmp_path), ClipRecord(drawn), JointPreprocessing("ntu25").spec
+    before = cache._file(record, of_body)
+    monkeypatch.setattr("tt_actions.clips.pose_spec._VERSION", 99)
+    assert cache._file(record, of_body) != before
+
+
 def test_a_left_hander_looks_like_a_right_hander(drawn):
     preprocessing = JointPreprocessing("blazepose33")
     joints = preprocessing.read(drawn).values

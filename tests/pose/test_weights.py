@@ -65,8 +65,10 @@ def test_what_is_not_the_model_is_refused_and_nothing_is_written(cache, networks
 def test_a_damaged_network_is_not_used(cache, networks, tmp_path):
     fetch_weights(wheel(tmp_path / "a.whl", networks))
     (cache / "pose_detection.tflite").write_bytes(b"damaged")
-    with pytest.raises(UserError, match=r"but it differs\. Remove it and run `tt-actions pose fetch`"):
+    with pytest.raises(UserError, match=r"but it differs\. Run `tt-actions pose fetch`"):
         find_weights()
+    main(["pose", "fetch", "--from", str(tmp_path / "a.whl")])
+    assert find_weights().detector.read_bytes() == networks["pose_detection.tflite"]
 
 
 def test_without_network_one_line_says_what_to_do(cache, monkeypatch):

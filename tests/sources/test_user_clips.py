@@ -4,7 +4,7 @@ import pytest
 
 from tt_actions.clips.records import ClipRecord
 from tt_actions.sources.folders import FolderSource
-from tt_actions.sources.user_clips import ManifestSource, UserClips
+from tt_actions.sources.user_clips import ManifestSource, UserClips, UserJoints
 
 
 @pytest.fixture
@@ -58,3 +58,26 @@ def test_a_group_pattern_with_a_manifest_is_refused(manifest):
 def test_user_clips_without_a_path_say_how_to_give_one():
     with pytest.raises(ValueError, match="make train EXP=clips DATA=my_clips"):
         UserClips(Path("???"))
+
+
+@pytest.mark.parametrize(
+    ("files", "suffix"),
+    [
+        (["a/1.mp4", "b/2.mov", "b/.3.csv", ".c/4.csv"], (".mp4", ".mov")),
+        (["a/1.csv", "b/2.npy"], (".csv", ".npy")),
+        (["a/1.mp4", "a/1.npz", "b/2.mp4", "b/2.npz"], (".npz",)),
+    ],
+)
+def test_a_folder_contains_videos_or_joints(tmp_path, files, suffix):
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    assert {record.path.suffix for record in UserJoints(tmp_path).records()} == set(suffix)
+
+
+def test_videos_and_other_joints_in_one_folder_are_refused(tmp_path):
+    for file in ("a/1.mp4", "a/notes.txt", "b/2.mp4"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(ValueError, match=r"but got the video '1\.mp4' and 'notes\.txt'"):
+        UserJoints(tmp_path)

@@ -129,10 +129,18 @@ def test_names_that_are_no_names_are_refused(checkpoint, tmp_path, names):
         tt_actions.load(tmp_path / "odd.ckpt")
 
 
-@pytest.mark.parametrize("roi", ["0,0,8,8", (0, 0, 8)])
+@pytest.mark.parametrize("roi", ["0,0,8,8", (0, 0, 8), (0, 0, 8.5, 8)])
 def test_a_region_that_is_none_is_refused(checkpoint, strokes, roi):
-    with pytest.raises(tt_actions.UserError, match=r"^Expected `roi` to be four numbers"):
+    with pytest.raises(tt_actions.UserError, match=r"^Expected `roi` to be four whole numbers"):
         tt_actions.load(checkpoint).predict(next(strokes.parent.rglob("*.mp4")), roi=roi)
+
+
+@pytest.mark.parametrize(
+    ("hand", "message"), [("Left", "to be left or right"), ("left", "Expected no `hand`")]
+)
+def test_a_hand_that_makes_no_sense_is_refused(checkpoint, strokes, hand, message):
+    with pytest.raises(tt_actions.UserError, match=message):
+        tt_actions.load(checkpoint).predict(next(strokes.parent.rglob("*.mp4")), hand=hand)
 
 
 def test_other_clips_can_be_tested(trained, checkpoint, tiny, strokes, tmp_path):

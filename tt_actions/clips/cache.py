@@ -175,6 +175,9 @@ class FrameCache:
         missing = [record for record in records if _map(self._file(record, spec)) is None]
         if not missing:
             return errors
+        for source in {spec.source(record.path) for record in missing} - {None}:
+            assert source is not None
+            source.prepare()
         # threads suffice, because libav and OpenCV release Python's lock
         with ThreadPoolExecutor(num_workers or os.cpu_count()) as threads:
             results = threads.map(lambda record: self._problem(record, spec), missing)
@@ -207,7 +210,9 @@ class FrameCache:
             np.save(temporary, frames)
 
     def _file(self, record: ClipRecord, spec: InputSpec) -> Path:
-        settings = [record.start_s, record.end_s, *spec.cache_key(record.roi)]
+        source = spec.source(record.path)
+        of_source = [] if source is None else source.cache_key(record.roi)
+        settings = [record.start_s, record.end_s, *spec.cache_key(record.roi), *of_source]
         digests = [self.digest(file) for file in spec.files(record.path)]
         key = _hash(json.dumps([_VERSION, *digests, *settings]).encode())
         return self.folder / key[:2] / f"{key}.npy"

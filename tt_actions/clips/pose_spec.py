@@ -6,7 +6,7 @@ from typing import Any
 
 from tt_actions.clips.specs import InputSpec
 from tt_actions.pose.video import find_poses, pose_rate
-from tt_actions.pose.weights import DIGESTS
+from tt_actions.pose.weights import DIGESTS, find_weights
 from tt_actions.video.types import Roi, Timed
 
 _VERSION = 1  # increase it when the same video gives other joints
@@ -40,6 +40,14 @@ class PoseSpec(InputSpec):
             UnreadableError: If the clip can't be read, or shows no person.
         """
         return find_poses(path, pose_rate(path, self.fps), start_s, end_s, roi or self.roi)
+
+    def prepare(self) -> None:
+        """Download the pose model if it is missing.
+
+        Raises:
+            UserError: If that fails.
+        """
+        find_weights()
 
     def cache_key(self, roi: Roi | None) -> list[Any]:
         """Return the settings that determine the landmarks, in addition to file content and times.

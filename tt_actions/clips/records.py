@@ -63,10 +63,8 @@ class ClipRecord:
             raise UserError(
                 f"Expected `split` of '{self.path}' to be train, val, test or empty, but got '{self.split}'."
             )
-        if self.hand is not None and self.hand not in get_args(Hand):
-            raise UserError(
-                f"Expected `hand` of '{self.path}' to be left, right or empty, but got '{self.hand}'."
-            )
+        if self.hand is not None:
+            check_hand(self.hand, self.path)
         if self.strokes is not None:
             self._check_strokes(self.strokes, end)
 
@@ -110,6 +108,20 @@ class ClipRecord:
         path, start, end, *corners = found.groups()
         roi = cast(Roi, tuple(map(int, corners))) if corners[0] else None
         return cls(Path(path), label, float(start or 0), float(end) if end else None, roi)
+
+
+def check_hand(hand: str, path: Path | str) -> None:
+    """Raise an error for an unknown playing hand.
+
+    Args:
+        hand: The hand.
+        path: The clip, for the message.
+
+    Raises:
+        UserError: If it is neither left nor right.
+    """
+    if hand not in get_args(Hand):
+        raise UserError(f"Expected `hand` of '{path}' to be left or right, or none, but got '{hand}'.")
 
 
 def class_names(records: Iterable[ClipRecord]) -> list[str]:

@@ -72,6 +72,9 @@ class InputSpec(ABC):
         """
         return None
 
+    def prepare(self) -> None:  # noqa: B027 - most kinds of input need nothing
+        """Get what reading needs besides the files, once before many clips are read."""
+
     def to_right_handed(self, values: np.ndarray) -> np.ndarray:
         """Mirror the values of a left-handed player's clip, if this kind of input is mirrored.
 

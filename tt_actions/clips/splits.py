@@ -10,7 +10,7 @@ from typing import cast, get_args
 
 import numpy as np
 
-from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.clips.records import ClipRecord, Hand, Split
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 
@@ -223,7 +223,8 @@ def write_splits(path: Path, records: Sequence[ClipRecord], digest: Callable[[Pa
     """Write the split of each clip to a CSV file.
 
     Args:
-        path: The CSV file to write: columns ``name,label,group,split,digest``.
+        path: The CSV file to write: columns ``name,label,group,split,digest``, and ``hand``
+            if it is known of some clips.
         records: Clips with their splits.
         digest: Returns the digest of a file's content.
     """
@@ -255,6 +256,7 @@ def read_split_clips(path: Path) -> list[ClipRecord]:
                 ClipRecord.from_name(row["name"], row["label"]),
                 group=row["group"],
                 split=cast(Split, row["split"]),
+                hand=cast(Hand, row.get("hand") or None),
             )
             for row in csv.DictReader(file)
         ]
@@ -268,7 +270,12 @@ def split_rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> 
         digest: Returns the digest of a file's content.
     """
     clips = [[r.name, r.label or "", r.group or "", cast(str, r.split), digest(r.path)] for r in records]
-    return [["name", "label", "group", "split", "digest"], *clips]
+    rows = [["name", "label", "group", "split", "digest"], *clips]
+    if any(record.hand for record in records):
+        rows = [
+            [*row, hand] for row, hand in zip(rows, ["hand", *(r.hand or "" for r in records)], strict=True)
+        ]
+    return rows
 
 
 def check_unseen(run_dir: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 KERNEL = np.array([1, 2, 3, 2, 1]) / 9
-"""Weights of five neighbouring frames: it delays a live result by two frames."""
+"""Weights of five neighbouring frames, 167 ms at 30 frames per second: a live result is two frames late."""
 
 
 class OneEuroFilter:

@@ -72,8 +72,9 @@ def find_poses(
     poses = np.stack(values)
     if np.isnan(poses).all():
         raise UnreadableError(
-            f"Expected a player in '{video}' from {start_s:g} s to {'the end' if end_s is None else end_s}, "
-            "but no person was found. Pass the player's region, or remove the clip."
+            f"Expected a player in '{video}' from {start_s:g} s to "
+            f"{'the end' if end_s is None else f'{end_s:g} s'}, but no person was found. "
+            f"{'Pass' if roi is None else 'Enlarge'} the player's region, or remove the clip."
         )
     return Timed(poses, np.array(times_s))
 

@@ -23,7 +23,7 @@ DIGESTS = {
 """SHA-256 of each network."""
 
 _ANY_PLATFORM = ("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64")  # networks do not differ
-_BY_HAND = "Copy the wheel of mediapipe 0.10.21 here and run `tt-actions pose fetch --from WHEEL`"
+_BY_HAND = "Download that wheel on another computer and run `tt-actions pose fetch --from WHEEL`"
 
 
 class Weights(NamedTuple):
@@ -51,14 +51,13 @@ def find_weights() -> Weights:
         OSError: If the files can't be written.
     """
     folder = weights_folder()
-    if not _are_complete():
+    if not all((folder / name).is_file() for name in DIGESTS):
         fetch_weights()
-    for name, digest in DIGESTS.items():
-        if file_digest(folder / name) != digest:
-            raise UserError(
-                f"Expected '{folder / name}' to be the network of {WHEEL}, but it differs. Remove it and run "
-                "`tt-actions pose fetch`."
-            )
+    if damaged := _damaged():
+        raise UserError(
+            f"Expected '{folder / damaged[0]}' to be the network of {WHEEL}, but it differs. Run "
+            "`tt-actions pose fetch`."
+        )
     return Weights(*(folder / name for name in DIGESTS))
 
 
@@ -82,7 +81,7 @@ def fetch_weights(source: Path | None = None) -> Path:
         lock_folder(folder, f"Waiting for another process that writes to '{folder}'.", wait=True),
         tempfile.TemporaryDirectory(prefix="tt_actions-") as temporary,
     ):
-        if source is None and _are_complete():  # another process downloaded them meanwhile
+        if source is None and not _damaged():  # perhaps another process downloaded them meanwhile
             return folder
         content = _read_source(_download(Path(temporary)) if source is None else source)
         for name, data in content.items():
@@ -91,8 +90,10 @@ def fetch_weights(source: Path | None = None) -> Path:
     return folder
 
 
-def _are_complete() -> bool:
-    return all((weights_folder() / name).is_file() for name in DIGESTS)
+def _damaged() -> list[str]:
+    """Names of the networks that are missing or not as expected."""
+    files = {name: weights_folder() / name for name in DIGESTS}
+    return [n for n, file in files.items() if not file.is_file() or file_digest(file) != DIGESTS[n]]
 
 
 def _download(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, require_frames, require_video
-from tt_actions.clips.records import Hand
+from tt_actions.clips.records import Hand, check_hand
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
@@ -181,7 +181,8 @@ class Recognizer:
         """Raise an error for a video without a region if the model was trained on the players' regions.
 
         On whole frames, such a model is wrong three times in four. A window that follows the motion doesn't
-        help by default, because it differs from the regions of the training.
+        help by default, because it differs from the regions of the training. A model of joints could follow
+        another person.
 
         Args:
             roi: The region; None for that of the preprocessing, if it has one.
@@ -191,9 +192,9 @@ class Recognizer:
             UserError: If there is no region, and neither the caller nor the training follows the player.
         """
         preprocessing = self.preprocessing
-        if not self.has_regions or roi or crop or not isinstance(preprocessing, Preprocessing):
+        if not self.has_regions or roi or crop or preprocessing.roi is not None:
             return
-        if preprocessing.roi is None and preprocessing.crop == "none":
+        if isinstance(preprocessing, JointPreprocessing) or preprocessing.crop == "none":
             raise UserError(
                 "Expected `roi`, the player's region in pixels, because the model was trained on clips with "
                 "regions, but got none. Pass it as x0,y0,x1,y1, such as `--roi 0,0,180,240`, or in the "
@@ -225,8 +226,15 @@ class Recognizer:
             UnreadableError: If the clip can't be read.
             UserError: If the model was trained on regions, but there is none.
         """
+        if hand is not None:
+            check_hand(hand, path)
+            if isinstance(self.preprocessing, Preprocessing):
+                raise UserError(
+                    f"Expected no `hand`, because the model reads video frames, but got {hand}. Remove it."
+                )
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        self.check_region(roi)
+        if isinstance(self.preprocessing, Preprocessing) or self.preprocessing.source(Path(path)):
+            self.check_region(roi)
         if hand == "left":
             values = self.preprocessing.spec.to_right_handed(values)
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)

@@ -68,8 +68,9 @@ class UserClips(ClipSource):
 class UserJoints(UserClips):
     """Videos or joint files: a folder with one subfolder per class, or a manifest CSV.
 
-    In videos, a pose model finds the joints. In a folder with both, only the joint files count. Their formats
-    are those of :func:`tt_actions.skeleton.files.read_joints`.
+    In videos, a pose model finds the joints. The formats of joint files are those of
+    :func:`tt_actions.skeleton.files.read_joints`. If every joint file lies next to a video of the same name,
+    the joint files are the clips.
 
     Args:
         path: The folder or the CSV file.
@@ -78,16 +79,30 @@ class UserJoints(UserClips):
 
     Raises:
         ValueError: If the path is missing, or ``group_pattern`` is not a regular expression or is set for a
-            manifest.
+            manifest, or a folder contains both videos and other joint files.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = JOINT_SUFFIXES
     example: ClassVar[str] = "make train EXP=stgcn DATA=my_clips"
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
-        if path.is_dir() and not any(file.suffix.lower() in JOINT_SUFFIXES for file in path.glob("*/*")):
-            self.suffixes = SUFFIXES  # type: ignore[misc] # videos
+        if _contains_videos(path):
+            self.suffixes = SUFFIXES  # type: ignore[misc] # of an object, not of the class
         super().__init__(path, group_pattern)
+
+
+def _contains_videos(path: Path) -> bool:
+    """Whether the clips of a folder are videos, not joint files."""
+    files = [file for file in path.glob("[!.]*/[!.]*") if file.is_file()]
+    videos = {file.with_suffix(""): file.name for file in files if file.suffix.lower() in SUFFIXES}
+    joints = [file for file in files if file.suffix.lower() in JOINT_SUFFIXES]
+    alone = [file for file in joints if file.with_suffix("") not in videos]
+    if videos and alone:
+        raise UserError(
+            f"Expected '{path}' to contain either videos or joint files, but got the video "
+            f"'{min(videos.values())}' and '{alone[0].name}'. Move one kind to another folder."
+        )
+    return bool(videos) and not joints
 
 
 class UserDepth(UserClips):

@@ -24,8 +24,8 @@ def check_roi(roi: Roi | None) -> None:
     """
     if roi is None:
         return
-    if isinstance(roi, str) or len(roi) != 4:
-        raise UserError(f"Expected `roi` to be four numbers (x0, y0, x1, y1), but got {roi!r}.")
+    if isinstance(roi, str) or len(roi) != 4 or not all(isinstance(x, int | np.integer) for x in roi):
+        raise UserError(f"Expected `roi` to be four whole numbers (x0, y0, x1, y1), but got {roi!r}.")
     x0, y0, x1, y1 = roi
     if not (0 <= x0 < x1 and 0 <= y0 < y1):
         raise UserError(
