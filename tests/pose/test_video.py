@@ -4,13 +4,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
-from tt_actions.errors import UnreadableError
+from tt_actions.errors import UnreadableError, UserError
 from tt_actions.main import main
+from tt_actions.models import JointKernel
 from tt_actions.pose.video import POINTS, VISIBILITY, WORLD, find_poses, pose_rate
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.skeleton.layouts import BLAZEPOSE33, NTU25
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.video.encoder import write_video
@@ -146,3 +149,16 @@ def test_a_player_of_a_tenth_of_the_picture_is_found(drawn, tmp_path):
     hips = points[:, [BLAZEPOSE33.index(f"{side}_hip") for side in ("left", "right")]].mean(1)
     true = truth[:, [NTU25.index(f"{side}_hip") for side in ("left", "right")]].mean(1) * share + (900, 400)
     assert np.median(np.linalg.norm(hips - true, axis=1)[is_found]) < 6
+
+
+def test_a_model_of_joints_in_regions_refuses_a_video_without_one(drawn):
+    network = JointKernel(2, "ntu25")
+    model = Recognizer(network, ("serve", "smash"), JointPreprocessing("ntu25")).eval()
+    joints = torch.randn(4, 9, 3, 25)
+    network.collect(joints, torch.full((4,), 9), torch.tensor([0, 1, 0, 1]))
+    network.solve()
+    model.has_regions = True
+    with pytest.raises(UserError, match="Expected `roi`, the player's region"):
+        model.predict(drawn)
+    assert model.predict(drawn, roi=(0, 0, 640, 480)).label in ("serve", "smash")
+    assert model.predict(drawn.with_suffix(".npz")).label in ("serve", "smash")

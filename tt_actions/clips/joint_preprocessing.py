@@ -96,6 +96,14 @@ class JointSpec(InputSpec):
         """
         return PoseSpec(self.fps, self.roi) if path.suffix.lower() not in SUFFIXES else None
 
+    def has_pixels(self, path: Path) -> bool:
+        """Return whether a clip's file is a video.
+
+        Args:
+            path: The clip's file.
+        """
+        return self.source(path) is not None
+
     def read(
         self, path: Path, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
     ) -> Timed:

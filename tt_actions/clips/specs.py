@@ -72,6 +72,14 @@ class InputSpec(ABC):
         """
         return None
 
+    def has_pixels(self, path: Path) -> bool:  # noqa: ARG002 - for specs that also read joint files
+        """Return whether a clip's file contains a picture, of which a region can be read.
+
+        Args:
+            path: The clip's file.
+        """
+        return True
+
     def prepare(self) -> None:  # noqa: B027 - most kinds of input need nothing
         """Get what reading needs besides the files, once before many clips are read."""
 

@@ -15,9 +15,9 @@ from tt_actions.errors import UserError
 from tt_actions.pose.detections import SIZE, Detection, make_anchors, read_detections, sigmoid
 from tt_actions.pose.regions import Region, cut_region, rotation, to_image
 from tt_actions.pose.weights import Weights
+from tt_actions.skeleton.landmarks import NUM_LANDMARKS, TO_CAMERA
 from tt_actions.video.types import Image
 
-NUM_LANDMARKS = 33
 _NUM_POINTS = 39  # the landmarks, two anchors of the next region, and four that are not used
 _INPUT = 256
 _REACH = 3  # cells of a heat map on each side of a landmark that refine it
@@ -109,11 +109,11 @@ class BlazePose:
         raw = found["points"].reshape(_NUM_POINTS, 5).astype(float)
         points = to_image(refine(raw[:, :2] / _INPUT, found["heat"][0]), region)
         world = found["world"].reshape(_NUM_POINTS, 3)[:NUM_LANDMARKS].astype(float)
-        world[:, :2] = -world[:, :2] @ rotation(region.turn).T
+        world[:, :2] = world[:, :2] @ rotation(region.turn).T
         return Landmarks(
             points[:NUM_LANDMARKS],
             sigmoid(raw[:NUM_LANDMARKS, 3]),
-            world,
+            world * TO_CAMERA,
             points[NUM_LANDMARKS : NUM_LANDMARKS + 2],
             float(found["presence"][0, 0]),
         )

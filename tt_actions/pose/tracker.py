@@ -13,7 +13,6 @@ from tt_actions.video.types import Image
 MIN_SCORE = 0.3
 """Lowest probability of a person, when it is detected and while it is followed."""
 
-
 NEAR = 2.0
 """Side of the square in which a lost player is looked for, relative to the last region."""
 
@@ -34,14 +33,10 @@ class PoseTracker:
     Args:
         model: The networks.
         fps: Images per second.
-
-    Attributes:
-        num_detections: How often the detector ran.
     """
 
     def __init__(self, model: BlazePose, fps: float) -> None:
         self.model, self.fps = model, fps
-        self.num_detections = 0
         self._region: Region | None = None
         self._last: Region | None = None
         self._num_empty = 0
@@ -71,7 +66,6 @@ class PoseTracker:
 
     def _detect(self, image: Image) -> Region | None:
         for square in self._squares(image):
-            self.num_detections += 1
             if persons := self.model.detect(image, square, MIN_SCORE):
                 self._num_empty = 0
                 return region_around(*persons[0].anchors)

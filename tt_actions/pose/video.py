@@ -6,9 +6,10 @@ from threading import local
 import numpy as np
 
 from tt_actions.errors import UnreadableError
-from tt_actions.pose.blazepose import NUM_LANDMARKS, BlazePose, Landmarks
+from tt_actions.pose.blazepose import BlazePose, Landmarks
 from tt_actions.pose.tracker import PoseTracker
 from tt_actions.pose.weights import find_weights
+from tt_actions.skeleton.landmarks import NUM_LANDMARKS
 from tt_actions.video.frames import iter_frames
 from tt_actions.video.info import probe
 from tt_actions.video.types import Roi, Timed

@@ -233,7 +233,7 @@ class Recognizer:
                     f"Expected no `hand`, because the model reads video frames, but got {hand}. Remove it."
                 )
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        if isinstance(self.preprocessing, Preprocessing) or self.preprocessing.source(Path(path)):
+        if self.preprocessing.has_pixels(Path(path)):
             self.check_region(roi)
         if hand == "left":
             values = self.preprocessing.spec.to_right_handed(values)

@@ -18,7 +18,7 @@ NUM_LANDMARKS = 33
 WIDTHS = tuple(NUM_LANDMARKS * num for num in (3, 4, 5))
 """Numbers of values in a frame: x, y, z and, optionally, visibility and presence of each landmark."""
 
-_TO_CAMERA = np.array([-1, -1, 1], np.float32)
+TO_CAMERA = np.array([-1, -1, 1], np.float32)
 """Factors that convert x to the right, y down, z away from the camera to those of a joint sequence."""
 
 _CENTRED = 0.05  # metres between the midpoint of the hips and the origin, at most, in world landmarks
@@ -77,7 +77,7 @@ def to_joints(
             raise _wrong_kind(path, layout, "landmarks in the image", "world landmarks", "`pose_landmarks`")
         return JointSequence(positions[..., :2] * FLIP_Y, BLAZEPOSE33_2D, times_s)
     _check_space(path, positions, layout)
-    return JointSequence(positions * _TO_CAMERA, BLAZEPOSE33, times_s)
+    return JointSequence(positions * TO_CAMERA, BLAZEPOSE33, times_s)
 
 
 def _check_space(path: Path, positions: np.ndarray, layout: Layout) -> None:

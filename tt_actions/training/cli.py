@@ -16,7 +16,7 @@ import tt_actions.sources
 import tt_actions.training.joint_augmentation
 from tt_actions.class_paths import allow_in_experiments, trust_installed, with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
-from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing
+from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.records import have_regions
 from tt_actions.clips.splits import check_unseen
 from tt_actions.errors import UserError
@@ -287,14 +287,10 @@ class ActionCLI(LightningCLI):
             self.model.recognizer.timing = self.datamodule.timing()
             self.model.recognizer.typical_clip = self.datamodule.typical_clip()
             self.model.recognizer.has_regions = self.datamodule.has_regions()
-        reads_video = any(
-            isinstance(self.datamodule.preprocessing, Preprocessing)
-            or self.datamodule.preprocessing.source(record.path)
-            for record in self.datamodule.records
-        )
-        if self.subcommand == "predict" and reads_video and not have_regions(self.datamodule.records):
+        if self.subcommand == "predict" and not have_regions(self.datamodule.records):
             restore_training_facts(self.model.recognizer, self.checkpoint)
-            self.model.recognizer.check_region(None)
+            if any(self.datamodule.preprocessing.has_pixels(r.path) for r in self.datamodule.records):
+                self.model.recognizer.check_region(None)
         begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
         measured = [r for r in self.datamodule.records if r.split in EVALUATED_SPLITS[str(self.subcommand)]]
         for checkpoint in lineage(begun_with):
