@@ -14,7 +14,8 @@ from tt_actions.models import C3D, CNNLSTM, CNNLSTMPlus
 from tt_actions.models.crf import CRF
 from tt_actions.recognition.pipeline import analyze_video, open_stream
 from tt_actions.recognition.players import lay_tracks
-from tt_actions.recognition.stream import CausalStream, WindowStream, gather_stretches, read_ahead
+from tt_actions.recognition.stream import CausalStream, WindowStream, gather_stretches
+from tt_actions.video.ahead import read_ahead
 from tt_actions.video.encoder import write_video
 
 

@@ -21,7 +21,9 @@ from tt_actions.clips.splits import check_copies, split_clips
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming, count_timing
 from tt_actions.clips.typical import TypicalClip, find_typical
+from tt_actions.clips.typical_swing import TypicalSwing, find_typical_swing
 from tt_actions.errors import UserError
+from tt_actions.skeleton.layouts import PATHS, find_layout
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -216,6 +218,17 @@ class ClipDataModule(pl.LightningDataModule):
         dataset = self.dataset("train")
         clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
         return find_typical(clips, dataset.spec.fps)
+
+    def typical_swing(self) -> TypicalSwing | None:
+        """Return statistics of the swings in training clips of joints; None for other clips."""
+        if self.is_untrimmed or not isinstance(self.preprocessing, JointPreprocessing):
+            return None
+        layout = find_layout(self.preprocessing.layout)
+        if layout in PATHS:
+            return None
+        dataset = self.dataset("train")
+        clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
+        return find_typical_swing(clips, layout, dataset.spec.fps)
 
     def has_regions(self) -> bool:
         """Whether most training clips have a region of their own; always False for joints."""

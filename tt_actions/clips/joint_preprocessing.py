@@ -137,7 +137,7 @@ class JointSpec(InputSpec):
         if end_s is not None:
             inside &= times_s < end_s
         joints, times_s = joints[inside], times_s[inside]
-        return self._prepare(joints, times_s, path, is_timed=sequence.times_s is not None)
+        return self.complete(joints, times_s, path, is_timed=sequence.times_s is not None)
 
     def to_right_handed(self, values: np.ndarray) -> np.ndarray:
         """Swap left and right, so that a left-hander's stroke looks like a right-hander's.
@@ -158,9 +158,25 @@ class JointSpec(InputSpec):
         """Compute normalised joints from the landmarks of a video.
 
         Args:
-            values: The landmarks ``(T, 33, 6)``: see :func:`tt_actions.pose.video.find_poses`.
+            values: The landmarks ``(T, 33, 6)``: see :class:`tt_actions.pose.video.PoseFrame`.
             path: The video.
             start_s: Start of the clip in seconds.
+
+        Raises:
+            UnreadableError: If the layout is one of trajectories, which a pose model does not find.
+        """
+        times_s = start_s + np.arange(len(values)) / pose_rate(path, self.fps)
+        return self.complete(self.convert_landmarks(values, path), times_s, path, is_timed=True)
+
+    def convert_landmarks(self, values: np.ndarray, path: Path) -> np.ndarray:
+        """Convert the landmarks of a video to smooth positions of the joints of the layout.
+
+        Args:
+            values: The landmarks: see :class:`tt_actions.pose.video.PoseFrame`.
+            path: The video.
+
+        Shape:
+            values ``(T, 33, 6)`` -> ``(T, V, C)``, NaN while the player is not found.
 
         Raises:
             UnreadableError: If the layout is one of trajectories, which a pose model does not find.
@@ -173,12 +189,23 @@ class JointSpec(InputSpec):
             )
         is_flat = layout.num_coordinates == 2
         positions = smooth(values[:, :, POINTS] * FLIP_Y if is_flat else values[:, :, WORLD])
-        joints = convert(positions, BLAZEPOSE33_2D if is_flat else BLAZEPOSE33, layout)
-        times_s = start_s + np.arange(len(joints)) / pose_rate(path, self.fps)
-        return self._prepare(joints, times_s, path, is_timed=True)
+        return convert(positions, BLAZEPOSE33_2D if is_flat else BLAZEPOSE33, layout)
 
-    def _prepare(self, joints: np.ndarray, times_s: np.ndarray, path: Path, is_timed: bool) -> Timed:
-        """Cut off empty ends, fill gaps, resample and normalise."""
+    def complete(self, joints: np.ndarray, times_s: np.ndarray, path: Path, is_timed: bool) -> Timed:
+        """Cut off empty ends, fill gaps, resample and normalise.
+
+        Args:
+            joints: Positions, NaN if missing.
+            times_s: Time of each frame in seconds.
+            path: The file, for messages.
+            is_timed: Whether the times are known, so that another frame rate can be noticed.
+
+        Shape:
+            joints ``(T, V, C)``, times_s ``(T,)``.
+
+        Raises:
+            UnreadableError: If no joint is visible, or the times or the positions make no sense.
+        """
         layout = find_layout(self.layout)
         is_visible = ~np.isnan(joints).any(-1).all(1)
         if not is_visible.any():

@@ -16,7 +16,7 @@ from tt_actions.match.report_drawings import class_styles
 from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb, tint
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack
-from tt_actions.recognition.stream import read_ahead
+from tt_actions.video.ahead import read_ahead
 from tt_actions.video.encoder import write_with_sound
 from tt_actions.video.frames import iter_frames
 from tt_actions.video.info import probe

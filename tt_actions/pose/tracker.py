@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tt_actions.pose.blazepose import BlazePose, Landmarks
+from tt_actions.pose.detections import Detection
 from tt_actions.pose.regions import Region, region_around
 from tt_actions.pose.smoothing import OneEuroFilter
 from tt_actions.video.types import Image
@@ -22,13 +23,23 @@ PARTS = (1.0, 0.5)
 PATIENCE = 10
 """While there is nobody, these squares are searched in one image of so many, since they take long."""
 
+MAX_SPEED = 6.0
+"""Fastest that a player moves in the image, in diameters of the circle around the player per second."""
+
+JITTER = 0.1
+"""Further distance by which the landmarks of the same player may differ, relative to the region."""
+
 
 class PoseTracker:
     """Finds the joints of one player in the images of a video, one after the other.
 
     The region of an image comes from the landmarks of the image before, as in MediaPipe. The detector runs
     only when there is no player to follow: near the place where the player was lost, then in the whole image,
-    then in overlapping squares of it, in which small persons are larger.
+    then in overlapping squares of it, in which small persons are larger. Of several persons, the player is
+    the nearest to that place or, at the beginning of a scene, the largest.
+
+    The player is lost when the region shows no person, the scene changes, or the landmarks jump further than
+    a person can move, since they then belong to somebody else.
 
     Args:
         model: The networks.
@@ -42,35 +53,52 @@ class PoseTracker:
         self._num_empty = 0
         self._steady = self._new_filter()
 
-    def push(self, image: Image) -> Landmarks | None:
+    def push(self, image: Image, is_new_scene: bool = False) -> Landmarks | None:
         """Return the player's landmarks in the next image, or None if there is no player.
 
         Args:
             image: An RGB image.
+            is_new_scene: Whether the video was cut before this image.
 
         Shape:
             image ``(H, W, 3)``.
         """
-        if self._region is None:
-            self._region = self._detect(image)
-        if self._region is None:
+        if is_new_scene:
+            self._lose()
+            self._last, self._num_empty = None, 0
+        followed, region = self._region, self._region or self._detect(image)
+        if region is None:
             return None
-        found = self.model.find_landmarks(image, self._region)
-        if found.presence < MIN_SCORE:
-            self._region, self._steady = None, self._new_filter()
+        found = self.model.find_landmarks(image, region)
+        if found.presence < MIN_SCORE or (followed is not None and self._jumps(followed, found)):
+            self._lose()
             return None
-        self._last = self._region
-        size = 2 * float(np.linalg.norm(found.anchors[1] - found.anchors[0]))
-        self._region = region_around(*self._steady(found.anchors, 1 / max(size, 1e-6)))
+        self._last = region
+        self._region = region_around(*self._steady(found.anchors, 1 / _size(found.anchors)))
         return found
+
+    def _lose(self) -> None:
+        self._region, self._steady = None, self._new_filter()
+
+    def _jumps(self, region: Region, found: Landmarks) -> bool:
+        """Whether a person can't have moved from the middle of the region to here since the last image."""
+        moved = math.dist(found.anchors[0], (region.x, region.y))
+        return moved > MAX_SPEED / self.fps * _size(found.anchors) + JITTER * region.side
 
     def _detect(self, image: Image) -> Region | None:
         for square in self._squares(image):
             if persons := self.model.detect(image, square, MIN_SCORE):
                 self._num_empty = 0
-                return region_around(*persons[0].anchors)
+                return region_around(*self._choose(persons).anchors)
         self._num_empty += 1
         return None
+
+    def _choose(self, persons: list[Detection]) -> Detection:
+        """Return the person nearest to the place of the loss or, without one, the largest."""
+        last = self._last
+        if last is None:
+            return max(persons, key=lambda person: person.score * _size(person.anchors))
+        return min(persons, key=lambda person: math.dist(person.anchors[0], (last.x, last.y)))
 
     def _squares(self, image: Image) -> Iterator[Region]:
         height, width = image.shape[:2]
@@ -85,6 +113,11 @@ class PoseTracker:
 
     def _new_filter(self) -> OneEuroFilter:
         return OneEuroFilter(self.fps, min_cutoff=0.01, beta=10.0)
+
+
+def _size(anchors: np.ndarray) -> float:
+    """Diameter of the circle around a person, in pixels."""
+    return max(2 * float(np.linalg.norm(anchors[1] - anchors[0])), 1e-6)
 
 
 def _centres(length: int, side: float) -> list[float]:

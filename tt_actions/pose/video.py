@@ -1,25 +1,38 @@
-"""The joints of a player in a stretch of video."""
+"""The joints of players in a stretch of video."""
 
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
-from threading import local
+from threading import current_thread, main_thread
+from typing import NamedTuple
 
 import numpy as np
 
 from tt_actions.errors import UnreadableError
-from tt_actions.pose.blazepose import BlazePose, Landmarks
+from tt_actions.pose.blazepose import BlazePose
 from tt_actions.pose.tracker import PoseTracker
 from tt_actions.pose.weights import find_weights
 from tt_actions.skeleton.landmarks import NUM_LANDMARKS
-from tt_actions.video.frames import iter_frames
+from tt_actions.video.ahead import read_ahead
+from tt_actions.video.cuts import CutDetector
+from tt_actions.video.frames import check_roi, check_times
 from tt_actions.video.info import probe
-from tt_actions.video.types import Roi, Timed
+from tt_actions.video.regions import read_tracks
+from tt_actions.video.types import Image, Roi, Timed
 
 POINTS, VISIBILITY, WORLD = slice(0, 2), 2, slice(3, 6)
 """Where the values of a landmark are: position in pixels, visibility, position in metres."""
 
 _SAME_RATE = 1.2  # a video that is at most this many times as fast as wanted is read at its own rate
+_AHEAD = 8  # images that may be decoded in advance
+_MOST_THREADS = 4  # more do not make a network of this size faster
 
-_of_thread = local()
+_idle: defaultdict[int, list[BlazePose]] = defaultdict(list)  # by number of threads
 
 
 def pose_rate(video: Path, fps: float) -> float:
@@ -39,6 +52,130 @@ def pose_rate(video: Path, fps: float) -> float:
     return own if own <= _SAME_RATE * fps else fps
 
 
+class PoseFrame(NamedTuple):
+    """The joints of the players in one image of a video.
+
+    Args:
+        time_s: When the image is shown, in seconds.
+        poses: For each player and landmark: x and y in pixels of the upright frame, visibility, and x, y and
+            z in metres from the midpoint of the hips as in
+            :class:`~tt_actions.skeleton.sequence.JointSequence`; NaN while a player is not found.
+        is_new_scene: Whether the video was cut before this image.
+
+    Shape:
+        poses ``(P, 33, 6)``, float32.
+    """
+
+    time_s: float
+    poses: np.ndarray
+    is_new_scene: bool
+
+
+def iter_poses(
+    video: Path,
+    fps: float,
+    rois: Sequence[Roi | None] = (None,),
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Iterator[PoseFrame]:
+    """Find the joints of one or more players in a video, image by image.
+
+    The video is decoded once. Each player has a thread.
+
+    Args:
+        video: The video.
+        fps: Images per second: see :func:`pose_rate`.
+        rois: The region (x0, y0, x1, y1) in pixels that contains each player; None for the whole image.
+        start_s: Start in seconds.
+        end_s: End in seconds, or None for the end of the video.
+
+    Raises:
+        VideoError: If the video can't be read.
+        UserError: If the pose model is missing.
+    """
+    for roi in rois:
+        check_roi(roi)
+    check_times(video, start_s, end_s)
+    last_s = math.inf if end_s is None else end_s
+    images = read_tracks(video, fps, start_s, last_s, None, "pad", rois, "none", flow=False)
+    return _follow(read_ahead(images, _AHEAD), fps, rois)
+
+
+def _follow(
+    images: Iterator[tuple[float, tuple[Image, ...]]], fps: float, rois: Sequence[Roi | None]
+) -> Iterator[PoseFrame]:
+    with ThreadPoolExecutor(len(rois)) as threads, borrow_models(len(rois)) as models:
+        players = [PlayerPoses(model, fps, roi) for model, roi in zip(models, rois, strict=True)]
+        cuts = CutDetector()
+        for time_s, own in images:
+            is_new_scene = cuts.push(own[0])
+            rows = threads.map(PlayerPoses.push, players, own, repeat(is_new_scene))
+            yield PoseFrame(time_s, np.stack(list(rows)), is_new_scene)
+
+
+@contextmanager
+def borrow_models(num: int) -> Iterator[list[BlazePose]]:
+    """Lend pose models that run at the same time, one for each of some players, and keep them for later.
+
+    In the main thread, they share the cores. In another thread, which is usually one of many that read a clip
+    each, every model has one core.
+
+    Args:
+        num: Number of models.
+
+    Yields:
+        The models.
+
+    Raises:
+        UserError: If the pose model is missing.
+    """
+    is_alone = current_thread() is main_thread()
+    num_threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // num)) if is_alone else 1
+    idle = _idle[num_threads]
+    models = []
+    for _ in range(num):
+        try:
+            models.append(idle.pop())
+        except IndexError:
+            models.append(BlazePose(find_weights(), num_threads))
+    try:
+        yield models
+    finally:
+        idle.extend(models)
+
+
+class PlayerPoses:
+    """The joints of one player in the images of a region.
+
+    Args:
+        model: The pose model.
+        fps: Images per second.
+        roi: The region (x0, y0, x1, y1) in pixels, or None for the whole image.
+    """
+
+    def __init__(self, model: BlazePose, fps: float, roi: Roi | None) -> None:
+        self.corner = (0, 0) if roi is None else roi[:2]
+        self.tracker = PoseTracker(model, fps)
+
+    def push(self, image: Image, is_new_scene: bool = False) -> np.ndarray:
+        """Return the landmarks in the next image; see :class:`PoseFrame`.
+
+        Args:
+            image: The player's region of the image.
+            is_new_scene: Whether the video was cut before this image.
+
+        Shape:
+            image ``(H, W, 3)`` -> ``(33, 6)``.
+        """
+        found = self.tracker.push(image, is_new_scene)
+        row = np.full((NUM_LANDMARKS, 6), np.nan, np.float32)
+        if found is not None:
+            row[:, POINTS] = found.points + self.corner
+            row[:, VISIBILITY] = found.visibility
+            row[:, WORLD] = found.world
+        return row
+
+
 def find_poses(
     video: Path, fps: float, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
 ) -> Timed:
@@ -52,9 +189,7 @@ def find_poses(
         roi: Region (x0, y0, x1, y1) in pixels that contains the player; None for the whole image.
 
     Returns:
-        For each image and landmark: x and y in pixels of the upright frame, visibility, and x, y and z in
-        metres from the midpoint of the hips as in :class:`~tt_actions.skeleton.sequence.JointSequence`. They
-        are NaN while no player is found.
+        The landmarks in each image: see :class:`PoseFrame`.
 
     Shape:
         values ``(T, 33, 6)``, float32.
@@ -64,13 +199,8 @@ def find_poses(
         UnreadableError: If no player is found.
         UserError: If the pose model is missing.
     """
-    tracker = PoseTracker(_model_of_thread(), fps)
-    corner = (0, 0) if roi is None else roi[:2]
-    values, times_s = [], []
-    for time_s, image in iter_frames(video, fps=fps, start_s=start_s, end_s=end_s, roi=roi):
-        values.append(_row(tracker.push(image), corner))
-        times_s.append(time_s)
-    poses = np.stack(values)
+    times_s, values, _ = zip(*iter_poses(video, fps, [roi], start_s, end_s), strict=True)
+    poses = np.concatenate(values)
     if np.isnan(poses).all():
         raise UnreadableError(
             f"Expected a player in '{video}' from {start_s:g} s to "
@@ -78,19 +208,3 @@ def find_poses(
             f"{'Pass' if roi is None else 'Enlarge'} the player's region, or remove the clip."
         )
     return Timed(poses, np.array(times_s))
-
-
-def _row(found: Landmarks | None, corner: tuple[int, ...]) -> np.ndarray:
-    row = np.full((NUM_LANDMARKS, 6), np.nan, np.float32)
-    if found is not None:
-        row[:, POINTS] = found.points + corner
-        row[:, VISIBILITY] = found.visibility
-        row[:, WORLD] = found.world
-    return row
-
-
-def _model_of_thread() -> BlazePose:
-    if not hasattr(_of_thread, "model"):
-        _of_thread.model = BlazePose(find_weights())
-    model: BlazePose = _of_thread.model
-    return model

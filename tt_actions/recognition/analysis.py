@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,23 @@ from tt_actions.files import write_atomically, write_rows
 ADVICE = "and analyse the match again"
 
 STROKE_COLUMNS = ("start_s", "contact_s", "end_s", "label", "confidence", "player")
+
+
+class PlayerMotion(NamedTuple):
+    """The joints of the players in a match, and the speed of their hands.
+
+    Args:
+        poses: Landmarks of each player in each image: see :class:`tt_actions.pose.video.PoseFrame`; NaN while
+            a player is not found.
+        hand_speed: Speed of the faster hand relative to the hips, in trunk lengths per second; NaN while a
+            player is not found.
+
+    Shape:
+        poses ``(P, T, 33, 6)``, hand_speed ``(P, T)``; float32.
+    """
+
+    poses: np.ndarray
+    hand_speed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -30,7 +47,8 @@ class MatchAnalysis:
         times_s: When each frame is shown, in seconds, ascending.
         probabilities: Probability of each class for each player and frame, in [0, 1].
         remarks: Reasons for less trust in the results, one sentence each: a damaged video, or strokes unlike
-            those of the training.
+            those of the training, or a player who is not found.
+        motion: Joints of the players; None for a model of frames.
 
     Shape:
         times_s ``(T,)``, probabilities ``(P, T, K)``, float32.
@@ -49,6 +67,7 @@ class MatchAnalysis:
     times_s: np.ndarray
     probabilities: np.ndarray
     remarks: tuple[str, ...] = ()
+    motion: PlayerMotion | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.players), len(self.times_s), len(self.frame_classes))

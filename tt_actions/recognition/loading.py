@@ -11,6 +11,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, make_preprocessing
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.clips.typical_swing import TypicalSwing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.checkpoint import checkpoint_error, read_checkpoint
@@ -64,6 +65,8 @@ def restore_training_facts(model: Recognizer, content: dict[str, Any]) -> None:
     timing, typical = content.get("timing"), content.get("typical_clip")
     model.timing = None if timing is None else StrokeTiming.from_plain(timing)
     model.typical_clip = None if typical is None else TypicalClip(**typical)
+    swing = content.get("typical_swing")
+    model.typical_swing = None if swing is None else TypicalSwing(**swing)
     model.has_regions = content.get("has_regions", False)
 
 

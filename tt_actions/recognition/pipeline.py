@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.specs import iter_tracks
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TYPICAL_CLIP
 from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.joint_pipeline import analyze_joints
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.segmenter import make_segmenter, stroke_timing
 from tt_actions.recognition.stream import (
@@ -20,8 +22,8 @@ from tt_actions.recognition.stream import (
     WindowStream,
     append_block,
     gather_stretches,
-    read_ahead,
 )
+from tt_actions.video.ahead import read_ahead
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Image, Roi
@@ -73,7 +75,9 @@ def find_tracks(
         VideoError: If the video can't be read.
         ValueError: If names and regions don't match, or the model reads something other than a video.
     """
-    own = model.video_preprocessing.roi
+    preprocessing = model.preprocessing
+    is_joints = isinstance(preprocessing, JointPreprocessing)
+    own = preprocessing.roi if is_joints else model.video_preprocessing.roi
     info = probe(video)
     return lay_tracks(players, rois or ([own] if own else []), info.width, info.height)
 
@@ -110,6 +114,8 @@ def analyze_video(
     tracks = find_tracks(model, video, players, rois)
     if not players:  # named players divide the frame among them
         model.check_region(tracks[0].roi, crop)
+    if isinstance(model.preprocessing, JointPreprocessing):
+        return analyze_joints(model, video, tracks, on_progress)
     spec = replace(model.video_preprocessing.spec, crop=crop or model.video_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])

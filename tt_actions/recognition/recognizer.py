@@ -14,6 +14,7 @@ from tt_actions.clips.records import Hand, check_hand
 from tt_actions.clips.strokes import IDLE
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.clips.typical_swing import TypicalSwing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.analysis import MatchAnalysis
@@ -65,7 +66,8 @@ class Recognizer:
     Attributes:
         normalise: Normalises frames for the network.
         timing: How long strokes last in the training set; None unless it had untrimmed recordings.
-        typical_clip: Medians of the training clips; None unless the model was trained on clips.
+        typical_clip: Medians of the training clips; None unless the model was trained on clips of frames.
+        typical_swing: Medians of the training clips; None unless the model was trained on clips of joints.
         has_regions: Whether most training clips had a region of their own; False for old checkpoints and
             exports, which don't store it.
 
@@ -92,6 +94,7 @@ class Recognizer:
         self.preprocessing = preprocessing
         self.timing: StrokeTiming | None = None
         self.typical_clip: TypicalClip | None = None
+        self.typical_swing: TypicalSwing | None = None
         self.has_regions = False
         self.normalise = (
             Normalisation(preprocessing.channel_means, preprocessing.channel_stds)

@@ -1,11 +1,9 @@
 """Streaming inference: per-frame probabilities of a video, in bounded memory."""
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +17,6 @@ from tt_actions.video.types import Image
 
 if TYPE_CHECKING:
     from tt_actions.recognition.recognizer import Recognizer
-
-Item = TypeVar("Item")
 
 MIN_RATIO_TO_CHANCE = 1.5
 """Minimum ratio of a clip model's highest probability to chance, below which a window is no stroke."""
@@ -78,30 +74,6 @@ def append_block(blocks: list[np.ndarray], new: np.ndarray, axis: int = 0) -> No
     blocks.append(new)
     while len(blocks) > 1 and blocks[-2].shape[axis] <= blocks[-1].shape[axis]:
         blocks[-2:] = [np.concatenate(blocks[-2:], axis)]
-
-
-def read_ahead(items: Iterable[Item], num_items: int) -> Iterator[Item]:
-    """Iterate over items that a separate thread produces in advance.
-
-    Args:
-        items: The items.
-        num_items: Maximum number of items produced in advance.
-
-    Yields:
-        The items.
-
-    Raises:
-        Exception: The error raised while producing an item, when its turn comes.
-    """
-    remaining, end = iter(items), object()
-    thread = ThreadPoolExecutor(1)
-    try:
-        waiting = deque(thread.submit(next, remaining, end) for _ in range(num_items))
-        while (item := waiting.popleft().result()) is not end:
-            waiting.append(thread.submit(next, remaining, end))
-            yield cast(Item, item)
-    finally:
-        thread.shutdown(cancel_futures=True)
 
 
 def stroke_probability(motion: Tensor) -> Tensor:

@@ -286,6 +286,7 @@ class ActionCLI(LightningCLI):
         if self._is_fit:
             self.model.recognizer.timing = self.datamodule.timing()
             self.model.recognizer.typical_clip = self.datamodule.typical_clip()
+            self.model.recognizer.typical_swing = self.datamodule.typical_swing()
             self.model.recognizer.has_regions = self.datamodule.has_regions()
         if self.subcommand == "predict" and not have_regions(self.datamodule.records):
             restore_training_facts(self.model.recognizer, self.checkpoint)

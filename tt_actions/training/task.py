@@ -149,9 +149,10 @@ class StrokeTask(pl.LightningModule):
         Args:
             checkpoint: Contents of the checkpoint.
         """
-        timing, typical = self.recognizer.timing, self.recognizer.typical_clip
-        checkpoint["timing"] = None if timing is None else timing.to_plain()
-        checkpoint["typical_clip"] = None if typical is None else typical.to_plain()
+        own = self.recognizer
+        facts = {"timing": own.timing, "typical_clip": own.typical_clip, "typical_swing": own.typical_swing}
+        for name, fact in facts.items():
+            checkpoint[name] = None if fact is None else fact.to_plain()
         checkpoint["has_regions"] = self.recognizer.has_regions
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,0 +1,78 @@
+"""Swings in the joints of a player: when a hand is fast, and the time around it that shows the stroke."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tt_actions.clips.typical_swing import TypicalSwing
+
+MIN_SPEED = 0.6
+"""Lowest speed of the hand in a swing, relative to the typical swing."""
+
+MIN_GAP = 0.5
+"""Least time between two contacts, relative to the length of the training clips."""
+
+MIN_RISE = 0.3
+"""Least rise of the speed to a contact, relative to the lowest speed of a swing."""
+
+
+class Swing(NamedTuple):
+    """A swing, in seconds.
+
+    Args:
+        start_s: Start of the time that shows the stroke.
+        contact_s: When the hand is fastest.
+        end_s: End of that time.
+    """
+
+    start_s: float
+    contact_s: float
+    end_s: float
+
+
+def find_swings(speed: np.ndarray, times_s: np.ndarray, typical: TypicalSwing) -> list[Swing]:
+    """Find the swings of a player in a scene.
+
+    A swing lasts as long as the training clips, around a peak of the hand's speed that lies where it lies in
+    these clips. At the edges of the scene, it is moved to lie within the scene.
+
+    Args:
+        speed: Speed of the faster hand, in trunk lengths per second.
+        times_s: Time of each frame in seconds, at a constant rate.
+        typical: The typical swing of the training clips.
+
+    Shape:
+        speed and times_s ``(T,)``.
+    """
+    from scipy.signal import find_peaks  # takes long to import
+
+    if len(speed) < 3:
+        return []
+    step_s = (times_s[-1] - times_s[0]) / (len(times_s) - 1)
+    least = MIN_SPEED * typical.speed
+    apart = max(1, round(MIN_GAP * typical.seconds / step_s))
+    peaks, _ = find_peaks(speed, height=least, distance=apart, prominence=MIN_RISE * least)
+    first_s, last_s = float(times_s[0]), float(times_s[-1]) + step_s
+    swings = []
+    for contact_s in times_s[peaks].tolist():
+        latest_s = max(first_s, last_s - typical.seconds)
+        start_s = min(max(first_s, contact_s - typical.contact * typical.seconds), latest_s)
+        swings.append(Swing(start_s, contact_s, min(start_s + typical.seconds, last_s)))
+    return swings
+
+
+def separate(swings: list[Swing]) -> list[Swing]:
+    """Shorten swings that overlap, so that one ends when the next begins, midway between their contacts.
+
+    Args:
+        swings: Swings of one player, in order.
+
+    >>> separate([Swing(0.0, 1.0, 2.0), Swing(1.0, 2.0, 3.0)])
+    [Swing(start_s=0.0, contact_s=1.0, end_s=1.5), Swing(start_s=1.5, contact_s=2.0, end_s=3.0)]
+    """
+    separated = list(swings)
+    for i in range(len(swings) - 1):
+        middle_s = (swings[i].contact_s + swings[i + 1].contact_s) / 2
+        separated[i] = separated[i]._replace(end_s=min(separated[i].end_s, middle_s))
+        separated[i + 1] = separated[i + 1]._replace(start_s=max(separated[i + 1].start_s, middle_s))
+    return separated
