@@ -107,6 +107,30 @@ def trained(tiny, make_once):
 
 
 @pytest.fixture(scope="session")
+def posed_clips(make_once):
+    """A folder of 12 drawn clips in one subfolder per stroke, large enough for the pose model."""
+
+    def fill(out):
+        synthesize(out / "drawn", 12, 3, size=(320, 240), num_workers=1)
+        for video in (out / "drawn").rglob("*.mp4"):
+            folder = out / "clips" / video.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            video.rename(folder / video.name)
+
+    return make_once("posed_clips", fill) / "clips"
+
+
+@pytest.fixture(scope="session")
+def posed_run(posed_clips, make_once):
+    """The run directory of experiments/strokes.yaml, trained on the joints in these clips."""
+    config = Path(__file__).parents[1] / "experiments" / "strokes.yaml"
+    words = ["train", "--config", str(config), "--data", str(posed_clips)]
+    cache = ["--data.cache_dir", str(posed_clips.parent / "joints")]
+    runs = make_once("posed_runs", lambda runs: main([*words, *cache, "--runs", str(runs)]))
+    return runs / "strokes" / "version_0"
+
+
+@pytest.fixture(scope="session")
 def rallies(make_once):
     """Five drawn rallies of eight seconds as a source of recordings, some of two players."""
 

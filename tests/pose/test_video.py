@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -114,21 +113,13 @@ def test_trajectories_are_not_found_in_a_video(drawn):
         JointPreprocessing("racket").read_clip(drawn)
 
 
-def test_own_videos_are_classified_by_joints(tmp_path):
-    synthesize(tmp_path / "drawn", 12, 3, size=(320, 240), num_workers=1)
-    for video in (tmp_path / "drawn").rglob("*.mp4"):
-        folder = tmp_path / "clips" / video.parent.name
-        folder.mkdir(parents=True, exist_ok=True)
-        video.rename(folder / video.name)
-    experiment = Path(__file__).parents[2] / "experiments" / "strokes.yaml"
-    folders = ["--runs", str(tmp_path / "runs"), "--data.cache_dir", str(tmp_path / "cache")]
-    main(["train", "--config", str(experiment), "--data", str(tmp_path / "clips"), *folders])
-    run = tmp_path / "runs" / "strokes" / "version_0"
-    assert (run / "report" / "metrics.json").is_file()
-    words = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
-    main(["predict", *words, "--experiment", "again", *folders])
-    again = tmp_path / "runs" / "again" / "version_0" / "report" / "predictions.csv"
-    assert again.read_text() == (run / "report" / "predictions.csv").read_text()
+def test_own_videos_are_classified_by_joints(posed_run, tmp_path):
+    assert (posed_run / "report" / "metrics.json").is_file()
+    checkpoint = posed_run / "checkpoints" / "best.ckpt"
+    words = ["--config", str(posed_run / "config.yaml"), "--ckpt_path", str(checkpoint)]
+    main(["predict", *words, "--experiment", "again", "--runs", str(tmp_path)])
+    again = tmp_path / "again" / "version_0" / "report" / "predictions.csv"
+    assert again.read_text() == (posed_run / "report" / "predictions.csv").read_text()
 
 
 def test_a_player_of_a_tenth_of_the_picture_is_found(drawn, tmp_path):

@@ -9,7 +9,7 @@ from tt_actions.pose.video import find_poses, pose_rate
 from tt_actions.pose.weights import DIGESTS, find_weights
 from tt_actions.video.types import Roi, Timed
 
-_VERSION = 1  # increase it when the same video gives other joints
+_VERSION = 2  # increase it when the same video gives other joints
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tt_actions.pose.blazepose import BlazePose, Landmarks
 from tt_actions.pose.detections import Detection
-from tt_actions.pose.regions import Region, region_around
+from tt_actions.pose.regions import MARGIN, Region, region_around
 from tt_actions.pose.smoothing import OneEuroFilter
 from tt_actions.video.types import Image
 
@@ -26,6 +26,18 @@ PATIENCE = 10
 MAX_SPEED = 6.0
 """Fastest that a player moves in the image, in diameters of the circle around the player per second."""
 
+FORGOTTEN_S = 2.0
+"""Seconds after a loss during which only a person near the last place can be the player."""
+
+REST = 5
+"""After that time, persons are looked for in one image of so many, since it takes long."""
+
+REACH = 0.5
+"""Further distance from the last place, in diameters, because the place of a detection is not exact."""
+
+MAX_GROWTH = 2.0
+"""Largest ratio of a person's size before and after a loss."""
+
 JITTER = 0.1
 """Further distance by which the landmarks of the same player may differ, relative to the region."""
 
@@ -35,8 +47,9 @@ class PoseTracker:
 
     The region of an image comes from the landmarks of the image before, as in MediaPipe. The detector runs
     only when there is no player to follow: near the place where the player was lost, then in the whole image,
-    then in overlapping squares of it, in which small persons are larger. Of several persons, the player is
-    the nearest to that place or, at the beginning of a scene, the largest.
+    then in overlapping squares of it, in which small persons are larger. At the beginning of a scene, the
+    player is the largest person. After a loss, it is the nearest one of the same size who is no further away
+    than a player can run; only after two seconds, anyone.
 
     The player is lost when the region shows no person, the scene changes, or the landmarks jump further than
     a person can move, since they then belong to somebody else.
@@ -51,6 +64,7 @@ class PoseTracker:
         self._region: Region | None = None
         self._last: Region | None = None
         self._num_empty = 0
+        self._num_lost = 0
         self._steady = self._new_filter()
 
     def push(self, image: Image, is_new_scene: bool = False) -> Landmarks | None:
@@ -65,15 +79,19 @@ class PoseTracker:
         """
         if is_new_scene:
             self._lose()
-            self._last, self._num_empty = None, 0
-        followed, region = self._region, self._region or self._detect(image)
+            self._last, self._num_empty, self._num_lost = None, 0, 0
+        followed = self._region
+        rests = self._num_lost > FORGOTTEN_S * self.fps and self._num_lost % REST
+        region = None if rests else followed or self._detect(image)
         if region is None:
+            self._num_lost += 1
             return None
         found = self.model.find_landmarks(image, region)
         if found.presence < MIN_SCORE or (followed is not None and self._jumps(followed, found)):
             self._lose()
+            self._num_lost += 1
             return None
-        self._last = region
+        self._last, self._num_lost = region, 0
         self._region = region_around(*self._steady(found.anchors, 1 / _size(found.anchors)))
         return found
 
@@ -87,18 +105,26 @@ class PoseTracker:
 
     def _detect(self, image: Image) -> Region | None:
         for square in self._squares(image):
-            if persons := self.model.detect(image, square, MIN_SCORE):
+            if person := self._choose(self.model.detect(image, square, MIN_SCORE)):
                 self._num_empty = 0
-                return region_around(*self._choose(persons).anchors)
+                return region_around(*person.anchors)
         self._num_empty += 1
         return None
 
-    def _choose(self, persons: list[Detection]) -> Detection:
-        """Return the person nearest to the place of the loss or, without one, the largest."""
-        last = self._last
-        if last is None:
-            return max(persons, key=lambda person: person.score * _size(person.anchors))
-        return min(persons, key=lambda person: math.dist(person.anchors[0], (last.x, last.y)))
+    def _choose(self, persons: list[Detection]) -> Detection | None:
+        """Return the player, if one of the persons may be the player."""
+        last, lost_s = self._last, self._num_lost / self.fps
+        if last is None or lost_s > FORGOTTEN_S:
+            return max(persons, key=lambda person: person.score * _size(person.anchors), default=None)
+        size = last.side / MARGIN
+        reach = (MAX_SPEED * lost_s + REACH) * size
+        near = {
+            math.dist(person.anchors[0], (last.x, last.y)): person
+            for person in persons
+            if 1 / MAX_GROWTH < _size(person.anchors) / size < MAX_GROWTH
+        }
+        nearest = min(near, default=math.inf)
+        return near[nearest] if nearest <= reach else None
 
     def _squares(self, image: Image) -> Iterator[Region]:
         height, width = image.shape[:2]
