@@ -69,6 +69,32 @@ def test_the_checkpoint_names_the_stroke_of_a_file(run, skeletons):
     assert model.predict(record.path).label == by_name[record.name]["predicted"]
 
 
+def test_a_hand_in_the_manifest_reaches_the_network(skeletons, tmp_path):
+    hands = ("right", "left", None)
+    records = [replace(r, split=None, hand=hands[i % 3]) for i, r in enumerate(skeletons.records())]
+    write_manifest(tmp_path / "m.csv", records)
+    folders = [
+        "--runs",
+        str(tmp_path),
+        "--data.cache_dir",
+        str(tmp_path / "cache"),
+        "--wandb.mode",
+        "disabled",
+    ]
+    experiment = ["--config", str(EXPERIMENTS / "strokes.yaml"), "--data", str(tmp_path / "m.csv")]
+    main(["train", *experiment, *folders])
+    run = tmp_path / "strokes" / "version_0"
+    model = tt_actions.load(run / "checkpoints" / "best.ckpt")
+    by_name = {record.name: record for record in records}
+    predicted = {by_name[row["name"]]: row for row in rows(run / "report" / "predictions.csv")}
+    assert {record.hand for record in predicted} == set(hands)
+    for record, row in predicted.items():
+        reported = {name: float(row[f"p_{name}"]) for name in model.class_names}
+        assert model.predict(record.path, hand=record.hand).probabilities == pytest.approx(reported, abs=2e-4)
+        without = model.predict(record.path).probabilities
+        assert (without == pytest.approx(reported, abs=2e-4)) == (record.hand is None)
+
+
 def test_weights_of_other_classes_are_taken_but_for_the_heads(run):
     best = run / "checkpoints" / "best.ckpt"
     network = STGCN(4, "thetis15", channels=(8, 8))
@@ -83,7 +109,6 @@ def test_weights_of_other_classes_are_taken_but_for_the_heads(run):
 @pytest.mark.parametrize(
     "words",
     [
-        ["analyze", "VIDEO", "--out", "OUT"],
         ["explain", "--clip", "VIDEO", "--out", "OUT"],
         ["export", "--out", "OUT"],
         ["live", "--source", "VIDEO", "--out", "OUT", "--no-page"],

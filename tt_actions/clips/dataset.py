@@ -27,6 +27,10 @@ NO_FRAME_LABEL = -100
 """The label of padding and of frames whose class is unknown; PyTorch's losses ignore it."""
 
 
+HANDS = {"right": 1, "left": -1, None: 0}
+"""The number of each playing hand in a batch; 0 if it is unknown."""
+
+
 class Batch(NamedTuple):
     """A batch of clips, padded to the length of the longest with black frames or with joints at the origin.
 
@@ -36,7 +40,8 @@ class Batch(NamedTuple):
     Shape:
         inputs ``(B, T, C, H, W)``, uint8, or for joints ``(B, T, C, V)``, float32;
         lengths ``(B,)`` and label ``(B,)``, int64; frame_labels
-        ``(B, T)``, int64, -100 for unlabelled frames, or None if no frames have labels.
+        ``(B, T)``, int64, -100 for unlabelled frames, or None if no frames have labels;
+        hands ``(B,)``, int64, see :data:`HANDS`, or None if no hand is known.
     """
 
     inputs: Tensor
@@ -44,6 +49,7 @@ class Batch(NamedTuple):
     label: Tensor
     frame_labels: Tensor | None
     names: list[str]
+    hands: Tensor | None = None
 
     @property
     def is_known(self) -> Tensor:
@@ -64,6 +70,7 @@ class Sample(NamedTuple):
     label: int
     frame_labels: Tensor
     name: str
+    hand: int = 0
 
 
 class ClipDataset(Dataset[Sample]):
@@ -146,6 +153,7 @@ class ClipDataset(Dataset[Sample]):
             label=self._labels[index],
             frame_labels=self.frame_labels(index, chosen),
             name=self._names[index],
+            hand=HANDS[record.hand],
         )
 
     def strokes(self, index: int) -> list[Stroke]:
@@ -193,4 +201,5 @@ def collate(samples: Sequence[Sample]) -> Batch:
             [sample.frame_labels for sample in samples], batch_first=True, padding_value=NO_FRAME_LABEL
         ),
         names=[sample.name for sample in samples],
+        hands=torch.tensor([sample.hand for sample in samples]),
     )

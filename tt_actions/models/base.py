@@ -188,6 +188,20 @@ class ActionModel(nn.Module, ABC):
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
 
+    def forward_with_hands(self, inputs: Tensor, lengths: Tensor, hands: Tensor | None) -> Tensor:
+        """Return per-frame logits of clips whose playing hands may be given; by default, ignore the hands.
+
+        Args:
+            inputs: Clips of one batch, padded to the longest; joints of given left-handers are mirrored.
+            lengths: Number of valid frames of each clip.
+            hands: Playing hand of each clip: 1 for right, -1 for left, 0 if unknown; None if all are.
+
+        Shape:
+            inputs ``(B, T, ...)``, lengths and hands ``(B,)`` -> logits ``(B, T, K)``.
+        """
+        logits: Tensor = self(inputs, lengths)
+        return logits
+
     def objective(
         self,
         inputs: Tensor,
@@ -282,13 +296,14 @@ class ActionModel(nn.Module, ABC):
                 parts.append(logits)
         return cat(parts, 1)[:, self.delay :]
 
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor, hands: Tensor | None = None) -> None:
         """Add training clips; only for models without gradient, see ``ClosedFormModel``.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
             labels: Class of each clip.
+            hands: Playing hand of each clip: see :meth:`ActionModel.forward_with_hands`; None if unknown.
 
         Raises:
             TypeError: If the model learns by gradient.

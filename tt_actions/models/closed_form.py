@@ -31,16 +31,17 @@ class ClosedFormModel(ActionModel):
         self.collected.clear()
 
     @abstractmethod
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor, hands: Tensor | None = None) -> None:
         """Add a batch of training clips.
 
         Args:
             inputs: Clips of one batch, padded to the longest.
             lengths: Number of valid frames of each clip.
             labels: Class of each clip.
+            hands: Playing hand of each clip: see :meth:`ActionModel.forward_with_hands`; None if unknown.
 
         Shape:
-            inputs ``(B, T, ...)``, lengths and labels ``(B,)``.
+            inputs ``(B, T, ...)``, lengths, labels and hands ``(B,)``.
         """
 
     @abstractmethod

@@ -117,16 +117,23 @@ class Fisher(ClosedFormModel):
         position = math.sqrt(12) * (times - 0.5)  # variance 1 over a clip, like the components
         return torch.cat([self.components(streams), position[..., None].to(streams)], 2)
 
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+    def collect(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        labels: Tensor,
+        hands: Tensor | None = None,  # noqa: ARG002
+    ) -> None:
         """Store the input of a batch of training clips.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
             labels: Class of each clip.
+            hands: Playing hand of each clip: see :meth:`ActionModel.forward_with_hands`; None if unknown.
 
         Shape:
-            inputs ``(B, T, C, V)``, lengths and labels ``(B,)``.
+            inputs ``(B, T, C, V)``, lengths, labels and hands ``(B,)``.
         """
         self.collected.append((self.components.read(inputs), lengths, labels))
 

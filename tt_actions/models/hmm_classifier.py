@@ -116,16 +116,23 @@ class HMMClassifier(ClosedFormModel):
         parts = [getattr(self, name).to(x) for name in HMM._fields]
         return likelihoods([HMM(*values) for values in zip(*parts, strict=True)], x, lengths)
 
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+    def collect(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        labels: Tensor,
+        hands: Tensor | None = None,  # noqa: ARG002
+    ) -> None:
         """Store the input of a batch of training clips.
 
         Args:
             inputs: Joints of each clip, padded to the longest.
             lengths: Number of valid frames of each clip.
             labels: Class of each clip.
+            hands: Playing hand of each clip: see :meth:`ActionModel.forward_with_hands`; None if unknown.
 
         Shape:
-            inputs ``(B, T, C, V)``, lengths and labels ``(B,)``.
+            inputs ``(B, T, C, V)``, lengths, labels and hands ``(B,)``.
         """
         clips = zip(self.components.read(inputs), lengths.tolist(), labels.tolist(), strict=True)
         self.collected += [(clip[:length], label) for clip, length, label in clips]

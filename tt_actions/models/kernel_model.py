@@ -1,7 +1,7 @@
 """Kernel ridge regression: a new clip gets the classes of the training clips that are like it."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,9 @@ class KernelModel(ClosedFormModel):
         num_classes: Number of classes *K*.
         num_features: Length *D* of a descriptor.
     """
+
+    rows: ClassVar[tuple[str, ...]] = ("described", "coefficients")
+    """Names of the buffers with one row per training clip."""
 
     described: Tensor
     coefficients: Tensor
@@ -88,18 +91,20 @@ class KernelModel(ClosedFormModel):
             logits = self.compare(features, described) @ coefficients / self.temperature
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
-    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor) -> None:
+    def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor, hands: Tensor | None = None) -> None:
         """Store the descriptors of a batch of training clips.
 
         Args:
             inputs: Clips, padded to the longest.
             lengths: Number of valid frames of each clip.
             labels: Class of each clip.
+            hands: Playing hand of each clip: see :meth:`ActionModel.forward_with_hands`; None if unknown.
 
         Shape:
-            inputs ``(B, T, ...)``, lengths and labels ``(B,)``.
+            inputs ``(B, T, ...)``, lengths, labels and hands ``(B,)``.
         """
-        self.collected.append((self.describe(inputs, lengths), labels))
+        hands = torch.zeros_like(labels) if hands is None else hands
+        self.collected.append((self.describe(inputs, lengths), labels, hands))
 
     def solve(self) -> tuple[Tensor, Tensor]:
         """Fit the model to the collected clips, and discard them.
@@ -111,7 +116,7 @@ class KernelModel(ClosedFormModel):
             logits ``(N, K)``, labels ``(N,)``.
         """
         device = self.described.device
-        features, labels = (torch.cat(parts).cpu() for parts in zip(*self.collected, strict=True))
+        features, labels, _ = (torch.cat(parts).cpu() for parts in zip(*self.collected, strict=True))
         self.collected.clear()
         fit = self.fit(features.double(), labels)
         self.described, self.coefficients = features.to(device), fit.coefficients.float().to(device)
@@ -119,7 +124,7 @@ class KernelModel(ClosedFormModel):
         return fit.left_out.float().to(device), labels.to(device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name in ("described", "coefficients"):  # one row per training clip
+        for name in self.rows:
             saved, own = state_dict.get(prefix + name), getattr(self, name)
             if saved is not None and saved.shape[1:] == own.shape[1:]:
                 setattr(self, name, own.new_zeros(saved.shape))

@@ -45,14 +45,30 @@ def fit_ridge(kernel: Tensor, labels: Tensor, num_classes: int) -> RidgeFit:
     values, vectors = torch.linalg.eigh(kernel)
     best = math.inf
     for ridge in RIDGES:
-        coefficients = vectors @ ((vectors.T @ targets) / (values + ridge)[:, None])
-        diagonal = (vectors.square() / (values + ridge)).sum(1)  # of the inverse of kernel + ridge
-        # leave-one-out scores: Rifkin & Lippert 2007, "Notes on regularized least squares"
-        left_out = targets - coefficients / diagonal[:, None]
+        coefficients, left_out = solve_ridge(values, vectors, targets, ridge)
         loss, temperature = best_temperature(left_out, labels)
         if loss < best:
             best, chosen = loss, RidgeFit(coefficients, temperature, left_out / temperature)
     return chosen
+
+
+def solve_ridge(values: Tensor, vectors: Tensor, targets: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the coefficients of a kernel ridge regression, and its leave-one-out scores.
+
+    The scores follow from Rifkin & Lippert (2007), "Notes on regularized least squares".
+
+    Args:
+        values: Eigenvalues of the kernel.
+        vectors: Eigenvectors of the kernel, one a column.
+        targets: What is regressed.
+        ridge: Strength of the ridge.
+
+    Shape:
+        values ``(N,)``, vectors ``(N, N)``, targets ``(N, K)``, ridge ``()`` -> ``(N, K)``, ``(N, K)``.
+    """
+    coefficients = vectors @ ((vectors.T @ targets) / (values + ridge)[:, None])
+    diagonal = (vectors.square() / (values + ridge)).sum(1)  # of the inverse of kernel + ridge
+    return coefficients, targets - coefficients / diagonal[:, None]
 
 
 def best_temperature(scores: Tensor, labels: Tensor) -> tuple[float, Tensor]:

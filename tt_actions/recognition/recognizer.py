@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from tt_actions.clips.dataset import HANDS
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, require_frames, require_video
 from tt_actions.clips.records import Hand, check_hand
@@ -138,46 +139,49 @@ class Recognizer:
         self.network.eval()
         return self
 
-    def __call__(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, lengths: Tensor, hands: Tensor | None = None) -> Tensor:
         """Return per-frame logits of clips that are not yet normalised.
 
         Args:
-            inputs: Raw frames, uint8 or float in [0, 1], or joints.
+            inputs: Raw frames, uint8 or float in [0, 1], or joints; those of given left-handers are mirrored.
             lengths: Number of valid frames of each clip.
+            hands: Playing hand of each clip: 1 for right, -1 for left, 0 if unknown; None if all are.
 
         Shape:
-            inputs ``(B, T, C, H, W)`` or ``(B, T, V, C)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+            inputs ``(B, T, C, H, W)`` or ``(B, T, V, C)``, lengths and hands ``(B,)`` -> logits
+            ``(B, T, K)``.
         """
-        logits: Tensor = self.network(self.normalise(inputs), lengths)
-        return logits
+        return self.network.forward_with_hands(self.normalise(inputs), lengths, hands)
 
-    def whole_logits(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def whole_logits(self, inputs: Tensor, lengths: Tensor, hands: Tensor | None = None) -> Tensor:
         """Return per-frame logits of whole recordings; a causal network reads them in stretches.
 
         Args:
             inputs: The inputs of :meth:`__call__`.
             lengths: Number of valid frames of each recording.
+            hands: Playing hand of each recording: see :meth:`__call__`.
 
         Shape:
-            inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
+            inputs ``(B, T, ...)``, lengths and hands ``(B,)`` -> logits ``(B, T, K)``.
         """
-        return self.network.from_frame_scores(self.frame_scores(inputs, lengths), lengths)
+        return self.network.from_frame_scores(self.frame_scores(inputs, lengths, hands), lengths)
 
-    def frame_scores(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def frame_scores(self, inputs: Tensor, lengths: Tensor, hands: Tensor | None = None) -> Tensor:
         """Return per-frame logits before any chain: for a CRF, those of the network below it.
 
         Args:
             inputs: The inputs of :meth:`__call__`.
             lengths: Number of valid frames of each recording.
+            hands: Playing hand of each recording: see :meth:`__call__`.
 
         Shape:
-            inputs ``(B, T, ...)``, lengths ``(B,)`` -> scores ``(B, T, K)``, float32 at least.
+            inputs ``(B, T, ...)``, lengths and hands ``(B,)`` -> scores ``(B, T, K)``, float32 at least.
         """
         network = self.network.frame_network
         if self.is_untrimmed and network.is_causal:
             scores = network.forward_in_stretches(inputs, lengths, self.normalise)
         else:
-            scores = network(self.normalise(inputs), lengths)
+            scores = network.forward_with_hands(self.normalise(inputs), lengths, hands)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def check_region(self, roi: Roi | None, crop: Crop | None = None) -> None:
@@ -241,7 +245,8 @@ class Recognizer:
         if hand == "left":
             values = self.preprocessing.spec.to_right_handed(values)
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)
-        logits = self(clip, torch.tensor([len(values)], device=self.device))
+        lengths, hands = torch.tensor([[len(values)], [HANDS[hand]]], device=self.device)
+        logits = self(clip, lengths, hands)
         return make_prediction(self.network, self.class_names, logits, times_s)
 
     def stream(self) -> FrameStream:

@@ -192,7 +192,7 @@ class StrokeTask(pl.LightningModule):
             batch_idx: Index of the batch in the epoch.
         """
         if not self.network.learns_by_gradient:
-            self.network.collect(self.normalise(batch.inputs), batch.lengths, batch.label)
+            self.network.collect(self.normalise(batch.inputs), batch.lengths, batch.label, batch.hands)
             if self.trainer.is_last_batch:  # before validation
                 self._measure_left_out(*self.network.solve())
             return None
@@ -224,7 +224,7 @@ class StrokeTask(pl.LightningModule):
             batch: The clips.
             batch_idx: Index of the batch in the epoch.
         """
-        logits = self.recognizer(batch.inputs, batch.lengths)
+        logits = self.recognizer(batch.inputs, batch.lengths, batch.hands)
         return {"logits": logits, "log_probs": self.network.clip_log_probability(logits, batch.lengths)}
 
     def on_train_epoch_end(self) -> None:
@@ -260,7 +260,7 @@ class StrokeTask(pl.LightningModule):
             weights = mean_over_processes(batch.is_known.sum()[None])
             sums = loss.detach() * weights
         else:
-            logits = self.recognizer.whole_logits(frames, batch.lengths)
+            logits = self.recognizer.whole_logits(frames, batch.lengths, batch.hands)
             sums, weights = self._class_sums(logits, batch.lengths, targets, frame_targets)
             loss = sum_of_means(sums, weights)
         if not torch.isfinite(loss):
