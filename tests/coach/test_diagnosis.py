@@ -112,12 +112,12 @@ def test_words_of_the_sides_are_the_players_own(coach, read):
 
 
 @pytest.mark.parametrize("mirror", [1, -1])
-def test_in_a_picture_the_front_is_where_the_hand_swings(tmp_path, mirror):
+def test_in_a_picture_the_front_is_where_the_hand_swings(mirror):
     def candidates(motion):
         joints = motion.players[0].joints
         seen = np.stack([mirror * joints[..., 0], joints[..., 2]], -1)
         times_s = np.arange(len(seen)) / FPS
-        return make_candidates(tmp_path / "seen.csv", convert(seen, NTU25, MOVENET13), times_s, MOVENET13)
+        return make_candidates("seen.csv", convert(seen, NTU25, MOVENET13), times_s, MOVENET13)
 
     motions = [draw("smash", number) for number in range(24)]
     coach = Coach(make_references("smash", [candidates(m) for m in motions], [str(n) for n in range(24)]))

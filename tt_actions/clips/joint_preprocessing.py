@@ -10,12 +10,11 @@ from tt_actions.clips.pose_spec import PoseSpec
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.specs import InputSpec
 from tt_actions.errors import UnreadableError, UserError
-from tt_actions.pose.smoothing import smooth
-from tt_actions.pose.video import POINTS, WORLD, pose_rate
+from tt_actions.pose.joints import joints_of
+from tt_actions.pose.video import pose_rate
 from tt_actions.skeleton.files import SUFFIXES, read_joints
-from tt_actions.skeleton.layouts import BLAZEPOSE33, BLAZEPOSE33_2D, PATHS, convert, find_layout
+from tt_actions.skeleton.layouts import PATHS, find_layout
 from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
-from tt_actions.skeleton.sequence import FLIP_Y
 from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi, Timed
 
@@ -187,9 +186,7 @@ class JointSpec(InputSpec):
                 f"Expected a file of trajectories for `layout` {self.layout}, but '{path}' is a video. "
                 "Use the layout of a body, such as blazepose33."
             )
-        is_flat = layout.num_coordinates == 2
-        positions = smooth(values[:, :, POINTS] * FLIP_Y if is_flat else values[:, :, WORLD])
-        return convert(positions, BLAZEPOSE33_2D if is_flat else BLAZEPOSE33, layout)
+        return joints_of(values, layout)
 
     def complete(self, joints: np.ndarray, times_s: np.ndarray, path: Path, is_timed: bool) -> Timed:
         """Cut off empty ends, fill gaps, resample and normalise.
@@ -344,6 +341,16 @@ class JointPreprocessing(JointSpec):
         Raises:
             UnreadableError: If the clip can't be read.
         """
-        joints, times_s = self.read(Path(path), start_s, end_s, roi)
-        chosen = sample_indices(len(joints), self.num_frames, self.sampling, training=False)
-        return Timed(joints[chosen], times_s[chosen])
+        return self.choose(self.read(Path(path), start_s, end_s, roi))
+
+    def choose(self, joints: Timed) -> Timed:
+        """Choose the frames of a clip that a trained network reads.
+
+        Args:
+            joints: All frames of the clip.
+
+        Shape:
+            joints ``(T, V, C)`` -> at most ``num_frames`` of them.
+        """
+        chosen = sample_indices(len(joints.values), self.num_frames, self.sampling, training=False)
+        return Timed(joints.values[chosen], joints.times_s[chosen])

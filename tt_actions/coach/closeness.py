@@ -8,6 +8,9 @@ from tt_actions.coach.alignment import distances, pose_path
 from tt_actions.coach.references import References
 from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 
+NEAR = 0.45
+"""Distance in trunk lengths, about 22 cm, below which a stroke is never unlike the references."""
+
 _NEAREST = 3
 _LOOKED_AT = 10
 
@@ -49,6 +52,16 @@ class Closeness:
             stroke: A stroke of the layout of the references.
         """
         return _nearest(pose_path(stroke, RATE_HZ), self._paths)
+
+    @cached_property
+    def limit(self) -> float:
+        """The distance beyond which a stroke is unlike all references.
+
+        It is the upper fence of Tukey (1977) of the references' own distances, but at least :data:`NEAR`:
+        the third quartile plus 1.5 times the distance between the quartiles.
+        """
+        first, third = np.quantile(self.own_distances, (0.25, 0.75))
+        return max(NEAR, float(third + 1.5 * (third - first)))
 
     def score(self, stroke: StrokeMotion) -> float:
         """Return the closeness score of a stroke, from 0 to 100.

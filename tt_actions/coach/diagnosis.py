@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tt_actions.coach.measures import ADVICE, SPANS, Measure, Phase
+from tt_actions.coach.closeness import Closeness
+from tt_actions.coach.measures import ADVICE, SPANS, Measure, Phase, Unit
 from tt_actions.coach.references import References
 from tt_actions.coach.stroke import BODY_HEIGHTS, StrokeMotion
 from tt_actions.coach.yardstick import Yardstick
@@ -16,6 +17,10 @@ FALSE_FINDINGS = 0.04
 
 MAX_FINDINGS = 5
 
+_FAILED = 8.0  # spreads from the middle, beyond which a value is a failed measurement
+_LEAST_SPREAD: dict[Unit, float] = {"degrees": 10.0, "turn": 10.0, "length": 0.15, "ms": 40.0, "speed": 2.0}
+_MOST_DEGREES = 120.0  # no angle of a stroke of the same class differs more
+_MOST_FAILED = 0.25  # share of failed measurements, beyond which a stroke can't be judged
 _OWN_QUANTILE = 0.95  # one reference in twenty exceeds the scale of a cause
 _FEW = 15  # with fewer references than this, limits are wider; found by measurement
 _MIN_SCORE = 1.5  # spreads from the middle; nearer scores never make a finding
@@ -64,12 +69,47 @@ class Coach:
     The strongest cause is reported first and set aside, and the search is repeated: a further cause must
     exceed the limit both with the earlier ones among the predictors and without them.
 
+    A stroke that is unlike all references gets no findings, because its differences say nothing about its
+    technique: the joints, the phases or the class are probably wrong. For the same reason, a value far
+    outside the range of the references counts as a failed measurement.
+
     Args:
         references: The reference strokes.
     """
 
     def __init__(self, references: References) -> None:
         self.references = references
+
+    @cached_property
+    def closeness(self) -> Closeness:
+        """The score of how close a stroke is to the references."""
+        return Closeness(self.references)
+
+    def is_unlike(self, stroke: StrokeMotion) -> bool:
+        """Return whether a stroke is unlike all references, or too few of its measurements succeeded.
+
+        Args:
+            stroke: The stroke.
+        """
+        too_far = self.closeness.distance(stroke) > self.closeness.limit
+        return too_far or float(self.failed(stroke).mean()) > _MOST_FAILED
+
+    def failed(self, stroke: StrokeMotion) -> np.ndarray:
+        """Return which measures are too far from the similar references to be true.
+
+        Args:
+            stroke: The stroke.
+
+        Shape:
+            ``(M,)``, bool.
+        """
+        yardstick = self.yardstick(stroke)
+        least = [_LEAST_SPREAD[measure.unit] for measure in self.references.measures]
+        is_angle = [measure.unit in ("degrees", "turn") for measure in self.references.measures]
+        most = np.minimum(
+            _FAILED * np.maximum(yardstick.spread, least), np.where(is_angle, _MOST_DEGREES, np.inf)
+        )
+        return np.asarray(np.abs(self.references.read(stroke) - yardstick.middle) > most)
 
     @cached_property
     def limits(self) -> np.ndarray:
@@ -108,9 +148,13 @@ class Coach:
             stroke: A stroke of the class and layout of the references.
 
         Returns:
-            At most :data:`MAX_FINDINGS`, the strongest first; empty if nothing exceeds its limit.
+            At most :data:`MAX_FINDINGS`, the strongest first; empty if nothing exceeds its limit, or the
+            stroke is unlike all references.
         """
-        yardstick, values = self.yardstick(stroke), self.references.read(stroke)
+        if self.is_unlike(stroke):
+            return []
+        yardstick = self.yardstick(stroke)
+        values = np.where(self.failed(stroke), yardstick.middle, self.references.read(stroke))
         scores = yardstick.score(values)
         left = list(range(len(scores)))
         initial = yardstick.unexpected(scores, left)

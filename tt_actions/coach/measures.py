@@ -5,8 +5,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tt_actions.coach.phases import hand_of, hand_speed
+from tt_actions.coach.phases import hand_speed
 from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
+from tt_actions.skeleton.hands import hand_of
 
 Unit = Literal["degrees", "turn", "length", "ms", "speed"]
 """Units of measures: a ``turn`` is in degrees and positive in the direction in which the references turn, a

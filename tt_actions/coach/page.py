@@ -71,6 +71,7 @@ class Number(NamedTuple):
     usual: str
     unit: str
     is_far: bool
+    failed: bool
 
 
 class Plot(NamedTuple):
@@ -139,7 +140,7 @@ def draw_views(review: Review) -> list[View]:
     else:  # seen from the right, facing right; and from behind
         sides = {"from the side": ((2, -1.0), (1, 1.0)), "from behind": ((0, flip), (1, 1.0))}
     views = []
-    for side, axes in sides.items():
+    for number, (side, axes) in enumerate(sides.items()):
         poses = [
             [_flat(each, getattr(each.phases, phase), axes) for each in (nearest, stroke)]
             for phase in Phases._fields
@@ -158,7 +159,7 @@ def draw_views(review: Review) -> list[View]:
                         _head(own, stroke, scale, middle, "body"),
                     ],
                     time_s=stroke.start_s + moment / RATE_HZ,
-                    picture=review.pictures.get(phase),
+                    picture=None if number else review.pictures.get(phase),
                 )
             )
     return views
@@ -232,8 +233,8 @@ def list_numbers(review: Review) -> list[Number]:
     """
     rows = []
     reported = {finding.measure for finding in review.findings}
-    for measure, value, usual, spread in zip(
-        review.measures, review.values, review.usual, review.spread, strict=True
+    for measure, value, usual, spread, failed in zip(
+        review.measures, review.values, review.usual, review.spread, review.failed, strict=True
     ):
         factor, unit = scale_of(measure, review.stroke)
         digits = 1 if unit == "m/s" else 0
@@ -244,7 +245,8 @@ def list_numbers(review: Review) -> list[Number]:
                 write_number(factor * value, digits),
                 f"{write_number(factor * usual, digits)} ± {write_number(factor * spread, digits)}",
                 unit,
-                measure.name in reported or abs(value - usual) > _FAR * spread,
+                not failed and (measure.name in reported or abs(value - usual) > _FAR * spread),
+                bool(failed),
             )
         )
     return rows

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tt_actions.skeleton.hands import hand_of
 from tt_actions.skeleton.layouts import Layout
 
 _LONGEST_SWING_S = 0.7
@@ -26,16 +27,6 @@ class Phases(NamedTuple):
     backswing: int
     contact: int
     follow_through: int
-
-
-def hand_of(layout: Layout, side: str) -> str:
-    """Return the name of the outermost reliable joint of an arm: the hand or, if there is none, the wrist.
-
-    Args:
-        layout: Layout of the joints.
-        side: ``left`` or ``right``.
-    """
-    return f"{side}_hand" if f"{side}_hand" in layout.joints else f"{side}_wrist"
 
 
 def hand_speed(joints: np.ndarray, layout: Layout, side: str, rate_hz: float) -> np.ndarray:

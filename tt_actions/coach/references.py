@@ -7,14 +7,19 @@ from functools import cached_property
 import numpy as np
 
 from tt_actions.coach.measures import Measure, measures_of
-from tt_actions.coach.phases import hand_of, hand_speed
+from tt_actions.coach.phases import hand_speed
 from tt_actions.coach.stroke import RATE_HZ, StrokeMotion
 from tt_actions.errors import UserError
+from tt_actions.skeleton.hands import hand_of
+from tt_actions.skeleton.layouts import Layout
 
 MIN_REFERENCES = 6
 """Minimum number of reference strokes: fewer can't show what is typical."""
 
 _ARM_TIMES_S = (-0.35, -0.25, -0.15, -0.08, 0.0, 0.08, 0.15, 0.25)
+_DIRECTIONS = {"forehand": -1, "backhand": 1}  # of the playing hand: inwards or outwards
+_CROSSING_S = 0.05
+_TOGETHER_S = 0.3  # the fastest moments of the two hands of a stroke are at most this far apart
 _ALIKE = 0.3  # share of the references that count as similar
 _MIN_ALIKE = 30
 
@@ -28,11 +33,23 @@ class References:
         strokes: The strokes.
         groups: For each stroke, its player or another group; references of one group are never compared with
             each other.
+        origin: Where they come from, to follow the number of strokes, such as "from 'good_strokes'".
     """
 
     label: str
     strokes: tuple[StrokeMotion, ...]
     groups: tuple[str, ...]
+    origin: str = ""
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of the joints."""
+        return self.strokes[0].layout
+
+    def describe(self) -> str:
+        """Say in a sentence what the strokes are."""
+        num = len(self.strokes)
+        return f"Compared with {num} strokes of class {self.label} {self.origin}".rstrip() + "."
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -79,7 +96,8 @@ class References:
         Args:
             candidates: The strokes that a file may show.
         """
-        return candidates[_choose(candidates, self._reference_arms)]
+        fitting = _of_class(self.label, candidates)
+        return fitting[_choose(fitting, self._reference_arms)]
 
     def alike(self, stroke: StrokeMotion, among: np.ndarray) -> np.ndarray:
         """Find the references that are most similar to a stroke in style.
@@ -102,7 +120,11 @@ class References:
 
 
 def make_references(
-    label: str, candidates: Sequence[Sequence[StrokeMotion]], groups: Sequence[str], rounds: int = 4
+    label: str,
+    candidates: Sequence[Sequence[StrokeMotion]],
+    groups: Sequence[str],
+    origin: str = "",
+    rounds: int = 4,
 ) -> References:
     """Choose one candidate of each file so that the references look alike, starting with the fastest ones.
 
@@ -110,6 +132,7 @@ def make_references(
         label: Name of the class.
         candidates: For each file, the strokes that it may show, the fastest first.
         groups: For each file, its player or another group.
+        origin: Where they come from; see :class:`References`.
         rounds: Number of times to choose again.
 
     Raises:
@@ -120,11 +143,44 @@ def make_references(
             f"Expected at least {MIN_REFERENCES} reference strokes of '{label}', but got "
             f"{len(candidates)}. Add more."
         )
+    candidates = [_of_class(label, own) for own in candidates]
     chosen = [own[0] for own in candidates]
     for _ in range(rounds):
         arms = np.stack([_arms(stroke) for stroke in chosen])
         chosen = [own[_choose(own, np.delete(arms, number, axis=0))] for number, own in enumerate(candidates)]
-    return References(label, tuple(chosen), tuple(groups))
+    return References(label, tuple(chosen), tuple(groups), origin)
+
+
+def _of_class(label: str, candidates: Sequence[StrokeMotion]) -> Sequence[StrokeMotion]:
+    """Return the candidates without the other hand of a two-handed stroke, which moves at the same time.
+
+    The playing hand moves inwards in a forehand and outwards in a backhand. In 2D, that is not visible.
+    """
+    directions = [sign for name, sign in _DIRECTIONS.items() if name in label.lower()]
+    if len(directions) != 1 or candidates[0].layout.num_coordinates == 2:
+        return candidates
+    fits = [directions[0] * _outwards(stroke) > 0 for stroke in candidates]
+    fitting = [stroke for stroke, is_fitting in zip(candidates, fits, strict=True) if is_fitting]
+    return [
+        stroke
+        for stroke, is_fitting in zip(candidates, fits, strict=True)
+        if is_fitting or not any(_is_other_hand(stroke, other) for other in fitting)
+    ]
+
+
+def _is_other_hand(stroke: StrokeMotion, other: StrokeMotion) -> bool:
+    apart_s = abs(stroke.phases.contact - other.phases.contact) / RATE_HZ
+    return stroke.left_handed != other.left_handed and apart_s < _TOGETHER_S
+
+
+def _outwards(stroke: StrokeMotion) -> float:
+    """Return how far the playing hand moves along the line of the shoulders around contact."""
+    layout, contact = stroke.layout, stroke.phases.contact
+    left, right = (stroke.place(shoulder)[contact] for shoulder in layout.shoulders)
+    hand = stroke.place(hand_of(layout, "right")) - stroke.place(*layout.shoulders)
+    around = round(_CROSSING_S * RATE_HZ)
+    first, last = max(0, contact - around), min(len(hand) - 1, contact + around)
+    return float((hand[last] - hand[first]) @ (right - left))
 
 
 def _choose(candidates: Sequence[StrokeMotion], arms: np.ndarray) -> int:

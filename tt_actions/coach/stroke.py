@@ -1,13 +1,15 @@
 """One complete stroke in the coach's coordinates: in trunk lengths, mirrored for left-handed players."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tt_actions.coach.phases import Phases, find_swings, hand_of, hand_speed
+from tt_actions.coach.phases import Phases, find_swings, hand_speed
 from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.files import read_joints
+from tt_actions.skeleton.hands import hand_of
 from tt_actions.skeleton.layouts import Layout, middle
 from tt_actions.skeleton.normalise import face_camera, fill_gaps, place_unseen, trunk_length
 
@@ -18,6 +20,7 @@ BODY_HEIGHTS = 0.29
 """Trunk length, middle of hips to middle of shoulders, in body heights (Winter 2009, figure 4.1)."""
 
 _LONGEST_GAP = 10
+_LONGEST_UNSEEN_S = 0.11  # three frames at 30 per second
 _SHORTEST_S = 0.4
 _AROUND_S = 0.25
 _MAX_CANDIDATES = 6
@@ -87,26 +90,69 @@ def read_candidates(
     """
     sequence = read_joints(path, layout)
     times_s = np.arange(len(sequence.joints)) / fps if sequence.times_s is None else sequence.times_s
-    is_visible = ~np.isnan(sequence.joints).any(-1).all(1)
     inside = (times_s >= start_s - 1e-9) & (times_s < (np.inf if end_s is None else end_s))
-    frames = np.flatnonzero(is_visible & inside)
+    return find_candidates(str(path), sequence.joints[inside], times_s[inside], layout)
+
+
+def find_candidates(name: str, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[StrokeMotion]:
+    """Find all strokes that joints may show: one for each fast movement of either hand.
+
+    Short gaps are filled in. A movement during a longer gap is unknown, and is therefore no stroke.
+
+    Args:
+        name: Name of the file, for messages and as the name of the strokes.
+        joints: Positions, NaN if missing.
+        times_s: Their times in seconds.
+        layout: Layout of the joints.
+
+    Returns:
+        At least one candidate, the fastest first.
+
+    Raises:
+        UnreadableError: If there is no complete stroke.
+
+    Shape:
+        joints ``(T, V, C)``, times_s ``(T,)``.
+    """
+    frames = np.flatnonzero(~np.isnan(joints).any(-1).all(1))
     if not len(frames) or times_s[frames[-1]] - times_s[frames[0]] < _SHORTEST_S:
         raise UnreadableError(
-            f"Expected a stroke in '{path}', but a body is visible for less than "
-            f"{_SHORTEST_S} s. Check the times."
+            f"Expected a stroke in '{name}', but a body is visible for less than {_SHORTEST_S} s. Check the "
+            "times."
         )
     part = slice(frames[0], frames[-1] + 1)
-    joints = place_unseen(fill_gaps(sequence.joints[part], _LONGEST_GAP), layout)
-    return make_candidates(path, joints.astype(np.float64), times_s[part], layout)
+    filled = place_unseen(fill_gaps(joints[part], _LONGEST_GAP), layout).astype(np.float64)
+    candidates = make_candidates(name, filled, times_s[part], layout)
+    seen_s = times_s[frames]
+    gaps = [(a, b) for a, b in itertools.pairwise(seen_s.tolist()) if b - a > _LONGEST_UNSEEN_S]
+    known = [one for one in candidates if not any(_overlaps(one, *gap) for gap in gaps)]
+    if not known:
+        raise UnreadableError(
+            f"Expected a body that is visible during the whole stroke in '{name}', but it is lost for up to "
+            f"{np.diff(seen_s).max():.2f} s. Check the player's region, or exclude the clip."
+        )
+    return known
 
 
-def make_candidates(
-    path: Path, joints: np.ndarray, times_s: np.ndarray, layout: Layout
-) -> list[StrokeMotion]:
+def _overlaps(stroke: StrokeMotion, start_s: float, end_s: float) -> bool:
+    times = key_times(stroke)
+    return times["backswing"] < end_s and times["follow_through"] > start_s
+
+
+def key_times(stroke: StrokeMotion) -> dict[str, float]:
+    """Return the times of a stroke's key frames: each phase and its time in the file, in seconds.
+
+    Args:
+        stroke: The stroke.
+    """
+    return {phase: stroke.start_s + moment / RATE_HZ for phase, moment in stroke.phases._asdict().items()}
+
+
+def make_candidates(name: str, joints: np.ndarray, times_s: np.ndarray, layout: Layout) -> list[StrokeMotion]:
     """Convert joints to the coach's coordinates, once for each stroke that they may show.
 
     Args:
-        path: File of the joints, for names and messages.
+        name: Name of the file, for messages and as the name of the strokes.
         joints: Positions, none missing.
         times_s: Their times in seconds.
         layout: Layout of the joints.
@@ -120,12 +166,11 @@ def make_candidates(
     trunk = trunk_length(joints, layout)
     if trunk <= 0:
         raise UnreadableError(
-            f"Expected shoulders and hips at different positions in '{path}', but they coincide. Check that "
+            f"Expected shoulders and hips at different positions in '{name}', but they coincide. Check that "
             f"the file has the `layout` {layout.name}, or exclude the clip."
         )
     fine, fine_s = interpolate(smooth(joints) / trunk, times_s, RATE_HZ)
     fine -= middle(fine, layout, layout.hips).mean(0)
-    flip = np.array([-1.0] + [1.0] * (layout.num_coordinates - 1))
     swings = [
         (speed[phases.contact], side == "left", phases)
         for side in ("right", "left")
@@ -134,19 +179,27 @@ def make_candidates(
     ]
     if not swings:
         raise UnreadableError(
-            f"Expected a complete stroke in '{path}', but found no fast hand movement between two moments of "
+            f"Expected a complete stroke in '{name}', but found no fast hand movement between two moments of "
             "rest. Start the clip before the backswing and end it after the follow-through."
         )
+    short, metres = Path(name).name, _metres(trunk, layout)
     candidates = []
     for _, left_handed, phases in sorted(swings, key=lambda swing: -swing[0])[:_MAX_CANDIDATES]:
-        own, mirrored = (fine[:, list(layout.mirrored)] * flip if left_handed else fine), left_handed
-        if layout.num_coordinates == 3:
-            own = _face_table(own, layout, phases)
-        elif _swings_left(own, layout, phases):
-            own, mirrored = own * flip, not mirrored
-        name, start_s, metres = path.name, float(fine_s[0]), _metres(trunk, layout)
-        candidates.append(StrokeMotion(name, own, layout, start_s, phases, left_handed, mirrored, metres))
+        own, mirrored = _to_own_axes(fine, layout, phases, left_handed)
+        start_s = float(fine_s[0])
+        candidates.append(StrokeMotion(short, own, layout, start_s, phases, left_handed, mirrored, metres))
     return candidates
+
+
+def _to_own_axes(
+    joints: np.ndarray, layout: Layout, phases: Phases, left_handed: bool
+) -> tuple[np.ndarray, bool]:
+    """Turn and mirror a body as :class:`StrokeMotion` describes; return whether it is mirrored, too."""
+    flip = np.array([-1.0] + [1.0] * (layout.num_coordinates - 1))
+    own = joints[:, list(layout.mirrored)] * flip if left_handed else joints
+    if layout.num_coordinates == 3:
+        return _face_table(own, layout, phases), left_handed
+    return (own * flip, not left_handed) if _swings_left(own, layout, phases) else (own, left_handed)
 
 
 def _swings_left(joints: np.ndarray, layout: Layout, phases: Phases) -> bool:

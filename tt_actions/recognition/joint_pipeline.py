@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
-from tt_actions.clips.sampling import sample_indices
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import UserError
 from tt_actions.pose.video import PoseFrame, iter_poses, pose_rate
@@ -174,7 +172,6 @@ class StrokeReader:
             strokes, np.array([scores for _, scores in found]).reshape(-1, num_classes), speed
         )
 
-    @torch.inference_mode()
     def classify(self, joints: np.ndarray, times_s: np.ndarray, swing: Swing) -> np.ndarray:
         """Return the probability of each class for a swing.
 
@@ -187,12 +184,8 @@ class StrokeReader:
             joints ``(T, V, C)``, times_s ``(T,)`` -> ``(K,)``.
         """
         first, last = np.searchsorted(times_s, [swing.start_s - 1e-6, swing.end_s - 1e-6])
-        values = self.spec.complete(joints[first:last], times_s[first:last], self.video, is_timed=True).values
-        values = values[sample_indices(len(values), self.spec.num_frames, self.spec.sampling, training=False)]
-        inputs = torch.from_numpy(values).movedim(-1, 1)[None].to(self.model.device)
-        lengths = torch.tensor([len(values)], device=self.model.device)
-        scores = self.model.network.clip_log_probability(self.model(inputs, lengths), lengths)
-        return np.asarray(scores[0].exp().cpu())
+        clip = self.spec.complete(joints[first:last], times_s[first:last], self.video, is_timed=True)
+        return np.array(list(self.model.classify(*self.spec.choose(clip)).probabilities.values()))
 
     def _name(self, swing: Swing, scores: np.ndarray) -> Stroke:
         label = self.model.class_names[scores.argmax()]

@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -208,7 +209,6 @@ class Recognizer:
                 "columns of a manifest."
             )
 
-    @torch.no_grad()
     def predict(
         self,
         path: Path | str,
@@ -242,6 +242,20 @@ class Recognizer:
         values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
         if self.preprocessing.has_pixels(Path(path)):
             self.check_region(roi)
+        return self.classify(values, times_s, hand)
+
+    @torch.no_grad()
+    def classify(self, values: np.ndarray, times_s: np.ndarray, hand: Hand | None = None) -> ClipPrediction:
+        """Classify the stroke of one clip that is already read.
+
+        Args:
+            values: Frames, or joints, as the preprocessing's ``read_clip`` returns them.
+            times_s: Their times in seconds.
+            hand: Playing hand of the player, for a model that reads joints; None if it is unknown.
+
+        Shape:
+            values ``(T, H, W, C)`` or ``(T, V, C)``, times_s ``(T,)``.
+        """
         if hand == "left":
             values = self.preprocessing.spec.to_right_handed(values)
         clip = torch.from_numpy(values).movedim(-1, 1)[None].to(self.device)  # (1, T, C, H, W or V)

@@ -86,13 +86,20 @@ class UserJoints(UserClips):
     example: ClassVar[str] = "make train EXP=stgcn DATA=my_clips"
 
     def __init__(self, path: Path, group_pattern: str | None = None) -> None:
-        if _contains_videos(path):
+        if contains_videos(path):
             self.suffixes = SUFFIXES  # type: ignore[misc] # of an object, not of the class
         super().__init__(path, group_pattern)
 
 
-def _contains_videos(path: Path) -> bool:
-    """Whether the clips of a folder are videos, not joint files."""
+def contains_videos(path: Path) -> bool:
+    """Return whether the clips of a folder are videos, not joint files.
+
+    Args:
+        path: The folder, with one subfolder per class.
+
+    Raises:
+        UserError: If it contains both videos and other joint files.
+    """
     files = [file for file in path.glob("[!.]*/[!.]*") if file.is_file()]
     videos = {file.with_suffix(""): file.name for file in files if file.suffix.lower() in SUFFIXES}
     joints = [file for file in files if file.suffix.lower() in JOINT_SUFFIXES]

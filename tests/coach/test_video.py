@@ -1,0 +1,100 @@
+"""The command on videos alone: the built-in pose model finds the joints of strokes and references."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tt_actions.errors import UserError
+from tt_actions.files import write_rows
+from tt_actions.main import main
+from tt_actions.sources.synthetic.generate import synthesize
+
+LABELS = ("forehand", "smash")
+REGION = "0,0,320,240"
+
+
+def coach(*options):
+    main(["coach", *(f"--{name}={value}" for name, value in options)])
+
+
+def stored(cache):
+    return set(cache.rglob("*.npy"))
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """A run of experiments/strokes.yaml on a manifest of drawn videos, and a smash that it has not seen."""
+    folder = tmp_path_factory.mktemp("videos")
+    synthesize(folder / "drawn", 32, 8, num_workers=1)
+    rows = []
+    for label in LABELS:
+        for video in sorted((folder / "drawn").rglob(f"{label}/*.mp4")):
+            split = "test" if "player_03" in video.stem else "train"
+            rows.append([video, label, *REGION.split(","), "right", split])
+    write_rows(folder / "clips.csv", ["path", "label", "x0", "y0", "x1", "y1", "hand", "split"], rows)
+    experiment = Path(__file__).parents[2] / "experiments" / "strokes.yaml"
+    words = ["--runs", str(folder / "runs"), "--data.cache_dir", str(folder / "cache")]
+    main(["train", "--config", str(experiment), "--data", str(folder / "clips.csv"), *words])
+    checkpoint = folder / "runs" / "strokes" / "version_0" / "checkpoints" / "best.ckpt"
+    return folder, checkpoint, next((folder / "drawn").rglob("smash_*_player_03.mp4"))
+
+
+def test_a_video_is_judged_by_the_videos_of_the_training(room, tmp_path, browser, capsys):
+    folder, checkpoint, video = room
+    before = stored(folder / "cache")
+    known = (("checkpoint", checkpoint), ("input", video), ("roi", REGION), ("class", "smash"))
+    coach(*known, ("out", tmp_path / "out"))
+    told = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert told["num_references"] == 7
+    sentence = "Compared with 7 strokes of class smash on which the model was trained, from "
+    assert told["references"].startswith(sentence)
+    assert told["references"] in capsys.readouterr().out
+    assert not told["left_handed"]
+    contact_s = float(np.load(video.with_suffix(".npz"))["stroke_contact_s"][0])
+    assert told["phases_s"]["contact"] == pytest.approx(contact_s, abs=0.1)
+    assert stored(folder / "cache") <= before  # joints are found only once
+    page = browser.new_page()
+    page.goto((tmp_path / "out" / "coach.html").as_uri())
+    assert page.locator(".views img").count() == 3
+    assert page.evaluate("[...document.images].every(image => image.naturalHeight === 360)")
+    assert told["references"] in page.inner_text("header")
+    assert " cm" in page.inner_text("table").replace("\t", " ")
+    page.close()
+
+
+def test_references_are_videos_of_a_manifest(room, tmp_path):
+    folder, checkpoint, video = room
+    known = (("checkpoint", checkpoint), ("input", video), ("reference", folder / "clips.csv"))
+    shutil.copytree(folder / "cache", tmp_path / "cache")
+    for file in stored(tmp_path / "cache"):
+        if np.load(file).shape[1:] != (33, 6):
+            file.unlink()  # the network's input; landmarks are enough
+    landmarks = stored(tmp_path / "cache")
+    lost = min(landmarks)
+    lost.unlink()
+    options = (("class", "smash"), ("cache-dir", tmp_path / "cache"))
+    coach(*known, *options, ("roi", REGION), ("out", tmp_path / "out"))
+    told = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert told["num_references"] == 7
+    assert f"from '{folder / 'clips.csv'}'" in told["references"]
+    assert landmarks - {lost} <= stored(tmp_path / "cache") <= landmarks
+    with pytest.raises(UserError, match="at most one of `--joints`, `--pose` and `--roi`"):
+        coach(*known, ("roi", REGION), ("pose", "onnx:a.onnx"), ("out", tmp_path / "none"))
+    joints = video.with_suffix(".npz")
+    with pytest.raises(UserError, match="but got the joint file"):
+        coach(("checkpoint", checkpoint), ("input", joints), ("roi", REGION), ("out", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_joints_in_space_cannot_be_drawn_into_a_video(room, tmp_path):
+    _, checkpoint, video = room
+    with pytest.raises(UserError, match=r"contains 3D joints\. Pass only the video"):
+        coach(
+            ("checkpoint", checkpoint),
+            ("input", video),
+            ("joints", video.with_suffix(".npz")),
+            ("out", tmp_path / "none"),
+        )
