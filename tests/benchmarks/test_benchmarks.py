@@ -12,14 +12,19 @@ from typing import get_args
 import bench_inference
 import measure_real
 import measure_skeletons
+import numpy as np
 import pytest
 from drawn_motions import draw
 from joint_files import thetis_text, write
 from run_files import rows, wait_for
 
 from tt_actions.evaluation.explanation import Method
+from tt_actions.pose.video import POINTS, WORLD, find_poses
+from tt_actions.skeleton.landmarks import TO_CAMERA
 from tt_actions.skeleton.layouts import NTU25, THETIS15, convert
+from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.studies.trainings import find_earlier
+from tt_actions.video.info import probe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PARTS = {"bench_inference", "bench_timing", "plain_stgcn"}
@@ -118,6 +123,66 @@ def test_real_joints_are_measured(measure, experts, tmp_path):
         "skeleton_lstm, without fine-tuning",
     ]
     assert all(0 <= float(row["accuracy"]) <= 1 for row in found)
+
+
+MEDIAPIPE = """
+from pathlib import Path
+from types import SimpleNamespace as Plain
+
+import numpy as np
+
+POSES = np.load(Path(__file__).with_name("poses.npy"))
+
+
+class Pose:
+    def __init__(self, **options):
+        self.number = -1  # the first image only loads the networks
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def process(self, image):
+        row, self.number = POSES[max(0, self.number)], self.number + 1
+        if np.isnan(row[0, 0]):
+            return Plain(pose_landmarks=None)
+        flat = [Plain(x=x / image.shape[1], y=y / image.shape[0]) for x, y in row[:, :2]]
+        world = [Plain(x=x, y=y, z=z) for x, y, z in row[:, 3:]]
+        return Plain(pose_landmarks=Plain(landmark=flat), pose_world_landmarks=Plain(landmark=world))
+
+
+solutions = Plain(pose=Plain(Pose=Pose))
+"""
+"""In place of MediaPipe: it finds, one image after the other, the landmarks that lie beside it."""
+
+
+def test_joints_of_video_are_compared_with_those_of_mediapipe(measure, tmp_path):
+    synthesize(tmp_path / "drawn", 1, 2, size=(640, 480), num_workers=1)
+    video = next((tmp_path / "drawn").rglob("*.mp4"))
+    poses = find_poses(video, probe(video).fps, roi=(0, 0, 630, 470)).values
+    poses[..., POINTS] += (3, 4)
+    poses[..., WORLD] = (poses[..., WORLD] + (0.01, 0, 0)) * TO_CAMERA
+    poses[5] = np.nan
+    library, python = tmp_path / "mediapipe", tmp_path / "python"
+    library.mkdir()
+    (library / "__init__.py").write_text(MEDIAPIPE)
+    np.save(library / "poses.npy", poses)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    words = (tmp_path / "drawn", "--mediapipe", python, "--roi", "0,0,630,470", "--out", tmp_path / "out")
+    assert "compared with those of MediaPipe" in measure("measure_pose", *words)
+    found = rows(tmp_path / "out" / "pose.csv")
+    assert [row["video"] for row in found] == [video.stem, "all"]
+    row = {name: float(value) for name, value in found[1].items() if name not in ("video", "made_by")}
+    assert row["frames"] == len(poses)
+    assert row["px, own decoder"] == pytest.approx(5, abs=1e-3)
+    assert row["px"] == pytest.approx(5, abs=2)
+    assert row["mm"] == pytest.approx(10, abs=4)
+    assert row["person, ours"] == 1
+    assert row["person, MediaPipe"] == row["same frames"] == pytest.approx(1 - 1 / len(poses))
+    assert min(row[f"{what}, {who}"] for what in ("frames/s", "CPU ms") for who in ("ours", "MediaPipe")) > 0
 
 
 @pytest.mark.parametrize("model", measure_skeletons.LEARNT + measure_skeletons.FITTED)

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joint_files import msr_text, thetis_text, walking, write
 
-from tt_actions.clips.joint_preprocessing import JointPreprocessing, JointSpec, resample
+from tt_actions.clips.joint_preprocessing import JointPreprocessing, JointSpec
 from tt_actions.errors import UnreadableError
 from tt_actions.skeleton.layouts import KINECT20, NTU25, THETIS15
-from tt_actions.skeleton.normalise import face_camera, fill_gaps, place_unseen
+from tt_actions.skeleton.normalise import face_camera, fill_gaps, place_unseen, resample
 
 SPEC = JointSpec("kinect20")
 

@@ -13,6 +13,7 @@ from brightness import PLAYED, film
 from drawn_video import draw_all
 from run_files import rows, wait_for
 
+from tt_actions.errors import UserError
 from tt_actions.main import main
 
 
@@ -46,6 +47,24 @@ def test_a_video_becomes_a_folder_of_results(match, checkpoint, tmp_path, capsys
     assert "match.mp4" in capsys.readouterr().out
     told = json.loads((out / "strokes.json").read_text("utf-8"))
     assert len(told["strokes"]) == len(rows(out / "strokes.csv"))
+
+
+@pytest.mark.parametrize(("engine", "reason"), [("torch", "reads video frames"), ("onnx", "`--engine onnx`")])
+def test_a_model_of_frames_takes_no_pose_model(match, checkpoint, tmp_path, engine, reason):
+    words = (
+        match,
+        "--checkpoint",
+        checkpoint,
+        "--out",
+        tmp_path / "out",
+        "--engine",
+        engine,
+        "--pose",
+        "blazepose",
+    )
+    with pytest.raises(UserError, match=f"Expected no .*{reason}"):
+        main(["analyze", *map(str, words)])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_goes_on_where_it_was_and_passes_over_what_is_broken(checkpoint, tmp_path, capsys):

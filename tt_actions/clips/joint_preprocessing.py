@@ -10,11 +10,19 @@ from tt_actions.clips.pose_spec import PoseSpec
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.specs import InputSpec
 from tt_actions.errors import UnreadableError, UserError
+from tt_actions.pose.choice import BUILT_IN, check_layout
 from tt_actions.pose.joints import joints_of
 from tt_actions.pose.video import pose_rate
 from tt_actions.skeleton.files import SUFFIXES, read_joints
 from tt_actions.skeleton.layouts import PATHS, find_layout
-from tt_actions.skeleton.normalise import centre_of, face_camera, fill_gaps, place_unseen, trunk_length
+from tt_actions.skeleton.normalise import (
+    centre_of,
+    face_camera,
+    fill_gaps,
+    place_unseen,
+    resample,
+    trunk_length,
+)
 from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi, Timed
 
@@ -52,6 +60,8 @@ class JointSpec(InputSpec):
             joint keeps its last position.
         roi: Region (x0, y0, x1, y1) in pixels that contains the player, for videos without a region of their
             own; None for the whole image.
+        pose: What finds the joints in a video: ``blazepose``, the built-in model, or ``onnx:`` and the path
+            of a model of COCO's keypoints (:mod:`tt_actions.pose.keypoints`), for layouts in the image.
 
     Raises:
         ValueError: If a value is out of range.
@@ -64,9 +74,10 @@ class JointSpec(InputSpec):
     empty_frames: EmptyFrames = "interpolate"
     longest_gap: int = 10
     roi: Roi | None = None
+    pose: str = BUILT_IN
 
     def __post_init__(self) -> None:
-        find_layout(self.layout)
+        check_layout(self.pose, find_layout(self.layout))
         object.__setattr__(self, "roi", None if self.roi is None else tuple(self.roi))
         check_roi(self.roi)
         if not 0 < self.fps < float("inf"):
@@ -82,10 +93,12 @@ class JointSpec(InputSpec):
     def cache_key(self, roi: Roi | None) -> list[Any]:
         """Return the settings that determine the joints, in addition to file content and times.
 
+        The pose model is not among them: it only concerns videos, whose landmarks have a key of their own.
+
         Args:
             roi: The clip's own region, or None.
         """
-        return [roi, *(getattr(self, field.name) for field in fields(JointSpec))]
+        return [roi, *(getattr(self, field.name) for field in fields(JointSpec) if field.name != "pose")]
 
     def source(self, path: Path) -> PoseSpec | None:
         """Return the spec of the landmarks in a video; None for a joint file.
@@ -93,7 +106,7 @@ class JointSpec(InputSpec):
         Args:
             path: The clip's file.
         """
-        return PoseSpec(self.fps, self.roi) if path.suffix.lower() not in SUFFIXES else None
+        return PoseSpec(self.fps, self.roi, self.pose) if path.suffix.lower() not in SUFFIXES else None
 
     def has_pixels(self, path: Path) -> bool:
         """Return whether a clip's file is a video.
@@ -269,31 +282,6 @@ def _check_no_region(roi: Roi | None) -> None:
         raise UnreadableError(
             f"Expected no region for a joint file, but got {roi}. Leave x0, y0, x1 and y1 empty."
         )
-
-
-def resample(joints: np.ndarray, times_s: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Resample joints to a frame rate by linear interpolation.
-
-    Args:
-        joints: Positions.
-        times_s: Time of each frame in seconds.
-        fps: Frames per second of the result.
-
-    Returns:
-        Positions and times, from the first time on.
-
-    Shape:
-        joints ``(T, V, C)``, times_s ``(T,)`` -> ``(S, V, C)``, ``(S,)``.
-
-    >>> x, times_s = resample(np.array([0.0, 4.0, 8.0]).reshape(3, 1, 1), np.array([0, 0.5, 1]), 4)
-    >>> x.ravel().tolist(), times_s.tolist()
-    ([0.0, 2.0, 4.0, 6.0, 8.0], [0.0, 0.25, 0.5, 0.75, 1.0])
-    """
-    num = int((times_s[-1] - times_s[0]) * fps + 1e-6) + 1
-    wanted_s = times_s[0] + np.arange(num) / fps
-    flat = joints.reshape(len(joints), -1)
-    moved = np.stack([np.interp(wanted_s, times_s, column) for column in flat.T], 1)
-    return moved.reshape(num, *joints.shape[1:]).astype(joints.dtype), wanted_s
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tt_actions.clips.specs import InputSpec
+from tt_actions.pose.choice import BUILT_IN, open_pose, pose_digests
 from tt_actions.pose.video import find_poses, pose_rate
-from tt_actions.pose.weights import DIGESTS, find_weights
 from tt_actions.video.types import Roi, Timed
 
 _VERSION = 2  # increase it when the same video gives other joints
@@ -20,10 +20,12 @@ class PoseSpec(InputSpec):
         fps: Images per second in which to find joints, for videos that are faster.
         roi: Region (x0, y0, x1, y1) in pixels that contains the player, for clips without a region of their
             own; None for the whole image.
+        pose: The pose model: ``blazepose``, or ``onnx:`` and the path of a model.
     """
 
     fps: float
     roi: Roi | None = None
+    pose: str = BUILT_IN
 
     def read(
         self, path: Path, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
@@ -39,15 +41,17 @@ class PoseSpec(InputSpec):
         Raises:
             UnreadableError: If the clip can't be read, or shows no person.
         """
-        return find_poses(path, pose_rate(path, self.fps), start_s, end_s, roi or self.roi)
+        return find_poses(path, pose_rate(path, self.fps), start_s, end_s, roi or self.roi, self.pose)
 
     def prepare(self) -> None:
-        """Download the pose model if it is missing.
+        """Open the pose model once, so that one error is raised for it and not one for each clip.
+
+        The built-in model is downloaded if it is missing.
 
         Raises:
-            UserError: If that fails.
+            UserError: If that fails, or the model can't be run.
         """
-        find_weights()
+        open_pose(self.pose, 1)
 
     def cache_key(self, roi: Roi | None) -> list[Any]:
         """Return the settings that determine the landmarks, in addition to file content and times.
@@ -55,4 +59,4 @@ class PoseSpec(InputSpec):
         Args:
             roi: The clip's own region, or None.
         """
-        return ["pose", _VERSION, *DIGESTS.values(), self.fps, roi or self.roi]
+        return ["pose", _VERSION, *pose_digests(self.pose), self.fps, roi or self.roi]

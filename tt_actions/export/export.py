@@ -22,13 +22,13 @@ from tt_actions.export.measurement import Comparison, compare_engines, table, ve
 from tt_actions.export.quantization import clip_feeds, quantise, step_feeds
 from tt_actions.export.verification import RunClips, RunStretch, compare_clips, compare_stream
 from tt_actions.files import write_atomically
+from tt_actions.onnx_session import open_session
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.onnx_description import FILE, SUFFIXES, Format, ModelDescription
 from tt_actions.recognition.onnx_recognizer import (
     check_installed,
     default_folder,
     make_recognizer,
-    open_session,
     run_clips,
     run_stretch,
 )
@@ -140,7 +140,7 @@ def verify(model: Recognizer, graphs: Graphs, format: Format) -> float:  # noqa:
 
 
 def _open_onnx(graph: bytes) -> tuple[RunClips, RunStretch]:
-    session = open_session(graph)
+    session = open_session(graph, torch.get_num_threads())
     return (lambda *clips: run_clips(session, *clips)), (lambda *stretch: run_stretch(session, *stretch))
 
 

@@ -17,6 +17,7 @@ def analyze(
     players: tuple[str, ...] = (),
     roi: Sequence[Roi] = (),
     crop: Crop | None = None,
+    pose: str | None = None,
     no_video: bool = False,
     engine: Literal["torch", "onnx"] = "torch",
 ) -> int:
@@ -31,10 +32,13 @@ def analyze(
             equal part of the frame (default: one player).
         roi: Region of a player in pixels; repeat it for several players (default: as in training).
         crop: Whether to follow the person who moves most in each region (default: as in training).
+        pose: Model that finds the joints, if the checkpoint reads joints: blazepose, or onnx:PATH (default:
+            as in training).
         no_video: Skip annotated.mp4, which takes most of the time.
         engine: What runs the model: torch, or onnx for the graphs that `export` writes (default: torch).
 
     Returns:
         The exit code: 1 if a video failed.
     """
-    return analyze_files(source, checkpoint, out, Options(players, tuple(roi), crop, not no_video, engine))
+    options = Options(players, tuple(roi), crop, not no_video, engine, pose)
+    return analyze_files(source, checkpoint, out, options)

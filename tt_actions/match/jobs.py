@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.errors import UserError, VideoError
 from tt_actions.files import explain_failure, lock_folder, write_json
 from tt_actions.match.job_list import Job, list_jobs
@@ -29,6 +30,7 @@ from tt_actions.match.results_folder import (
     is_done,
 )
 from tt_actions.match.summary import describe_match
+from tt_actions.pose.choice import pose_digests
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.onnx_description import FILE
@@ -50,6 +52,7 @@ class Options:
         crop: ``motion`` follows the player in each region; None uses the setting of the training.
         annotate: Whether to write the video with the results drawn on it.
         engine: ``onnx`` runs the graphs that ``tt-actions export`` wrote next to the checkpoint.
+        pose: The model that finds joints in videos; None uses that of the training.
     """
 
     players: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ class Options:
     crop: Crop | None = None
     annotate: bool = True
     engine: Literal["torch", "onnx"] = "torch"
+    pose: str | None = None
 
 
 def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
@@ -81,13 +85,12 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
         OSError: If the results of a single video can't be written.
     """
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
-    model = _open(checkpoint, options.engine)
-    file = checkpoint / FILE if checkpoint.is_dir() else checkpoint  # a folder holds an exported model
-    digest = hashlib.blake2b(file.read_bytes(), digest_size=20).hexdigest()
+    model = _open(checkpoint, options)
+    digests = _digests_of(checkpoint, model)
     console, failed = Console(highlight=False, soft_wrap=True), []
     for job in jobs:
         try:
-            _analyze(job, model, digest, options, console, is_single=len(jobs) == 1)
+            _analyze(job, model, digests, options, console, is_single=len(jobs) == 1)
         except (UserError, OSError) as error:
             if len(jobs) == 1:
                 raise
@@ -100,18 +103,38 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
     return 1 if failed else 0
 
 
-def _open(checkpoint: Path, engine: Literal["torch", "onnx"]) -> Recognizer:
-    if engine == "torch":
-        return load(checkpoint)
+def _open(checkpoint: Path, options: Options) -> Recognizer:
+    if options.engine == "torch":
+        return load(checkpoint, pose=options.pose)
+    if options.pose is not None:
+        raise UserError(
+            f"Expected no `--pose` with `--engine onnx`, whose models read frames, but got '{options.pose}'. "
+            "Remove it."
+        )
     from tt_actions.recognition.onnx_recognizer import open_engine
 
     return open_engine(checkpoint)
 
 
+def _digests_of(checkpoint: Path, model: Recognizer) -> dict[str, Any]:
+    """Return what identifies the trained model and, if it reads joints, the pose model."""
+    file = checkpoint / FILE if checkpoint.is_dir() else checkpoint  # a folder holds an exported model
+    digests: dict[str, Any] = {"checkpoint": hashlib.blake2b(file.read_bytes(), digest_size=20).hexdigest()}
+    if isinstance(model.preprocessing, JointPreprocessing):
+        digests["pose"] = pose_digests(model.preprocessing.pose)
+    return digests
+
+
 def _analyze(
-    job: Job, model: Recognizer, digest: str, options: Options, console: Console, *, is_single: bool
+    job: Job,
+    model: Recognizer,
+    digests: dict[str, Any],
+    options: Options,
+    console: Console,
+    *,
+    is_single: bool,
 ) -> None:
-    inputs = _inputs_of(job, digest, options)
+    inputs = _inputs_of(job, digests, options)
     with explain_failure(job.folder, "or choose another `--out`"):
         job.folder.parent.mkdir(parents=True, exist_ok=True)
         in_use = f"Waiting for another process that writes results to '{job.folder}'."
@@ -176,7 +199,7 @@ def _collect_warnings(*known: str) -> Iterator[list[str]]:
             warnings.warn(message, VideoWarning, stacklevel=3)
 
 
-def _inputs_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
+def _inputs_of(job: Job, digests: dict[str, Any], options: Options) -> dict[str, Any]:
     """Return everything that the results depend on, as plain types that survive JSON."""
     if not job.video.is_file():
         raise VideoError(f"Expected a video file, but there is no file '{job.video}'. Check the path.")
@@ -185,8 +208,8 @@ def _inputs_of(job: Job, digest: str, options: Options) -> dict[str, Any]:
         "video": os.fsencode(job.video.absolute()).decode("utf-8", "backslashreplace"),
         "bytes": status.st_size,
         "changed_ns": status.st_mtime_ns,
-        "checkpoint": digest,
-        **asdict(options),
+        **{name: value for name, value in asdict(options).items() if name != "pose"},
+        **digests,
         "rois": job.rois or options.rois,
     }
     plain: dict[str, Any] = json.loads(json.dumps(inputs))

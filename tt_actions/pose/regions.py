@@ -47,32 +47,35 @@ def region_around(centre: np.ndarray, above: np.ndarray) -> Region:
     return Region(float(centre[0]), float(centre[1]), 2 * MARGIN * math.hypot(along_x, along_y), turn)
 
 
-def cut_region(image: Image, region: Region, size: int, border: int) -> Image:
+def cut_region(image: Image, region: Region, size: tuple[int, int], border: int) -> Image:
     """Cut out a region and scale it.
 
     Args:
         image: The image.
-        region: The region; it may extend beyond the image.
+        region: The region; it may extend beyond the image. The result shows its full height, but more or less
+            of its width if it is not square.
         size: Height and width of the result.
         border: OpenCV's border mode for the part outside of the image.
 
     Shape:
-        image ``(H, W, 3)`` -> ``(size, size, 3)``.
+        image ``(H, W, 3)`` -> ``(*size, 3)``.
     """
-    half = region.side / 2
-    corners = np.array([[-half, half], [-half, -half], [half, -half]])
+    (height, width), half = size, region.side / 2
+    across = half * width / height
+    corners = np.array([[-across, half], [-across, -half], [across, -half]])
     source = (corners @ rotation(region.turn).T + (region.x, region.y)).astype(np.float32)
-    target = np.array([[0, size], [0, 0], [size, 0]], np.float32)
+    target = np.array([[0, height], [0, 0], [width, 0]], np.float32)
     transform = cv2.getAffineTransform(source, target)
-    return cv2.warpAffine(image, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+    return cv2.warpAffine(image, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
 
 
-def to_image(points: np.ndarray, region: Region) -> np.ndarray:
+def to_image(points: np.ndarray, region: Region, aspect: float = 1.0) -> np.ndarray:
     """Convert positions within a region to pixels of the image.
 
     Args:
-        points: Positions from 0 to 1 along the sides of the region.
+        points: Positions from 0 to 1 along the sides of what :func:`cut_region` returns.
         region: The region.
+        aspect: Width of what it returns, relative to the height.
 
     Shape:
         points ``(V, 2)`` -> the same.
@@ -80,7 +83,8 @@ def to_image(points: np.ndarray, region: Region) -> np.ndarray:
     >>> to_image(np.array([[0.5, 0.5], [1.0, 0.5]]), Region(10, 20, 8)).tolist()
     [[10.0, 20.0], [14.0, 20.0]]
     """
-    return np.asarray((points - 0.5) @ rotation(region.turn).T * region.side + (region.x, region.y))
+    within = (points - 0.5) * (region.side * aspect, region.side)
+    return np.asarray(within @ rotation(region.turn).T + (region.x, region.y))
 
 
 def rotation(turn: float) -> np.ndarray:

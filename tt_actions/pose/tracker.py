@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tt_actions.pose.blazepose import BlazePose, Landmarks
 from tt_actions.pose.detections import Detection
+from tt_actions.pose.model import Landmarks, PoseModel
 from tt_actions.pose.regions import MARGIN, Region, region_around
 from tt_actions.pose.smoothing import OneEuroFilter
 from tt_actions.video.types import Image
@@ -55,11 +55,11 @@ class PoseTracker:
     a person can move, since they then belong to somebody else.
 
     Args:
-        model: The networks.
+        model: The pose model.
         fps: Images per second.
     """
 
-    def __init__(self, model: BlazePose, fps: float) -> None:
+    def __init__(self, model: PoseModel, fps: float) -> None:
         self.model, self.fps = model, fps
         self._region: Region | None = None
         self._last: Region | None = None

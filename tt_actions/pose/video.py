@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tt_actions.errors import UnreadableError
-from tt_actions.pose.blazepose import BlazePose
+from tt_actions.pose.choice import BUILT_IN, open_pose, pose_digests
+from tt_actions.pose.model import PoseModel
 from tt_actions.pose.tracker import PoseTracker
-from tt_actions.pose.weights import find_weights
 from tt_actions.skeleton.landmarks import NUM_LANDMARKS
 from tt_actions.video.ahead import read_ahead
 from tt_actions.video.cuts import CutDetector
@@ -32,7 +32,8 @@ _SAME_RATE = 1.2  # a video that is at most this many times as fast as wanted is
 _AHEAD = 8  # images that may be decoded in advance
 _MOST_THREADS = 4  # more do not make a network of this size faster
 
-_idle: defaultdict[int, list[BlazePose]] = defaultdict(list)  # by number of threads
+# by the networks, and by number of threads
+_idle: defaultdict[tuple[tuple[str, ...], int], list[PoseModel]] = defaultdict(list)
 
 
 def pose_rate(video: Path, fps: float) -> float:
@@ -59,7 +60,8 @@ class PoseFrame(NamedTuple):
         time_s: When the image is shown, in seconds.
         poses: For each player and landmark: x and y in pixels of the upright frame, visibility, and x, y and
             z in metres from the midpoint of the hips as in
-            :class:`~tt_actions.skeleton.sequence.JointSequence`; NaN while a player is not found.
+            :class:`~tt_actions.skeleton.sequence.JointSequence`; NaN while a player is not found, and where
+            the pose model does not know them.
         is_new_scene: Whether the video was cut before this image.
 
     Shape:
@@ -77,6 +79,7 @@ def iter_poses(
     rois: Sequence[Roi | None] = (None,),
     start_s: float = 0.0,
     end_s: float | None = None,
+    pose: str = BUILT_IN,
 ) -> Iterator[PoseFrame]:
     """Find the joints of one or more players in a video, image by image.
 
@@ -88,6 +91,7 @@ def iter_poses(
         rois: The region (x0, y0, x1, y1) in pixels that contains each player; None for the whole image.
         start_s: Start in seconds.
         end_s: End in seconds, or None for the end of the video.
+        pose: The pose model: see :func:`tt_actions.pose.choice.check_pose`.
 
     Raises:
         VideoError: If the video can't be read.
@@ -98,13 +102,13 @@ def iter_poses(
     check_times(video, start_s, end_s)
     last_s = math.inf if end_s is None else end_s
     images = read_tracks(video, fps, start_s, last_s, None, "pad", rois, "none", flow=False)
-    return _follow(read_ahead(images, _AHEAD), fps, rois)
+    return _follow(read_ahead(images, _AHEAD), fps, rois, pose)
 
 
 def _follow(
-    images: Iterator[tuple[float, tuple[Image, ...]]], fps: float, rois: Sequence[Roi | None]
+    images: Iterator[tuple[float, tuple[Image, ...]]], fps: float, rois: Sequence[Roi | None], pose: str
 ) -> Iterator[PoseFrame]:
-    with ThreadPoolExecutor(len(rois)) as threads, borrow_models(len(rois)) as models:
+    with ThreadPoolExecutor(len(rois)) as threads, borrow_models(len(rois), pose) as models:
         players = [PlayerPoses(model, fps, roi) for model, roi in zip(models, rois, strict=True)]
         cuts = CutDetector()
         for time_s, own in images:
@@ -114,7 +118,7 @@ def _follow(
 
 
 @contextmanager
-def borrow_models(num: int) -> Iterator[list[BlazePose]]:
+def borrow_models(num: int, pose: str = BUILT_IN) -> Iterator[list[PoseModel]]:
     """Lend pose models that run at the same time, one for each of some players, and keep them for later.
 
     In the main thread, they share the cores. In another thread, which is usually one of many that read a clip
@@ -122,6 +126,7 @@ def borrow_models(num: int) -> Iterator[list[BlazePose]]:
 
     Args:
         num: Number of models.
+        pose: The pose model: see :func:`tt_actions.pose.choice.check_pose`.
 
     Yields:
         The models.
@@ -131,13 +136,13 @@ def borrow_models(num: int) -> Iterator[list[BlazePose]]:
     """
     is_alone = current_thread() is main_thread()
     num_threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // num)) if is_alone else 1
-    idle = _idle[num_threads]
-    models = []
+    idle = _idle[pose_digests(pose), num_threads]
+    models: list[PoseModel] = []
     for _ in range(num):
         try:
             models.append(idle.pop())
         except IndexError:
-            models.append(BlazePose(find_weights(), num_threads))
+            models.append(open_pose(pose, num_threads))
     try:
         yield models
     finally:
@@ -153,7 +158,7 @@ class PlayerPoses:
         roi: The region (x0, y0, x1, y1) in pixels, or None for the whole image.
     """
 
-    def __init__(self, model: BlazePose, fps: float, roi: Roi | None) -> None:
+    def __init__(self, model: PoseModel, fps: float, roi: Roi | None) -> None:
         self.corner = (0, 0) if roi is None else roi[:2]
         self.tracker = PoseTracker(model, fps)
 
@@ -177,7 +182,12 @@ class PlayerPoses:
 
 
 def find_poses(
-    video: Path, fps: float, start_s: float = 0.0, end_s: float | None = None, roi: Roi | None = None
+    video: Path,
+    fps: float,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    roi: Roi | None = None,
+    pose: str = BUILT_IN,
 ) -> Timed:
     """Find the joints of one player in a stretch of video.
 
@@ -187,6 +197,7 @@ def find_poses(
         start_s: Start in seconds.
         end_s: End in seconds, or None for the end of the video.
         roi: Region (x0, y0, x1, y1) in pixels that contains the player; None for the whole image.
+        pose: The pose model: see :func:`tt_actions.pose.choice.check_pose`.
 
     Returns:
         The landmarks in each image: see :class:`PoseFrame`.
@@ -199,7 +210,7 @@ def find_poses(
         UnreadableError: If no player is found.
         UserError: If the pose model is missing.
     """
-    times_s, values, _ = zip(*iter_poses(video, fps, [roi], start_s, end_s), strict=True)
+    times_s, values, _ = zip(*iter_poses(video, fps, [roi], start_s, end_s, pose), strict=True)
     poses = np.concatenate(values)
     if np.isnan(poses).all():
         raise UnreadableError(

@@ -51,7 +51,8 @@ def analyze_joints(
         UserError: If the model does not know what a swing is, or the pose model is missing.
     """
     reader = StrokeReader(model, video)
-    poses = gather_poses(iter_poses(video, reader.fps, [track.roi for track in tracks]), on_progress)
+    frames = iter_poses(video, reader.fps, [track.roi for track in tracks], pose=reader.spec.pose)
+    poses = gather_poses(frames, on_progress)
     found = [reader.read(own, poses.times_s, poses.is_new_scene) for own in poses.values]
     speeds = np.stack([own.speed for own in found])
     names = tuple(track.name for track in tracks)

@@ -1,6 +1,7 @@
 """Loading a trained model from its checkpoint."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from tt_actions.clips.typical import TypicalClip
 from tt_actions.clips.typical_swing import TypicalSwing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
+from tt_actions.pose.choice import find_own_model
 from tt_actions.recognition.checkpoint import checkpoint_error, read_checkpoint
 from tt_actions.recognition.recognizer import Recognizer
 
 
-def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
+def load(path: Path | str, trust_packages: Sequence[str] = (), pose: str | None = None) -> Recognizer:
     """Load a trained model from a checkpoint; no other file is needed.
 
     Only the network is built: neither optimizer, schedule nor augmentation.
@@ -28,6 +30,8 @@ def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
         trust_packages: Other packages whose networks the checkpoint may name; naming one imports it. Packages
             that an installed distribution lists under the entry point group ``tt_actions`` are always
             trusted.
+        pose: What finds the joints in videos, for a model that reads joints: ``blazepose``, or ``onnx:`` and
+            the path of a model; None for that of the training, which the checkpoint names.
 
     Returns:
         The model, ready to predict, on the CPU.
@@ -35,7 +39,7 @@ def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is not a tt_actions checkpoint, contains more than plain types, or names a
-            class that is not allowed.
+            class that is not allowed, or ``pose`` can't be used.
     """
     trust(trust_packages)
     trust_installed()
@@ -52,7 +56,27 @@ def load(path: Path | str, trust_packages: Sequence[str] = ()) -> Recognizer:
     except (ArgumentError, RuntimeError, UserError) as error:  # RuntimeError: weights of another network
         raise checkpoint_error(path, error) from error
     restore_training_facts(model, content)
+    if pose is not None:
+        model.preprocessing = with_pose(model.preprocessing, pose)
     return model.eval()
+
+
+def with_pose(preprocessing: Preprocessing | JointPreprocessing, pose: str) -> JointPreprocessing:
+    """Return the preprocessing of joints with another pose model.
+
+    Args:
+        preprocessing: The preprocessing of a trained model.
+        pose: ``blazepose``, or ``onnx:`` and the path of a model.
+
+    Raises:
+        UserError: If the trained model reads frames, or there is no such pose model for its layout.
+    """
+    if not isinstance(preprocessing, JointPreprocessing):
+        raise UserError(
+            f"Expected no `pose`, because the model reads video frames, but got '{pose}'. Remove it."
+        )
+    find_own_model(pose)
+    return replace(preprocessing, pose=pose)
 
 
 def restore_training_facts(model: Recognizer, content: dict[str, Any]) -> None:

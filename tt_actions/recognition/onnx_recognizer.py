@@ -15,6 +15,7 @@ from tt_actions.files import file_digest
 from tt_actions.models.base import ActionModel, Average
 from tt_actions.models.causal import CausalModel
 from tt_actions.models.crf import CRF
+from tt_actions.onnx_session import missing_package_error, open_session
 from tt_actions.recognition.onnx_description import (
     FILE,
     Format,
@@ -40,43 +41,6 @@ def check_installed() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise missing_package_error(error) from error
-
-
-def missing_package_error(error: ImportError) -> UserError:
-    """Return the error to raise if a package of the extra `export` is missing.
-
-    Args:
-        error: The error raised by the import.
-    """
-    return UserError(
-        f"Expected ONNX Runtime and ONNX for exported models, but '{error.name}' can't be imported. "
-        "Install them with `pip install 'tt-actions[export]'`."
-    )
-
-
-def open_session(graph: bytes | Path) -> "InferenceSession":
-    """Load a graph for inference, with as many threads as PyTorch uses.
-
-    Args:
-        graph: The graph, or its file.
-
-    Raises:
-        ValueError: If ONNX Runtime can't run the graph, or the extra `export` is not installed.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise missing_package_error(error) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    # threads that spin while they wait would slow down PyTorch
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors only: warnings report folded constants
-    try:
-        source = graph if isinstance(graph, bytes) else str(graph)
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the error classes of ONNX Runtime have no base class of their own
-        raise export_error(graph if isinstance(graph, Path) else Path("the graph"), error) from error
 
 
 class OnnxNetwork(ActionModel):
@@ -276,13 +240,13 @@ def make_recognizer(description: ModelDescription, graphs: dict[str, Any]) -> On
     """
     num_classes = len(description.class_names)
     average: Average = "mean" if description.average is None else "learned"
-    session = open_session(graphs["model"])
+    session = open_session(graphs["model"], torch.get_num_threads())
     check_inputs(session, ["frames", "lengths"])
     network: ActionModel
     if description.state is None:
         network = OnnxNetwork(num_classes, session, average)
     else:
-        steps, delay = open_session(graphs["step"]), description.delay
+        steps, delay = open_session(graphs["step"], torch.get_num_threads()), description.delay
         check_inputs(steps, ["frames", "is_first", *description.state])
         network = OnnxCausalNetwork(num_classes, session, steps, average, delay, description.state)
     if description.chain is not None:

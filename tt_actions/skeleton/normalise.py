@@ -1,4 +1,4 @@
-"""Normalisation of joints: fills gaps, and removes the effects of camera position and body size."""
+"""Normalisation of joints: fills gaps, resamples, removes the effects of camera position and body size."""
 
 import numpy as np
 
@@ -41,6 +41,31 @@ def fill_gaps(joints: np.ndarray, longest: int) -> np.ndarray:
             interpolated = np.interp(frames, visible, values[visible])
             filled[missing, joint, axis] = np.where(is_short, interpolated, values[before])[missing]
     return filled
+
+
+def resample(joints: np.ndarray, times_s: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Resample joints to a frame rate by linear interpolation.
+
+    Args:
+        joints: Positions.
+        times_s: Time of each frame in seconds.
+        fps: Frames per second of the result.
+
+    Returns:
+        Positions and times, from the first time on.
+
+    Shape:
+        joints ``(T, V, C)``, times_s ``(T,)`` -> ``(S, V, C)``, ``(S,)``.
+
+    >>> x, times_s = resample(np.array([0.0, 4.0, 8.0]).reshape(3, 1, 1), np.array([0, 0.5, 1]), 4)
+    >>> x.ravel().tolist(), times_s.tolist()
+    ([0.0, 2.0, 4.0, 6.0, 8.0], [0.0, 0.25, 0.5, 0.75, 1.0])
+    """
+    num = int((times_s[-1] - times_s[0]) * fps + 1e-6) + 1
+    wanted_s = times_s[0] + np.arange(num) / fps
+    flat = joints.reshape(len(joints), -1)
+    moved = np.stack([np.interp(wanted_s, times_s, column) for column in flat.T], 1)
+    return moved.reshape(num, *joints.shape[1:]).astype(joints.dtype), wanted_s
 
 
 def place_unseen(joints: np.ndarray, layout: Layout) -> np.ndarray:

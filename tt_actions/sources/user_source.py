@@ -46,7 +46,12 @@ def user_source(*configs: Path) -> str:
 
 
 def data_words(
-    configs: Sequence[Path], data: Path | None, layout: str | None, *, is_resumed: bool = False
+    configs: Sequence[Path],
+    data: Path | None,
+    layout: str | None,
+    pose: str | None = None,
+    *,
+    is_resumed: bool = False,
 ) -> list[str]:
     """Return the options of `train` with which an experiment reads a user's own clips.
 
@@ -54,6 +59,7 @@ def data_words(
         configs: YAML files of the experiment.
         data: The clips, or None for the clips of the experiment.
         layout: Joint layout of the clips, or None for the layout of the experiment.
+        pose: Model that finds the joints in videos, or None for that of the experiment.
         is_resumed: Whether a run is resumed; its saved configuration contains the source.
 
     >>> data_words([Path("experiments/stgcn.yaml")], Path("mine"), "ntu25")
@@ -64,4 +70,6 @@ def data_words(
         found = [config for config in configs if config.is_file()]  # training reports a missing file
         words = [] if is_resumed else ["--data.source", user_source(*found)]
         words += ["--data.source.path", str(data)]
-    return words + ([] if layout is None else ["--data.preprocessing.layout", layout])
+    for name, value in (("layout", layout), ("pose", pose)):
+        words += [] if value is None else [f"--data.preprocessing.{name}", value]
+    return words

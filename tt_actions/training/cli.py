@@ -24,7 +24,7 @@ from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metric
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.files import is_first_process
 from tt_actions.recognition.checkpoint import read_checkpoint
-from tt_actions.recognition.loading import restore_training_facts
+from tt_actions.recognition.loading import restore_training_facts, with_pose
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.libraries import keep_freed_memory, quieten_libraries
@@ -74,12 +74,13 @@ class ActionCLI(LightningCLI):
         args: The arguments of the command line.
         resume: Directory of the run to resume, with its configuration and last checkpoint; None for a new
             run.
+        pose: What finds the joints in videos when a checkpoint is evaluated; None for that of its training.
     """
 
-    def __init__(self, args: list[str], resume: Path | None = None) -> None:
+    def __init__(self, args: list[str], resume: Path | None = None, pose: str | None = None) -> None:
         keep_freed_memory()
         args = with_current_paths(args)
-        self.resume = resume
+        self.resume, self.pose = resume, pose
         self.lock: FileLock | None = None
         self.tracker: Tracker | None = None
         self.unchanged = args
@@ -204,8 +205,11 @@ class ActionCLI(LightningCLI):
         command = self.config.subcommand
         if command in EVALUATION_COMMANDS:
             trained = self.checkpoint["hyper_parameters"]
+            preprocessing = make_preprocessing(trained["preprocessing"])
+            if self.pose is not None:
+                preprocessing = with_pose(preprocessing, self.pose)
             data = {
-                "preprocessing": asdict(make_preprocessing(trained["preprocessing"])),
+                "preprocessing": asdict(preprocessing),
                 "classes": list(trained["class_names"]),
             }
             self.config = self.parser.parse_object({command: {"data": data}}, self.config)

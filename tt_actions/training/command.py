@@ -21,7 +21,11 @@ from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 
 
 def train(
-    *words: str, resume: Path | None = None, data: Path | None = None, layout: str | None = None
+    *words: str,
+    resume: Path | None = None,
+    data: Path | None = None,
+    layout: str | None = None,
+    pose: str | None = None,
 ) -> None:
     """Train a model, test its best checkpoint and write the report.
 
@@ -30,11 +34,18 @@ def train(
         resume: Directory of a stopped run to resume, with its configuration and its last checkpoint.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
+        pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
     """
-    run("train", words, resume, data, layout)
+    run("train", words, resume, data, layout, pose)
 
 
-def fit(*words: str, resume: Path | None = None, data: Path | None = None, layout: str | None = None) -> None:
+def fit(
+    *words: str,
+    resume: Path | None = None,
+    data: Path | None = None,
+    layout: str | None = None,
+    pose: str | None = None,
+) -> None:
     """Train and validate a model, without testing it.
 
     Args:
@@ -42,41 +53,49 @@ def fit(*words: str, resume: Path | None = None, data: Path | None = None, layou
         resume: Directory of a stopped run to resume, with its configuration and its last checkpoint.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
+        pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
     """
-    run("fit", words, resume, data, layout)
+    run("fit", words, resume, data, layout, pose)
 
 
-def validate(*words: str, data: Path | None = None, layout: str | None = None) -> None:
+def validate(
+    *words: str, data: Path | None = None, layout: str | None = None, pose: str | None = None
+) -> None:
     """Evaluate a checkpoint on the validation clips.
 
     Args:
         *words: All other options set values of the experiment, as listed below.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
+        pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
     """
-    run("validate", words, None, data, layout)
+    run("validate", words, None, data, layout, pose)
 
 
-def test(*words: str, data: Path | None = None, layout: str | None = None) -> None:  # noqa: PT028 - no test
+def test(*words: str, data: Path | None = None, layout: str | None = None, pose: str | None = None) -> None:  # noqa: PT028 - no test
     """Evaluate a checkpoint on the test clips and write the report.
 
     Args:
         *words: All other options set values of the experiment, as listed below.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
+        pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
     """
-    run("test", words, None, data, layout)
+    run("test", words, None, data, layout, pose)
 
 
-def predict(*words: str, data: Path | None = None, layout: str | None = None) -> None:
+def predict(
+    *words: str, data: Path | None = None, layout: str | None = None, pose: str | None = None
+) -> None:
     """Write a checkpoint's predictions for the test clips, or for all clips of a manifest without labels.
 
     Args:
         *words: All other options set values of the experiment, as listed below.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
+        pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
     """
-    run("predict", words, None, data, layout)
+    run("predict", words, None, data, layout, pose)
 
 
 def explain_options(command: str) -> str:
@@ -97,6 +116,7 @@ def run(
     resume: Path | None = None,
     data: Path | None = None,
     layout: str | None = None,
+    pose: str | None = None,
 ) -> None:
     """Run a command through Lightning's command line.
 
@@ -106,6 +126,7 @@ def run(
         resume: Directory of the run to resume.
         data: The user's own clips.
         layout: Layout of the joints in these clips.
+        pose: Model that finds the joints in these clips.
 
     Raises:
         UserError: If an option or the data are invalid.
@@ -116,7 +137,7 @@ def run(
             f"`tt-actions {command} --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt`."
         )
     try:
-        ActionCLI([command, *_with_data(words, resume, data, layout)], resume=resume)
+        ActionCLI([command, *_with_data(words, resume, data, layout, pose)], resume, pose)
     except (MisconfigurationException, ArgumentError) as error:
         raise UserError(relevant_error(str(error))) from error
     except torch.OutOfMemoryError as error:
@@ -134,7 +155,9 @@ def run(
     leave_group()  # not after a failure: the other processes may no longer answer
 
 
-def _with_data(words: Sequence[str], resume: Path | None, data: Path | None, layout: str | None) -> list[str]:
+def _with_data(
+    words: Sequence[str], resume: Path | None, data: Path | None, layout: str | None, pose: str | None
+) -> list[str]:
     """Insert the user's own clips after the experiment's YAML and before the options, which override them."""
     last, configs = 0, []
     for place, word in enumerate(words):
@@ -142,5 +165,5 @@ def _with_data(words: Sequence[str], resume: Path | None, data: Path | None, lay
         if name in ("--config", "-c") and (is_joined or place + 1 < len(words)):
             configs.append(Path(path if is_joined else words[place + 1]))
             last = place + (1 if is_joined else 2)
-    own = data_words(configs, data, layout, is_resumed=resume is not None)
+    own = data_words(configs, data, layout, pose, is_resumed=resume is not None)
     return [*words[:last], *own, *words[last:]]
