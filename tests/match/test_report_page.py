@@ -14,8 +14,9 @@ import pytest
 from pages import HOSTILE, wait_for
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.match.key_frames import MAX_BYTES
 from tt_actions.match.report_page import MAX_FRAME_BYTES, render_report_page, write_report_page
-from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
+from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion, write_analysis
 from tt_actions.video.encoder import write_video
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
@@ -53,31 +54,6 @@ def play(duration_s=40.0, players=("left", "right"), names=CLASSES, fps=25, name
 
 def embedded(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
-
-
-@pytest.fixture
-def open_page(browser):
-    """Opens a report; afterwards its console must be silent and nothing but its own files asked for."""
-    contexts, said, asked, folders = [], [], [], []
-
-    def open_report(folder, width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        folders.append(folder)
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((folder / "report.html").as_uri())
-        return page
-
-    yield open_report
-    for context in contexts:
-        context.close()
-    assert [text for text in said if "ERR_FILE_NOT_FOUND" not in text] == []  # the video that is gone
-    allowed = {(folder / name).as_uri() for folder in folders for name in ("report.html", "annotated.mp4")}
-    assert {url for url in asked if not url.startswith(("blob:", "data:"))} <= allowed
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +234,11 @@ def test_pages_stay_small():
     assert len(hours.strokes) > 6000
     assert len(page) < 4 / 3 * MAX_FRAME_BYTES + 1_500_000
     assert "one of every 2 frames" in page
+    speed = np.random.default_rng(0).uniform(0, 9, (2, len(hours.times_s))).astype(np.float32)
+    motion = PlayerMotion(np.zeros((2, 0, 33, 6)), speed, np.zeros(len(hours.times_s), bool), 4.0)
+    with_speed = render_report_page(replace(hours, motion=motion), None)
+    assert len(page) < len(with_speed) < len(page) + 205_000
+    assert len(with_speed) + 4 / 3 * MAX_BYTES < 5_200_000
 
 
 @pytest.mark.parametrize("players", [("player",), ("left", "right")])

@@ -19,6 +19,7 @@ def analyze(
     crop: Crop | None = None,
     pose: str | None = None,
     no_video: bool = False,
+    no_skeleton: bool = False,
     engine: Literal["torch", "onnx"] = "torch",
 ) -> int:
     """Find the strokes in matches, and write tables, an annotated video and a page.
@@ -34,11 +35,12 @@ def analyze(
         crop: Whether to follow the person who moves most in each region (default: as in training).
         pose: Model that finds the joints, if the checkpoint reads joints: blazepose, or onnx:PATH (default:
             as in training).
-        no_video: Skip annotated.mp4, which takes most of the time.
+        no_video: Skip annotated.mp4, which takes long.
+        no_skeleton: Do not draw the skeletons of the players, which a model of joints finds.
         engine: What runs the model: torch, or onnx for the graphs that `export` writes (default: torch).
 
     Returns:
         The exit code: 1 if a video failed.
     """
-    options = Options(players, tuple(roi), crop, not no_video, engine, pose)
+    options = Options(players, tuple(roi), crop, not no_video, not no_skeleton, engine, pose)
     return analyze_files(source, checkpoint, out, options)

@@ -20,6 +20,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.errors import UserError, VideoError
 from tt_actions.files import explain_failure, lock_folder, write_json
 from tt_actions.match.job_list import Job, list_jobs
+from tt_actions.match.key_frames import KeyFrames
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.results_folder import (
@@ -51,6 +52,7 @@ class Options:
         rois: Regions (x0, y0, x1, y1) in pixels: one for each player, one that the players share, or none.
         crop: ``motion`` follows the player in each region; None uses the setting of the training.
         annotate: Whether to write the video with the results drawn on it.
+        has_skeletons: Whether to draw the skeletons of the players, if the model reads joints.
         engine: ``onnx`` runs the graphs that ``tt-actions export`` wrote next to the checkpoint.
         pose: The model that finds joints in videos; None uses that of the training.
     """
@@ -59,6 +61,7 @@ class Options:
     rois: tuple[Roi, ...] = ()
     crop: Crop | None = None
     annotate: bool = True
+    has_skeletons: bool = True
     engine: Literal["torch", "onnx"] = "torch"
     pose: str | None = None
 
@@ -170,16 +173,21 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
             )
         analysis = replace(analysis, remarks=(*damage, *analysis.remarks))
         write_analysis(folder, analysis)
-        if options.annotate:
-            drawing = progress.add_task("drawing the video", total=info.duration_s)
-            with _collect_warnings(*damage):
+        key_frames = KeyFrames(analysis, options.has_skeletons)
+        drawing = progress.add_task("drawing the video", total=info.duration_s, visible=options.annotate)
+        with _collect_warnings(*damage):
+            if options.annotate:
                 write_annotated(
                     folder / ANNOTATED,
                     analysis,
                     tracks,
                     lambda done_s: progress.update(drawing, completed=done_s),
+                    has_skeletons=options.has_skeletons,
+                    key_frames=key_frames,
                 )
-    write_report_page(folder, analysis, ANNOTATED if options.annotate else None)
+            else:
+                key_frames.take()
+    write_report_page(folder, analysis, ANNOTATED if options.annotate else None, key_frames)
     return analysis
 
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
+from tt_actions.match.key_frames import KeyFrames, fit_frames
 from tt_actions.match.probability_band import DARK, GREY, LIGHT, ProbabilityBand
 from tt_actions.match.report_drawings import class_styles
+from tt_actions.match.skeletons import Skeleton, find_skeletons
 from tt_actions.match.tiles import Box, cover, cover_within, outline, paste, rgb, tint
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import PlayerTrack
@@ -21,9 +23,6 @@ from tt_actions.video.encoder import write_with_sound
 from tt_actions.video.frames import iter_frames
 from tt_actions.video.info import probe
 from tt_actions.video.types import Image, Roi
-
-LARGEST = (1920, 1080)
-"""Maximum pixels of the longer and the shorter side; larger frames are scaled down."""
 
 FLASH_S = 0.15
 """Duration of the flash at a contact in seconds."""
@@ -42,6 +41,9 @@ def write_annotated(
     analysis: MatchAnalysis,
     tracks: Sequence[PlayerTrack],
     on_progress: Callable[[float], object] | None = None,
+    *,
+    has_skeletons: bool = True,
+    key_frames: KeyFrames | None = None,
 ) -> None:
     """Write the video with its strokes drawn on it, as an MP4 that every browser plays.
 
@@ -53,6 +55,8 @@ def write_annotated(
         analysis: Result of the analysis; its video is read again.
         tracks: Regions of the players, in the order of the analysis.
         on_progress: Called with the number of seconds of the video that are done.
+        has_skeletons: Whether to draw the skeletons of the players, if the analysis has their joints.
+        key_frames: Takes its pictures of the strokes from the same frames.
 
     Raises:
         VideoError: If the video can't be read.
@@ -70,11 +74,12 @@ def write_annotated(
             "tracks with which the video was analysed."
         )
     video = probe(analysis.video)
-    scale = min(1, LARGEST[0] / max(video.width, video.height), LARGEST[1] / min(video.width, video.height))
-    size = max(1, round(video.height * scale)), max(1, round(video.width * scale))
-    overlay = Overlay(analysis, tracks, size, scale, 1 / video.fps)
+    size, scale = fit_frames(video)
+    overlay = Overlay(analysis, tracks, size, scale, 1 / video.fps, has_skeletons)
     # if the frame size changes within the video, that of the first frame is kept
     frames = iter_frames(analysis.video, size=size, aspect="stretch")
+    if key_frames is not None:
+        frames = key_frames.watch(frames, scale)
     drawn = read_ahead(((t, overlay.draw(t, image)) for t, image in read_ahead(frames, AHEAD)), AHEAD)
     write_with_sound(path, _report_progress(drawn, on_progress), analysis.video)
 
@@ -102,6 +107,7 @@ class _Place(NamedTuple):
         starts_s: Their starts in seconds.
         longest_s: Length of the longest in seconds.
         contacts_s: Times of the contacts, rising.
+        skeleton: Draws the player's body; None if it is not known or not wanted.
     """
 
     name: Image
@@ -111,14 +117,15 @@ class _Place(NamedTuple):
     starts_s: list[float]
     longest_s: float
     contacts_s: np.ndarray
+    skeleton: Skeleton | None
 
 
 class Overlay:
     """Draws the strokes and probabilities of a match on its frames.
 
-    Each player's region has an outline. During a stroke, the outline has the colour of the class, and the
-    corner shows the class and its confidence. The outline flashes at a contact. At the bottom is the
-    :class:`ProbabilityBand`.
+    Each player's region has an outline. During a stroke, the outline and the arm that plays have the colour
+    of the class, and the corner shows the class and its confidence. The outline flashes at a contact. At the
+    bottom is the :class:`ProbabilityBand`.
 
     Args:
         analysis: Result of the analysis.
@@ -126,6 +133,7 @@ class Overlay:
         size: Height and width of the frames to draw on.
         scale: Their size relative to the video's own frames, to which the regions refer.
         frame_s: Duration of a frame in seconds.
+        has_skeletons: Whether to draw the skeletons of the players, if the analysis has their joints.
     """
 
     def __init__(
@@ -135,9 +143,11 @@ class Overlay:
         size: tuple[int, int],
         scale: float = 1.0,
         frame_s: float = 0.04,
+        has_skeletons: bool = True,
     ) -> None:
         height, width = size
-        self._frame_s = frame_s
+        self._scale, self._frame_s = scale, frame_s
+        self._skeletons = find_skeletons(analysis) if has_skeletons else {}
         self._letter = max(MIN_LETTER, round(0.026 * min(height, 0.75 * width)))
         self._line = max(1, round(min(size) / 480))
         self._styles = {style.name: style for style in class_styles(analysis.class_names)}
@@ -163,13 +173,17 @@ class Overlay:
             ``(H, W, 3)`` -> ``(H, W, 3)``.
         """
         drawn = np.array(image, order="C")
-        for place in self._places:
-            self._draw_player(drawn, place, time_s)
+        running = [_running(place, time_s) for place in self._places]
+        for place, stroke in zip(self._places, running, strict=True):
+            if place.skeleton is not None:
+                swing = None if stroke is None else (stroke, rgb(self._styles[stroke.label].colour))
+                place.skeleton.draw(drawn, time_s, self._scale, swing=swing)
+        for place, stroke in zip(self._places, running, strict=True):
+            self._draw_player(drawn, place, stroke, time_s)
         self._band.draw(drawn, time_s)
         return drawn
 
-    def _draw_player(self, image: Image, place: _Place, time_s: float) -> None:
-        stroke = _running(place, time_s)
+    def _draw_player(self, image: Image, place: _Place, stroke: Stroke | None, time_s: float) -> None:
         first, last = np.searchsorted(
             place.contacts_s, [time_s - FLASH_S, time_s + self._frame_s / 2], "right"
         )
@@ -207,6 +221,7 @@ class Overlay:
             [stroke.start_s for stroke in strokes],
             max((stroke.end_s - stroke.start_s for stroke in strokes), default=0.0),
             np.sort(np.array(contacts, np.float64)),
+            self._skeletons.get(track.name),
         )
 
     def _draw_label(self, name: str, percent: int | None, width: int) -> Image:

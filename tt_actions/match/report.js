@@ -5,9 +5,8 @@
   const SVG = "http://www.w3.org/2000/svg";
   const strokes = data.strokes.map(([start, contact, end, label, confidence, player], number) => (
     { number, start, contact, end, label, confidence, player }));
-  if (!strokes.length) {
-    const timeline = document.querySelector(".timeline");
-    if (timeline) timeline.hidden = true;
+  if (!strokes.length && !data.speed) {
+    document.querySelector(".timeline").hidden = true;
     watchVideo($("video"));
     return;
   }
@@ -75,6 +74,7 @@
     scroller.setAttribute("aria-valuetext", text);
     if (video && jump) video.currentTime = stroke.start;
     drawStrip(stroke);
+    showPictures(stroke);
     reveal(stroke.start, stroke.end);
     redraw();
   }
@@ -106,6 +106,7 @@
   $("next").addEventListener("click", () => step(1));
   if (video) {
     $("play").addEventListener("click", () => {
+      if (!strokes.length) return;
       if (chosen < 0) choose(0);
       video.currentTime = strokes[chosen].start;
       stopAt = strokes[chosen].end;
@@ -120,11 +121,39 @@
     });
   }
 
+  /* ---- pictures of a stroke ---- */
+  function showPictures(stroke) {
+    const place = $("pictures");
+    place.replaceChildren();
+    if (!data.pictures) return;
+    const own = data.pictures.strokes[stroke.number];
+    if (!own) { place.append(make("p", data.pictures.missing, "quiet")); return; }
+    const names = ["Backswing", "Contact", "Follow-through"];
+    own.forEach(([time, jpeg], moment) => {
+      const image = make("img");
+      image.src = `data:image/jpeg;base64,${jpeg}`;
+      image.alt = `${names[moment]} of stroke ${stroke.number + 1}, ${data.players[stroke.player]}`;
+      const figure = make("figure");
+      const caption = make("figcaption");
+      caption.append(make("span", names[moment]), make("span", clock(time, 2)));
+      figure.append(image, caption);
+      if (video) {
+        const button = make("button");
+        button.type = "button";
+        button.title = "Show this moment in the video";
+        button.append(image);
+        button.addEventListener("click", () => { video.pause(); video.currentTime = time; });
+        figure.prepend(button);
+      }
+      place.append(figure);
+    });
+  }
+
   /* ---- probabilities ---- */
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const unpacked = data.frames.map(() => null);
   function frames(player) {
     if (!unpacked[player]) {
-      const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
       const { times, levels } = data.frames[player];
       unpacked[player] = { times: new Uint32Array(bytes(times).buffer), levels: bytes(levels) };
     }
@@ -278,7 +307,9 @@
 
   /* ---- the timeline: only the visible part is drawn ---- */
   const RULER = 22;
-  const LANE = 48;
+  const BLOCK = 30;
+  const CURVE = data.speed ? 52 : 0; /* the speed of the hand, below the strokes */
+  const LANE = 18 + BLOCK + CURVE;
   const scroller = $("scroller");
   const lanes = $("lanes");
   const overview = $("overview");
@@ -379,6 +410,41 @@
     }
     context.globalAlpha = 1;
   }
+  const speeds = data.speed ? data.speed.levels.map(bytes) : [];
+  const LOST = 255;
+  function drawSpeed(context, colour, player, from, to, x) {
+    const { rate, top, least } = data.speed;
+    const levels = speeds[player];
+    const base = RULER + LANE * (player + 1) - 3;
+    const y = (level) => base - ((CURVE - 9) * level) / (LOST - 1);
+    const each = Math.max(1, Math.floor(rate / scale)); /* values per pixel: the highest is drawn */
+    context.beginPath();
+    let isOpen = false;
+    for (let at = Math.max(0, Math.floor((from * rate) / each) - 1) * each; at < levels.length && at / rate < to + each / rate; at += each) {
+      const known = levels.subarray(at, at + each).filter((level) => level !== LOST);
+      if (!known.length) { isOpen = false; continue; }
+      const highest = y(Math.max(...known));
+      if (!isOpen) context.moveTo(x(at / rate), highest);
+      context.lineTo(x((at + each / 2) / rate), highest);
+      isOpen = true;
+    }
+    context.strokeStyle = colour.accent;
+    context.lineWidth = 1.5;
+    context.stroke();
+    context.beginPath();
+    context.setLineDash([4, 4]);
+    context.moveTo(0, y((least / top) * (LOST - 1)));
+    context.lineTo(scroller.clientWidth, y((least / top) * (LOST - 1)));
+    context.strokeStyle = colour.quiet;
+    context.lineWidth = 1;
+    context.stroke();
+    context.setLineDash([]);
+  }
+  function speedAt(player, time) {
+    const level = data.speed ? speeds[player]?.[Math.floor(time * data.speed.rate)] : undefined;
+    if (level === undefined) return "";
+    return level === LOST ? "player not found" : `hand speed ${((level / (LOST - 1)) * data.speed.top).toFixed(1)}`;
+  }
   function drawLanes(colour) {
     const width = scroller.clientWidth;
     const context = prepare(lanes, width, height);
@@ -397,13 +463,14 @@
     for (const stroke of strokes) {
       if (stroke.end < from || stroke.start > to) continue;
       const y = RULER + LANE * stroke.player + 16;
-      drawBlock(context, stroke, x(stroke.start), Math.max(2, (stroke.end - stroke.start) * scale), y, LANE - 18, colour);
+      drawBlock(context, stroke, x(stroke.start), Math.max(2, (stroke.end - stroke.start) * scale), y, BLOCK, colour);
     }
     context.font = "12px system-ui, sans-serif";
     data.players.forEach((player, lane) => {
       const y = RULER + LANE * lane;
       context.fillStyle = colour.line;
       context.fillRect(0, y, width, 1);
+      if (data.speed) drawSpeed(context, colour, lane, from, to, x);
       context.fillStyle = colour.ink;
       context.fillText(player.length > 24 ? `${player.slice(0, 23)}…` : player, 4, y + 12);
     });
@@ -456,7 +523,7 @@
     const lane = Math.floor((event.clientY - box.top - RULER) / LANE);
     const away = (stroke) => Math.max(stroke.start - time, time - stroke.end, 0) * scale;
     const near = strokes.filter((s) => s.player === lane && isShown[s.number] && away(s) <= 6);
-    return { time, stroke: near.sort((a, b) => away(a) - away(b))[0] };
+    return { time, lane, stroke: near.sort((a, b) => away(a) - away(b))[0] };
   }
   lanes.addEventListener("click", (event) => {
     const { time, stroke } = strokeAt(event);
@@ -464,8 +531,9 @@
     else if (video) video.currentTime = Math.max(0, Math.min(data.duration, time));
   });
   lanes.addEventListener("mousemove", (event) => {
-    const { stroke } = strokeAt(event);
-    lanes.title = stroke ? `${data.classes[stroke.label].name}, ${data.players[stroke.player]}, ${clock(stroke.start, 2)}` : "";
+    const { time, lane, stroke } = strokeAt(event);
+    const parts = stroke ? [data.classes[stroke.label].name, data.players[stroke.player], clock(stroke.start, 2)] : [];
+    lanes.title = [...parts, speedAt(lane, time)].filter(Boolean).join(", ");
   });
   scroller.addEventListener("scroll", redraw);
   scroller.addEventListener("wheel", (event) => {

@@ -12,6 +12,7 @@ import numpy as np
 
 from tt_actions.evaluation.html_page import build_page
 from tt_actions.files import write_atomically
+from tt_actions.match.key_frames import KeyFrames, embed_pictures
 from tt_actions.match.report_drawings import (
     NAME_LENGTH,
     ClassStyle,
@@ -21,6 +22,7 @@ from tt_actions.match.report_drawings import (
     draw_columns,
     draw_network,
 )
+from tt_actions.match.speed_curve import embed_speeds
 from tt_actions.match.summary import (
     MIN_MINUTES,
     RALLY_GAP_S,
@@ -82,31 +84,42 @@ class NetworkView(NamedTuple):
     sentences: list[str]
 
 
-def write_report_page(folder: Path, analysis: MatchAnalysis, annotated: str | None = None) -> None:
+def write_report_page(
+    folder: Path,
+    analysis: MatchAnalysis,
+    annotated: str | None = None,
+    key_frames: KeyFrames | None = None,
+) -> None:
     """Write ``report.html``, completely or not at all.
 
     Args:
         folder: Folder to write to; it is created if needed.
         analysis: Result of the analysis.
         annotated: File name of the annotated video in that folder. None writes a page without a video.
+        key_frames: Pictures of the strokes. None writes a page without them.
 
     Raises:
         OSError: If the page can't be written.
     """
     video = annotated if annotated and (folder / annotated).is_file() else None
     with write_atomically(folder / "report.html", ADVICE) as temporary:
-        temporary.write_text(render_report_page(analysis, video), encoding="utf-8", errors="replace")
+        temporary.write_text(
+            render_report_page(analysis, video, key_frames), encoding="utf-8", errors="replace"
+        )
 
 
-def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
+def render_report_page(
+    analysis: MatchAnalysis, annotated: str | None, key_frames: KeyFrames | None = None
+) -> str:
     """Return the report page as HTML text.
 
-    All names are escaped. The content security policy allows only the page's own script and style, and the
-    video.
+    All names are escaped. The content security policy allows only the page's own script, style and pictures,
+    and the video.
 
     Args:
         analysis: Result of the analysis.
         annotated: File name of the video next to the page. None makes a page without a video.
+        key_frames: Pictures of the strokes. None makes a page without them.
     """
     styles = class_styles(analysis.class_names)
     colours = "".join(
@@ -122,7 +135,7 @@ def render_report_page(analysis: MatchAnalysis, annotated: str | None) -> str:
         analysis=analysis,
         video=None if annotated is None else quote(annotated.encode("utf-8", "surrogateescape")),
         styles=styles,
-        data=_embed(analysis, styles, frames),
+        data=_embed(analysis, styles, frames) | {"pictures": embed_pictures(key_frames)},
         stride=stride,
         around_s=AROUND_S,
         unsure=UNSURE,
@@ -239,6 +252,7 @@ def _embed(analysis: MatchAnalysis, styles: list[ClassStyle], frames: list[dict[
         "around": AROUND_S,
         "frameClasses": [(name, classes.get(name, -1)) for name in analysis.frame_classes],
         "frames": frames,
+        "speed": None if analysis.motion is None else embed_speeds(analysis),
     }
 
 

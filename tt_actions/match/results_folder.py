@@ -17,7 +17,15 @@ INPUTS_FILE = "analysis.json"
 
 ANNOTATED = "annotated.mp4"
 
-RESULT_FILES = (INPUTS_FILE, ANNOTATED, "strokes.csv", "strokes.json", "frames.npz", "report.html")
+RESULT_FILES = (
+    INPUTS_FILE,
+    ANNOTATED,
+    "strokes.csv",
+    "strokes.json",
+    "frames.npz",
+    "joints.npz",
+    "report.html",
+)
 """All files that a result folder may contain."""
 
 

@@ -10,8 +10,12 @@ import numpy as np
 from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically, write_rows
+from tt_actions.pose.video import POINTS, VISIBILITY, WORLD
+from tt_actions.skeleton.layouts import BLAZEPOSE33
 
 ADVICE = "and analyse the match again"
+
+_PARTS_OF_PIXEL = 8  # the pose model is not more accurate than an eighth of a pixel
 
 STROKE_COLUMNS = ("start_s", "contact_s", "end_s", "label", "confidence", "player")
 
@@ -24,13 +28,17 @@ class PlayerMotion(NamedTuple):
             a player is not found.
         hand_speed: Speed of the faster hand relative to the hips, in trunk lengths per second; NaN while a
             player is not found.
+        is_new_scene: Whether the video was cut before each image.
+        least_speed: Lowest speed of the hand in a swing, in trunk lengths per second.
 
     Shape:
-        poses ``(P, T, 33, 6)``, hand_speed ``(P, T)``; float32.
+        poses ``(P, T, 33, 6)``, hand_speed ``(P, T)``, both float32; is_new_scene ``(T,)``, bool.
     """
 
     poses: np.ndarray
     hand_speed: np.ndarray
+    is_new_scene: np.ndarray
+    least_speed: float
 
 
 @dataclass(frozen=True)
@@ -126,9 +134,10 @@ def stroke_row(stroke: Stroke) -> tuple[str | None, ...]:
 
 
 def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
-    """Write ``strokes.csv``, ``strokes.json`` and ``frames.npz``, each of them atomically.
+    """Write ``strokes.csv``, ``strokes.json``, ``frames.npz`` and, for a model of joints, ``joints.npz``.
 
-    The probabilities are stored as float16, which keeps three digits.
+    Each file is written completely or not at all. Probabilities are stored as float16, which keeps three
+    digits.
 
     Args:
         folder: Folder to write to; created if it doesn't exist.
@@ -155,6 +164,25 @@ def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
             probabilities=analysis.probabilities.astype(np.float16),
             class_names=np.array(analysis.frame_classes, dtype=np.str_),
             players=np.array(analysis.players, dtype=np.str_),
+        )
+    if analysis.motion is not None:
+        _write_joints(folder / "joints.npz", analysis, analysis.motion)
+
+
+def _write_joints(path: Path, analysis: MatchAnalysis, motion: PlayerMotion) -> None:
+    """Write the joints in three arrays, without digits that mean nothing but take space."""
+    points = np.round(motion.poses[..., POINTS] * _PARTS_OF_PIXEL) / _PARTS_OF_PIXEL
+    with write_atomically(path, ADVICE) as temporary:
+        np.savez_compressed(
+            temporary,
+            times_s=analysis.times_s,
+            players=np.array(analysis.players, dtype=np.str_),
+            landmarks=np.array(BLAZEPOSE33.joints, dtype=np.str_),
+            points=points.astype(np.float32),
+            visibility=motion.poses[..., VISIBILITY].astype(np.float16),
+            world=motion.poses[..., WORLD].astype(np.float16),
+            hand_speed=motion.hand_speed.astype(np.float32),
+            is_new_scene=motion.is_new_scene,
         )
 
 

@@ -12,18 +12,16 @@ from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import UserError
 from tt_actions.pose.video import PoseFrame, iter_poses, pose_rate
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
+from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion
 from tt_actions.recognition.players import PlayerTrack
 from tt_actions.recognition.stream import append_block
-from tt_actions.recognition.swings import Swing, find_swings, separate
+from tt_actions.recognition.swings import MIN_SPEED, Swing, find_swings, separate
 from tt_actions.skeleton.hands import hand_speeds
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.video.info import probe
 
 if TYPE_CHECKING:
     from tt_actions.recognition.recognizer import Recognizer
-
-MAX_LOST = 0.05
-"""Share of the images without the player above which a remark is made."""
 
 _LONGEST_GAP_S = 1 / 3  # a player who is not found for longer may have moved elsewhere
 
@@ -58,7 +56,6 @@ def analyze_joints(
     names = tuple(track.name for track in tracks)
     strokes = [replace(s, player=name) for name, own in zip(names, found, strict=True) for s in own.strokes]
     shown_s, ends_s = float(poses.times_s[-1]), probe(video).duration_s
-    remarks = (_remark_on_losses(name, speed) for name, speed in zip(names, speeds, strict=True))
     return MatchAnalysis(
         video=video,
         duration_s=ends_s if shown_s < ends_s < shown_s + 1 / reader.fps else shown_s + 1 / reader.fps,
@@ -68,8 +65,10 @@ def analyze_joints(
         frame_classes=(*model.class_names, IDLE),
         times_s=poses.times_s,
         probabilities=np.stack([spread(own, poses.times_s, len(model.class_names)) for own in found]),
-        remarks=tuple(remark for remark in remarks if remark is not None),
-        motion=PlayerMotion(poses.values, speeds.astype(np.float32)),
+        remarks=remark_on_motion(names, speeds, reader.typical, bool(strokes), reader.rates),
+        motion=PlayerMotion(
+            poses.values, speeds.astype(np.float32), poses.is_new_scene, MIN_SPEED * reader.typical.speed
+        ),
     )
 
 
@@ -145,6 +144,7 @@ class StrokeReader:
         self.spec = replace(preprocessing, empty_frames="interpolate")  # dropping frames would shift times
         self.layout = find_layout(preprocessing.layout)
         self.fps = pose_rate(video, preprocessing.fps)
+        self.rates = PoseRates(self.fps, preprocessing.fps)
 
     def read(self, poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray) -> PlayerStrokes:
         """Find the strokes of a player.
@@ -234,10 +234,3 @@ def spread(player: PlayerStrokes, times_s: np.ndarray, num_classes: int) -> np.n
         first, last = np.searchsorted(times_s, [stroke.start_s, stroke.end_s])
         probabilities[first:last] = [*scores, 0]
     return probabilities
-
-
-def _remark_on_losses(player: str, speed: np.ndarray) -> str | None:
-    lost = np.isnan(speed).mean()
-    if lost <= MAX_LOST:
-        return None
-    return f"{player} is not found in {100 * lost:.0f} % of the images, so strokes may be missing there."

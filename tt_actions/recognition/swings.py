@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tt_actions.clips.strokes import Stroke
 from tt_actions.clips.typical_swing import TypicalSwing
 
 MIN_SPEED = 0.6
@@ -14,6 +15,9 @@ MIN_GAP = 0.5
 
 MIN_RISE = 0.3
 """Least rise of the speed to a contact, relative to the lowest speed of a swing."""
+
+HURRY = 0.5
+"""What a second between contact and backswing or follow-through costs, as a share of the highest speed."""
 
 
 class Swing(NamedTuple):
@@ -48,7 +52,7 @@ def find_swings(speed: np.ndarray, times_s: np.ndarray, typical: TypicalSwing) -
 
     if len(speed) < 3:
         return []
-    step_s = (times_s[-1] - times_s[0]) / (len(times_s) - 1)
+    step_s = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
     least = MIN_SPEED * typical.speed
     apart = max(1, round(MIN_GAP * typical.seconds / step_s))
     peaks, _ = find_peaks(speed, height=least, distance=apart, prominence=MIN_RISE * least)
@@ -76,3 +80,53 @@ def separate(swings: list[Swing]) -> list[Swing]:
         separated[i] = separated[i]._replace(end_s=min(separated[i].end_s, middle_s))
         separated[i + 1] = separated[i + 1]._replace(start_s=max(separated[i + 1].start_s, middle_s))
     return separated
+
+
+class StrokeMoments(NamedTuple):
+    """The moments of a stroke that a coach looks at, in seconds.
+
+    Args:
+        backswing_s: End of the backswing: the hand is slowest before the contact.
+        contact_s: When racket and ball meet.
+        follow_through_s: End of the follow-through: the hand is slowest after the contact.
+    """
+
+    backswing_s: float
+    contact_s: float
+    follow_through_s: float
+
+
+def find_moments(stroke: Stroke, times_s: np.ndarray, speed: np.ndarray) -> StrokeMoments | None:
+    """Find backswing, contact and follow-through of a stroke from the speed of the hand.
+
+    A stroke without a contact has it where the hand is fastest. Backswing and follow-through are slow moments
+    near the contact: a short wait counts as much as a little speed, so that a player who rests before or
+    after the stroke is shown while turning.
+
+    Args:
+        stroke: The stroke.
+        times_s: Time of each image in seconds, ascending.
+        speed: Speed of the faster hand of the stroke's player in each image; NaN if it is not known.
+
+    Returns:
+        The moments, or None if the speed is not known during the stroke.
+
+    Shape:
+        times_s and speed ``(T,)``.
+
+    >>> times_s, speed = np.arange(10) / 10, np.array([3, 1, 4, 8, 9, 4, 3, 1, 2, 5.0])
+    >>> find_moments(Stroke("serve", 0.0, 0.9), times_s, speed)
+    StrokeMoments(backswing_s=0.1, contact_s=0.4, follow_through_s=0.7)
+    """
+    first, last = np.searchsorted(times_s, [stroke.start_s, stroke.end_s - 1e-6])
+    is_known = ~np.isnan(speed[first:last])
+    if not is_known.any():
+        return None
+    at_s, own = times_s[first:last][is_known], speed[first:last][is_known]
+    contact_s = float(at_s[own.argmax()]) if stroke.contact_s is None else stroke.contact_s
+    cost = own / max(float(own.max()), 1e-6) + HURRY * np.abs(at_s - contact_s)
+    before, after = at_s <= contact_s, at_s >= contact_s
+    first_s, last_s = (
+        float(at_s[part][cost[part].argmin()]) if part.any() else contact_s for part in (before, after)
+    )
+    return StrokeMoments(first_s, contact_s, last_s)

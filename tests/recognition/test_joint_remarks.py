@@ -1,0 +1,52 @@
+"""What is said when strokes may be missing."""
+
+import numpy as np
+import pytest
+
+from tt_actions.clips.typical_swing import TypicalSwing
+from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion
+
+TYPICAL = TypicalSwing(seconds=1.0, speed=10.0, contact=0.6)
+SAME = PoseRates(30.0, 30.0)
+
+
+def speeds(*rows):
+    return np.array(rows, float)
+
+
+def test_nothing_is_said_when_all_is_well():
+    assert remark_on_motion(["left"], speeds([1, 9, 2]), TYPICAL, True, SAME) == ()
+    assert remark_on_motion(["left"], speeds([1, 9, 2]), TYPICAL, True, PoseRates(29.97, 30.0)) == ()
+
+
+def test_the_fastest_hand_is_compared_with_the_training():
+    (remark,) = remark_on_motion(["a", "b"], speeds([1, 2, 3], [4.5, 1, 0]), TYPICAL, False, SAME)
+    assert remark.startswith(
+        "No hand moved as fast as in the training clips: the fastest reached 45 % of their speed, and a "
+        "stroke needs 60 %. Check that"
+    )
+
+
+def test_a_hand_that_is_always_fast_makes_no_swing():
+    (remark,) = remark_on_motion(["a"], speeds([9, 9, 9]), TYPICAL, False, SAME)
+    assert remark.startswith("No hand made a swing")
+
+
+@pytest.mark.parametrize(
+    ("num_lost", "expected"), [(0, None), (4, None), (30, "left is not found in 30 % of the images")]
+)
+def test_a_lost_player_is_named(num_lost, expected):
+    speed = np.full(100, 9.0)
+    speed[:num_lost] = np.nan
+    remarks = remark_on_motion(["left"], speed[None], TYPICAL, True, SAME)
+    assert [remark[: len(expected or "")] for remark in remarks] == ([] if expected is None else [expected])
+
+
+def test_without_any_player_the_speed_is_not_blamed():
+    (remark,) = remark_on_motion(["left"], np.full((1, 9), np.nan), TYPICAL, False, SAME)
+    assert remark.startswith("left is not found in the video")
+
+
+def test_a_slow_video_is_told():
+    (remark,) = remark_on_motion(["a"], speeds([1, 9, 2]), TYPICAL, True, PoseRates(20.0, 30.0))
+    assert "20 times per second. The model was trained on 30" in remark

@@ -1,0 +1,87 @@
+"""Remarks on an analysis by joints: why strokes may be missing, and what to do."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tt_actions.clips.typical_swing import TypicalSwing
+from tt_actions.recognition.swings import MIN_SPEED
+
+MAX_LOST = 0.05
+"""Share of the images without the player above which a remark is made."""
+
+MIN_RATE = 0.8
+"""Poses per second, relative to those of the training, below which a remark is made."""
+
+
+class PoseRates(NamedTuple):
+    """How often the joints are found.
+
+    Args:
+        used: Poses per second of the video.
+        trained: Poses per second of the training clips.
+    """
+
+    used: float
+    trained: float
+
+
+def remark_on_motion(
+    players: Sequence[str], speeds: np.ndarray, typical: TypicalSwing, has_strokes: bool, rates: PoseRates
+) -> tuple[str, ...]:
+    """Return the reasons why strokes may be missing, one sentence or two each.
+
+    Args:
+        players: Names of the players.
+        speeds: Speed of the faster hand of each player in each image, in trunk lengths per second; NaN while
+            the player is not found.
+        typical: The typical swing of the training clips.
+        has_strokes: Whether strokes were found.
+        rates: How often the joints are found.
+
+    Shape:
+        speeds ``(P, T)``.
+    """
+    remarks = [_remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
+    remarks.append(_remark_on_rate(rates))
+    if not has_strokes and not np.isnan(speeds).all():
+        remarks.append(_remark_on_speed(float(np.nanmax(speeds)), typical))
+    return tuple(remark for remark in remarks if remark is not None)
+
+
+def _remark_on_losses(player: str, speed: np.ndarray) -> str | None:
+    lost = np.isnan(speed).mean()
+    if lost == 1:
+        return (
+            f"{player} is not found in the video, and so none of their strokes. Check that their region of "
+            "the picture shows them, large enough to see their arms."
+        )
+    if lost <= MAX_LOST:
+        return None
+    return f"{player} is not found in {100 * lost:.0f} % of the images, so strokes may be missing there."
+
+
+def _remark_on_rate(rates: PoseRates) -> str | None:
+    if rates.used >= MIN_RATE * rates.trained:
+        return None
+    return (
+        f"The video has {rates.used:.3g} images per second, so the joints are found {rates.used:.3g} times "
+        f"per second. The model was trained on {rates.trained:.3g}. Fast strokes may be missing; film at "
+        f"{rates.trained:.3g} images per second or more."
+    )
+
+
+def _remark_on_speed(fastest: float, typical: TypicalSwing) -> str:
+    """Say why no hand made a swing."""
+    share = fastest / max(typical.speed, 1e-6)
+    if share < MIN_SPEED:
+        return (
+            f"No hand moved as fast as in the training clips: the fastest reached {100 * share:.0f} % of "
+            f"their speed, and a stroke needs {100 * MIN_SPEED:.0f} %. Check that the skeleton in the "
+            "annotated video follows the player. If it does, train on clips of such strokes."
+        )
+    return (
+        "No hand made a swing: none became much faster and then slower again. Check that the skeleton in "
+        "the annotated video follows the player, and that the video shows whole strokes."
+    )
