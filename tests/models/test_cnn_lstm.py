@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from tt_actions.models import CNNLSTM
-from tt_actions.models.base import ActionModel, LearnedAverage, mean_log_probability
+from tt_actions.models.averages import LearnedAverage, mean_log_probability
+from tt_actions.models.base import ActionModel
 from tt_actions.models.frame_cnn import FrameCNN, map_valid_frames
 
 

@@ -89,6 +89,16 @@ def test_gives_every_frame_logits(model_class, t):
 
 
 @by_name
+def test_clips_that_are_not_over_keep_their_beginning_when_continued(model_class):
+    model, inputs = build(model_class).eval(), draw(model_class, 2, 4)
+    whole = model.continue_clips(inputs, 7)
+    assert whole.shape == (2, 7, *inputs.shape[2:])
+    assert whole.isfinite().all()
+    torch.testing.assert_close(whole[:, :4], inputs)
+    torch.testing.assert_close(model.continue_clips(inputs, 4), inputs)
+
+
+@by_name
 def test_memory_layout_does_not_matter(model_class):
     model, inputs = build(model_class).eval(), draw(model_class, 3, 5)
     last = inputs.movedim(2, -1).contiguous().movedim(-1, 2)  # as frames come from a decoder

@@ -6,7 +6,7 @@ import torch
 from moving_arms import strokes
 
 from tt_actions.models import PoseLSTMFuzzy
-from tt_actions.models.base import mean_log_probability
+from tt_actions.models.averages import mean_log_probability
 from tt_actions.models.pose_lstm_fuzzy import FuzzyRules
 
 

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
@@ -11,7 +12,7 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.errors import UnreadableError, UserError
 from tt_actions.main import main
 from tt_actions.models import JointKernel
-from tt_actions.pose.video import POINTS, VISIBILITY, WORLD, find_poses, pose_rate
+from tt_actions.pose.video import POINTS, VISIBILITY, WORLD, ScenePoses, borrow_models, find_poses, pose_rate
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.skeleton.layouts import BLAZEPOSE33, NTU25
 from tt_actions.sources.synthetic.generate import synthesize
@@ -66,6 +67,17 @@ def test_a_stretch_is_that_part_of_the_whole(drawn):
     assert part.times_s == pytest.approx(whole.times_s[15:30])
     apart = np.linalg.norm(part.values[..., POINTS] - whole.values[15:30, :, POINTS], axis=-1)
     assert np.median(apart) < 4
+
+
+@pytest.mark.parametrize(("fps", "is_followed"), [(None, False), (8.0, True)])
+def test_how_far_a_player_may_move_depends_on_the_time_between_images(drawn, fps, is_followed):
+    image = read_frames(drawn).values[0]
+    with ThreadPoolExecutor(1) as threads, borrow_models(1) as models:
+        scene = ScenePoses(models, threads, 120.0, [None])
+        first = scene.push(0.0, [image]).poses
+        second = scene.push(1 / 8, [np.roll(image, 110, 1)], fps).poses
+    assert not np.isnan(first).any()
+    assert np.isfinite(second).all() == is_followed
 
 
 def test_a_picture_without_a_person_is_refused_by_name(tmp_path):

@@ -111,7 +111,6 @@ def test_weights_of_other_classes_are_taken_but_for_the_heads(run):
     [
         ["explain", "--clip", "VIDEO", "--out", "OUT"],
         ["export", "--out", "OUT"],
-        ["live", "--source", "VIDEO", "--out", "OUT", "--no-page"],
     ],
 )
 def test_what_needs_pictures_refuses_models_of_joints(run, strokes, tmp_path, words):

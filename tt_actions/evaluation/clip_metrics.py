@@ -18,7 +18,7 @@ from torchmetrics.classification import (
 )
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL, NO_LABEL
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 from tt_actions.models.losses import class_distributions, sum_of_means
 
 

@@ -8,91 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
-from torch import Tensor, arange, cat, float32, nn, no_grad, promote_types
+from torch import Tensor, arange, cat, nn, no_grad
 
 from tt_actions.errors import UserError
+from tt_actions.models.averages import LearnedAverage, mean_log_probability
 from tt_actions.skeleton.layouts import Layout
 
 Average = Literal["mean", "learned"]
 InputKind = Literal["frames", "joints"]
-
-
-def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
-    """Return a mask of the frames of a padded batch that belong to its clips.
-
-    Args:
-        lengths: Number of frames of each clip.
-        num_frames: Length *T* of the padded batch.
-
-    Shape:
-        lengths ``(B,)``, int64 -> mask ``(B, T)``, bool.
-
-    >>> import torch
-    >>> valid_frames(torch.tensor([1, 3]), 3)
-    tensor([[ True, False, False],
-            [ True,  True,  True]])
-    """
-    return arange(num_frames, device=lengths.device) < lengths[:, None]
-
-
-def frame_log_probabilities(logits: Tensor) -> Tensor:
-    """Return the log-softmax of logits, in at least float32, because bfloat16 has only three digits.
-
-    Args:
-        logits: Logits of each frame.
-
-    Shape:
-        logits ``(..., K)`` -> log-probabilities ``(..., K)``.
-    """
-    return logits.log_softmax(-1, dtype=promote_types(logits.dtype, float32))
-
-
-def mean_log_probability(logits: Tensor, lengths: Tensor) -> Tensor:
-    """Average the per-frame softmax of each clip over its valid frames, in log space.
-
-    Args:
-        logits: Per-frame logits; frames past ``lengths`` are ignored.
-        lengths: Number of valid frames of each clip, at least 1.
-
-    Shape:
-        logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
-    """
-    mask = valid_frames(lengths, logits.shape[1])
-    log_probs = frame_log_probabilities(logits).masked_fill(~mask[..., None], float("-inf"))
-    return log_probs.logsumexp(1) - lengths[:, None].log()
-
-
-class LearnedAverage(nn.Module):
-    """A weighted average of per-frame probabilities over time.
-
-    The source only says "weighted average". Our reading: the weight of a frame is the softmax, over the valid
-    frames of the clip, of a linear score of its logits. It starts as the plain mean.
-
-    Args:
-        num_classes: Number of classes *K*.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(num_classes, 1, bias=False)
-        nn.init.zeros_(self.score.weight)
-
-    def forward(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log of the averaged probabilities of each clip.
-
-        Args:
-            logits: Per-frame logits; frames past ``lengths`` are ignored.
-            lengths: Number of valid frames of each clip, at least 1.
-
-        Shape:
-            logits ``(B, T, K)``, lengths ``(B,)`` -> log-probabilities ``(B, K)``.
-        """
-        padding = ~valid_frames(lengths, logits.shape[1])[..., None]
-        logits = logits.masked_fill(padding, 0)
-        frame_log_probs = frame_log_probabilities(logits)
-        scores = self.score(logits).to(frame_log_probs.dtype).masked_fill(padding, float("-inf"))  # (B, T, 1)
-        log_probs: Tensor = (scores.log_softmax(1) + frame_log_probs).logsumexp(1)
-        return log_probs
 
 
 class FeatureMaps(NamedTuple):
@@ -252,6 +175,19 @@ class ActionModel(nn.Module, ABC):
             scores ``(B, T, K)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
         return scores
+
+    def continue_clips(self, inputs: Tensor, num_frames: int) -> Tensor:
+        """Continue clips that are not over; by default, the last frame repeats.
+
+        Args:
+            inputs: The first frames of each clip.
+            num_frames: Number of frames of the whole clip, at least *T*.
+
+        Shape:
+            inputs ``(B, T, ...)`` -> ``(B, num_frames, ...)``.
+        """
+        last = inputs[:, -1:]
+        return cat([inputs, last.expand(-1, num_frames - inputs.shape[1], *last.shape[2:])], 1)
 
     def advance(
         self,

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.jit._trace import is_tracing
 
-from tt_actions.models.base import ActionModel, FeatureMaps, valid_frames
+from tt_actions.models.averages import valid_frames
+from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu
 

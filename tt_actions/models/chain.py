@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 
 LOG_ZERO = -1e30
 """Finite replacement for -inf, so that values and gradients stay finite."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn, promote_types
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ActionModel, Chain, FeatureMaps, valid_frames
+from tt_actions.models.averages import valid_frames
+from tt_actions.models.base import ActionModel, Chain, FeatureMaps
 from tt_actions.models.chain import forward_backward, log_partition
 from tt_actions.models.cnn_lstm import CNNLSTM
 from tt_actions.models.losses import mean_over_processes

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 from tt_actions.models.checks import check_positive
 from tt_actions.models.closed_form import ClosedFormModel
 from tt_actions.models.components import PrincipalComponents

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 from tt_actions.models.chain import forward_backward, log_partition
 from tt_actions.models.gaussians import log_density, standardise
 

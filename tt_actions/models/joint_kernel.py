@@ -16,6 +16,7 @@ from tt_actions.skeleton.streams import check_joints
 GAMMAS = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Widths of the kernel, from which the fit chooses."""
 
+_MEMORY = 2 / 15  # share of a clip after which a difference from the mean course shrinks by a factor of e
 _MIN_SPREAD = 1e-3  # trunk lengths; a coordinate that varies less is noise
 
 
@@ -100,6 +101,28 @@ class JointKernel(KernelModel):
         joints = features.view(len(features), self.layout.num_coordinates, -1, self.num_times)
         swapped = joints[:, :, list(self.layout.mirrored)]
         return torch.cat([-swapped[:, :1], swapped[:, 1:]], 1).flatten(1)
+
+    def continue_clips(self, inputs: Tensor, num_frames: int) -> Tensor:
+        """Continue clips that are not over by the mean course of the training clips.
+
+        The difference from the mean course at the last frame shrinks exponentially, because a pose says less
+        and less about later ones.
+
+        Args:
+            inputs: The first joints of each clip.
+            num_frames: Number of frames of the whole clip, at least *T*.
+
+        Shape:
+            inputs ``(B, T, C, V)`` -> ``(B, num_frames, C, V)``.
+        """
+        num_known = inputs.shape[1]
+        rows = self.mean.to(inputs).view(1, -1, self.num_times)
+        course = F.interpolate(rows, num_frames, mode="linear", align_corners=True)[0].T
+        course = course.view(num_frames, *inputs.shape[2:])
+        later = torch.arange(1, num_frames - num_known + 1, device=inputs.device)
+        share = torch.exp(-later / (_MEMORY * num_frames)).view(-1, 1, 1)
+        apart = inputs[:, -1:] - course[num_known - 1]
+        return torch.cat([inputs, course[num_known:] + share * apart], 1)
 
     def compare(self, some: Tensor, others: Tensor) -> Tensor:
         """Return the Gaussian kernel between descriptors.

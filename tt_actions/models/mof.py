@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 from tt_actions.models.cnn import CNN
 from tt_actions.models.losses import mean_over_processes
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 from tt_actions.models.checks import check_positive
 
 State = tuple[Tensor, Tensor]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ActionModel, FeatureMaps, valid_frames
+from tt_actions.models.averages import valid_frames
+from tt_actions.models.base import ActionModel, FeatureMaps
 from tt_actions.models.c3d import zero_padding
 from tt_actions.models.checks import check_frames, check_positive
 from tt_actions.models.frame_cnn import FrameHead, initialise_for_relu

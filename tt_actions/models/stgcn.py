@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import frame_log_probabilities, valid_frames
+from tt_actions.models.averages import frame_log_probabilities, valid_frames
 from tt_actions.models.causal import CausalModel
 from tt_actions.models.checks import check_positive
 from tt_actions.models.frame_cnn import normalise_valid

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import ActionModel, valid_frames
+from tt_actions.models.averages import valid_frames
+from tt_actions.models.base import ActionModel
 from tt_actions.models.checks import check_positive
 from tt_actions.models.frame_cnn import normalise_valid
 from tt_actions.skeleton.layouts import Layout, find_layout

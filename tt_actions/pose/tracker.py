@@ -56,7 +56,7 @@ class PoseTracker:
 
     Args:
         model: The pose model.
-        fps: Images per second.
+        fps: Images per second; it may change from image to image.
     """
 
     def __init__(self, model: PoseModel, fps: float) -> None:
@@ -91,7 +91,7 @@ class PoseTracker:
             self._lose()
             self._num_lost += 1
             return None
-        self._last, self._num_lost = region, 0
+        self._last, self._num_lost, self._steady.fps = region, 0, self.fps
         self._region = region_around(*self._steady(found.anchors, 1 / _size(found.anchors)))
         return found
 

@@ -4,7 +4,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
@@ -109,12 +109,9 @@ def _follow(
     images: Iterator[tuple[float, tuple[Image, ...]]], fps: float, rois: Sequence[Roi | None], pose: str
 ) -> Iterator[PoseFrame]:
     with ThreadPoolExecutor(len(rois)) as threads, borrow_models(len(rois), pose) as models:
-        players = [PlayerPoses(model, fps, roi) for model, roi in zip(models, rois, strict=True)]
-        cuts = CutDetector()
+        poses = ScenePoses(models, threads, fps, rois)
         for time_s, own in images:
-            is_new_scene = cuts.push(own[0])
-            rows = threads.map(PlayerPoses.push, players, own, repeat(is_new_scene))
-            yield PoseFrame(time_s, np.stack(list(rows)), is_new_scene)
+            yield poses.push(time_s, own)
 
 
 @contextmanager
@@ -147,6 +144,39 @@ def borrow_models(num: int, pose: str = BUILT_IN) -> Iterator[list[PoseModel]]:
         yield models
     finally:
         idle.extend(models)
+
+
+class ScenePoses:
+    """The joints of one or more players in images that come one by one.
+
+    Args:
+        models: A pose model for each player.
+        threads: At least one thread for each player.
+        fps: Images per second.
+        rois: The region of each player: see :func:`iter_poses`.
+    """
+
+    def __init__(
+        self, models: Sequence[PoseModel], threads: Executor, fps: float, rois: Sequence[Roi | None]
+    ) -> None:
+        self.threads = threads
+        self.players = [PlayerPoses(model, fps, roi) for model, roi in zip(models, rois, strict=True)]
+        self.cuts = CutDetector()
+
+    def push(self, time_s: float, images: Sequence[Image], fps: float | None = None) -> PoseFrame:
+        """Return the joints of all players in the next image.
+
+        Args:
+            time_s: When the image is shown, in seconds.
+            images: The region of each player.
+            fps: Images per second at the moment; None if the rate is constant.
+        """
+        if fps is not None:
+            for player in self.players:
+                player.tracker.fps = fps
+        is_new_scene = self.cuts.push(images[0])
+        rows = self.threads.map(PlayerPoses.push, self.players, images, repeat(is_new_scene))
+        return PoseFrame(time_s, np.stack(list(rows)), is_new_scene)
 
 
 class PlayerPoses:

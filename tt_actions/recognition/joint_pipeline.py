@@ -1,29 +1,35 @@
 """Finding the strokes in a video from the joints of the players."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import UserError
-from tt_actions.pose.video import PoseFrame, iter_poses, pose_rate
+from tt_actions.pose.video import iter_poses, pose_rate
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
 from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion
 from tt_actions.recognition.players import PlayerTrack
-from tt_actions.recognition.stream import append_block
+from tt_actions.recognition.pose_log import gather_poses
 from tt_actions.recognition.swings import MIN_SPEED, Swing, find_swings, separate
 from tt_actions.skeleton.hands import hand_speeds
 from tt_actions.skeleton.layouts import find_layout
+from tt_actions.skeleton.normalise import resample
 from tt_actions.video.info import probe
+from tt_actions.video.types import Timed
 
 if TYPE_CHECKING:
     from tt_actions.recognition.recognizer import Recognizer
 
-_LONGEST_GAP_S = 1 / 3  # a player who is not found for longer may have moved elsewhere
+LONGEST_GAP_S = 1 / 3
+"""Longest time without the player in a scene; a player who is not found for longer may have moved."""
+
+_FULL_RATE = 0.9  # poses that are fewer than this share of the full rate are resampled before smoothing
 
 
 def analyze_joints(
@@ -48,7 +54,7 @@ def analyze_joints(
         VideoError: If the video can't be read.
         UserError: If the model does not know what a swing is, or the pose model is missing.
     """
-    reader = StrokeReader(model, video)
+    reader = StrokeReader(model, video, pose_rate(video, model.preprocessing.fps))
     frames = iter_poses(video, reader.fps, [track.roi for track in tracks], pose=reader.spec.pose)
     poses = gather_poses(frames, on_progress)
     found = [reader.read(own, poses.times_s, poses.is_new_scene) for own in poses.values]
@@ -64,61 +70,46 @@ def analyze_joints(
         strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
         frame_classes=(*model.class_names, IDLE),
         times_s=poses.times_s,
-        probabilities=np.stack([spread(own, poses.times_s, len(model.class_names)) for own in found]),
-        remarks=remark_on_motion(names, speeds, reader.typical, bool(strokes), reader.rates),
+        probabilities=np.stack([spread(own.scored, poses.times_s, len(model.class_names)) for own in found]),
+        remarks=remark_on_motion(
+            names, speeds, reader.typical, bool(strokes), PoseRates(reader.fps, reader.spec.fps)
+        ),
         motion=PlayerMotion(
             poses.values, speeds.astype(np.float32), poses.is_new_scene, MIN_SPEED * reader.typical.speed
         ),
     )
 
 
-class Poses(NamedTuple):
-    """The joints of the players in a stretch of video: see :class:`tt_actions.pose.video.PoseFrame`.
+class ScoredStroke(NamedTuple):
+    """A stroke, and the probability of each class.
 
     Shape:
-        times_s and is_new_scene ``(T,)``, values ``(P, T, 33, 6)``.
+        scores ``(K,)``.
     """
 
-    times_s: np.ndarray
-    values: np.ndarray
-    is_new_scene: np.ndarray
-
-
-def gather_poses(frames: Iterable[PoseFrame], on_progress: Callable[[float], object] | None = None) -> Poses:
-    """Collect the joints of a video image by image.
-
-    Args:
-        frames: The joints in each image; at least one image.
-        on_progress: Called with the time of every image.
-    """
-    times_s: list[np.ndarray] = []
-    values: list[np.ndarray] = []
-    is_new_scene: list[np.ndarray] = []
-    for frame in frames:
-        append_block(times_s, np.array([frame.time_s]))
-        append_block(values, frame.poses[:, None], axis=1)
-        append_block(is_new_scene, np.array([frame.is_new_scene]))
-        if on_progress is not None:
-            on_progress(frame.time_s)
-    return Poses(np.concatenate(times_s), np.concatenate(values, 1), np.concatenate(is_new_scene))
+    stroke: Stroke
+    scores: np.ndarray
 
 
 class PlayerStrokes(NamedTuple):
     """The strokes of one player.
 
     Args:
-        strokes: The strokes in order.
-        probabilities: Probability of each class for each stroke.
+        scored: The strokes in order.
         speed: Speed of the faster hand in each image, in trunk lengths per second; NaN while the player is
             not found.
 
     Shape:
-        probabilities ``(N, K)``, speed ``(T,)``.
+        speed ``(T,)``.
     """
 
-    strokes: list[Stroke]
-    probabilities: np.ndarray
+    scored: list[ScoredStroke]
     speed: np.ndarray
+
+    @property
+    def strokes(self) -> list[Stroke]:
+        """The strokes in order."""
+        return [each.stroke for each in self.scored]
 
 
 class StrokeReader:
@@ -126,13 +117,14 @@ class StrokeReader:
 
     Args:
         model: The trained model, in eval mode.
-        video: The video.
+        video: The video, for messages.
+        fps: Poses per second.
 
     Raises:
-        UserError: If the model reads something else, or does not know what a swing is.
+        UserError: If the model does not know what a swing is.
     """
 
-    def __init__(self, model: "Recognizer", video: Path) -> None:
+    def __init__(self, model: "Recognizer", video: Path, fps: float) -> None:
         preprocessing = model.preprocessing
         assert isinstance(preprocessing, JointPreprocessing)
         if model.typical_swing is None:
@@ -143,8 +135,7 @@ class StrokeReader:
         self.model, self.video, self.typical = model, video, model.typical_swing
         self.spec = replace(preprocessing, empty_frames="interpolate")  # dropping frames would shift times
         self.layout = find_layout(preprocessing.layout)
-        self.fps = pose_rate(video, preprocessing.fps)
-        self.rates = PoseRates(self.fps, preprocessing.fps)
+        self.fps = fps
 
     def read(self, poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray) -> PlayerStrokes:
         """Find the strokes of a player.
@@ -158,39 +149,92 @@ class StrokeReader:
             poses ``(T, 33, 6)``, times_s and is_new_scene ``(T,)``.
         """
         speed = np.full(len(times_s), np.nan)
-        found: list[tuple[Swing, np.ndarray]] = []
-        for scene in split_scenes(~np.isnan(poses[:, 0, 0]), is_new_scene, round(_LONGEST_GAP_S * self.fps)):
-            joints = self.spec.convert_landmarks(poses[scene], self.video)
-            complete, at_s = self.spec.complete(joints, times_s[scene], self.video, is_timed=True)
-            own = hand_speeds(complete, self.layout, self.spec.fps).max(1)
-            speed[scene] = np.interp(times_s[scene], at_s, own)
-            swings = find_swings(own, at_s, self.typical)
-            scores = [self.classify(joints, times_s[scene], swing) for swing in swings]
-            found += zip(separate(swings), scores, strict=True)
-        strokes = [self._name(swing, scores) for swing, scores in found]
-        num_classes = len(self.model.class_names)
-        return PlayerStrokes(
-            strokes, np.array([scores for _, scores in found]).reshape(-1, num_classes), speed
-        )
+        found: list[ScoredStroke] = []
+        for scene, joints, own in self.scenes(poses, times_s, is_new_scene):
+            speed[scene] = np.interp(times_s[scene], own.times_s, own.values)
+            swings = find_swings(*own, self.typical)
+            scores = [self.classify(joints, swing) for swing in swings]
+            found += map(self.name, separate(swings), scores)
+        return PlayerStrokes(found, speed)
 
-    def classify(self, joints: np.ndarray, times_s: np.ndarray, swing: Swing) -> np.ndarray:
+    def scenes(
+        self, poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray
+    ) -> Iterator[tuple[slice, Timed, Timed]]:
+        """Yield the images, the joints and the speed of the faster hand in each scene with the player.
+
+        Args:
+            poses: The landmarks in each image.
+            times_s: Time of each image in seconds.
+            is_new_scene: Whether the video was cut before each image.
+
+        Shape:
+            poses ``(T, 33, 6)``, times_s and is_new_scene ``(T,)``.
+        """
+        step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / self.fps
+        longest_gap = round(LONGEST_GAP_S / step_s)
+        for scene in split_scenes(~np.isnan(poses[:, 0, 0]), is_new_scene, longest_gap):
+            joints = self.find_joints(poses[scene], times_s[scene])
+            yield scene, joints, self.find_speed(joints)
+
+    def find_joints(self, poses: np.ndarray, times_s: np.ndarray) -> Timed:
+        """Return the smooth positions of the joints in a scene, NaN if missing.
+
+        Args:
+            poses: The landmarks in each image. If there are fewer than usual, more are interpolated, so that
+                smoothing covers the same time.
+            times_s: Time of each image in seconds.
+
+        Shape:
+            poses ``(T, 33, 6)``, times_s ``(T,)`` -> values ``(S, V, C)``.
+        """
+        if len(times_s) - 1 < _FULL_RATE * self.fps * (times_s[-1] - times_s[0]):
+            poses, times_s = resample(poses, times_s, self.fps)
+        return Timed(self.spec.convert_landmarks(poses, self.video), times_s)
+
+    def find_speed(self, joints: Timed) -> Timed:
+        """Return the speed of the faster hand in a scene, in trunk lengths per second.
+
+        Args:
+            joints: Positions, NaN if missing.
+        """
+        complete, at_s = self.spec.complete(*joints, self.video, is_timed=True)
+        return Timed(hand_speeds(complete, self.layout, self.spec.fps).max(1), at_s)
+
+    def classify(self, joints: Timed, swing: Swing, num_frames: int = 0) -> np.ndarray:
         """Return the probability of each class for a swing.
 
         Args:
             joints: Positions in the scene, NaN if missing.
-            times_s: Time of each of them in seconds.
             swing: The swing.
+            num_frames: Number of frames of the whole swing if it is not over: the model continues it.
+
+        Returns:
+            The probabilities ``(K,)``.
+        """
+        positions, times_s = joints
+        first, last = np.searchsorted(times_s, [swing.start_s - 1e-6, swing.end_s - 1e-6])
+        part = self.spec.complete(positions[first:last], times_s[first:last], self.video, is_timed=True)
+        clip = self.spec.choose(self._continue(part, num_frames) if num_frames > len(part.values) else part)
+        return np.array(list(self.model.classify(*clip).probabilities.values()))
+
+    def _continue(self, part: Timed, num_frames: int) -> Timed:
+        known = torch.from_numpy(part.values).movedim(-1, 1)[None].to(self.model.device)
+        whole = self.model.network.continue_clips(known, num_frames)[0].movedim(1, -1).cpu().numpy()
+        return Timed(whole, part.times_s[0] + np.arange(num_frames) / self.spec.fps)
+
+    def name(self, swing: Swing, scores: np.ndarray) -> ScoredStroke:
+        """Return the stroke that a swing most probably is.
+
+        Args:
+            swing: The swing.
+            scores: Probability of each class.
 
         Shape:
-            joints ``(T, V, C)``, times_s ``(T,)`` -> ``(K,)``.
+            scores ``(K,)``.
         """
-        first, last = np.searchsorted(times_s, [swing.start_s - 1e-6, swing.end_s - 1e-6])
-        clip = self.spec.complete(joints[first:last], times_s[first:last], self.video, is_timed=True)
-        return np.array(list(self.model.classify(*self.spec.choose(clip)).probabilities.values()))
-
-    def _name(self, swing: Swing, scores: np.ndarray) -> Stroke:
         label = self.model.class_names[scores.argmax()]
-        return Stroke(label, swing.start_s, swing.end_s, swing.contact_s, min(float(scores.max()), 1.0))
+        confidence = min(float(scores.max()), 1.0)
+        return ScoredStroke(Stroke(label, swing.start_s, swing.end_s, swing.contact_s, confidence), scores)
 
 
 def split_scenes(is_found: np.ndarray, is_new_scene: np.ndarray, longest_gap: int) -> list[slice]:
@@ -217,11 +261,11 @@ def split_scenes(is_found: np.ndarray, is_new_scene: np.ndarray, longest_gap: in
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
-def spread(player: PlayerStrokes, times_s: np.ndarray, num_classes: int) -> np.ndarray:
+def spread(strokes: Sequence[ScoredStroke], times_s: np.ndarray, num_classes: int) -> np.ndarray:
     """Return the probability of each class and of idle time in each image.
 
     Args:
-        player: The strokes of a player.
+        strokes: The strokes of a player.
         times_s: Time of each image in seconds.
         num_classes: Number of classes *K* of strokes.
 
@@ -230,7 +274,7 @@ def spread(player: PlayerStrokes, times_s: np.ndarray, num_classes: int) -> np.n
     """
     probabilities = np.zeros((len(times_s), num_classes + 1), np.float32)
     probabilities[:, -1] = 1
-    for stroke, scores in zip(player.strokes, player.probabilities, strict=True):
+    for stroke, scores in strokes:
         first, last = np.searchsorted(times_s, [stroke.start_s, stroke.end_s])
         probabilities[first:last] = [*scores, 0]
     return probabilities

@@ -43,14 +43,23 @@ def remark_on_motion(
     Shape:
         speeds ``(P, T)``.
     """
-    remarks = [_remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
+    remarks = [remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
     remarks.append(_remark_on_rate(rates))
     if not has_strokes and not np.isnan(speeds).all():
         remarks.append(_remark_on_speed(float(np.nanmax(speeds)), typical))
     return tuple(remark for remark in remarks if remark is not None)
 
 
-def _remark_on_losses(player: str, speed: np.ndarray) -> str | None:
+def remark_on_losses(player: str, speed: np.ndarray) -> str | None:
+    """Return a remark if a player is often not found.
+
+    Args:
+        player: Name of the player.
+        speed: Speed of the hand in each image, NaN while the player is not found.
+
+    Shape:
+        speed ``(T,)``.
+    """
     lost = np.isnan(speed).mean()
     if lost == 1:
         return (

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.typical import TYPICAL_CLIP, motion_of
-from tt_actions.models.base import frame_log_probabilities
+from tt_actions.models.averages import frame_log_probabilities
 from tt_actions.video.types import Image
 
 if TYPE_CHECKING:

@@ -48,21 +48,49 @@ def find_swings(speed: np.ndarray, times_s: np.ndarray, typical: TypicalSwing) -
     Shape:
         speed and times_s ``(T,)``.
     """
-    from scipy.signal import find_peaks  # takes long to import
-
     if len(speed) < 3:
         return []
     step_s = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
-    least = MIN_SPEED * typical.speed
-    apart = max(1, round(MIN_GAP * typical.seconds / step_s))
-    peaks, _ = find_peaks(speed, height=least, distance=apart, prominence=MIN_RISE * least)
     first_s, last_s = float(times_s[0]), float(times_s[-1]) + step_s
-    swings = []
-    for contact_s in times_s[peaks].tolist():
-        latest_s = max(first_s, last_s - typical.seconds)
-        start_s = min(max(first_s, contact_s - typical.contact * typical.seconds), latest_s)
-        swings.append(Swing(start_s, contact_s, min(start_s + typical.seconds, last_s)))
-    return swings
+    contacts_s = times_s[find_peaks(speed, 1 / step_s, typical)].tolist()
+    return [place_swing(contact_s, first_s, last_s, typical) for contact_s in contacts_s]
+
+
+def place_swing(contact_s: float, first_s: float, last_s: float, typical: TypicalSwing) -> Swing:
+    """Return the swing around a contact, moved to lie within a scene.
+
+    Args:
+        contact_s: When the hand is fastest, in seconds.
+        first_s: Start of the scene.
+        last_s: End of the scene.
+        typical: The typical swing of the training clips.
+
+    >>> place_swing(1.0, 0.0, 9.0, TypicalSwing(seconds=1.0, speed=5.0, contact=0.75))
+    Swing(start_s=0.25, contact_s=1.0, end_s=1.25)
+    """
+    latest_s = max(first_s, last_s - typical.seconds)
+    start_s = min(max(first_s, contact_s - typical.contact * typical.seconds), latest_s)
+    return Swing(start_s, contact_s, min(start_s + typical.seconds, last_s))
+
+
+def find_peaks(speed: np.ndarray, fps: float, typical: TypicalSwing, min_gap: float = MIN_GAP) -> np.ndarray:
+    """Return the frames in which the hand is as fast as at contact and faster than around them.
+
+    Args:
+        speed: Speed of the faster hand, in trunk lengths per second.
+        fps: Frames per second.
+        typical: The typical swing of the training clips.
+        min_gap: Least time between two peaks, relative to the length of the training clips.
+
+    Shape:
+        speed ``(T,)`` -> ``(N,)``, int64.
+    """
+    from scipy import signal  # takes long to import
+
+    least = MIN_SPEED * typical.speed
+    apart = max(1, round(min_gap * typical.seconds * fps))
+    peaks, _ = signal.find_peaks(speed, height=least, distance=apart, prominence=MIN_RISE * least)
+    return np.asarray(peaks)
 
 
 def separate(swings: list[Swing]) -> list[Swing]:

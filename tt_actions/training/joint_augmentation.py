@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.models.base import valid_frames
+from tt_actions.models.averages import valid_frames
 from tt_actions.skeleton.layouts import find_layout
 from tt_actions.training.augmentation import ClipAugmentation, Range, check_shares, symmetric, uniform
 

@@ -13,7 +13,7 @@ from tt_actions.evaluation.clip_report import print_report, write_report
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
 from tt_actions.evaluation.worst_clips import write_worst_clips
-from tt_actions.models.base import frame_log_probabilities
+from tt_actions.models.averages import frame_log_probabilities
 from tt_actions.recognition.segmenter import make_segmenters
 from tt_actions.training.console import say
 from tt_actions.training.run_report import RunReport, gather

@@ -11,7 +11,8 @@ from tt_actions.clips.dataset import Batch
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.errors import UserError
 from tt_actions.evaluation.stage_metrics import Output, StageMetrics, Truth
-from tt_actions.models.base import ActionModel, frame_log_probabilities
+from tt_actions.models.averages import frame_log_probabilities
+from tt_actions.models.base import ActionModel
 from tt_actions.models.losses import (
     check_loss_options,
     class_distributions,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tt_actions.clips.specs import FrameSpec, iter_tracks
-from tt_actions.match.live.part import TrackPictures
-from tt_actions.match.live.source import FrameGrid
+from tt_actions.match.live.frame_part import TrackPictures
+from tt_actions.match.live.frames import FrameGrid
 from tt_actions.video.decoder import open_decoder
 from tt_actions.video.encoder import write_video
 

@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from broadcast import Broadcast
 from glow import CLASSES, FILES, LEFT, PLAYERS, PREPROCESSING, RIGHT, draw, recognizer
 from run_files import PATIENCE_S, rows, wait_for
 
 from tt_actions.class_paths import TRUST_VARIABLE, trust
 from tt_actions.errors import VideoError
 from tt_actions.main import main
-from tt_actions.match.live.session import choose_lag, run_live
-from tt_actions.match.live.source import FrameGrid, LiveSource
+from tt_actions.match.live.frame_part import choose_lag
+from tt_actions.match.live.frames import FrameGrid
+from tt_actions.match.live.session import run_live
+from tt_actions.match.live.source import LiveSource
 from tt_actions.recognition.pipeline import analyze_video
 from tt_actions.video.decoder import open_decoder
 
@@ -118,29 +121,6 @@ def test_the_grid_is_that_of_the_decoder(video, fps):
     np.testing.assert_allclose(
         [frame.available_s - 100 for frame in given], [w[0] for w in wanted], atol=0.05
     )
-
-
-class Broadcast(threading.Thread):
-    """Sends a video to whoever connects, at the pace of real time, a number of times; then nobody answers."""
-
-    def __init__(self, path, duration_s, times):
-        super().__init__(daemon=True)
-        self.content, self.duration_s, self.times = path.read_bytes(), duration_s, times
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"tcp://user:secret@127.0.0.1:{self.socket.getsockname()[1]}/court"
-        self.start()
-
-    def run(self):
-        with self.socket:
-            for _ in range(self.times):
-                connection, _ = self.socket.accept()
-                with connection:
-                    chunks = np.array_split(
-                        np.frombuffer(self.content, np.uint8), round(50 * self.duration_s)
-                    )
-                    for chunk in chunks:
-                        connection.sendall(chunk.tobytes())
-                        time.sleep(0.02)
 
 
 def test_a_lost_stream_is_tried_again_then_reported_and_kept(tmp_path, checkpoint, capsys):

@@ -16,6 +16,7 @@ from rich.text import Text
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
+from tt_actions.match.key_frames import KeyFrames
 from tt_actions.match.live.page import HOST, PORT, LivePage, is_local
 from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live.session import LiveAnalysis
@@ -38,10 +39,11 @@ class Terminal:
 
     Args:
         title: Name of the source.
+        unit: What is counted per second.
     """
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, title: str, unit: str) -> None:
+        self.title, self.unit = title, unit
         self.console = Console(highlight=False, soft_wrap=True)
         self.foot = Live(console=self.console, auto_refresh=False, transient=True)
         self.state = ("running", "")
@@ -96,7 +98,7 @@ class Terminal:
         if self.console.is_terminal and time.monotonic() > self.drawn_s + _REDRAW_S:
             self.drawn_s = time.monotonic()
             delay = "" if status.delay_s is None else f"  delay {status.delay_s:.2f} s"
-            line = f"{write_clock(status.time_s)}  {status.fps:.1f} frames per second{delay}"
+            line = f"{write_clock(status.time_s)}  {status.fps:.1f} {self.unit} per second{delay}"
             self.foot.update(Text(f"{line}  {status.num_dropped} dropped  {status.state}", "dim"))
             self.foot.refresh()
 
@@ -152,7 +154,8 @@ def live(
         port: Port of the page; 0 chooses a free one (default: 8000).
         no_page: Do not serve a page.
         retry_s: Seconds during which to try to reconnect to a lost source (default: 30).
-        lag: Maximum decision delay in frames (default: about half a second).
+        lag: Maximum decision delay in frames; for a model of joints, from contact (default: about half a
+            second).
 
     Raises:
         VideoError: If the source can't be read, or if it fails later; the files are then written first.
@@ -166,7 +169,7 @@ def live(
     watched = LiveSource(source, retry_s)
     analysis = LiveAnalysis(load(checkpoint), watched, players, roi, crop, lag)
     with _journal(out) as journal:
-        with Terminal(watched.title) as terminal, stopped_by_signals(analysis):
+        with Terminal(watched.title, analysis.reader.unit) as terminal, stopped_by_signals(analysis):
             result = _follow(analysis, terminal, None if no_page else (host, port), journal)
         _write(out, analysis, result)
     terminal.print_line(_summarise(result))
@@ -202,8 +205,9 @@ def _follow(
     journal: Callable[[Stroke], None],
 ) -> LiveResult:
     width, height = analysis.start()
-    names = tuple(name for name in analysis.frame_classes if name != IDLE)
-    view = LiveView(analysis.source.title, analysis.tracks, names, width, height)
+    names = tuple(name for name in analysis.reader.frame_classes if name != IDLE)
+    unit, delay_from = analysis.reader.unit, analysis.reader.delay_from
+    view = LiveView(analysis.source.title, analysis.tracks, names, width, height, unit, delay_from)
     page = None if address is None else LivePage(view, *address)
     if page is not None:
         terminal.print_line(f"Open {page.url} to watch. Press Ctrl-C to stop and write the files.")
@@ -232,8 +236,9 @@ def _write(out: Path, analysis: LiveAnalysis, result: LiveResult) -> None:
     write_analysis(out, result.analysis)
     write_report_page(out, result.analysis)
     if analysis.source.is_file:
-        write_annotated(out / ANNOTATED, result.analysis, analysis.tracks)
-        write_report_page(out, result.analysis, ANNOTATED)
+        key_frames = KeyFrames(result.analysis)
+        write_annotated(out / ANNOTATED, result.analysis, analysis.tracks, key_frames=key_frames)
+        write_report_page(out, result.analysis, ANNOTATED, key_frames)
     sys.stdout.write(f"{out / 'report.html'}\n")
 
 

@@ -16,7 +16,8 @@ class LiveStroke(NamedTuple):
 
     Args:
         stroke: The stroke, with its player.
-        delay_s: Seconds from the arrival of its last frame to the report.
+        delay_s: Seconds to the report from the arrival of its last frame or, for a model of joints, from the
+            arrival of the frame of its contact.
     """
 
     stroke: Stroke
@@ -30,7 +31,7 @@ class LiveStatus(NamedTuple):
         state: Of the source.
         message: Reason why the source is lost or has failed; empty otherwise.
         time_s: Time of the newest frame, in seconds from the first.
-        fps: Frames per second that the network processed in the last seconds.
+        fps: Frames per second that the network, or the pose model, processed in the last seconds.
         num_frames: Number of frames that the network has processed.
         num_dropped: Number of frames dropped because the network was too slow.
         delay_s: Median delay of the last strokes; None before the first.

@@ -3,31 +3,30 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import av
 import numpy as np
 
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.strokes import IDLE
 from tt_actions.errors import VideoError
-from tt_actions.match.live.part import LivePart
+from tt_actions.match.live.frame_part import FrameReader
+from tt_actions.match.live.frames import LiveFrame
+from tt_actions.match.live.joint_part import JointReader
+from tt_actions.match.live.part import Found, LivePart, LiveReader, Now
 from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
-from tt_actions.match.live.source import LiveFrame, LiveSource, State
-from tt_actions.recognition.analysis import MatchAnalysis
-from tt_actions.recognition.pipeline import open_stream
+from tt_actions.match.live.source import LiveSource, State
+from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
+from tt_actions.recognition.joint_remarks import remark_on_losses
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.recognition.segmenter import stroke_timing
 from tt_actions.recognition.stream import append_block
 from tt_actions.video.frames import check_roi
 from tt_actions.video.regions import Crop
 from tt_actions.video.scaling import Scaler
 from tt_actions.video.types import Roi
-
-FEEDBACK_S = 0.47
-"""Seconds after a stroke's last frame within which it is reported, not counting computing time."""
 
 POLL_S = 0.1
 """Maximum seconds between two checks of the source while no frame arrives."""
@@ -35,6 +34,7 @@ POLL_S = 0.1
 MAX_BUSY_S = 0.5
 """Maximum seconds of network time for waiting frames; beyond this, the oldest are dropped."""
 
+_MANY = 1_000_000
 _RECENT = 20  # strokes over which the delay is reported
 _RATE_S = 5.0  # over which the frame rate is reported
 _REMEMBERED_S = 120.0  # for which arrival times are kept
@@ -49,8 +49,7 @@ class LiveAnalysis:
         players: Names of the players, in the order of ``rois`` or from left to right; empty for one.
         rois: Regions (x0, y0, x1, y1) in pixels: one for each player, one that the players share, or none.
         crop: ``motion`` follows the player in each region; None uses the setting of the training.
-        lag: Maximum delay, in frames, with which the class of a frame is decided; None uses
-            :func:`choose_lag`.
+        lag: Maximum decision delay in frames: see :func:`open_reader`.
 
     Raises:
         UserError: If the model was trained on regions, and none, no players and no ``crop`` are given.
@@ -68,24 +67,23 @@ class LiveAnalysis:
     ) -> None:
         for roi in rois:
             check_roi(roi)
-        preprocessing = model.video_preprocessing
+        self.reader = open_reader(model, source.title, crop, lag)
         if not players:  # players divide the frame among them
             model.check_region(next(iter(rois), None), crop)
-        self.model, self.source = model, source
-        self.players, self.rois = players, rois or ([preprocessing.roi] if preprocessing.roi else [])
-        self.spec = replace(preprocessing.spec, crop=crop or preprocessing.crop)
-        self.lag = choose_lag(model) if lag is None else lag
-        self.frame_classes = stroke_timing(model).class_names
+        self.source, self.players = source, players
+        self.rois = rois or ([self.reader.roi] if self.reader.roi else [])
         self.tracks: tuple[PlayerTrack, ...] = ()
         self.strokes: list[LiveStroke] = []
         self.is_stopping = False
         self._frame_cost_s = 0.0  # network time per frame
-        self._arrivals: deque[tuple[float, float]] = deque(maxlen=round(_REMEMBERED_S * preprocessing.fps))
+        self._arrivals: deque[tuple[float, float]] = deque(maxlen=round(_REMEMBERED_S * self.reader.fps))
         self._processed: deque[tuple[float, int]] = deque()
         self._part: LivePart | None = None
         self._number = 0
         self._times_s: list[np.ndarray] = []
         self._probabilities: list[np.ndarray] = []
+        self._motion: list[PlayerMotion] = []
+        self._now: Now = ()
         self._latencies_s: list[np.ndarray] = []
         self._num_frames = 0
         self._frame: av.VideoFrame | None = None
@@ -100,16 +98,15 @@ class LiveAnalysis:
             VideoError: If the source can't be read.
             ValueError: If the numbers of names and regions don't match.
         """
-        num_tracks = max(1, len(self.players), len(self.rois))
-        shape = (num_tracks, 1, *self.spec.size, len(self.model.frame_preprocessing.channel_means))
-        stream = open_stream(self.model)
-        for _ in range(3):
-            started_s = time.monotonic()
-            stream.push(np.zeros(shape, np.uint8))
-            self._frame_cost_s = time.monotonic() - started_s
-        self._frame = self.source.start(self.spec.fps)
-        height, width = Scaler(Path(self.source.title))(self._frame).shape[:2]
-        self.tracks = lay_tracks(self.players, self.rois, width, height)
+        try:
+            self._frame_cost_s = self.reader.warm_up(max(1, len(self.players), len(self.rois)))
+            fps = self.reader.fps if self.reader.rate is None else self.reader.rate.rate
+            self._frame = self.source.start(fps, self.reader.choice)
+            height, width = Scaler(Path(self.source.title))(self._frame).shape[:2]
+            self.tracks = lay_tracks(self.players, self.rois, width, height)
+        except BaseException:
+            self.reader.close()
+            raise
         return width, height
 
     def stop(self) -> None:
@@ -137,7 +134,9 @@ class LiveAnalysis:
                     break
         except VideoError as error:
             failure = str(error)
-        self.source.stop()
+        finally:
+            self.source.stop()
+            self.reader.close()
         self._finish_part(on_stroke)
         state: State = "failed" if failure else self.source.state
         message = failure or self.source.message
@@ -148,12 +147,14 @@ class LiveAnalysis:
     def _poll(self, on_stroke: Callable[[LiveStroke], object] | None) -> bool:
         """Process the available frames, and return whether the source continues."""
         state = self.source.state  # read first, so no frame that arrives now is missed
-        frames = self.source.take(max(1, int(MAX_BUSY_S / max(self._frame_cost_s, 1e-6))), POLL_S)
+        is_paced = self.reader.rate is not None  # then what waits is not too much
+        most = _MANY if is_paced else max(1, int(MAX_BUSY_S / max(self._frame_cost_s, 1e-6)))
+        frames = self.source.take(most, POLL_S, self.reader.batch)
         for number, part in groupby(frames, lambda frame: frame.part):
             if number != self._number:
                 self._finish_part(on_stroke)
                 self._number = number
-                self._part = LivePart(self.model, self.source.title, self.tracks, self.spec, self.lag)
+                self._part = self.reader.open_part(self.tracks)
             self._process(list(part), on_stroke)
         if not frames and state == "lost":
             self._finish_part(on_stroke)
@@ -165,34 +166,33 @@ class LiveAnalysis:
         self._arrivals.extend((frame.time_s, frame.available_s) for frame in frames)
         known = self._part.push(frames)
         now_s = time.monotonic()
-        self._frame_cost_s += 0.5 * ((now_s - started_s) / len(frames) - self._frame_cost_s)
+        cost_s = (now_s - started_s) / len(frames)
+        self._frame_cost_s += 0.5 * (cost_s - self._frame_cost_s)
+        if self.reader.rate is not None:
+            self.source.set_rate(self.reader.rate.update(cost_s, started_s - frames[-1].available_s))
         self._num_frames += len(frames)
         self._processed.append((now_s, len(frames)))
         latencies_s = np.array([now_s - frame.available_s for frame in frames], np.float32)
         append_block(self._latencies_s, latencies_s)
         self._frame = frames[-1].frame
-        self._store(*known, on_stroke)
+        self._store(known, on_stroke)
 
     def _finish_part(self, on_stroke: Callable[[LiveStroke], object] | None) -> None:
         part, self._part = self._part, None
         self._number = 0
         if part is not None:
-            self._store(*part.finish(), on_stroke)
+            self._store(part.finish(), on_stroke)
 
-    def _store(
-        self,
-        times_s: np.ndarray,
-        log_probs: np.ndarray,
-        strokes: list[Stroke],
-        on_stroke: Callable[[LiveStroke], object] | None,
-    ) -> None:
-        if len(times_s):
-            append_block(self._times_s, times_s)
-            append_block(self._probabilities, np.exp(log_probs).astype(np.float16), axis=1)
-        for stroke in sorted(strokes, key=lambda stroke: stroke.end_s):
-            last_s = stroke.end_s - 0.5 / self.spec.fps
+    def _store(self, found: Found, on_stroke: Callable[[LiveStroke], object] | None) -> None:
+        self._now = found.now or self._now
+        if len(found.times_s):
+            append_block(self._times_s, found.times_s)
+            append_block(self._probabilities, found.probabilities.astype(np.float16), axis=1)
+        if found.motion is not None:
+            self._motion.append(found.motion)
+        for stroke in sorted(found.strokes, key=lambda stroke: stroke.end_s):
             arrivals = np.array(self._arrivals)
-            arrived_s = float(np.interp(last_s, arrivals[:, 0], arrivals[:, 1]))
+            arrived_s = float(np.interp(self.reader.decisive_s(stroke), arrivals[:, 0], arrivals[:, 1]))
             live_stroke = LiveStroke(stroke, time.monotonic() - arrived_s)
             self.strokes.append(live_stroke)
             if on_stroke is not None:
@@ -205,7 +205,6 @@ class LiveAnalysis:
         while self._processed and self._processed[0][0] < now_s - _RATE_S:
             self._processed.popleft()
         delays_s = [recent.delay_s for recent in self.strokes[-_RECENT:]]
-        newest = self._probabilities[-1][:, -1] if self._probabilities else np.empty((0, 1))
         # a source that has ended counts as running until everything is reported
         is_lost = self.source.state == "lost"
         return LiveStatus(
@@ -218,50 +217,72 @@ class LiveAnalysis:
             self.source.num_dropped,
             float(np.median(delays_s)) if delays_s else None,
             float(np.percentile(delays_s, 95)) if delays_s else None,
-            tuple((self.frame_classes[row.argmax()], float(row.max())) for row in newest),
+            self._now,
             self._frame,
         )
 
     def _first_arrival_s(self) -> float:
         return self._arrivals[0][1] if self._arrivals else time.monotonic()
 
-    def _remarks(self) -> tuple[str, ...]:
-        if not self.source.num_damaged:
-            return ()
-        return (f"{self.source.num_damaged} packets of the stream were damaged. Their frames are missing.",)
+    def _remarks(self, motion: PlayerMotion | None) -> tuple[str, ...]:
+        damaged = f"{self.source.num_damaged} packets of the stream were damaged. Their frames are missing."
+        remarks = [damaged if self.source.num_damaged else None]
+        if motion is not None:
+            remarks += map(remark_on_losses, (track.name for track in self.tracks), motion.hand_speed)
+        return tuple(remark for remark in remarks if remark is not None)
 
     def _result(self, state: State, message: str) -> LiveResult:
         strokes = sorted((live.stroke for live in self.strokes), key=lambda stroke: stroke.start_s)
-        num_classes = len(self.frame_classes)
+        frame_classes = self.reader.frame_classes
+        motion = join_motion(self._motion)
         times_s = np.concatenate([np.empty(0), *self._times_s])
-        nothing = np.empty((len(self.tracks), 0, num_classes), np.float16)
+        nothing = np.empty((len(self.tracks), 0, len(frame_classes)), np.float16)
         path = Path(self.source.source if self.source.is_file else self.source.title)
         analysis = MatchAnalysis(
             video=path,
-            duration_s=(float(times_s[-1]) if len(times_s) else 0.0) + 1 / self.spec.fps,
-            class_names=tuple(name for name in self.frame_classes if name != IDLE),
+            duration_s=(float(times_s[-1]) if len(times_s) else 0.0) + 1 / self.reader.fps,
+            class_names=tuple(name for name in frame_classes if name != IDLE),
             players=tuple(track.name for track in self.tracks),
             strokes=tuple(strokes),
-            frame_classes=self.frame_classes,
+            frame_classes=frame_classes,
             times_s=times_s,
             probabilities=np.concatenate([nothing, *self._probabilities], 1).astype(np.float32),
-            remarks=self._remarks(),
+            remarks=self._remarks(motion),
+            motion=motion,
         )
         latencies_s = np.concatenate([np.empty(0, np.float32), *self._latencies_s])
         return LiveResult(analysis, tuple(self.strokes), latencies_s, self.source.num_dropped, state, message)
 
 
-def choose_lag(model: Recognizer) -> int:
-    """Return the largest lag with which strokes are reported in time, after the network's own delay.
-
-    A stroke ends when the class of the frame after it is decided.
+def open_reader(model: Recognizer, title: str, crop: Crop | None, lag: int | None) -> LiveReader:
+    """Choose how a model reads a live video: by frames or by joints.
 
     Args:
-        model: The trained model.
+        model: The trained model, in eval mode.
+        title: Name of the source, for messages.
+        crop: ``motion`` follows the player in each region of frames; None uses the setting of the training.
+        lag: Maximum delay, in frames, with which the class of a frame is decided or, for a model of joints,
+            from contact to the report; None for about half a second.
+
+    Raises:
+        UserError: If the model can't read a video, or the lag is too short for it.
     """
-    network = model.network.frame_network
-    delay = network.delay
-    return max(1, int(FEEDBACK_S * model.frame_preprocessing.fps) - delay - 1)
+    if isinstance(model.preprocessing, JointPreprocessing):
+        return JointReader(model, title, lag)
+    return FrameReader(model, title, crop, lag)
+
+
+def join_motion(parts: Sequence[PlayerMotion]) -> PlayerMotion | None:
+    """Return the joints of a whole session, or None if there are none.
+
+    Args:
+        parts: The joints of each part.
+    """
+    if not parts:
+        return None
+    poses, speeds = (np.concatenate([part[i] for part in parts], 1) for i in (0, 1))
+    is_new_scene = np.concatenate([part.is_new_scene for part in parts])
+    return PlayerMotion(poses, speeds, is_new_scene, parts[0].least_speed)
 
 
 def run_live(
@@ -282,8 +303,7 @@ def run_live(
         players: Names of the players; empty for one.
         rois: Their regions in pixels: one for each player, one that the players share, or none.
         crop: ``motion`` follows the player in each region; None uses the setting of the training.
-        lag: Maximum delay, in frames, with which the class of a frame is decided; None uses
-            :func:`choose_lag`.
+        lag: Maximum decision delay in frames: see :func:`open_reader`.
         on_stroke: Called with each stroke as it ends.
         on_status: Called after every check of the source.
 

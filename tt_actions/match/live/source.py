@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Condition, Event, Thread
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import av
 
 from tt_actions.errors import UserError, VideoError
+from tt_actions.match.live.frames import FrameChoice, FrameGrid, LiveFrame
 from tt_actions.match.live.readers import (
     TIMEOUT_S,
     Timed,
@@ -40,75 +41,6 @@ _PROTOCOLS = ("rtsp", "rtsps", "http", "https", "udp", "tcp")
 _LONGEST_WAIT_S = 8.0
 _LONGEST_JUMP_S = 60.0  # in a stream's own timestamps
 _SAME_TIME_S = 1e-3
-_KNOWN_LENGTHS = 8  # number of recent frame durations
-
-
-class LiveFrame(NamedTuple):
-    """The frame on display at one time step of the model's frame rate.
-
-    Args:
-        time_s: The time step, in seconds from the first frame.
-        available_s: When the frame arrived, by ``time.monotonic``.
-        frame: The frame.
-        part: Number of the uninterrupted part of the video that it belongs to.
-        shown_s: When the frame was first on display, in seconds from the first frame.
-    """
-
-    time_s: float
-    available_s: float
-    frame: av.VideoFrame
-    part: int
-    shown_s: float
-
-
-class FrameGrid:
-    """Resamples incoming frames to the times k / fps, as the decoder does for a file.
-
-    A frame stays on display at least as long as the shortest of the last frames. After that time, the
-    frame on display is known only once the next one arrives.
-
-    Args:
-        fps: Frames per second.
-        gap_s: Seconds without a frame after which a new part begins.
-    """
-
-    def __init__(self, fps: float, gap_s: float) -> None:
-        self.fps, self.gap_s = fps, gap_s
-        self.part = self.next = 0
-        self.shown: tuple[float, float, av.VideoFrame] | None = None
-        self._lengths_s: deque[float] = deque(maxlen=_KNOWN_LENGTHS)
-        self._least_s = 0.0  # minimum time that a frame stays on display
-
-    def push(self, time_s: float, available_s: float, frame: av.VideoFrame) -> Iterator[LiveFrame]:
-        """Add a frame, and yield the frames on display as far as they are known by now.
-
-        Args:
-            time_s: When it is on display, in seconds from the first frame.
-            available_s: When it arrived.
-            frame: The frame.
-        """
-        if self.shown is not None and time_s - self.shown[0] <= self.gap_s:
-            yield from self.until(time_s)
-            self._lengths_s.append(time_s - self.shown[0])
-            self._least_s = min(self._lengths_s) if len(self._lengths_s) == _KNOWN_LENGTHS else 0.0
-        else:
-            self.part += 1
-            if self.part > 1:
-                self.next = max(self.next, math.ceil((time_s - _SAME_TIME_S) * self.fps))
-        self.shown = time_s, available_s, frame
-        yield from self.until(time_s + self._least_s)
-
-    def until(self, end_s: float) -> Iterator[LiveFrame]:
-        """Repeat the last frame for the remaining time steps before a point in time.
-
-        Args:
-            end_s: The point in time, in seconds.
-        """
-        while self.shown is not None and (time_s := self.next / self.fps) < end_s - _SAME_TIME_S:
-            shown_s, available_s, frame = self.shown
-            waited_s = max(0.0, time_s - shown_s - self._least_s)  # for a repeated frame
-            yield LiveFrame(time_s, available_s + waited_s, frame, self.part, shown_s)
-            self.next += 1
 
 
 class LiveSource:
@@ -143,17 +75,18 @@ class LiveSource:
         self.num_dropped = 0
         self.first: av.VideoFrame | None = None
         self._origin_s = 0.0
-        self._fps = 1.0
+        self._choice: FrameChoice = FrameGrid(1.0, math.inf)
         self._has_frame = False  # since the source was last opened
         self._waiting: deque[LiveFrame] = deque()
         self._changed = Condition()
         self._stopping = Event()
 
-    def start(self, fps: float) -> av.VideoFrame:
+    def start(self, fps: float, choice: type[FrameChoice] = FrameGrid) -> av.VideoFrame:
         """Start reading, and wait for the first frame.
 
         Args:
             fps: Frames per second to return.
+            choice: How to choose them.
 
         Returns:
             The first frame.
@@ -161,7 +94,7 @@ class LiveSource:
         Raises:
             VideoError: If no frame arrives.
         """
-        self._fps = fps
+        self._choice = choice(fps, math.inf if self.is_file else GAP_S)
         Thread(target=self._run, name="live source", daemon=True).start()
         with self._changed:
             while self.first is None and self.state == "running":
@@ -170,12 +103,13 @@ class LiveSource:
             raise VideoError(self.message)
         return self.first
 
-    def take(self, most: int, timeout_s: float) -> list[LiveFrame]:
+    def take(self, most: int, timeout_s: float, batch: int = 1_000_000) -> list[LiveFrame]:
         """Return the waiting frames, or the newest of them if there are too many.
 
         Args:
-            most: Maximum number of frames; older ones are dropped.
+            most: Maximum number of frames that may wait; older ones are dropped.
             timeout_s: Maximum seconds to wait for the first.
+            batch: Maximum number of frames to return; later ones keep waiting.
 
         Returns:
             The frames in order; empty if none arrived.
@@ -184,9 +118,15 @@ class LiveSource:
             if not self._waiting:
                 self._changed.wait(timeout_s)
             self._drop(max(most, 1))
-            taken = list(self._waiting)
-            self._waiting.clear()
-        return taken
+            return [self._waiting.popleft() for _ in range(min(batch, len(self._waiting)))]
+
+    def set_rate(self, fps: float) -> None:
+        """Change the number of frames to return.
+
+        Args:
+            fps: Frames per second.
+        """
+        self._choice.fps = fps
 
     def stop(self) -> None:
         """Stop reading, and discard waiting frames."""
@@ -203,7 +143,7 @@ class LiveSource:
         for frame in frames:
             with self._changed:
                 self._waiting.append(frame)
-                self._drop(max(2, round(MAX_QUEUE_S * self._fps)))
+                self._drop(max(2, round(MAX_QUEUE_S * self._choice.fps)))
                 self._changed.notify_all()
 
     def _set_state(self, state: State, message: str = "") -> None:
@@ -221,12 +161,11 @@ class LiveSource:
 
     def _read_until_end(self) -> None:
         """Read the source, and reconnect when it is lost, until it finally ends."""
-        grid = FrameGrid(self._fps, math.inf if self.is_file else GAP_S)
         wait_s, last_frame_s = 1.0, 0.0
         while not self._stopping.is_set():
             self._has_frame = False
-            reason = self._read(grid)
-            grid.shown = None
+            reason = self._read()
+            self._choice.interrupt()
             now_s = time.monotonic()
             if self._has_frame:
                 wait_s, last_frame_s = 1.0, now_s
@@ -243,12 +182,12 @@ class LiveSource:
             self._stopping.wait(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
-    def _read(self, grid: FrameGrid) -> str:
+    def _read(self) -> str:
         """Read until the source ends or fails, and return the reason."""
         started_s = time.monotonic()
         try:
             with closing(self._frames()) as frames:
-                self._resample(frames, grid)
+                self._choose(frames)
         except VideoError as error:
             return str(error)
         except av.ExitError:
@@ -266,8 +205,8 @@ class LiveSource:
             return read_camera(int(self.source))
         return read_stream(self.source, self._count_damage)
 
-    def _resample(self, frames: Timed, grid: FrameGrid) -> None:
-        """Resample frames to the grid, none before its time; frames of a stream may be slightly early."""
+    def _choose(self, frames: Timed) -> None:
+        """Choose frames, none before its time; frames of a stream may be slightly early."""
         begun: tuple[float, float] | None = None  # the same moment in the stream's time and in ours
         last_s = 0.0
         for stamp_s, frame in frames:
@@ -285,7 +224,8 @@ class LiveSource:
             if self._stopping.wait(max(0.0, early_s)):
                 return
             shown_s = self._origin_s + time_s if self.is_file else arrived_s
-            self._enqueue(grid.until(time_s) if frame is None else grid.push(time_s, shown_s, frame))
+            choice = self._choice
+            self._enqueue(choice.until(time_s) if frame is None else choice.push(time_s, shown_s, frame))
 
     def _count_damage(self) -> None:
         self.num_damaged += 1

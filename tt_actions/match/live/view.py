@@ -24,6 +24,8 @@ class LiveView(NamedTuple):
         class_names: Names of the stroke classes.
         width: Width of the frames in pixels.
         height: Height of the frames in pixels.
+        unit: What is counted per second.
+        delay_from: Where the delay of a stroke begins.
     """
 
     title: str
@@ -31,6 +33,8 @@ class LiveView(NamedTuple):
     class_names: tuple[str, ...]
     width: int
     height: int
+    unit: str = "frames"
+    delay_from: str = "the last frame of a stroke"
 
 
 def render_live_page(view: LiveView) -> tuple[str, bytes]:
