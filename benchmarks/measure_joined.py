@@ -1,9 +1,9 @@
 """Measure how many strokes a clip model finds in a long video: the clips of a fold, joined in random order.
 
 Run as ``python benchmarks/measure_joined.py --runs DIR --out DIR``, where ``--runs`` is the output folder of
-``measure_real.py tennis clips``. Each model analyses the clips that it was not trained on. A clip counts as
-found if it contains the middle of a detected stroke, and as correct if such a stroke has the class of the
-clip.
+``measure_real.py tennis strokes``; for ``tennis clips``, add ``--model clips``. Each model analyses the clips
+that it was not trained on. A clip counts as found if it contains the middle of a detected stroke, and as
+correct if such a stroke has the class of the clip.
 """
 
 import argparse
@@ -69,8 +69,9 @@ def measure(fold: int, checkpoint: Path, records: list[ClipRecord], out: Path) -
 def main() -> None:
     """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True, help="output folder of measure_real.py tennis")
     parser.add_argument(
-        "--runs", type=Path, required=True, help="output folder of measure_real.py tennis clips"
+        "--model", choices=("strokes", "clips"), default="strokes", help="experiment that was trained"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the joined videos and the table")
     parser.add_argument("--quick", action="store_true", help="a smoke test on two clips per fold")
@@ -81,7 +82,7 @@ def main() -> None:
         fold = int(manifest.stem.removeprefix("fold_"))
         records = [record for record in read_manifest(manifest) if record.split == "test"]
         records = records[:2] if options.quick else records
-        run = options.runs / "tennis" / "runs" / f"clips_fold_{fold}_seed_0" / "version_0"
+        run = options.runs / "tennis" / "runs" / f"{options.model}_fold_{fold}_seed_0" / "version_0"
         rows.append(measure(fold, run / "checkpoints" / "best.ckpt", records, options.out))
     totals = [sum(column) for column in zip(*rows, strict=True)]
     named = [(f"{k + 1}", row) for k, row in enumerate(rows)] + [("all", totals)]

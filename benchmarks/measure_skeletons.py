@@ -110,7 +110,7 @@ SETS = {
 
 LEARNT = ("trajectory_cnn", "skeleton_lstm", "stgcn", "skeleton_c3d", "pose_lstm_fuzzy")
 LEARNING = ("--data.batch_size", "8", "--trainer.max_epochs", "60")
-FITTED = ("fisher", "hmm_classifier")
+FITTED = ("strokes", "fisher", "hmm_classifier")
 PRETRAINED = tuple(f"{name}, pre-trained" for name in LEARNT[:4])
 UNTUNED = tuple(f"{name}, without fine-tuning" for name in LEARNT[:4])
 QUICK = ("--data.preprocessing.num_frames", "8", "--trainer.max_epochs", "1")

@@ -103,7 +103,7 @@ def test_real_clips_are_measured_alone_and_joined(measure, strokes, tmp_path):
     assert "accuracy on 24 real clips" in printed
     methods = [row["method"] for row in rows(runs / "tennis" / "table.csv")]
     assert methods == ["logistic regression on flow", "SVM on flow", "clips"]
-    measure("measure_joined", "--runs", runs, "--out", joined)
+    measure("measure_joined", "--model", "clips", "--runs", runs, "--out", joined)
     assert [row["clips"] for row in rows(joined / "joined.csv")] == ["2", "2", "2", "6"]
 
 
