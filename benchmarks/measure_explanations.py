@@ -9,14 +9,14 @@ colour of the frame. For comparison, it does the same with heat that is shuffled
 import argparse
 import csv
 from pathlib import Path
-from typing import get_args
 
 import cv2
 import numpy as np
 import torch
 
 from tt_actions.clips.manifest import read_manifest
-from tt_actions.evaluation.explanation import Method, explain, mean_log_odds
+from tt_actions.evaluation.explain import PIXEL_METHODS, explain
+from tt_actions.evaluation.pixel_explanation import mean_log_odds
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 
@@ -50,7 +50,7 @@ def main() -> None:
         test = {Path(row["name"]).name for row in csv.DictReader(file) if row["split"] == "test"}
     records = [record for record in read_manifest(options.manifest) if Path(record.name).name in test]
     records = records[:2] if options.quick else records
-    for method in get_args(Method):
+    for method in PIXEL_METHODS:
         falls, shuffled = [], []
         for record in records:
             found = explain(model, record.path, record.start_s, record.end_s, record.roi, method=method)

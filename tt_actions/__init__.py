@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tt_actions.errors import UnreadableError as UnreadableError
     from tt_actions.errors import UserError as UserError
     from tt_actions.errors import VideoError as VideoError
-    from tt_actions.evaluation.explanation import explain as explain
+    from tt_actions.evaluation.explain import explain as explain
     from tt_actions.recognition.analysis import MatchAnalysis as MatchAnalysis
     from tt_actions.recognition.loading import load as load
     from tt_actions.recognition.pipeline import analyze_video as analyze
@@ -46,7 +46,7 @@ _LOCATIONS = {
     "UserError": "errors",
     "VideoError": "errors",
     "analyze": "recognition.pipeline:analyze_video",
-    "explain": "evaluation.explanation",
+    "explain": "evaluation.explain",
     "load": "recognition.loading",
 }
 

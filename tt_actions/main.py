@@ -16,7 +16,7 @@ COMMANDS = {
     "validate": "training.command:validate",
     "test": "training.command:test",
     "predict": "training.command:predict",
-    "explain": "evaluation.explanation:explain_file",
+    "explain": "evaluation.explain:explain_file",
     "analyze": "match.command:analyze",
     "live": "match.live.command:live",
     "coach": "coach.command:coach_file",

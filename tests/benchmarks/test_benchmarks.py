@@ -7,7 +7,6 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import get_args
 
 import bench_inference
 import measure_real
@@ -18,7 +17,7 @@ from drawn_motions import draw
 from joint_files import thetis_text, write
 from run_files import rows, wait_for
 
-from tt_actions.evaluation.explanation import Method
+from tt_actions.evaluation.explain import PIXEL_METHODS
 from tt_actions.pose.video import POINTS, WORLD, find_poses
 from tt_actions.skeleton.landmarks import TO_CAMERA
 from tt_actions.skeleton.layouts import NTU25, THETIS15, convert
@@ -213,7 +212,7 @@ def test_diagnoses_are_measured(measure, tmp_path):
 
 def test_explanations_are_measured(measure, trained, strokes):
     lines = measure("measure_explanations", trained, strokes).splitlines()
-    assert len(lines) == len(get_args(Method))
+    assert len(lines) == len(PIXEL_METHODS)
     for line in lines:
         assert re.search(r"of 2 clips(; log-odds fall by -?\d|$)", line)
 
@@ -225,3 +224,9 @@ def test_silhouettes_are_measured(measure, tmp_path):
     assert 0 < overlap < 1
     assert math.isclose(overlap, float(printed.split("mean IoU ")[1].split(",")[0]))
     assert picture.is_file()
+
+
+def test_explanations_from_joints_are_measured(measure, posed_run):
+    line = measure("measure_joint_explanations", posed_run)
+    assert line.startswith("hottest: ")
+    assert line.rstrip().endswith("clips")

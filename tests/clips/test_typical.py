@@ -11,7 +11,7 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.typical import TypicalClip, motion_of
 from tt_actions.errors import UserError
-from tt_actions.evaluation.explanation import explain
+from tt_actions.evaluation.explain import explain
 from tt_actions.main import main
 from tt_actions.recognition.loading import load
 

@@ -15,7 +15,8 @@ import tt_actions
 import tt_actions.models
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
-from tt_actions.evaluation.explanation import Explanation, explain, grad_cam, mean_log_odds, write_explanation
+from tt_actions.evaluation.explain import explain, write_explanation
+from tt_actions.evaluation.pixel_explanation import PixelExplanation, grad_cam, mean_log_odds
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, HistogramKernel, R3DTransformer
 from tt_actions.models.base import ActionModel
@@ -188,7 +189,7 @@ def test_both_methods_agree_on_a_network_that_averages_over_the_picture(clip):
 
 
 def test_an_unknown_method_is_refused(clip):
-    with pytest.raises(ValueError, match=r"`method` to be one of .*, but got 'lime'"):
+    with pytest.raises(ValueError, match=r"`method` to be hirescam or grad-cam .*, but got 'lime'"):
         explain(recognizer(CNN(3)), clip, method="lime")
 
 
@@ -288,7 +289,7 @@ def test_a_part_of_the_clip_and_its_folder_are_honoured(clip):
     assert part.prediction.times_s.min() >= 0.2 - 1e-9
     assert part.prediction.times_s.max() < 0.4
     assert not np.array_equal(part.frames, whole.frames)
-    assert isinstance(whole, Explanation)
+    assert isinstance(whole, PixelExplanation)
     assert replace(whole, heat=part.heat).class_name == "bright"
     assert tt_actions.explain is explain
 

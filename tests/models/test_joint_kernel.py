@@ -49,6 +49,17 @@ def clips(seeds, hands, mirrored=False):
     return inputs, torch.tensor(list(map(len, joints))), labels, torch.tensor([HANDS[x] for x in of_clips])
 
 
+@pytest.mark.parametrize("num_times", [1, 2, 16])
+def test_positions_are_interpolated_as_pytorch_does(num_times):
+    lengths = torch.tensor([1, 2, 7, 16, 40])
+    inputs = torch.randn(5, 40, 3, 25, generator=torch.Generator().manual_seed(0))
+    found = JointKernel(K, "ntu25", num_times).describe(inputs, lengths)
+    for row, clip, length in zip(found, inputs, lengths, strict=True):
+        of_joints = clip[:length].flatten(1).T[None]  # (1, C * V, T)
+        expected = F.interpolate(of_joints, num_times, mode="linear", align_corners=True)
+        torch.testing.assert_close(row, expected.flatten(), atol=1e-5, rtol=0)
+
+
 def fitted(inputs, lengths, labels, hands=None):
     model = JointKernel(K, "ntu25").eval()
     model.collect(inputs, lengths, labels, hands)
@@ -85,9 +96,9 @@ def test_a_given_hand_decides():
     inputs, lengths, labels, hands = clips(TEST, BOTH, mirrored=True)
     given = model.forward_with_hands(inputs, lengths, hands)
     assert accuracy(given, labels) == 1
-    features = model.describe(inputs, lengths)
-    logits = model.compare(features, model.described) @ model.coefficients / model.temperature
-    torch.testing.assert_close(given[:, 0], logits)
+    features = model.describe(inputs, lengths).double()
+    scores = model.compare(features, model.described.double()) @ model.coefficients.double()
+    torch.testing.assert_close(given[:, 0], scores.float() / model.temperature)
     mixed = model.forward_with_hands(inputs, lengths, hands * (torch.arange(len(hands)) % 2))
     torch.testing.assert_close(mixed[1::2], given[1::2])
     torch.testing.assert_close(mixed[::2], model(inputs, lengths)[::2])

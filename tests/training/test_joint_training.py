@@ -95,6 +95,19 @@ def test_a_hand_in_the_manifest_reaches_the_network(skeletons, tmp_path):
         assert (without == pytest.approx(reported, abs=2e-4)) == (record.hand is None)
 
 
+def test_a_file_of_joints_is_explained_and_its_model_exported(run, skeletons, tmp_path, capsys):
+    checkpoint, clip = str(run / "checkpoints" / "best.ckpt"), str(skeletons.records()[0].path)
+    main(["explain", "--checkpoint", checkpoint, "--clip", clip, "--out", str(tmp_path / "why")])
+    assert {path.name for path in (tmp_path / "why").iterdir()} == {
+        "explanation.json",
+        "explanation.png",
+        "heatmaps.npz",
+    }
+    out = str(tmp_path / "graph")
+    main(["export", "--checkpoint", checkpoint, "--format", "torchscript", "--out", out])
+    assert "On 8 held-out clips, 8 get the same class" in capsys.readouterr().out
+
+
 def test_weights_of_other_classes_are_taken_but_for_the_heads(run):
     best = run / "checkpoints" / "best.ckpt"
     network = STGCN(4, "thetis15", channels=(8, 8))
@@ -104,23 +117,6 @@ def test_weights_of_other_classes_are_taken_but_for_the_heads(run):
     assert len(heads) == 4  # weight and bias of each stream's
     for key, value in network.state_dict().items():
         torch.testing.assert_close(value, heads.get(key, given[f"network.{key}"]))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["explain", "--clip", "VIDEO", "--out", "OUT"],
-        ["export", "--out", "OUT"],
-    ],
-)
-def test_what_needs_pictures_refuses_models_of_joints(run, strokes, tmp_path, words):
-    video = str(next(strokes.parent.rglob("*.mp4")))
-    given = [{"VIDEO": video, "OUT": str(tmp_path / "out")}.get(word, word) for word in words]
-    with pytest.raises(
-        ValueError, match=r"Expected a model of video frames, but got a model of joints \(thetis15\)"
-    ):
-        main([*given, "--checkpoint", str(run / "checkpoints" / "best.ckpt")])
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_a_class_is_found_with_its_groups(skeletons, tmp_path):

@@ -14,7 +14,7 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.specs import FrameSpec
 from tt_actions.errors import UnreadableError
-from tt_actions.evaluation.explanation import explain
+from tt_actions.evaluation.explain import explain
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
 from tt_actions.recognition.loading import load

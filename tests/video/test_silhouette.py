@@ -10,7 +10,7 @@ from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.specs import FrameSpec
-from tt_actions.evaluation.explanation import explain
+from tt_actions.evaluation.explain import explain
 from tt_actions.main import main
 from tt_actions.models.silhouette_lstm import describe_silhouettes
 from tt_actions.recognition.loading import load

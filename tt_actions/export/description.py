@@ -5,7 +5,7 @@ from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
 
-from tt_actions.export.graphs import example_state, flatten
+from tt_actions.export.graphs import example_state, flatten, has_step_graph
 from tt_actions.files import file_digest
 from tt_actions.recognition.onnx_description import Format, ModelDescription
 from tt_actions.recognition.recognizer import Recognizer
@@ -20,15 +20,15 @@ def describe_model(model: Recognizer, checkpoint: Path, format: Format) -> Model
         format: Format of its graphs.
     """
     network, chain, average = model.network.frame_network, model.network.chain, model.network.average
-    is_causal = network.is_causal
-    leaves = flatten(example_state(model)) if is_causal else []
+    has_steps = has_step_graph(model)
+    leaves = flatten(example_state(model)) if has_steps else []
     return ModelDescription(
         format=format,
         network=type(network).__name__,
         class_names=model.class_names,
-        preprocessing=json.loads(json.dumps(asdict(model.frame_preprocessing))),
+        preprocessing=json.loads(json.dumps(asdict(model.preprocessing))),
         delay=network.delay,
-        state={name: list(part.shape[1:]) for name, part in leaves} if is_causal else None,
+        state={name: list(part.shape[1:]) for name, part in leaves} if has_steps else None,
         average=None if average is None else average.score.weight[0].tolist(),
         chain=None if chain is None else {name: part.tolist() for name, part in chain._asdict().items()},
         timing=None if model.timing is None else model.timing.to_plain(),
@@ -36,6 +36,7 @@ def describe_model(model: Recognizer, checkpoint: Path, format: Format) -> Model
         checkpoint={"name": checkpoint.name, "sha256": file_digest(checkpoint)},
         versions=_versions(),
         has_regions=model.has_regions,
+        typical_swing=None if model.typical_swing is None else model.typical_swing.to_plain(),
     )
 
 

@@ -13,18 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.errors import UserError
 from tt_actions.export import onnx_graphs, torchscript_graphs
 from tt_actions.export.description import describe_model
-from tt_actions.export.graphs import check_exportable
+from tt_actions.export.graphs import check_exportable, has_step_graph
 from tt_actions.export.held_out import HeldOut, read_held_out
+from tt_actions.export.joint_verification import RunJoints, compare_held_out, compare_joints
 from tt_actions.export.measurement import Comparison, compare_engines, table, verdict
 from tt_actions.export.quantization import clip_feeds, quantise, step_feeds
-from tt_actions.export.verification import RunClips, RunStretch, compare_clips, compare_stream
+from tt_actions.export.verification import RunStretch, compare_clips, compare_stream
 from tt_actions.files import write_atomically
 from tt_actions.onnx_session import open_session
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.onnx_description import FILE, SUFFIXES, Format, ModelDescription
+from tt_actions.recognition.onnx_joints import run_joints
 from tt_actions.recognition.onnx_recognizer import (
     check_installed,
     default_folder,
@@ -35,6 +38,9 @@ from tt_actions.recognition.onnx_recognizer import (
 from tt_actions.recognition.recognizer import Recognizer
 
 WRITERS: dict[Format, ModuleType] = {"onnx": onnx_graphs, "torchscript": torchscript_graphs}
+
+Run = Callable[..., Tensor]
+"""Runs a graph for whole clips: its inputs -> logits."""
 
 Graphs = dict[str, bytes]
 """The contents of each file, by its name without suffix."""
@@ -55,8 +61,8 @@ def export_model(
         out: Folder to write to; it is created if needed (default: for example best_onnx next to best.ckpt).
         format: Format of the graphs (default: onnx).
         int8: Write int8 graphs too, and measure their speed and accuracy.
-        data: Folder or manifest of labelled clips to calibrate and evaluate int8 on (default: the clips of
-            the training).
+        data: Folder or manifest of labelled clips to calibrate and evaluate int8 on, or to check the graph
+            of a model of joints on (default: the clips of the training).
 
     Returns:
         The folder with ``model.json``, the graph ``model``, for a causal network the graph ``step``, and with
@@ -67,23 +73,23 @@ def export_model(
             differ from the model's, or the data are unsuitable.
         OSError: If the checkpoint or the data do not exist, or a file can't be written.
     """
-    if format not in WRITERS or (int8 and format != "onnx"):
-        raise UserError(
-            f"Expected `format` to be onnx, or torchscript without `int8`, but got '{format}'"
-            f"{' with `int8`' * int8}."
-        )
-    if out is not None and out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
-    if format == "onnx":
-        check_installed()
+    _check_options(out, format, int8)
     model = load(checkpoint)
     check_exportable(model)
+    is_joints = isinstance(model.preprocessing, JointPreprocessing)
+    if int8 and is_joints:
+        raise UserError(
+            "Expected a model of video frames with `int8`, but got a model of joints, which float graphs run "
+            "fast enough. Remove `int8`."
+        )
     held_out = read_held_out(model, checkpoint, data) if int8 else None
     description = describe_model(model, checkpoint, format)
     graphs = write_graphs(model, format)
     worst = verify(model, graphs, format)
     description = replace(description, max_difference=worst)
     lines = [f"The logits of the graphs differ from the model's by at most {worst:.1g}."]
+    if is_joints:
+        lines.append(check_on_clips(model, _OPENERS[format](graphs["model"])[0], checkpoint, data))
     if held_out is not None:
         graphs |= quantise_graphs(graphs, held_out, description)
         comparison = measure(model, graphs, held_out, description)
@@ -94,6 +100,41 @@ def export_model(
     sizes = ", ".join(f"{name}{SUFFIXES[format]} {len(g) / 1000:.0f} KB" for name, g in graphs.items())
     sys.stdout.write("\n".join([*lines, f"{folder}: {sizes}"]) + "\n")
     return folder
+
+
+def _check_options(out: Path | None, format: Format, int8: bool) -> None:  # noqa: A002
+    if format not in WRITERS or (int8 and format != "onnx"):
+        raise UserError(
+            f"Expected `format` to be onnx, or torchscript without `int8`, but got '{format}'"
+            f"{' with `int8`' * int8}."
+        )
+    if out is not None and out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
+    if format == "onnx":
+        check_installed()
+
+
+def check_on_clips(model: Recognizer, run: RunJoints, checkpoint: Path, data: Path | None) -> str:
+    """Compare the graph of a model of joints with the model on held-out clips, and say how they agree.
+
+    Args:
+        model: The trained model.
+        run: The graph.
+        checkpoint: Its checkpoint.
+        data: Folder or manifest of labelled clips; None for the clips of the training, if they are still
+            there.
+
+    Raises:
+        ValueError: If the logits differ, or ``data`` is unsuitable.
+        OSError: If ``data`` does not exist.
+    """
+    try:
+        samples = read_held_out(model, checkpoint, data).measured
+    except (OSError, UserError) as error:
+        if data is not None:
+            raise
+        return f"The graph was compared with the model on synthetic strokes only. {error}"
+    return str(compare_held_out(model, run, samples))
 
 
 def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
@@ -108,7 +149,7 @@ def write_graphs(model: Recognizer, format: Format) -> Graphs:  # noqa: A002
     """
     writer, network = WRITERS[format], model.network.frame_network
     writes = {"model": writer.write_clip_graph}
-    if network.is_causal:
+    if has_step_graph(model):
         writes["step"] = writer.write_step_graph
     try:
         return {name: write(model) for name, write in writes.items()}
@@ -131,20 +172,26 @@ def verify(model: Recognizer, graphs: Graphs, format: Format) -> float:  # noqa:
     Raises:
         ValueError: If the difference is above the tolerance.
     """
-    opened: Callable[[bytes], tuple[RunClips, RunStretch]]
-    opened = _open_onnx if format == "onnx" else _open_torchscript
-    worst = compare_clips(model, opened(graphs["model"])[0])
+    opened = _OPENERS[format]
+    run = opened(graphs["model"])[0]
+    if isinstance(model.preprocessing, JointPreprocessing):
+        return compare_joints(model, run)
+    worst = compare_clips(model, run)
     if "step" in graphs:
         worst = max(worst, compare_stream(model, opened(graphs["step"])[1]))
     return worst
 
 
-def _open_onnx(graph: bytes) -> tuple[RunClips, RunStretch]:
+def _open_onnx(graph: bytes) -> tuple[Run, RunStretch]:
     session = open_session(graph, torch.get_num_threads())
-    return (lambda *clips: run_clips(session, *clips)), (lambda *stretch: run_stretch(session, *stretch))
+
+    def run(*inputs: Tensor) -> Tensor:
+        return run_joints(session, *inputs) if len(inputs) == 3 else run_clips(session, *inputs)
+
+    return run, (lambda *stretch: run_stretch(session, *stretch))
 
 
-def _open_torchscript(graph: bytes) -> tuple[RunClips, RunStretch]:
+def _open_torchscript(graph: bytes) -> tuple[Run, RunStretch]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         module = torch.jit.load(io.BytesIO(graph))  # type: ignore[no-untyped-call]  # untyped in torch
@@ -158,6 +205,12 @@ def _open_torchscript(graph: bytes) -> tuple[RunClips, RunStretch]:
         return [part.numpy() for part in ((found,) if isinstance(found, Tensor) else found)]
 
     return run, run_step
+
+
+_OPENERS: dict[Format, Callable[[bytes], tuple[Run, RunStretch]]] = {
+    "onnx": _open_onnx,
+    "torchscript": _open_torchscript,
+}
 
 
 def quantise_graphs(graphs: Graphs, held_out: HeldOut, description: ModelDescription) -> Graphs:

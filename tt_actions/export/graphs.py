@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel, repeat_last_frame
 from tt_actions.models.cnn_lstm_plus import PlusState
@@ -24,14 +25,23 @@ def check_exportable(model: Recognizer) -> None:
         model: The trained model.
 
     Raises:
-        ValueError: If it is fitted in closed form.
+        ValueError: If it computes something that a graph can't.
     """
-    if not model.network.learns_by_gradient:
+    network = model.network.frame_network
+    if network.graph_obstacle is not None:
         raise UserError(
-            f"Expected a network that is trained by gradient, but got {type(model.network).__name__}. It "
-            "describes each clip separately over all of its frames, which a graph can't do for a batch. Use "
-            "the checkpoint instead."
+            f"Expected a network that a graph can represent, but got {type(network).__name__}: "
+            f"{network.graph_obstacle}. Use the checkpoint instead."
         )
+
+
+def has_step_graph(model: Recognizer) -> bool:
+    """Return whether a model gets a graph for the next frames of a stream: a causal network of frames.
+
+    Args:
+        model: The trained model.
+    """
+    return model.network.frame_network.is_causal and isinstance(model.preprocessing, Preprocessing)
 
 
 def copy_network(network: ActionModel, replace: Callable[[PeepholeLSTM], nn.Module]) -> ActionModel:

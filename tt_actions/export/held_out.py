@@ -1,4 +1,4 @@
-"""The clips for calibrating and evaluating an int8 model."""
+"""The clips for calibrating and evaluating an int8 model, and for checking a graph of joints."""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,11 +12,13 @@ from jsonargparse import ArgumentError
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.dataset import ClipDataset, Sample
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.source import ClipSource
 from tt_actions.clips.splits import check_unseen
 from tt_actions.errors import UserError
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.sources.user_clips import UserClips
+from tt_actions.sources.user_clips import UserClips, UserJoints
 from tt_actions.sources.user_rallies import UserRallies
 from tt_actions.training.checkpoints import lineage
 from tt_actions.training.parser import make_data
@@ -29,10 +31,10 @@ MAX_EVALUATION_CLIPS = 500
 
 
 class HeldOut(NamedTuple):
-    """Preprocessed clips for calibrating and evaluating an int8 model.
+    """Preprocessed clips for calibrating and evaluating an exported model.
 
     Args:
-        calibration: Clips that give the range of each value.
+        calibration: Clips that give the range of each value; none for a model of joints.
         measured: Other clips, with labels, that the model was not trained on.
     """
 
@@ -60,7 +62,7 @@ def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> Hel
         if data is None:
             records, cache = _records_of_run(checkpoint)
         else:
-            source = UserRallies(data) if model.is_untrimmed else UserClips(data)
+            source = _source(model, data)
             records, cache = source.records(), FrameCache(Path(folder))
         calibration, measured = divide(records)
         if not calibration or not measured:
@@ -75,8 +77,16 @@ def read_held_out(model: Recognizer, checkpoint: Path, data: Path | None) -> Hel
             )
         for ancestor in lineage(checkpoint):
             check_unseen(ancestor.parent.parent, measured, cache.digest)
+        if isinstance(model.preprocessing, JointPreprocessing):
+            calibration = []  # only int8 needs them
         parts = [_read(model, part, cache) for part in (calibration, measured)]
     return HeldOut(*parts)
+
+
+def _source(model: Recognizer, data: Path) -> ClipSource:
+    if isinstance(model.preprocessing, JointPreprocessing):
+        return UserJoints(data)
+    return UserRallies(data) if model.is_untrimmed else UserClips(data)
 
 
 def divide(records: Sequence[ClipRecord]) -> tuple[list[ClipRecord], list[ClipRecord]]:
@@ -110,7 +120,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
     config = checkpoint.absolute().parent.parent / "config.yaml"
     if not config.is_file():
         raise FileNotFoundError(
-            f"Expected '{config}' with the clips of the training, to calibrate and evaluate int8 on, but it "
+            f"Expected '{config}' with the clips of the training, to evaluate the export on, but it "
             "does not exist. Pass a folder or a manifest of labelled clips: `--data my_clips`."
         )
     try:
@@ -124,7 +134,7 @@ def _records_of_run(checkpoint: Path) -> tuple[list[ClipRecord], FrameCache]:
 
 
 def _read(model: Recognizer, records: list[ClipRecord], cache: FrameCache) -> list[Sample]:
-    preprocessing = model.frame_preprocessing
+    preprocessing = model.preprocessing
     dataset = ClipDataset(
         records,
         model.class_names,

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, example_state, flatten, step_example
+from tt_actions.export.joint_graph import JointGraph, joint_example
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
+from tt_actions.recognition.onnx_joints import INPUTS
 from tt_actions.recognition.recognizer import Recognizer
 
 OPSET = 18
@@ -21,11 +24,15 @@ LSTM_SINCE = 14
 
 
 def write_clip_graph(model: Recognizer) -> bytes:
-    """Return the ONNX graph for whole clips: frames and lengths -> logits.
+    """Return the ONNX graph for whole clips: frames and lengths, or joints, lengths and hands -> logits.
 
     Args:
         model: The trained model.
     """
+    if isinstance(model.preprocessing, JointPreprocessing):
+        per_clip = {0: Dim.DYNAMIC}
+        dims = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, per_clip, per_clip)
+        return _write(JointGraph(model, OnnxLSTM), joint_example(model), dims, list(INPUTS), ["logits"])
     dynamic = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC})
     graph = ClipGraph(model, OnnxLSTM)
     return _write(graph, clip_example(model), dynamic, ["frames", "lengths"], ["logits"])

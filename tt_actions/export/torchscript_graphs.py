@@ -11,18 +11,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, step_example
+from tt_actions.export.joint_graph import JointGraph, joint_example
 from tt_actions.export.onnx_graphs import plain_attention
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 from tt_actions.recognition.recognizer import Recognizer
 
 
 def write_clip_graph(model: Recognizer) -> bytes:
-    """Return the TorchScript file for whole clips: frames and lengths -> logits.
+    """Return the TorchScript file for clips: frames and lengths, or joints, lengths and hands -> logits.
 
     Args:
         model: The trained model.
     """
+    if isinstance(model.preprocessing, JointPreprocessing):
+        return _write(JointGraph(model, ScriptedLSTM), joint_example(model))
     return _write(ClipGraph(model, ScriptedLSTM), clip_example(model))
 
 

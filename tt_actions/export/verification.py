@@ -44,8 +44,8 @@ def compare_clips(model: Recognizer, run: RunClips) -> float:
             expected = network(model.normalise(frames), ends)
         found = run(frames, ends)
         for ours, theirs, length in zip(found, expected, lengths, strict=True):
-            worst = max(worst, _difference(ours[:length], theirs[:length]))
-        _check(worst, f"on clips of {', '.join(map(str, lengths))} frames")
+            worst = max(worst, largest_difference(ours[:length], theirs[:length]))
+        check_difference(worst, f"on clips of {', '.join(map(str, lengths))} frames")
     return worst
 
 
@@ -72,11 +72,11 @@ def compare_stream(model: Recognizer, run: RunStretch) -> float:
         before = state
         found, *state = run(stretch.numpy(), np.full(2, first), before)
         logits.append(torch.from_numpy(found))
-    worst = _difference(torch.cat(logits, 1), whole)
+    worst = largest_difference(torch.cat(logits, 1), whole)
     found, *_ = run(again.numpy(), np.array([False, True]), before)
     expected = torch.stack([whole[0, num_frames - STRETCHES[-1] :], restarted[1]])
-    worst = max(worst, _difference(torch.from_numpy(found), expected))
-    _check(worst, "on a stream")
+    worst = max(worst, largest_difference(torch.from_numpy(found), expected))
+    check_difference(worst, "on a stream")
     return worst
 
 
@@ -97,13 +97,28 @@ def _draw(model: Recognizer, num_clips: int, num_frames: int, seed: int) -> Tens
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
+def largest_difference(found: Tensor, expected: Tensor) -> float:
+    """Return the largest difference between logits; infinity for another shape or values that are not finite.
+
+    Args:
+        found: Logits of a graph.
+        expected: Logits of the model.
+    """
     if found.shape != expected.shape or not found.isfinite().all():
         return float("inf")
     return float((found - expected).abs().max())
 
 
-def _check(worst: float, case: str) -> None:
+def check_difference(worst: float, case: str) -> None:
+    """Raise an error for a difference above the tolerance.
+
+    Args:
+        worst: The difference.
+        case: On which clips, for the message.
+
+    Raises:
+        ValueError: If the difference is above the tolerance.
+    """
     if not worst <= TOLERANCE:
         raise UserError(
             f"Expected the logits of the exported graph to differ from the model's by at most {TOLERANCE:g}, "

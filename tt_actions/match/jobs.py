@@ -33,7 +33,7 @@ from tt_actions.match.results_folder import (
 from tt_actions.match.summary import describe_match
 from tt_actions.pose.choice import pose_digests
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
-from tt_actions.recognition.loading import load
+from tt_actions.recognition.loading import load, with_pose
 from tt_actions.recognition.onnx_description import FILE
 from tt_actions.recognition.pipeline import analyze_video, find_tracks
 from tt_actions.recognition.recognizer import Recognizer
@@ -109,14 +109,12 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
 def _open(checkpoint: Path, options: Options) -> Recognizer:
     if options.engine == "torch":
         return load(checkpoint, pose=options.pose)
-    if options.pose is not None:
-        raise UserError(
-            f"Expected no `--pose` with `--engine onnx`, whose models read frames, but got '{options.pose}'. "
-            "Remove it."
-        )
     from tt_actions.recognition.onnx_recognizer import open_engine
 
-    return open_engine(checkpoint)
+    model = open_engine(checkpoint)
+    if options.pose is not None:
+        model.preprocessing = with_pose(model.preprocessing, options.pose)
+    return model
 
 
 def _digests_of(checkpoint: Path, model: Recognizer) -> dict[str, Any]:

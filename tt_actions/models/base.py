@@ -52,6 +52,7 @@ class ActionModel(nn.Module, ABC):
     Attributes:
         delay: Delay in frames between a frame and the logits of a causal model.
         layout: Layout of the joints that the model reads; None for a model that reads frames.
+        graph_obstacle: Why no exported graph can represent the model, or None.
 
     Args:
         num_classes: Number of classes *K*.
@@ -63,6 +64,7 @@ class ActionModel(nn.Module, ABC):
     """
 
     layout: Layout | None = None
+    graph_obstacle: str | None = None
 
     def __init__(self, num_classes: int, average: Average = "mean") -> None:
         super().__init__()

@@ -105,6 +105,16 @@ class FrameHead(nn.Sequential):
         initialise_for_relu(self[1])
 
 
+def is_unpadded(lengths: Tensor, num_frames: int) -> bool:
+    """Return whether all frames of a batch are valid; False during an export, whose graph suits every batch.
+
+    Args:
+        lengths: Number of valid frames of each clip.
+        num_frames: Length *T* of the batch.
+    """
+    return not torch.compiler.is_exporting() and bool((lengths == num_frames).all())
+
+
 def map_valid_frames(network: Callable[[Tensor], Tensor], frames: Tensor, lengths: Tensor | None) -> Tensor:
     """Apply a network of single frames to the valid frames of a batch of clips.
 

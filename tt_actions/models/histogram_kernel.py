@@ -44,6 +44,7 @@ class HistogramKernel(KernelModel):
     """
 
     in_channels = 5
+    graph_obstacle = "it describes each clip separately over all of its frames"
 
     def __init__(
         self,

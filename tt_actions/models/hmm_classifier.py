@@ -60,6 +60,7 @@ class HMMClassifier(ClosedFormModel):
     temperature: Tensor
 
     layout: Layout
+    graph_obstacle = "it sums over its states frame by frame"
 
     def __init__(
         self,

@@ -82,12 +82,8 @@ class JointKernel(KernelModel):
             inputs ``(B, T, C, V)``, lengths ``(B,)`` -> ``(B, num_times * C * V)``.
         """
         check_joints(inputs, self.layout)
-        clips = zip(inputs.float(), lengths.tolist(), strict=True)
-        return torch.stack([self._resample(clip[:length]) for clip, length in clips])
-
-    def _resample(self, clip: Tensor) -> Tensor:
-        rows = clip.flatten(1).T[None]  # (1, C * V, T)
-        return F.interpolate(rows, self.num_times, mode="linear", align_corners=True).flatten()
+        rows = inputs.float().flatten(2)  # (B, T, C * V)
+        return resample(rows, lengths, self.num_times).mT.flatten(1)
 
     def mirror(self, features: Tensor) -> Tensor:
         """Return the descriptors of mirrored clips, which show the stroke with the other hand.
@@ -138,8 +134,9 @@ class JointKernel(KernelModel):
 
     def _gaussian(self, some: Tensor, others: Tensor, mean: Tensor, spread: Tensor, gamma: Tensor) -> Tensor:
         mean, spread = mean.to(some), spread.to(some)
-        distances = torch.cdist((some - mean) / spread, (others - mean) / spread)
-        return torch.exp(-gamma.to(some) * distances.square() / some.shape[1])
+        some, others = (some - mean) / spread, (others - mean) / spread
+        squares = some.square().sum(1, keepdim=True) + others.square().sum(1) - 2 * some @ others.T
+        return torch.exp(-gamma.to(some) * squares.clamp(min=0) / some.shape[1])
 
     def _compare_both(self, some: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
         """Return the kernels with descriptors and with their mirror images: the same for mirrored clips."""
@@ -160,12 +157,12 @@ class JointKernel(KernelModel):
         """
         if not len(self.either_coefficients):  # a checkpoint of an earlier version, or a trajectory
             return super().forward(inputs, lengths)
-        features = self.describe(inputs, lengths)
+        features = self.describe(inputs, lengths).double()
         with torch.autocast(features.device.type, enabled=False):
             same, mirrored = self._compare_both(features, self.described.to(features))
             own, other = self.either_coefficients.to(features).unbind(1)
             scores = torch.stack([same @ own + mirrored @ other, same @ other + mirrored @ own])
-            logits = (scores + self.prior.to(features).view(2, 1, 1)).logsumexp(0)
+            logits = (scores + self.prior.to(features).view(2, 1, 1)).logsumexp(0).to(self.prior)
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def forward_with_hands(self, inputs: Tensor, lengths: Tensor, hands: Tensor | None) -> Tensor:
@@ -180,9 +177,10 @@ class JointKernel(KernelModel):
             inputs ``(B, T, C, V)``, lengths and hands ``(B,)`` -> logits ``(B, T, K)``.
         """
         unknown: Tensor = self(inputs, lengths)
-        if hands is not None and self.knows_hands:
-            unknown = torch.where((hands == 0).view(-1, 1, 1), unknown, super().forward(inputs, lengths))
-        return unknown
+        if hands is None:
+            return unknown
+        is_unknown = (hands == 0) | ~self.knows_hands
+        return torch.where(is_unknown.view(-1, 1, 1), unknown, super().forward(inputs, lengths))
 
     def fit(self, features: Tensor, labels: Tensor) -> RidgeFit:
         """Fit the regression with the width of the kernel that predicts left-out clips best.
@@ -245,3 +243,28 @@ class JointKernel(KernelModel):
                 state_dict[prefix + name] = getattr(self, name)
             state_dict[prefix + "either_coefficients"] = self.either_coefficients[:0]
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def resample(clips: Tensor, lengths: Tensor, num_times: int) -> Tensor:
+    """Interpolate clips at equally spaced times from their first to their last valid frame.
+
+    Args:
+        clips: Clips, padded to the longest.
+        lengths: Number of valid frames of each clip.
+        num_times: Number of times *N*; a single one is the first frame.
+
+    Shape:
+        clips ``(B, T, D)``, lengths ``(B,)`` -> ``(B, N, D)``.
+
+    >>> resample(torch.tensor([[[0.0], [4.0], [9.0]]]), torch.tensor([2]), 3).flatten().tolist()
+    [0.0, 2.0, 4.0]
+    """
+    last = lengths[:, None] - 1
+    steps = torch.arange(num_times, device=clips.device)
+    times = last.to(clips) / max(num_times - 1, 1) * steps  # (B, N), in frames
+    before = torch.minimum(times.floor().long(), last)
+    after = torch.minimum(before + 1, last)
+    share = (times - before)[..., None]
+    size = (-1, -1, clips.shape[2])
+    one, other = (clips.gather(1, index[..., None].expand(size)) for index in (before, after))
+    return one + share * (other - one)

@@ -85,10 +85,11 @@ class KernelModel(ClosedFormModel):
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
-        features = self.describe(inputs, lengths)
+        features = self.describe(inputs, lengths).double()  # as in the fit; small distances need it
         with torch.autocast(features.device.type, enabled=False):
             described, coefficients = self.described.to(features), self.coefficients.to(features)
-            logits = self.compare(features, described) @ coefficients / self.temperature
+            scores = self.compare(features, described) @ coefficients
+            logits = scores.to(self.temperature) / self.temperature
         return logits[:, None].expand(-1, inputs.shape[1], -1)
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor, hands: Tensor | None = None) -> None:

@@ -11,7 +11,7 @@ from tt_actions.errors import UserError
 from tt_actions.models.averages import frame_log_probabilities, valid_frames
 from tt_actions.models.causal import CausalModel
 from tt_actions.models.checks import check_positive
-from tt_actions.models.frame_cnn import normalise_valid
+from tt_actions.models.frame_cnn import is_unpadded, normalise_valid
 from tt_actions.models.graph_convolution import GraphConvolution
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
@@ -277,7 +277,7 @@ class STGCN(CausalModel):
         """Return the per-frame logits of each stream, and the state for the next call."""
         check_joints(inputs, self.layout)
         t = inputs.shape[1]
-        if lengths is not None and bool((lengths == t).all()):
+        if lengths is not None and is_unpadded(lengths, t):
             lengths = None
         before, states = (None, [None] * len(self.networks)) if state is None else state
         logits, after = [], []

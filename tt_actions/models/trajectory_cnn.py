@@ -9,7 +9,7 @@ from tt_actions.errors import UserError
 from tt_actions.models.averages import valid_frames
 from tt_actions.models.base import ActionModel
 from tt_actions.models.checks import check_positive
-from tt_actions.models.frame_cnn import normalise_valid
+from tt_actions.models.frame_cnn import is_unpadded, normalise_valid
 from tt_actions.skeleton.layouts import Layout, find_layout
 from tt_actions.skeleton.streams import Stream, check_joints, check_streams, make_stream
 
@@ -86,7 +86,7 @@ class TrajectoryCNN(ActionModel):
         """
         check_joints(inputs, self.layout)
         seen = valid_frames(lengths, inputs.shape[1])  # (B, T)
-        mask, valid = seen[:, None].to(inputs), None if seen.all() else seen
+        mask, valid = seen[:, None].to(inputs), None if is_unpadded(lengths, inputs.shape[1]) else seen
         streams = [make_stream(inputs, self.layout, name) for name in self.streams]
         x = torch.cat(streams, 2).flatten(2)  # (B, T, D)
         x = normalise_valid(self.norm, x, valid).transpose(1, 2) * mask  # every convolution sees padding as 0

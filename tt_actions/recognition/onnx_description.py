@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.errors import UserError
 
 Format = Literal["onnx", "torchscript"]
@@ -23,8 +23,8 @@ class ModelDescription:
         format: File format of the graphs.
         network: Class name of the network in the graphs; for a CRF, that of the network below it.
         class_names: Names of the classes, in the order of the logits.
-        preprocessing: How a video becomes frames: the fields of a :class:`Preprocessing`. Mean and std are in
-            the graphs.
+        preprocessing: How a video becomes frames or joints: the fields of a ``Preprocessing``, whose mean
+            and std are in the graphs, or of a ``JointPreprocessing``, which has a ``layout``.
         delay: Number of frames by which the step graph returns its logits late.
         state: Name and shape (without the first dimension) of each float32 tensor in the step graph's state;
             None without a step graph.
@@ -38,6 +38,8 @@ class ModelDescription:
         max_difference: The largest difference found between a logit of the export and of the checkpoint.
         int8: Measurements of the int8 graphs; None without int8 graphs.
         has_regions: Whether most training clips had a region of their own; absent in older files.
+        typical_swing: Medians of training clips of joints: the fields of a ``TypicalSwing``, or None; absent
+            in older files.
         version: Version of this description.
     """
 
@@ -56,6 +58,7 @@ class ModelDescription:
     max_difference: float | None = None
     int8: dict[str, Any] | None = None
     has_regions: bool = False
+    typical_swing: dict[str, Any] | None = None
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -82,11 +85,11 @@ def read_description(folder: Path) -> ModelDescription:
     try:
         plain = json.loads(path.read_text("utf-8"))
         names = {field.name for field in fields(ModelDescription)}
-        if not isinstance(plain, dict) or {*plain, "has_regions"} != names:
+        if not isinstance(plain, dict) or {*plain, "has_regions", "typical_swing"} != names:
             raise ValueError(f"it must have exactly the fields {', '.join(sorted(names))}")
         if plain["version"] != VERSION or plain["format"] not in get_args(Format):
             raise ValueError(f"it has version {plain['version']} and format '{plain['format']}'")
-        Preprocessing(**plain["preprocessing"])
+        make_preprocessing(plain["preprocessing"])
         return ModelDescription(**plain | {"class_names": tuple(map(str, plain["class_names"]))})
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise export_error(path, error) from error

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tt_actions.clips.preprocessing import Preprocessing
+from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TypicalClip
+from tt_actions.clips.typical_swing import TypicalSwing
 from tt_actions.errors import UserError
 from tt_actions.files import file_digest
 from tt_actions.models.base import ActionModel, Average
@@ -23,7 +24,9 @@ from tt_actions.recognition.onnx_description import (
     export_error,
     read_description,
 )
+from tt_actions.recognition.onnx_joints import INPUTS, OnnxJointNetwork
 from tt_actions.recognition.recognizer import Normalisation, Recognizer
+from tt_actions.skeleton.layouts import find_layout
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -192,7 +195,7 @@ class OnnxRecognizer(Recognizer):
 
     Args:
         description: The contents of ``model.json``.
-        network: The graphs, as a network that reads raw video frames.
+        network: The graphs, as a network that reads raw video frames or normalised joints.
 
     Raises:
         ValueError: If the timing in the description is invalid.
@@ -203,11 +206,13 @@ class OnnxRecognizer(Recognizer):
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description.preprocessing.items()
         }
-        super().__init__(network, description.class_names, Preprocessing(**preprocessing))
+        super().__init__(network, description.class_names, make_preprocessing(preprocessing))
         self.normalise = Normalisation()  # the graphs normalise the frames
         timing, typical = description.timing, description.typical_clip
         self.timing = None if timing is None else StrokeTiming.from_plain(timing)
         self.typical_clip = None if typical is None else TypicalClip(**typical)
+        swing = description.typical_swing
+        self.typical_swing = None if swing is None else TypicalSwing(**swing)
         self.has_regions = description.has_regions
         self.eval()
 
@@ -241,9 +246,12 @@ def make_recognizer(description: ModelDescription, graphs: dict[str, Any]) -> On
     num_classes = len(description.class_names)
     average: Average = "mean" if description.average is None else "learned"
     session = open_session(graphs["model"], torch.get_num_threads())
-    check_inputs(session, ["frames", "lengths"])
+    layout = description.preprocessing.get("layout")
+    check_inputs(session, ["frames", "lengths"] if layout is None else list(INPUTS))
     network: ActionModel
-    if description.state is None:
+    if layout is not None:
+        network = OnnxJointNetwork(num_classes, session, find_layout(layout), average)
+    elif description.state is None:
         network = OnnxNetwork(num_classes, session, average)
     else:
         steps, delay = open_session(graphs["step"], torch.get_num_threads()), description.delay

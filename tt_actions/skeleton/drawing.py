@@ -30,7 +30,7 @@ def draw_joints(joints: np.ndarray, layout: Layout, size: tuple[int, int]) -> It
     Shape:
         joints ``(T, V, C)``.
     """
-    points = to_pixels(joints[..., :2] * _seen_from_the_front(layout), size)
+    points = to_pixels(joints[..., :2] * seen_from_the_front(layout), size)
     thickness = max(1, min(size) // 120)
     for t, pixels in enumerate(points):
         image = np.full((*size, 3), BACKGROUND, np.uint8)
@@ -42,8 +42,12 @@ def draw_joints(joints: np.ndarray, layout: Layout, size: tuple[int, int]) -> It
         yield image
 
 
-def _seen_from_the_front(layout: Layout) -> np.ndarray:
-    """Return factors that mirror 3D bodies: facing the camera, their left is at -x but right in the image."""
+def seen_from_the_front(layout: Layout) -> np.ndarray:
+    """Return factors that mirror 3D bodies: facing the camera, their left is at -x but right in the image.
+
+    Args:
+        layout: Layout of the joints.
+    """
     is_3d_body = layout.num_coordinates == 3 and layout not in PATHS
     return np.array([-1 if is_3d_body else 1, 1])
 

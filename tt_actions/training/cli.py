@@ -11,10 +11,8 @@ from filelock import FileLock
 from jsonargparse import Namespace, set_parsing_settings
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-import tt_actions.models
-import tt_actions.sources
-import tt_actions.training.joint_augmentation
-from tt_actions.class_paths import allow_in_experiments, trust_installed, with_current_paths
+import tt_actions.training.joint_augmentation  # noqa: F401 - jsonargparse finds its class by name
+from tt_actions.class_paths import with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.records import have_regions
@@ -52,8 +50,6 @@ from tt_actions.training.wandb_logger import Tracker, WandbOptions
 
 quieten_libraries()
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
-allow_in_experiments(tt_actions.models, tt_actions.sources)
-trust_installed()
 
 EVALUATION_COMMANDS = ("validate", "test", "predict")
 """Commands that evaluate a checkpoint without training."""

@@ -11,9 +11,14 @@ from typing import Any, NoReturn
 from jsonargparse import Namespace
 from pytorch_lightning.cli import LightningArgumentParser
 
-from tt_actions.class_paths import refused_import, with_current_paths
+import tt_actions.models
+import tt_actions.sources
+from tt_actions.class_paths import allow_in_experiments, refused_import, trust_installed, with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.errors import UserError
+
+allow_in_experiments(tt_actions.models, tt_actions.sources)
+trust_installed()
 
 OTHER_KINDS = (
     "does not correspond to a subclass",
