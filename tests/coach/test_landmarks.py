@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_motions import draw, write
+from drawn_motions import draw, see_landmarks, write
 
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.landmarks import find_strokes
@@ -11,8 +11,7 @@ from tt_actions.coach.review import judge_stroke
 from tt_actions.coach.stroke import key_times, read_candidates
 from tt_actions.errors import UnreadableError
 from tt_actions.pose.video import WORLD
-from tt_actions.skeleton.files import read_joints
-from tt_actions.skeleton.layouts import BLAZEPOSE33, NTU25, convert
+from tt_actions.skeleton.layouts import BLAZEPOSE33, NTU25
 from tt_actions.sources.synthetic.motion import FPS
 from tt_actions.video.types import Timed
 
@@ -22,22 +21,8 @@ START_S = 100.0
 
 @pytest.fixture(scope="module")
 def see(tmp_path_factory):
-    """Landmarks of a drawn motion in a video that has run for a while, in metres from the hips."""
-    path = tmp_path_factory.mktemp("strokes") / "stroke.npz"
-
-    def landmarks(motion):
-        joints = read_joints(write(path, motion), NTU25).joints
-        world = convert(joints, NTU25, BLAZEPOSE33)
-        for side in ("left", "right"):
-            world[:, BLAZEPOSE33.index(f"{side}_pinky")] = joints[:, NTU25.index(f"{side}_hand")]
-            world[:, BLAZEPOSE33.index(f"{side}_fingertips")] = joints[:, NTU25.index(f"{side}_hand")]
-            world[:, BLAZEPOSE33.index(f"{side}_ear")] = joints[:, NTU25.index("head")]
-        hips = world[:, [BLAZEPOSE33.index(hip) for hip in BLAZEPOSE33.hips]].mean(1, keepdims=True)
-        values = np.zeros((len(joints), 33, 6), np.float32)
-        values[..., WORLD] = np.where(np.isnan(world), world[:, :1] * 0 + hips, world) - hips
-        return Timed(values, START_S + np.arange(len(joints)) / FPS)
-
-    return landmarks
+    """Landmarks of a drawn motion in a video that has run for a while."""
+    return lambda motion: see_landmarks(motion, tmp_path_factory.mktemp("strokes"), START_S)
 
 
 @pytest.fixture(scope="module")

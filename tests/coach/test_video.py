@@ -6,18 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coached import coach
 
 from tt_actions.errors import UserError
 from tt_actions.files import write_rows
 from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import read_frames
 
 LABELS = ("forehand", "smash")
 REGION = "0,0,320,240"
-
-
-def coach(*options):
-    main(["coach", *(f"--{name}={value}" for name, value in options)])
 
 
 def stored(cache):
@@ -81,9 +80,13 @@ def test_references_are_videos_of_a_manifest(room, tmp_path):
     assert told["num_references"] == 7
     assert f"from '{folder / 'clips.csv'}'" in told["references"]
     assert landmarks - {lost} <= stored(tmp_path / "cache") <= landmarks
-    with pytest.raises(UserError, match="at most one of `--joints`, `--pose` and `--roi`"):
-        coach(*known, ("roi", REGION), ("pose", "onnx:a.onnx"), ("out", tmp_path / "none"))
     joints = video.with_suffix(".npz")
+    with pytest.raises(UserError, match="no `--pose` or `--roi` with `--joints`"):
+        coach(*known, ("roi", REGION), ("joints", joints), ("out", tmp_path / "none"))
+    own = tmp_path / "own.onnx"
+    own.touch()
+    with pytest.raises(UserError, match="joints in the image only, but got "):
+        coach(*known, ("roi", REGION), ("pose", f"onnx:{own}"), ("out", tmp_path / "none"))
     with pytest.raises(UserError, match="but got the joint file"):
         coach(("checkpoint", checkpoint), ("input", joints), ("roi", REGION), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
@@ -98,3 +101,71 @@ def test_joints_in_space_cannot_be_drawn_into_a_video(room, tmp_path):
             ("joints", video.with_suffix(".npz")),
             ("out", tmp_path / "none"),
         )
+
+
+def join(clips, video):
+    """Write clips as one video; return the times of contact."""
+    frames = [read_frames(clip, fps=30).values for clip in clips]
+    write_video(video, np.concatenate(frames), fps=30)
+    starts_s = np.cumsum([0, *(len(own) / 30 for own in frames)])
+    return [
+        start_s + float(np.load(clip.with_suffix(".npz"))["stroke_contact_s"][0])
+        for start_s, clip in zip(starts_s[:-1], clips, strict=True)
+    ]
+
+
+def coach_match(room, video, out, *more):
+    known = (("checkpoint", room[1]), ("input", video), ("roi", REGION), ("hand", "right"), ("out", out))
+    main(["coach", "--match", *(f"--{name}={value}" for name, value in (*known, *more))])
+    return json.loads((out / "findings.json").read_text())
+
+
+def test_every_stroke_of_a_match_is_judged(room, tmp_path, open_page, capsys):
+    clips = sorted((room[0] / "drawn").rglob("forehand/*.mp4"))[:4]
+    contacts_s = join(clips, tmp_path / "match.mp4")
+    told = coach_match(room, tmp_path / "match.mp4", tmp_path / "out")
+    found_s = np.array([one["contact_s"] for one in told["strokes"] if one["class"] == "forehand"])
+    assert sum(np.abs(found_s - contact_s).min() < 0.15 for contact_s in contacts_s) >= 3
+    judged = [one for one in told["strokes"] if one["phases_s"]]
+    assert len(judged) >= 2
+    for one in judged:
+        assert one["phases_s"]["contact"] == pytest.approx(one["contact_s"], abs=0.3)
+    said = capsys.readouterr().out
+    assert said.startswith("match.mp4\n")
+    assert "strokes of class forehand on which the model was trained, from " in told["references"]["forehand"]
+    assert told["references"]["forehand"] in said
+    page = open_page(tmp_path / "out" / "coach.html")
+    assert page.locator("article").count() == len(told["strokes"])
+    assert page.locator("article img").count() % 3 == 0
+    assert page.locator("article img").count() >= 3
+    assert page.evaluate("[...document.images].every(image => image.naturalHeight === 240)")
+
+
+def test_a_match_is_compared_with_its_own_typical_strokes(room, tmp_path):
+    join(sorted((room[0] / "drawn").rglob("forehand/*.mp4")), tmp_path / "match.mp4")
+    told = coach_match(
+        room, tmp_path / "match.mp4", tmp_path / "out", ("against", "own"), ("class", "forehand")
+    )
+    assert {one["class"] for one in told["strokes"]} == {"forehand"}
+    assert "of class forehand of this match, the most typical of " in told["references"]["forehand"]
+
+
+def test_options_that_do_not_go_together_are_refused(room, tmp_path):
+    folder, checkpoint, video = room
+    known = (("checkpoint", checkpoint), ("input", video), ("out", tmp_path / "none"))
+    for more, reason in (
+        ((("against", "own"),), "Expected `--match` with"),
+        ((("player", "left"),), "Expected `--match` with"),
+        ((("roi", REGION), ("roi", "0,0,160,240")), "Expected `--match` with"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            coach(*known, *more)
+    for more, reason in (
+        ((("against", "own"), ("reference", folder / "clips.csv")), "no `--reference` with `--against own`"),
+        ((("players", "left,right"),), r"one of the players \(left, right\), but got none"),
+        ((("players", "left,right"), ("player", "anna")), "but got 'anna'"),
+        ((("joints", video),), "Expected only a video with `--match`"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            main(["coach", "--match", *(f"--{name}={value}" for name, value in (*known, *more))])
+    assert not (tmp_path / "none").exists()

@@ -1,9 +1,10 @@
 """The ``coach`` command: writes a page about a stroke, from reference strokes and a trained model."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord, Hand
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.landmarks import of_hand
+from tt_actions.coach.match_command import MatchInput, coach_match
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
 from tt_actions.coach.pictures import draw_pictures
 from tt_actions.coach.reference_clips import (
@@ -41,10 +43,14 @@ def coach_file(
     checkpoint: Path,
     input: Path,  # noqa: A002 - the option's name
     out: Path,
+    match: bool = False,
+    players: tuple[str, ...] = (),
+    player: str | None = None,
     reference: Path | None = None,
+    against: Literal["references", "own"] = "references",
     joints: Path | None = None,
     pose: str | None = None,
-    roi: Roi | None = None,
+    roi: Sequence[Roi] = (),
     class_: str | None = None,
     hand: Hand | None = None,
     fps: float | None = None,
@@ -52,18 +58,26 @@ def coach_file(
 ) -> None:
     """Find what is wrong in a stroke by comparison with reference strokes, and how to correct it.
 
-    It prints the findings, and writes them to ``coach.html``, ``findings.json`` and ``findings.csv``.
+    With ``match``, it judges every stroke of one player in a match, and says what recurs. It prints the
+    findings, and writes them to ``coach.html``, ``findings.json`` and ``findings.csv``.
 
     Args:
         checkpoint: Checkpoint of a skeleton model.
         input: A video, or a joint file. The built-in pose model finds the joints in a video.
         out: Folder to write to; it is created if needed.
+        match: The video is a match: judge all strokes of one player in it.
+        players: Names of the players of a match from left to right, such as left,right; without --roi, each
+            gets an equal part of the frame (default: one player).
+        player: The player of the match to judge (default: the only one).
         reference: Reference strokes: a folder with one subfolder of videos or joint files per class, or a
             manifest CSV (default: the training clips).
+        against: What to compare a match with: references, or own for the player's own most typical strokes
+            in it (default: references).
         joints: Joint file of the video, one row per frame, instead of the built-in pose model.
-        pose: Another model that finds the joints in the video, as onnx:MODEL.
-        roi: Region of the player in the video, in pixels (default: as in training).
-        class_: Class of the stroke (default: the most likely).
+        pose: Model that finds the joints in videos: blazepose, or onnx:PATH (default: as in training).
+        roi: Region of the player in the video, in pixels; in a match, repeat it for several players
+            (default: as in training).
+        class_: Class of the stroke (default: the most likely); in a match, judge only strokes of this class.
         hand: Playing hand (default: inferred from the references, which often fails in videos).
         fps: Frames per second of joint files that don't state it (default: that of the training, or of the
             video for --joints).
@@ -74,24 +88,41 @@ def coach_file(
         OSError: If a file is missing or can't be written.
     """
     _check_exist(checkpoint, input, reference, joints)
-    model = load(checkpoint)
+    model = load(checkpoint, pose=pose)
     preprocessing = _joint_preprocessing(model)
     is_video = input.suffix.lower() not in SUFFIXES
     _check_input(input, is_video, joints, pose, roi)
+    _check_match(match, is_video and not joints, players, player, roi, against == "own", reference)
     _check_options(model, class_, fps)
-    cache = FrameCache(cache_dir or find_cache(checkpoint))
-    reader = ClipReader(preprocessing, cache, fps or preprocessing.fps)
-    records, origin = _list_references(model, checkpoint, reference)
-    if pose is not None:
-        from tt_actions.coach.pose import find_joints
+    reader = ClipReader(
+        preprocessing, FrameCache(cache_dir or find_cache(checkpoint)), fps or preprocessing.fps
+    )
+    clips = None if against == "own" else _list_references(model, checkpoint, reference)
+    if match:
+        of_player = MatchInput(input, tuple(players), tuple(roi), player, class_, hand)
+        coach_match(model, reader, of_player, clips, out)
+    else:
+        assert clips is not None
+        clip = ClipRecord(input, roi=next(iter(roi), None), hand=hand)
+        _coach_stroke(model, reader, clip, joints, class_, clips, out)
 
-        joints = find_joints(pose, input, out / "joints.csv")
-    clip = ClipRecord(input, roi=roi, hand=hand)
+
+def _coach_stroke(
+    model: Recognizer,
+    reader: ClipReader,
+    clip: ClipRecord,
+    joints: Path | None,
+    label: str | None,
+    clips: tuple[list[ClipRecord], str],
+    out: Path,
+) -> None:
+    """Judge one stroke, write the page and the tables, and print the findings."""
+    is_video = clip.path.suffix.lower() not in SUFFIXES
     seen = _see(model, reader, clip, joints) if is_video else None
-    prediction = _classify(model, clip, joints or input, seen)
-    label = class_ or prediction.label
-    coach, left_out = make_coach(reader, records, origin, label, input)
-    review = _judge(coach, clip, joints or input, seen, prediction.probabilities[label], reader.fps)
+    prediction = _classify(model, clip, joints or clip.path, seen)
+    label = label or prediction.label
+    coach, left_out = make_coach(reader, *clips, label, clip.path)
+    review = _judge(coach, clip, joints or clip.path, seen, prediction.probabilities[label], reader.fps)
     review = replace(review, remarks=(*review.remarks, *left_out))
     _write(out, review)
     sys.stdout.write(_summarise(out, review))
@@ -138,7 +169,7 @@ def _judge(
     else:
         candidates = read_candidates(joints, coach.references.layout, seen.fps if seen else fps)
         review = judge_candidates(coach, of_hand(name, candidates, clip.hand), confidence)
-    pictures = draw_pictures(clip.path, *seen[:3], review.stroke) if seen else {}
+    pictures = draw_pictures(clip.path, *seen[:3], [review.stroke])[0] if seen else {}
     return replace(review, name=name, pictures=pictures)
 
 
@@ -160,16 +191,43 @@ def _check_exist(*paths: Path | None) -> None:
             raise FileNotFoundError(f"Expected '{path}', but there is no such file. Check the path.")
 
 
-def _check_input(file: Path, is_video: bool, joints: Path | None, pose: str | None, roi: Roi | None) -> None:
+def _check_input(
+    file: Path, is_video: bool, joints: Path | None, pose: str | None, roi: Sequence[Roi]
+) -> None:
     if not is_video and (joints or pose or roi):
         raise UserError(
             f"Expected a video with `--joints`, `--pose` or `--roi`, but got the joint file '{file}'. Remove "
             "these options, or pass the video."
         )
-    if sum(map(bool, (joints, pose, roi))) > 1:
+    if joints and (pose or roi):
         raise UserError(
-            "Expected at most one of `--joints`, `--pose` and `--roi`, because a region is for the built-in "
-            f"pose model, but got `--joints` {joints}, `--pose` {pose} and `--roi` {roi}. Remove the others."
+            "Expected no `--pose` or `--roi` with `--joints`, because they are for finding joints, but got "
+            f"`--pose` {pose} and `--roi` {list(roi)}. Remove them, or `--joints`."
+        )
+
+
+def _check_match(
+    is_match: bool,
+    is_video: bool,
+    players: Sequence[str],
+    player: str | None,
+    roi: Sequence[Roi],
+    is_own: bool,
+    reference: Path | None,
+) -> None:
+    """Check the options that only make sense for a match, or only for one stroke."""
+    if is_match and not is_video:
+        raise UserError(
+            "Expected only a video with `--match`, but got a joint file. Pass the video, or remove `--match`."
+        )
+    if not is_match and (players or player or is_own or len(roi) > 1):
+        raise UserError(
+            "Expected `--match` with `--players`, `--player`, `--against own` or several `--roi`, but got "
+            "none. Add it if the video is a match."
+        )
+    if is_own and reference is not None:
+        raise UserError(
+            f"Expected no `--reference` with `--against own`, but got '{reference}'. Remove one of them."
         )
 
 

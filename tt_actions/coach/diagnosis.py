@@ -40,7 +40,8 @@ class Finding:
         spread: Spread of their values.
         unit: ``degrees``, ``cm``, ``% of body height``, ``ms`` or a speed.
         strength: Deviation divided by its limit, so above 1.
-        sentence: The finding in plain words, with advice.
+        difference: What differs, in plain words.
+        advice: What to do about it, in plain words.
     """
 
     kind: str
@@ -52,7 +53,13 @@ class Finding:
     spread: float
     unit: str
     strength: float
-    sentence: str
+    difference: str
+    advice: str
+
+    @property
+    def sentence(self) -> str:
+        """The finding in plain words, with advice."""
+        return f"{self.difference} {self.advice}."
 
     @property
     def cause(self) -> str:
@@ -199,7 +206,8 @@ class Coach:
             spread=factor * float(yardstick.spread[strongest]),
             unit=unit,
             strength=strength,
-            sentence=_sentence(measure, stroke, value - usual, unit, ADVICE[name][int(direction < 0)]),
+            difference=_describe_difference(measure, stroke, value - usual, unit),
+            advice=_capitalise(ADVICE[name][int(direction < 0)], stroke.left_handed),
         )
 
 
@@ -229,12 +237,16 @@ _MOMENTS = {
 }
 
 
-def _sentence(measure: Measure, stroke: StrokeMotion, more: float, unit: str, advice: str) -> str:
+def _describe_difference(measure: Measure, stroke: StrokeMotion, more: float, unit: str) -> str:
     word = measure.more if more >= 0 else measure.less
     size = f"{abs(more):.1f}" if unit == "m/s" else f"{abs(more):.0f}"
     moment = "" if measure.name in SPANS else _MOMENTS[measure.phase]
-    difference = f"{measure.joint}: {size} {unit} {word} than in the references{moment}."
-    text = f"{difference} {advice[0].upper()}{advice[1:]}."
-    if stroke.left_handed:  # the words are those for a right-handed player
+    text = f"{measure.joint}: {size} {unit} {word} than in the references{moment}."
+    return _capitalise(text, stroke.left_handed)
+
+
+def _capitalise(text: str, left_handed: bool) -> str:
+    """Begin with a capital letter, and swap left and right for a left-handed player."""
+    if left_handed:  # the words are those for a right-handed player
         text = re.sub(r"\b(left|right)\b", lambda side: {"left": "right", "right": "left"}[side[0]], text)
     return text[0].upper() + text[1:]

@@ -17,7 +17,7 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import read_split_clips
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.landmarks import find_strokes, of_hand
-from tt_actions.coach.references import MIN_REFERENCES, make_references
+from tt_actions.coach.references import MIN_REFERENCES, FewReferencesError, make_references
 from tt_actions.coach.stroke import StrokeMotion, read_candidates
 from tt_actions.errors import UnreadableError, UserError
 from tt_actions.files import file_digest
@@ -48,7 +48,7 @@ class ClipReader:
     @property
     def spec(self) -> PoseSpec:
         """How landmarks are found in videos; the same as in training."""
-        return PoseSpec(self.preprocessing.fps, self.preprocessing.roi)
+        return PoseSpec(self.preprocessing.fps, self.preprocessing.roi, self.preprocessing.pose)
 
     def read_landmarks(self, record: ClipRecord) -> Timed:
         """Return the landmarks of a video clip, from the cache if they are there.
@@ -94,7 +94,7 @@ def make_coach(
         The coach, and remarks about clips that are left out.
 
     Raises:
-        UserError: If there are too few references.
+        FewReferencesError: If there are too few references.
         FileNotFoundError: If a clip is missing.
     """
     own = _list_different(records, label, judged, origin)
@@ -111,7 +111,7 @@ def make_coach(
                 errors[record.name] = str(error)
     if len(found) < MIN_REFERENCES:
         held = ", ".join(sorted({str(record.label) for record in records})) or "none"
-        raise UserError(
+        raise FewReferencesError(
             f"Expected at least {MIN_REFERENCES} different reference strokes of '{label}' {origin}, not "
             f"counting the input, but got {len(found)} (classes found: {held}). Add reference strokes of "
             "this class, or pass another `--class`." + "".join("\n  " + error for error in errors.values())

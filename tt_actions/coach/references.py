@@ -24,6 +24,10 @@ _ALIKE = 0.3  # share of the references that count as similar
 _MIN_ALIKE = 30
 
 
+class FewReferencesError(UserError):
+    """A class has too few reference strokes."""
+
+
 @dataclass(frozen=True, eq=False)
 class References:
     """Well-played strokes of a class, for comparison.
@@ -136,10 +140,10 @@ def make_references(
         rounds: Number of times to choose again.
 
     Raises:
-        ValueError: If there are fewer than :data:`MIN_REFERENCES` files.
+        FewReferencesError: If there are fewer than :data:`MIN_REFERENCES` files.
     """
     if len(candidates) < MIN_REFERENCES:
-        raise UserError(
+        raise FewReferencesError(
             f"Expected at least {MIN_REFERENCES} reference strokes of '{label}', but got "
             f"{len(candidates)}. Add more."
         )

@@ -12,7 +12,9 @@ from tt_actions.coach.measures import Measure
 from tt_actions.coach.stroke import StrokeMotion, key_times
 from tt_actions.video.types import Timed
 
-_FEW = 30
+FEW = 30
+"""Number of references below which a remark asks for more."""
+
 _APART_S = 0.5  # minimum time between two strokes
 
 
@@ -170,6 +172,6 @@ def _list_doubts(num_references: int, label: str, is_unlike: bool, failed: np.nd
             f"{failed.sum()} of {len(failed)} measurements failed: their values are too far from those of "
             "the references to be true."
         )
-    if num_references < _FEW:
+    if num_references < FEW:
         doubts.append(f"Only {num_references} references: add more for a reliable range.")
     return doubts

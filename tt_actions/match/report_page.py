@@ -33,7 +33,6 @@ from tt_actions.match.summary import (
     find_rallies,
     mean_confidence,
     measure_tempo,
-    write_clock,
     write_duration,
 )
 from tt_actions.match.technique_network import (
@@ -42,7 +41,7 @@ from tt_actions.match.technique_network import (
     describe_network,
     own_network,
 )
-from tt_actions.recognition.analysis import ADVICE, STROKE_COLUMNS, MatchAnalysis, stroke_cells
+from tt_actions.recognition.analysis import ADVICE, STROKE_COLUMNS, MatchAnalysis, stroke_cells, write_clock
 
 AROUND_S = 0.5
 """Seconds before and after a stroke for which the page contains probabilities."""

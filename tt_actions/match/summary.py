@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from tt_actions.clips.strokes import Stroke
-from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.analysis import MatchAnalysis, write_clock
 
 RALLY_GAP_S = 3.0
 """Pause in seconds after which the next stroke begins a new rally."""
@@ -145,20 +145,6 @@ def write_duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
-
-
-def write_clock(seconds: float) -> str:
-    """Format a time in a video as a video player shows it.
-
-    Args:
-        seconds: The time.
-
-    >>> write_clock(62.9), write_clock(3725)
-    ('1:02', '1:02:05')
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def describe_match(analysis: MatchAnalysis) -> list[str]:

@@ -133,6 +133,20 @@ def stroke_row(stroke: Stroke) -> tuple[str | None, ...]:
     return (*cells, stroke.label, confidence_cell, stroke.player)
 
 
+def write_clock(seconds: float) -> str:
+    """Format a time in a video as a video player shows it.
+
+    Args:
+        seconds: The time.
+
+    >>> write_clock(62.9), write_clock(3725)
+    ('1:02', '1:02:05')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
     """Write ``strokes.csv``, ``strokes.json``, ``frames.npz`` and, for a model of joints, ``joints.npz``.
 

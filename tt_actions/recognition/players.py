@@ -6,6 +6,9 @@ from typing import NamedTuple
 from tt_actions.errors import UserError
 from tt_actions.video.types import Roi
 
+NO_NAME = "player"
+"""Name of a player who is alone and has no other name."""
+
 
 class PlayerTrack(NamedTuple):
     """The name and region of a player.
@@ -44,7 +47,7 @@ def lay_tracks(names: Sequence[str], rois: Sequence[Roi], width: int, height: in
     if isinstance(names, str):  # a sequence too, of its letters
         names = [names]
     if not names:
-        names = ["player"] if len(rois) < 2 else [f"player_{i + 1}" for i in range(len(rois))]
+        names = [NO_NAME] if len(rois) < 2 else [f"player_{i + 1}" for i in range(len(rois))]
     if len(set(names)) < len(names) or len(rois) not in (0, 1, len(names)):
         raise UserError(
             "Expected `players` with different names, and no region, one region, or one region per player, "

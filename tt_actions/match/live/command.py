@@ -25,8 +25,7 @@ from tt_actions.match.live.view import LiveView
 from tt_actions.match.overlay import write_annotated
 from tt_actions.match.report_page import write_report_page
 from tt_actions.match.results_folder import ANNOTATED
-from tt_actions.match.summary import write_clock
-from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis
+from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis, write_clock
 from tt_actions.recognition.loading import load
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
