@@ -83,7 +83,7 @@ class JointKernel(KernelModel):
         """
         check_joints(inputs, self.layout)
         rows = inputs.float().flatten(2)  # (B, T, C * V)
-        return resample(rows, lengths, self.num_times).mT.flatten(1)
+        return resample_clips(rows, lengths, self.num_times).mT.flatten(1)
 
     def mirror(self, features: Tensor) -> Tensor:
         """Return the descriptors of mirrored clips, which show the stroke with the other hand.
@@ -245,7 +245,7 @@ class JointKernel(KernelModel):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def resample(clips: Tensor, lengths: Tensor, num_times: int) -> Tensor:
+def resample_clips(clips: Tensor, lengths: Tensor, num_times: int) -> Tensor:
     """Interpolate clips at equally spaced times from their first to their last valid frame.
 
     Args:
@@ -256,7 +256,7 @@ def resample(clips: Tensor, lengths: Tensor, num_times: int) -> Tensor:
     Shape:
         clips ``(B, T, D)``, lengths ``(B,)`` -> ``(B, N, D)``.
 
-    >>> resample(torch.tensor([[[0.0], [4.0], [9.0]]]), torch.tensor([2]), 3).flatten().tolist()
+    >>> resample_clips(torch.tensor([[[0.0], [4.0], [9.0]]]), torch.tensor([2]), 3).flatten().tolist()
     [0.0, 2.0, 4.0]
     """
     last = lengths[:, None] - 1
