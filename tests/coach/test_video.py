@@ -142,7 +142,8 @@ def test_every_stroke_of_a_match_is_judged(room, tmp_path, open_page, capsys):
 
 
 def test_a_match_is_compared_with_its_own_typical_strokes(room, tmp_path):
-    join(sorted((room[0] / "drawn").rglob("forehand/*.mp4")), tmp_path / "match.mp4")
+    drawn = sorted((room[0] / "drawn").rglob("forehand/*.mp4"))
+    join([*drawn, *drawn[:4]], tmp_path / "match.mp4")
     told = coach_match(
         room, tmp_path / "match.mp4", tmp_path / "out", ("against", "own"), ("class", "forehand")
     )

@@ -85,3 +85,10 @@ def test_a_player_who_was_hidden_is_not_replaced_by_another_one(players, tmp_pat
 def _written(path, frames):
     write_video(path, frames, fps=30)
     return path
+
+
+def test_a_cut_in_any_region_counts(players, tmp_path):
+    right = np.concatenate([players[0].frames[:20], players[1].frames[:20, :, ::-1]])
+    video = _written(tmp_path / "wall.mp4", np.concatenate([np.full_like(right, GREY), right], 2))
+    frames = iter_poses(video, 30, [(0, 0, 320, 480), (320, 0, 640, 480)])
+    assert [number for number, frame in enumerate(frames) if frame.is_new_scene] == [20]

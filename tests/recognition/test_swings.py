@@ -34,6 +34,12 @@ def test_a_swing_at_the_edge_stays_within_the_scene_and_keeps_its_length():
     assert (last.start_s, last.end_s) == pytest.approx((9, 10))
 
 
+def test_in_a_short_scene_two_swings_of_the_same_time_are_the_faster_one():
+    speed, short = bumps((0.5, 9), (1.1, 11)), slice(0, 38)
+    (swing,) = find_swings(speed[short], TIMES_S[short], TYPICAL)
+    assert swing.contact_s == pytest.approx(1.1, abs=0.02)
+
+
 def test_a_scene_of_a_frame_or_two_has_no_swing():
     assert find_swings(np.array([20.0, 0.0]), TIMES_S[:2], TYPICAL) == []
 

@@ -62,7 +62,7 @@ def coach_file(
     findings, and writes them to ``coach.html``, ``findings.json`` and ``findings.csv``.
 
     Args:
-        checkpoint: Checkpoint of a skeleton model.
+        checkpoint: Checkpoint of a model of joints.
         input: A video, or a joint file. The built-in pose model finds the joints in a video.
         out: Folder to write to; it is created if needed.
         match: The video is a match: judge all strokes of one player in it.
@@ -84,7 +84,7 @@ def coach_file(
         cache_dir: Folder that keeps the joints found in videos (default: that of the training).
 
     Raises:
-        ValueError: If the model is not a skeleton model, or the input or the references can't be used.
+        ValueError: If the model is not a model of joints, or the input or the references can't be used.
         OSError: If a file is missing or can't be written.
     """
     _check_exist(checkpoint, input, reference, joints)
@@ -245,7 +245,7 @@ def _joint_preprocessing(model: Recognizer) -> JointPreprocessing:
     preprocessing = model.preprocessing
     if not isinstance(preprocessing, JointPreprocessing) or find_layout(preprocessing.layout) in PATHS:
         raise UserError(
-            "Expected the checkpoint of a skeleton model, but got one that reads "
+            "Expected the checkpoint of a model of joints, but got one that reads "
             f"{preprocessing.layout if isinstance(preprocessing, JointPreprocessing) else 'frames'}. "
             "Train one, for example with `make train EXP=strokes`."
         )

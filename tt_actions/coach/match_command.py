@@ -22,6 +22,7 @@ from tt_actions.recognition.pipeline import find_tracks
 from tt_actions.recognition.players import PlayerTrack
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.skeleton.layouts import BLAZEPOSE33_2D, convert, find_layout
+from tt_actions.video.damage import collect_damage
 from tt_actions.video.info import probe
 from tt_actions.video.types import Roi
 
@@ -116,12 +117,14 @@ def _analyze(model: Recognizer, match: MatchInput, track: PlayerTrack) -> MatchA
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
         finding = progress.add_task("finding strokes", total=probe(match.video).duration_s)
-        return model.analyze(
-            match.video,
-            [track.name] if match.players or match.rois else [],
-            rois,
-            on_progress=lambda done_s: progress.update(finding, completed=done_s),
-        )
+        with collect_damage() as damage:
+            analysis = model.analyze(
+                match.video,
+                [track.name] if match.players or match.rois else [],
+                rois,
+                on_progress=lambda done_s: progress.update(finding, completed=done_s),
+            )
+    return replace(analysis, remarks=(*damage, *analysis.remarks))
 
 
 def draw_match_pictures(

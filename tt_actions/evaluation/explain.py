@@ -135,6 +135,7 @@ def explain_file(
     class_: str | None = None,
     method: Method | None = None,
     hand: Hand | None = None,
+    pose: str | None = None,
 ) -> None:
     """Show which pixels of a clip, or which limbs and when, support a class.
 
@@ -149,6 +150,8 @@ def explain_file(
         method: For frames, how to weight a feature map: position by position (hirescam, the default), or by
             its mean gradient (grad-cam). For joints, always occlusion.
         hand: Playing hand, for a model of joints: right or left (default: unknown).
+        pose: Model that finds the joints in a video, if the checkpoint reads joints: blazepose, or onnx:PATH
+            (default: as in training).
 
     Raises:
         ValueError: If the checkpoint, the clip, the class or a number is invalid.
@@ -156,7 +159,7 @@ def explain_file(
     """
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
-    model = load(checkpoint)
+    model = load(checkpoint, pose=pose)
     explanation = explain(model, clip, start_s, end_s, roi, class_, method, hand)
     write_explanation(out, explanation, model, str(checkpoint))
     sys.stdout.write(f"{explanation.title}\n{explanation.note(model)}\n{out / 'explanation.png'}\n")

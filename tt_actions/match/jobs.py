@@ -4,9 +4,6 @@ import hashlib
 import json
 import os
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -37,7 +34,7 @@ from tt_actions.recognition.loading import load, with_pose
 from tt_actions.recognition.onnx_description import FILE
 from tt_actions.recognition.pipeline import analyze_video, find_tracks
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.video.decoder import VideoWarning
+from tt_actions.video.damage import collect_damage
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
@@ -160,7 +157,7 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
         finding = progress.add_task("finding strokes", total=info.duration_s)
-        with _collect_warnings() as damage:
+        with collect_damage() as damage:
             analysis = analyze_video(
                 model,
                 job.video,
@@ -173,7 +170,7 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
         write_analysis(folder, analysis)
         key_frames = KeyFrames(analysis, options.has_skeletons)
         drawing = progress.add_task("drawing the video", total=info.duration_s, visible=options.annotate)
-        with _collect_warnings(*damage):
+        with collect_damage(*damage):
             if options.annotate:
                 write_annotated(
                     folder / ANNOTATED,
@@ -187,22 +184,6 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
                 key_frames.take()
     write_report_page(folder, analysis, ANNOTATED if options.annotate else None, key_frames)
     return analysis
-
-
-@contextmanager
-def _collect_warnings(*known: str) -> Iterator[list[str]]:
-    """Collect the warnings about a damaged video, and show each new one once."""
-    messages: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", VideoWarning)
-        yield messages
-    for warning in caught:
-        message = str(warning.message)
-        if not issubclass(warning.category, VideoWarning):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif message not in (*known, *messages):
-            messages.append(message)
-            warnings.warn(message, VideoWarning, stacklevel=3)
 
 
 def _inputs_of(job: Job, digests: dict[str, Any], options: Options) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from tt_actions.pose.video import POINTS, WORLD
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.joint_pipeline import split_scenes
 from tt_actions.skeleton.hands import hand_speeds
-from tt_actions.skeleton.layouts import BLAZEPOSE33, MOVENET13, convert, middle
+from tt_actions.skeleton.layouts import BLAZEPOSE33, BLAZEPOSE33_2D, MOVENET13, convert, middle
+from tt_actions.skeleton.normalise import place_unseen
 from tt_actions.video.types import Image
 
 SWING_S = 0.1
@@ -78,9 +79,12 @@ class Skeleton:
         is_found = ~np.isnan(poses[:, 0, 0])
         scenes = split_scenes(is_found, analysis.motion.is_new_scene, round(_LONGEST_GAP_S / self._step_s))
         for number, scene in enumerate(scenes):
-            points = _steady(_fill(poses[scene][..., POINTS]))
-            world = _fill(convert(poses[scene][..., WORLD], BLAZEPOSE33, MOVENET13))
-            self._hands[scene] = hand_speeds(world, MOVENET13, 1 / self._step_s)
+            points = place_unseen(_steady(_fill(poses[scene][..., POINTS])), BLAZEPOSE33_2D)
+            world = poses[scene][..., WORLD]
+            places = points if np.isnan(world).all() else _fill(world)  # some pose models know no depth
+            self._hands[scene] = hand_speeds(
+                convert(places, BLAZEPOSE33, MOVENET13), MOVENET13, 1 / self._step_s
+            )
             self._points[scene], self._scene[scene] = points, number
             self._trunk[scene] = np.median(np.linalg.norm(_trunk(points), axis=-1))
 

@@ -161,7 +161,7 @@ class ScenePoses:
     ) -> None:
         self.threads = threads
         self.players = [PlayerPoses(model, fps, roi) for model, roi in zip(models, rois, strict=True)]
-        self.cuts = CutDetector()
+        self.cuts = [CutDetector() for _ in rois]
 
     def push(self, time_s: float, images: Sequence[Image], fps: float | None = None) -> PoseFrame:
         """Return the joints of all players in the next image.
@@ -174,7 +174,8 @@ class ScenePoses:
         if fps is not None:
             for player in self.players:
                 player.tracker.fps = fps
-        is_new_scene = self.cuts.push(images[0])
+        is_cut = [cuts.push(image) for cuts, image in zip(self.cuts, images, strict=True)]
+        is_new_scene = any(is_cut)
         rows = self.threads.map(PlayerPoses.push, self.players, images, repeat(is_new_scene))
         return PoseFrame(time_s, np.stack(list(rows)), is_new_scene)
 

@@ -15,6 +15,10 @@ MIN_RATE = 0.8
 """Poses per second, relative to those of the training, below which a remark is made."""
 
 
+MIN_IMAGES = 3
+"""Least number of images that show a movement."""
+
+
 class PoseRates(NamedTuple):
     """How often the joints are found.
 
@@ -45,7 +49,9 @@ def remark_on_motion(
     """
     remarks = [remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
     remarks.append(_remark_on_rate(rates))
-    if not has_strokes and not np.isnan(speeds).all():
+    if speeds.shape[1] < MIN_IMAGES:
+        remarks.append(f"With {speeds.shape[1]} images, the video is too short to show a stroke.")
+    elif not has_strokes and not np.isnan(speeds).all():
         remarks.append(_remark_on_speed(float(np.nanmax(speeds)), typical))
     return tuple(remark for remark in remarks if remark is not None)
 

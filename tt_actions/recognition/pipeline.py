@@ -79,7 +79,7 @@ def find_tracks(
     is_joints = isinstance(preprocessing, JointPreprocessing)
     own = preprocessing.roi if is_joints else model.video_preprocessing.roi
     info = probe(video)
-    return lay_tracks(players, rois or ([own] if own else []), info.width, info.height)
+    return lay_tracks(players, rois if len(rois) else [own] if own else [], info.width, info.height)
 
 
 def analyze_video(
@@ -112,6 +112,7 @@ def analyze_video(
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
+    model.check_crop(crop)
     if not players:  # named players divide the frame among them
         model.check_region(tracks[0].roi, crop)
     if isinstance(model.preprocessing, JointPreprocessing):

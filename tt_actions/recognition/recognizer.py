@@ -185,6 +185,21 @@ class Recognizer:
             scores = network.forward_with_hands(self.normalise(inputs), lengths, hands)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
+    def check_crop(self, crop: Crop | None) -> None:
+        """Raise an error if the caller chooses to follow the motion for a model of joints.
+
+        Args:
+            crop: How to follow the player, if the caller chooses it.
+
+        Raises:
+            UserError: If it does not suit the model.
+        """
+        if crop == "motion" and isinstance(self.preprocessing, JointPreprocessing):
+            raise UserError(
+                "Expected no `crop`, because a model of joints follows the player without it, but got "
+                "'motion'. Remove it."
+            )
+
     def check_region(self, roi: Roi | None, crop: Crop | None = None) -> None:
         """Raise an error for a video without a region if the model was trained on the players' regions.
 
@@ -200,9 +215,9 @@ class Recognizer:
             UserError: If there is no region, and neither the caller nor the training follows the player.
         """
         preprocessing = self.preprocessing
-        if not self.has_regions or roi or crop or preprocessing.roi is not None:
+        if not self.has_regions or roi or preprocessing.roi is not None:
             return
-        if isinstance(preprocessing, JointPreprocessing) or preprocessing.crop == "none":
+        if isinstance(preprocessing, JointPreprocessing) or not (crop or preprocessing.crop != "none"):
             raise UserError(
                 "Expected `roi`, the player's region in pixels, because the model was trained on clips with "
                 "regions, but got none. Pass it as x0,y0,x1,y1, such as `--roi 0,0,180,240`, or in the "

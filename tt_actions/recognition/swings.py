@@ -38,7 +38,8 @@ def find_swings(speed: np.ndarray, times_s: np.ndarray, typical: TypicalSwing) -
     """Find the swings of a player in a scene.
 
     A swing lasts as long as the training clips, around a peak of the hand's speed that lies where it lies in
-    these clips. At the edges of the scene, it is moved to lie within the scene.
+    these clips. At the edges of the scene, it is moved to lie within the scene. If two swings are thereby at
+    nearly the same time, only the faster one counts.
 
     Args:
         speed: Speed of the faster hand, in trunk lengths per second.
@@ -52,8 +53,16 @@ def find_swings(speed: np.ndarray, times_s: np.ndarray, typical: TypicalSwing) -
         return []
     step_s = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
     first_s, last_s = float(times_s[0]), float(times_s[-1]) + step_s
-    contacts_s = times_s[find_peaks(speed, 1 / step_s, typical)].tolist()
-    return [place_swing(contact_s, first_s, last_s, typical) for contact_s in contacts_s]
+    swings: list[Swing] = []
+    fastest = -np.inf
+    for peak in find_peaks(speed, 1 / step_s, typical):
+        swing = place_swing(float(times_s[peak]), first_s, last_s, typical)
+        is_same = bool(swings) and swing.start_s - swings[-1].start_s < 0.9 * MIN_GAP * typical.seconds
+        if is_same and speed[peak] <= fastest:
+            continue
+        swings[-1 if is_same else len(swings) :] = [swing]
+        fastest = speed[peak]
+    return swings
 
 
 def place_swing(contact_s: float, first_s: float, last_s: float, typical: TypicalSwing) -> Swing:

@@ -129,6 +129,7 @@ def live(
     players: tuple[str, ...] = (),
     roi: Sequence[Roi] = (),
     crop: Crop | None = None,
+    pose: str | None = None,
     host: str = HOST,
     port: int = PORT,
     no_page: bool = False,
@@ -149,12 +150,14 @@ def live(
         roi: Region of a player in pixels; give it once for each player, or once for all (default: as in
             training).
         crop: Whether to follow the person who moves most in each region (default: as in training).
+        pose: Model that finds the joints, if the checkpoint reads joints: blazepose, or onnx:PATH (default:
+            as in training).
         host: Address of the page (default: 127.0.0.1).
         port: Port of the page; 0 chooses a free one (default: 8000).
         no_page: Do not serve a page.
         retry_s: Seconds during which to try to reconnect to a lost source (default: 30).
-        lag: Maximum decision delay in frames; for a model of joints, from contact (default: about half a
-            second).
+        lag: Maximum decision delay in frames (default: about half a second). For a model of joints, it counts
+            from contact, and ends with the training clips' part after contact at the latest.
 
     Raises:
         VideoError: If the source can't be read, or if it fails later; the files are then written first.
@@ -166,12 +169,13 @@ def live(
             f"Expected a new or empty folder to write to, but got '{out}'. Choose another `--out`."
         )
     watched = LiveSource(source, retry_s)
-    analysis = LiveAnalysis(load(checkpoint), watched, players, roi, crop, lag)
+    analysis = LiveAnalysis(load(checkpoint, pose=pose), watched, players, roi, crop, lag)
     with _journal(out) as journal:
         with Terminal(watched.title, analysis.reader.unit) as terminal, stopped_by_signals(analysis):
             result = _follow(analysis, terminal, None if no_page else (host, port), journal)
         _write(out, analysis, result)
-    terminal.print_line(_summarise(result))
+    for line in (_summarise(result), *result.analysis.remarks):
+        terminal.print_line(line)
     if result.state == "failed":
         raise VideoError(f"{result.message.rstrip('.')}. The results until then are in '{out}'.")
 

@@ -67,6 +67,7 @@ class LiveAnalysis:
     ) -> None:
         for roi in rois:
             check_roi(roi)
+        model.check_crop(crop)
         self.reader = open_reader(model, source.title, crop, lag)
         if not players:  # players divide the frame among them
             model.check_region(next(iter(rois), None), crop)
@@ -104,7 +105,10 @@ class LiveAnalysis:
             self._frame = self.source.start(fps, self.reader.choice)
             height, width = Scaler(Path(self.source.title))(self._frame).shape[:2]
             self.tracks = lay_tracks(self.players, self.rois, width, height)
+            for track in self.tracks:
+                Scaler(Path(self.source.title), roi=track.roi)(self._frame)  # checks the region
         except BaseException:
+            self.source.stop()
             self.reader.close()
             raise
         return width, height
