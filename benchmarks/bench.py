@@ -85,7 +85,7 @@ class BareLoop:
         """Train for the given number of steps and return the number of clips."""
         num_clips = 0
         for i in range(num_steps):
-            inputs, lengths, label, frame_labels, _ = self.batches[i % len(self.batches)]
+            inputs, lengths, label, frame_labels, *_ = self.batches[i % len(self.batches)]
             logits = self.network(inputs, lengths)
             loss = F.nll_loss(self.network.clip_log_probability(logits, lengths), label)
             if self.frame_loss:

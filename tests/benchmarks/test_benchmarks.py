@@ -106,6 +106,23 @@ def test_real_clips_are_measured_alone_and_joined(measure, strokes, tmp_path):
     assert [row["clips"] for row in rows(joined / "joined.csv")] == ["2", "2", "2", "6"]
 
 
+def test_labels_per_class_are_measured(measure, posed_clips, tmp_path):
+    measure("measure_labels", "clips", "--data", posed_clips, "--out", tmp_path)
+    (row,) = rows(tmp_path / "labels.csv")
+    assert row["labels"] == "1"
+    assert 0 <= float(row["low"]) <= float(row["accuracy"]) <= float(row["high"]) <= 1
+
+
+def test_the_coach_is_measured_on_clips(measure, posed_clips, tmp_path):
+    folder = tmp_path / "clips" / "smash"
+    folder.mkdir(parents=True)
+    drawn = sorted((posed_clips / "smash").glob("*.mp4"))
+    for number in range(7):
+        (folder / f"{number}.mp4").write_bytes(drawn[number % len(drawn)].read_bytes())
+    printed = measure("measure_coach", tmp_path / "clips", "--cache", posed_clips.parent / "joints")
+    assert printed.startswith("smash by the other clips: 7 strokes")
+
+
 def test_every_variant_on_real_clips_has_options_that_are_there(tmp_path, strokes):
     (tmp_path / "fold_0.csv").write_bytes(strokes.read_bytes())
     planned = measure_real.trainings(measure_real.VARIANTS, 1, 1, tmp_path, None)

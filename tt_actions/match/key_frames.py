@@ -83,7 +83,7 @@ def choose_strokes(strokes: Sequence[Stroke], numbers: Sequence[int], limit: int
 
     >>> strokes = [Stroke("serve", i, i + 1, confidence=0.5 if i == 3 else 0.9) for i in range(10)]
     >>> choose_strokes(strokes, range(10), 4)
-    [0, 3, 4, 9]
+    [0, 1, 3, 9]
     """
     if len(numbers) <= limit:
         return list(numbers)
