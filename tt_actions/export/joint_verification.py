@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tt_actions.clips.dataset import Sample
 from tt_actions.export.joint_graph import draw_joints
-from tt_actions.export.verification import LENGTHS, check_difference, largest_difference
+from tt_actions.export.verification import LENGTHS, check_difference, compare_batch, largest_difference
 from tt_actions.recognition.recognizer import Recognizer
 
 RunJoints = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -51,9 +51,7 @@ def compare_joints(model: Recognizer, run: RunJoints) -> float:
     for number, lengths in enumerate(LENGTHS):
         joints, ends, hands = draw_joints(model, lengths, number)
         expected = network.forward_with_hands(joints, ends, hands)
-        for ours, theirs, length in zip(run(joints, ends, hands), expected, lengths, strict=True):
-            worst = max(worst, largest_difference(ours[:length], theirs[:length]))
-        check_difference(worst, f"on clips of {', '.join(map(str, lengths))} frames")
+        worst = max(worst, compare_batch(run(joints, ends, hands), expected, lengths))
     return worst
 
 

@@ -1,6 +1,6 @@
 """Checks that exported graphs give the same logits as the model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -43,9 +43,27 @@ def compare_clips(model: Recognizer, run: RunClips) -> float:
         with torch.no_grad():
             expected = network(model.normalise(frames), ends)
         found = run(frames, ends)
-        for ours, theirs, length in zip(found, expected, lengths, strict=True):
-            worst = max(worst, largest_difference(ours[:length], theirs[:length]))
-        check_difference(worst, f"on clips of {', '.join(map(str, lengths))} frames")
+        worst = max(worst, compare_batch(found, expected, lengths))
+    return worst
+
+
+def compare_batch(found: Tensor, expected: Tensor, lengths: Sequence[int]) -> float:
+    """Return the largest difference between logits in the valid frames of a batch.
+
+    Args:
+        found: Logits of a graph.
+        expected: Logits of the model.
+        lengths: Number of valid frames of each clip.
+
+    Shape:
+        found and expected ``(B, T, K)``.
+
+    Raises:
+        ValueError: If the difference is above the tolerance.
+    """
+    clips = zip(found, expected, lengths, strict=True)
+    worst = max(largest_difference(ours[:length], theirs[:length]) for ours, theirs, length in clips)
+    check_difference(worst, f"on clips of {', '.join(map(str, lengths))} frames")
     return worst
 
 
