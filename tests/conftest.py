@@ -45,6 +45,41 @@ def browser():
         chromium.close()
 
 
+class Visits:
+    """Pages opened in the browser, what their consoles said, and what they asked for.
+
+    Args:
+        browser: The browser.
+    """
+
+    def __init__(self, browser):
+        self.browser = browser
+        self.contexts, self.urls, self.said, self.asked = [], [], [], []
+
+    def open(self, url, width=1280, **options):
+        """Open a page in a window of its own."""
+        context = self.browser.new_context(viewport={"width": width, "height": 800}, **options)
+        self.contexts.append(context)
+        self.urls.append(url)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(url)
+        return page
+
+    def close(self):
+        """Close all windows."""
+        for context in self.contexts:
+            context.close()
+
+
+@pytest.fixture
+def visits(browser):
+    return Visits(browser)
+
+
 @pytest.fixture(scope="session")
 def make_once(tmp_path_factory):
     """Make a folder that all workers of the session use: the first that needs it fills it."""

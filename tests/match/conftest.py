@@ -38,25 +38,10 @@ def joint_results(make_once, joint_checkpoint, joint_film):
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page(visits):
     """Opens a report; afterwards its console must be silent and nothing but its own files asked for."""
-    contexts, said, asked, folders = [], [], [], []
-
-    def open_report(folder, width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        folders.append(folder)
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((folder / "report.html").as_uri())
-        return page
-
-    yield open_report
-    for context in contexts:
-        context.close()
-    assert [text for text in said if "ERR_FILE_NOT_FOUND" not in text] == []  # the video that is gone
-    allowed = {(folder / name).as_uri() for folder in folders for name in ("report.html", "annotated.mp4")}
-    assert {url for url in asked if not url.startswith(("blob:", "data:"))} <= allowed
+    yield lambda folder, **options: visits.open((folder / "report.html").as_uri(), **options)
+    visits.close()
+    assert [text for text in visits.said if "ERR_FILE_NOT_FOUND" not in text] == []  # the video that is gone
+    videos = {url.replace("report.html", "annotated.mp4") for url in visits.urls}
+    assert {url for url in visits.asked if not url.startswith(("blob:", "data:"))} <= {*visits.urls, *videos}

@@ -56,27 +56,13 @@ def show():
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page(visits):
     """Opens the page; afterwards its console must be silent and nothing but its server asked for."""
-    contexts, said, asked, urls = [], [], [], []
-
-    def visit(url, width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        urls.append(url)
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(url)
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith((*urls, "blob:http://127.0.0.1:", "data:,"))] == []
+    yield visits.open
+    visits.close()
+    assert visits.said == []
+    own = (*visits.urls, "blob:http://127.0.0.1:", "data:,")
+    assert [url for url in visits.asked if not url.startswith(own)] == []
 
 
 def test_the_page_shows_picture_strokes_and_counts(video, show, open_page):
