@@ -52,11 +52,24 @@ def test_after_a_cut_the_joints_are_those_of_the_new_scene(players, tmp_path):
     first, second = players
     write_video(tmp_path / "cut.mp4", np.concatenate([first.frames[:30], second.frames[:30, :, ::-1]]), 30)
     frames = list(iter_poses(tmp_path / "cut.mp4", 30))
-    assert [number for number, frame in enumerate(frames) if frame.is_new_scene] == [30]
-    mirrored = second.hips[:30] * (-1, 1) + (319, 0)
-    found = hips(np.concatenate([frame.poses for frame in frames[30:]]))
+    assert [number for number, frame in enumerate(frames) if frame.is_new_scene] == [31]
+    assert np.isnan(frames[30].poses).all()  # a cut or a flash: the next image tells
+    mirrored = second.hips[1:30] * (-1, 1) + (319, 0)
+    found = hips(np.concatenate([frame.poses for frame in frames[31:]]))
     assert not np.isnan(found).any()
     assert distance(found, mirrored) < 20
+
+
+def test_a_flash_does_not_disturb_the_track(players, tmp_path):
+    frames = players[0].frames[:40].copy()
+    plain = find_poses(_written(tmp_path / "plain.mp4", frames), 30).values
+    frames[20] = np.minimum(frames[20].astype(int) + 60, 255)
+    flash = list(iter_poses(_written(tmp_path / "flash.mp4", frames), 30))
+    assert not any(frame.is_new_scene for frame in flash)
+    found = np.concatenate([frame.poses for frame in flash])
+    assert np.flatnonzero(np.isnan(found).all((1, 2))).tolist() == [20]
+    seen = np.arange(40) != 20
+    assert distance(hips(found[seen]), hips(plain[seen])) < 3
 
 
 def test_a_player_who_leaves_is_lost_and_found_when_he_is_back(players, tmp_path):
@@ -91,4 +104,4 @@ def test_a_cut_in_any_region_counts(players, tmp_path):
     right = np.concatenate([players[0].frames[:20], players[1].frames[:20, :, ::-1]])
     video = _written(tmp_path / "wall.mp4", np.concatenate([np.full_like(right, GREY), right], 2))
     frames = iter_poses(video, 30, [(0, 0, 320, 480), (320, 0, 640, 480)])
-    assert [number for number, frame in enumerate(frames) if frame.is_new_scene] == [20]
+    assert [number for number, frame in enumerate(frames) if frame.is_new_scene] == [21]

@@ -9,7 +9,7 @@ from tt_actions.pose.choice import BUILT_IN, open_pose, pose_digests
 from tt_actions.pose.video import find_poses, pose_rate
 from tt_actions.video.types import Roi, Timed
 
-_VERSION = 2  # increase it when the same video gives other joints
+_VERSION = 3  # increase it when the same video gives other joints
 
 
 @dataclass(frozen=True)

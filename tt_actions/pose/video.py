@@ -19,7 +19,7 @@ from tt_actions.pose.model import PoseModel
 from tt_actions.pose.tracker import PoseTracker
 from tt_actions.skeleton.landmarks import NUM_LANDMARKS
 from tt_actions.video.ahead import read_ahead
-from tt_actions.video.cuts import CutDetector
+from tt_actions.video.cuts import Change, CutDetector
 from tt_actions.video.frames import check_roi, check_times
 from tt_actions.video.info import probe
 from tt_actions.video.regions import read_tracks
@@ -28,6 +28,7 @@ from tt_actions.video.types import Image, Roi, Timed
 POINTS, VISIBILITY, WORLD = slice(0, 2), 2, slice(3, 6)
 """Where the values of a landmark are: position in pixels, visibility, position in metres."""
 
+_ROW = (NUM_LANDMARKS, 6)
 _SAME_RATE = 1.2  # a video that is at most this many times as fast as wanted is read at its own rate
 _AHEAD = 8  # images that may be decoded in advance
 _MOST_THREADS = 4  # more do not make a network of this size faster
@@ -62,7 +63,7 @@ class PoseFrame(NamedTuple):
             z in metres from the midpoint of the hips as in
             :class:`~tt_actions.skeleton.sequence.JointSequence`; NaN while a player is not found, and where
             the pose model does not know them.
-        is_new_scene: Whether the video was cut before this image.
+        is_new_scene: Whether the video was cut before this image, or before the odd image in front of it.
 
     Shape:
         poses ``(P, 33, 6)``, float32.
@@ -161,10 +162,13 @@ class ScenePoses:
     ) -> None:
         self.threads = threads
         self.players = [PlayerPoses(model, fps, roi) for model, roi in zip(models, rois, strict=True)]
-        self.cuts = [CutDetector() for _ in rois]
+        self.cuts = CutDetector()
 
     def push(self, time_s: float, images: Sequence[Image], fps: float | None = None) -> PoseFrame:
         """Return the joints of all players in the next image.
+
+        They are missing in an image that differs greatly from the scene. It is a flash or the first image of
+        another scene, and the track of a player must not follow it.
 
         Args:
             time_s: When the image is shown, in seconds.
@@ -174,8 +178,10 @@ class ScenePoses:
         if fps is not None:
             for player in self.players:
                 player.tracker.fps = fps
-        is_cut = [cuts.push(image) for cuts, image in zip(self.cuts, images, strict=True)]
-        is_new_scene = any(is_cut)
+        change = self.cuts.push(images)
+        if change is Change.ODD:
+            return PoseFrame(time_s, np.full((len(images), *_ROW), np.nan, np.float32), is_new_scene=False)
+        is_new_scene = change is Change.CUT
         rows = self.threads.map(PlayerPoses.push, self.players, images, repeat(is_new_scene))
         return PoseFrame(time_s, np.stack(list(rows)), is_new_scene)
 
@@ -204,7 +210,7 @@ class PlayerPoses:
             image ``(H, W, 3)`` -> ``(33, 6)``.
         """
         found = self.tracker.push(image, is_new_scene)
-        row = np.full((NUM_LANDMARKS, 6), np.nan, np.float32)
+        row = np.full(_ROW, np.nan, np.float32)
         if found is not None:
             row[:, POINTS] = found.points + self.corner
             row[:, VISIBILITY] = found.visibility
