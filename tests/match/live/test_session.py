@@ -23,7 +23,7 @@ from tt_actions.match.live.frames import FrameGrid
 from tt_actions.match.live.session import run_live
 from tt_actions.match.live.source import LiveSource
 from tt_actions.recognition.pipeline import analyze_video
-from tt_actions.video.decoder import open_decoder
+from tt_actions.video.decoder import VideoWarning, open_decoder
 
 PARTS = Path(__file__).parents[2] / "parts"
 """Where the network is, for processes of their own."""
@@ -132,7 +132,7 @@ def test_a_lost_stream_is_tried_again_then_reported_and_kept(tmp_path, checkpoin
         main([str(word) for word in words])
     said = capsys.readouterr().out
     assert "is lost: the stream ended; reconnecting in 1 s." in said
-    assert "is back" in said
+    assert said.count("is back") == 1  # not when it is given up
     assert "secret" not in said
     document = json.loads((tmp_path / "out" / "strokes.json").read_text())
     assert [stroke["label"] for stroke in document["strokes"]] == ["serve", "serve"]
@@ -228,3 +228,15 @@ def test_what_is_no_source_is_refused(tmp_path):
             LiveSource(source).start(10)
     with pytest.raises(ValueError, match="the scheme 'ftp'"):
         LiveSource("ftp://127.0.0.1/a.mp4")
+
+
+def test_damage_of_a_file_is_a_remark_in_the_results(tmp_path, checkpoint):
+    path = draw(tmp_path / "match.mp4", [(0.4, 1.0, 0)], [], duration_s=1.5)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(path.read_bytes()[:-20])
+    words = ["live", "--checkpoint", checkpoint, "--source", damaged, "--out", tmp_path / "out", "--no-page"]
+    with pytest.warns(VideoWarning, match="is cut off or damaged") as caught:
+        main([str(word) for word in [*words, "--players", "left,right"]])
+    assert len(caught) == 1
+    remarks = json.loads((tmp_path / "out" / "strokes.json").read_text())["remarks"]
+    assert remarks == [str(caught[0].message)]

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -27,6 +28,7 @@ from tt_actions.match.report_page import write_report_page
 from tt_actions.match.results_folder import ANNOTATED
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis, write_clock
 from tt_actions.recognition.loading import load
+from tt_actions.video.damage import collect_damage
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
 
@@ -171,13 +173,20 @@ def live(
     watched = LiveSource(source, retry_s)
     analysis = LiveAnalysis(load(checkpoint, pose=pose), watched, players, roi, crop, lag)
     with _journal(out) as journal:
-        with Terminal(watched.title, analysis.reader.unit) as terminal, stopped_by_signals(analysis):
+        terminal = Terminal(watched.title, analysis.reader.unit)
+        with terminal, stopped_by_signals(analysis), collect_damage() as damage:
             result = _follow(analysis, terminal, None if no_page else (host, port), journal)
-        _write(out, analysis, result)
+        with collect_damage(*damage):
+            _write(out, analysis, _with_remarks(result, damage))
     for line in (_summarise(result), *result.analysis.remarks):
         terminal.print_line(line)
     if result.state == "failed":
         raise VideoError(f"{result.message.rstrip('.')}. The results until then are in '{out}'.")
+
+
+def _with_remarks(result: LiveResult, remarks: Sequence[str]) -> LiveResult:
+    analysis = replace(result.analysis, remarks=(*remarks, *result.analysis.remarks))
+    return replace(result, analysis=analysis)
 
 
 @contextmanager

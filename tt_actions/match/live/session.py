@@ -85,6 +85,7 @@ class LiveAnalysis:
         self._probabilities: list[np.ndarray] = []
         self._motion: list[PlayerMotion] = []
         self._now: Now = ()
+        self._loss: str | None = None  # why the source is lost
         self._latencies_s: list[np.ndarray] = []
         self._num_frames = 0
         self._frame: av.VideoFrame | None = None
@@ -151,6 +152,8 @@ class LiveAnalysis:
     def _poll(self, on_stroke: Callable[[LiveStroke], object] | None) -> bool:
         """Process the available frames, and return whether the source continues."""
         state = self.source.state  # read first, so no frame that arrives now is missed
+        if state in ("running", "lost"):  # one that is given up stays lost until everything is reported
+            self._loss = self.source.message if state == "lost" else None
         is_paced = self.reader.rate is not None  # then what waits is not too much
         most = _MANY if is_paced else max(1, int(MAX_BUSY_S / max(self._frame_cost_s, 1e-6)))
         frames = self.source.take(most, POLL_S, self.reader.batch)
@@ -209,11 +212,9 @@ class LiveAnalysis:
         while self._processed and self._processed[0][0] < now_s - _RATE_S:
             self._processed.popleft()
         delays_s = [recent.delay_s for recent in self.strokes[-_RECENT:]]
-        # a source that has ended counts as running until everything is reported
-        is_lost = self.source.state == "lost"
         return LiveStatus(
-            "lost" if is_lost else "running",
-            self.source.message if is_lost else "",
+            "running" if self._loss is None else "lost",
+            self._loss or "",
             self._arrivals[-1][0] if self._arrivals else 0.0,
             sum(number for _, number in self._processed)
             / min(_RATE_S, max(now_s - self._first_arrival_s(), 0.1)),
