@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from tt_actions.clips.datamodule import ClipDataModule
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.samplers import EpochSampler
 from tt_actions.errors import UnreadableError
+from tt_actions.sources import UserJoints
 from tt_actions.sources.user_clips import ManifestSource
 from tt_actions.video.decoder import VideoWarning
 
@@ -235,3 +237,14 @@ def test_balanced_sampling_draws_every_class_equally_often():
     assert sum(counts.values()) == 300 * len(LABELS)
     for label in range(3):
         assert counts[label] / sum(counts.values()) == pytest.approx(1 / 3, abs=0.02)  # 3 standard errors
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.4, True), (0.6, False), (None, False)])
+def test_for_joints_a_region_is_a_small_part_of_the_picture(posed_clips, tmp_path, share, expected):
+    roi = None if share is None else (0, 0, round(320 * share), 240)
+    paths = sorted(posed_clips.rglob("*.mp4"))
+    records = [ClipRecord(p, p.parent.name, roi=roi, group=p.stem, split="train") for p in paths]
+    write_manifest(tmp_path / "clips.csv", [*records[1:], replace(records[0], split="test")])
+    source = UserJoints(tmp_path / "clips.csv")
+    module = ClipDataModule(source, JointPreprocessing("ntu25"), cache_dir=tmp_path, val_share=0.0)
+    assert module.has_regions() is expected

@@ -1,6 +1,6 @@
 """Training, validation and test batches from the clips of one source."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from tt_actions.clips.timing import StrokeTiming, count_timing
 from tt_actions.clips.typical import TypicalClip, find_typical
 from tt_actions.clips.typical_swing import TypicalSwing, find_typical_swing
 from tt_actions.errors import UserError
+from tt_actions.skeleton.files import SUFFIXES
 from tt_actions.skeleton.layouts import PATHS, find_layout
+from tt_actions.video.info import probe
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -231,9 +233,14 @@ class ClipDataModule(pl.LightningDataModule):
         return find_typical_swing(clips, layout, dataset.spec.fps)
 
     def has_regions(self) -> bool:
-        """Whether most training clips have a region of their own; always False for joints."""
+        """Whether most training clips have a region of their own.
+
+        For joints, only a region below half of the picture counts: a larger one hides a margin, not a person.
+        """
         training = [record for record in self.records if record.split == "train"]
-        return not isinstance(self.preprocessing, JointPreprocessing) and have_regions(training)
+        if isinstance(self.preprocessing, JointPreprocessing):
+            training = [record if _is_part(record) else replace(record, roi=None) for record in training]
+        return have_regions(training)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return shuffled batches of the training clips.
@@ -292,3 +299,12 @@ class ClipDataModule(pl.LightningDataModule):
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="spawn" if self.num_workers else None,
         )
+
+
+def _is_part(record: ClipRecord) -> bool:
+    """Return whether a clip shows less than half of its video's picture."""
+    if record.roi is None or record.path.suffix.lower() in SUFFIXES:
+        return False
+    x0, y0, x1, y1 = record.roi
+    info = probe(record.path)
+    return 2 * (x1 - x0) * (y1 - y0) < info.width * info.height
