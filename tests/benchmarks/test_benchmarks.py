@@ -113,6 +113,14 @@ def test_labels_per_class_are_measured(measure, posed_clips, tmp_path):
     assert 0 <= float(row["low"]) <= float(row["accuracy"]) <= float(row["high"]) <= 1
 
 
+def test_a_model_is_chosen_without_the_clips_that_it_is_tested_on(measure, posed_clips, tmp_path):
+    printed = measure("measure_choice", "--data", posed_clips, "--out", tmp_path)
+    assert "block 1: " in printed
+    models = [row["model"] for row in rows(tmp_path / "choice.csv")]
+    assert models == ["strokes", "logistic regression", "mean of all", "chosen"]
+    assert all(0 <= float(row["accuracy"]) <= 1 for row in rows(tmp_path / "choice.csv"))
+
+
 def test_the_coach_is_measured_on_clips(measure, posed_clips, tmp_path):
     folder = tmp_path / "clips" / "smash"
     folder.mkdir(parents=True)
