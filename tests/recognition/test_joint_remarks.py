@@ -5,6 +5,7 @@ import pytest
 
 from tt_actions.clips.typical_swing import TypicalSwing
 from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion
+from tt_actions.recognition.players import NO_NAME
 
 TYPICAL = TypicalSwing(seconds=1.0, speed=10.0, contact=0.6)
 SAME = PoseRates(30.0, 30.0)
@@ -45,6 +46,23 @@ def test_a_lost_player_is_named(num_lost, expected):
 def test_without_any_player_the_speed_is_not_blamed():
     (remark,) = remark_on_motion(["left"], np.full((1, 9), np.nan), TYPICAL, False, SAME)
     assert remark.startswith("left is not found in the video")
+
+
+@pytest.mark.parametrize(
+    ("num_lost", "expected"),
+    [(100, "The player is not found in the video, and"), (30, "The player is not found in 30 % of the")],
+)
+def test_a_player_without_a_name_is_the_player(num_lost, expected):
+    speed = np.full(100, 9.0)
+    speed[:num_lost] = np.nan
+    (remark,) = remark_on_motion([NO_NAME], speed[None], TYPICAL, True, SAME)
+    assert remark.startswith(expected)
+
+
+@pytest.mark.parametrize(("num", "images"), [(1, "1 image,"), (2, "2 images,")])
+def test_a_few_images_are_too_short_and_the_speed_is_not_blamed(num, images):
+    (remark,) = remark_on_motion(["a"], np.ones((1, num)), TYPICAL, False, SAME)
+    assert remark == f"With {images} the video is too short to show a stroke."
 
 
 def test_a_slow_video_is_told():

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tt_actions.clips.typical_swing import TypicalSwing
+from tt_actions.recognition.players import NO_NAME
 from tt_actions.recognition.swings import MIN_SPEED
 
 MAX_LOST = 0.05
@@ -49,9 +50,8 @@ def remark_on_motion(
     """
     remarks = [remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
     remarks.append(_remark_on_rate(rates))
-    if speeds.shape[1] < MIN_IMAGES:
-        remarks.append(f"With {speeds.shape[1]} images, the video is too short to show a stroke.")
-    elif not has_strokes and not np.isnan(speeds).all():
+    remarks.append(remark_on_length(speeds.shape[1]))
+    if speeds.shape[1] >= MIN_IMAGES and not has_strokes and not np.isnan(speeds).all():
         remarks.append(_remark_on_speed(float(np.nanmax(speeds)), typical))
     return tuple(remark for remark in remarks if remark is not None)
 
@@ -67,14 +67,30 @@ def remark_on_losses(player: str, speed: np.ndarray) -> str | None:
         speed ``(T,)``.
     """
     lost = np.isnan(speed).mean()
+    name = "The player" if player == NO_NAME else player
     if lost == 1:
         return (
-            f"{player} is not found in the video, and so none of their strokes. Check that their region of "
+            f"{name} is not found in the video, and so none of their strokes. Check that their region of "
             "the picture shows them, large enough to see their arms."
         )
     if lost <= MAX_LOST:
         return None
-    return f"{player} is not found in {100 * lost:.0f} % of the images, so strokes may be missing there."
+    return f"{name} is not found in {100 * lost:.0f} % of the images, so strokes may be missing there."
+
+
+def remark_on_length(num_images: int) -> str | None:
+    """Return a remark if a video is too short to show a movement.
+
+    Args:
+        num_images: Number of images in which the joints were searched.
+
+    >>> remark_on_length(1)
+    'With 1 image, the video is too short to show a stroke.'
+    """
+    if num_images >= MIN_IMAGES:
+        return None
+    images = "image" if num_images == 1 else "images"
+    return f"With {num_images} {images}, the video is too short to show a stroke."
 
 
 def _remark_on_rate(rates: PoseRates) -> str | None:

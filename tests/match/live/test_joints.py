@@ -129,6 +129,14 @@ def test_two_players_share_the_frames(match, checkpoint):
     assert any("far is not found in the video" in remark for remark in result.analysis.remarks)
 
 
+def test_one_image_is_too_short_as_analyze_says(drawn, checkpoint, tmp_path):
+    write_video(tmp_path / "one.mp4", read_frames(drawn[1]).values[:1], fps=30)
+    model = load(checkpoint)
+    remarks = model.analyze(tmp_path / "one.mp4").remarks
+    assert remarks[-1] == "With 1 image, the video is too short to show a stroke."
+    assert run_live(model, LiveSource(str(tmp_path / "one.mp4"))).analysis.remarks == remarks
+
+
 def test_a_region_outside_the_picture_is_reported(match, checkpoint):
     with pytest.raises(VideoError, match="Expected `roi` to lie within the 640x480 pixels"):
         run_live(load(checkpoint), LiveSource(str(match)), rois=[(0, 0, 999, 99)])

@@ -19,7 +19,7 @@ from tt_actions.match.live.part import Found, LivePart, LiveReader, Now
 from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live.source import LiveSource, State
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
-from tt_actions.recognition.joint_remarks import remark_on_losses
+from tt_actions.recognition.joint_remarks import remark_on_length, remark_on_losses
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.stream import append_block
@@ -234,6 +234,7 @@ class LiveAnalysis:
         remarks = [damaged if self.source.num_damaged else None]
         if motion is not None:
             remarks += map(remark_on_losses, (track.name for track in self.tracks), motion.hand_speed)
+            remarks.append(remark_on_length(motion.hand_speed.shape[1]))
         return tuple(remark for remark in remarks if remark is not None)
 
     def _result(self, state: State, message: str) -> LiveResult:
