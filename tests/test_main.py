@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tt_actions.errors import UserError
 from tt_actions.main import COMMANDS, ISSUES, main, summaries
 
 EXPERIMENTS = ["train", "fit", "validate", "test", "predict"]
@@ -217,6 +218,18 @@ def test_the_layout_of_a_users_joints_is_an_option_of_its_own(capsys):
     config = Path(__file__).parents[1] / "experiments" / "stgcn.yaml"
     data = configured(capsys, "--config", config, "--data", "m.csv", "--layout", "kinect20")
     assert data["preprocessing"]["init_args"]["layout"] == "kinect20"
+
+
+@pytest.mark.parametrize(("option", "value"), [("pose", "blazepose"), ("layout", "ntu25")])
+@pytest.mark.parametrize("run", ["train", "test", "resumed"])
+def test_options_of_joints_are_refused_by_an_experiment_of_frames(trained, run, option, value):
+    if run == "resumed":
+        words = ["train", "--resume", trained]
+    else:
+        words = [run, "--config", Path(__file__).parents[1] / "experiments" / "cnn_lstm.yaml"]
+    reason = rf"^Expected no `{option}`, because the model reads video frames, but got '{value}'\. Remove it\."
+    with pytest.raises(UserError, match=reason):
+        main([*map(str, words), f"--{option}", value])
 
 
 def test_a_resumed_run_keeps_its_source_with_other_data(capsys, trained, tmp_path):

@@ -26,14 +26,7 @@ def user_source(*configs: Path) -> str:
     >>> [user_source(Path(f"experiments/{name}.yaml")) for name in names]
     ['UserClips', 'UserJoints', 'UserDepth', 'UserRallies']
     """
-    data: dict[str, Any] = {}
-    for config in configs:
-        try:
-            content = yaml.safe_load(config.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            problem = " ".join(str(error).split())
-            raise UserError(f"Expected '{config}' to be YAML, but got: {problem}. Correct it.") from error
-        data |= (content.get("data") or {}) if isinstance(content, dict) else {}
+    data = _read_data(configs)
     source, preprocessing = data.get("source"), data.get("preprocessing")
     name = source.get("class_path") if isinstance(source, dict) else source
     if str(name).rpartition(".")[2] in _UNTRIMMED:
@@ -43,6 +36,19 @@ def user_source(*configs: Path) -> str:
     if "layout" in preprocessing:
         return "UserJoints"
     return "UserDepth" if preprocessing.get("picture") == "depth" else "UserClips"
+
+
+def _read_data(configs: Sequence[Path]) -> dict[str, Any]:
+    """Return the section ``data`` of an experiment."""
+    data: dict[str, Any] = {}
+    for config in configs:
+        try:
+            content = yaml.safe_load(config.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            problem = " ".join(str(error).split())
+            raise UserError(f"Expected '{config}' to be YAML, but got: {problem}. Correct it.") from error
+        data |= (content.get("data") or {}) if isinstance(content, dict) else {}
+    return data
 
 
 def data_words(
@@ -62,14 +68,29 @@ def data_words(
         pose: Model that finds the joints in videos, or None for that of the experiment.
         is_resumed: Whether a run is resumed; its saved configuration contains the source.
 
+    Raises:
+        UserError: If a layout or a pose model is given, and the experiment reads video frames.
+
     >>> data_words([Path("experiments/stgcn.yaml")], Path("mine"), "ntu25")
     ['--data.source', 'UserJoints', '--data.source.path', 'mine', '--data.preprocessing.layout', 'ntu25']
     """
     words = []
+    found = [config for config in configs if config.is_file()]  # training reports a missing file
     if data is not None:
-        found = [config for config in configs if config.is_file()]  # training reports a missing file
         words = [] if is_resumed else ["--data.source", user_source(*found)]
         words += ["--data.source.path", str(data)]
     for name, value in (("layout", layout), ("pose", pose)):
+        if value is not None:
+            _check_joints(found, name, value)
         words += [] if value is None else [f"--data.preprocessing.{name}", value]
     return words
+
+
+def _check_joints(configs: Sequence[Path], name: str, value: str) -> None:
+    """Refuse an option of joints if the preprocessing of each file is that of frames."""
+    parts = [_read_data([config]).get("preprocessing") for config in configs]
+    given = [str(part) for part in parts if part is not None]
+    if given and not any("layout" in part or "JointPreprocessing" in part for part in given):
+        raise UserError(
+            f"Expected no `{name}`, because the model reads video frames, but got '{value}'. Remove it."
+        )

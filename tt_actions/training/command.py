@@ -159,7 +159,7 @@ def _with_data(
     words: Sequence[str], resume: Path | None, data: Path | None, layout: str | None, pose: str | None
 ) -> list[str]:
     """Insert the user's own clips after the experiment's YAML and before the options, which override them."""
-    last, configs = 0, []
+    last, configs = 0, [] if resume is None else [resume / "config.yaml"]
     for place, word in enumerate(words):
         name, is_joined, path = word.partition("=")
         if name in ("--config", "-c") and (is_joined or place + 1 < len(words)):
