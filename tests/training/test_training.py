@@ -59,6 +59,13 @@ def test_without_validation_the_last_weights_are_the_best(tiny, tmp_path, capsys
     )
 
 
+def test_validation_without_validation_clips_is_refused(tiny, trained, tmp_path):
+    none = ["--monitor=null", "--data.val_share=0", "--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
+    with pytest.raises(ValueError, match=r"validation clips, but .* none \(`val_share` is 0\)\. Use `test`"):
+        train(tiny, tmp_path, *none, command="validate")
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_a_monitor_validation_is_shown_but_decides_nothing(tiny, tmp_path, capsys):
     run = train(tiny, tmp_path, "--monitor=null", "--model.frame_loss=100", "--trainer.max_epochs=3")
     assert content(run, "best")["epoch"] == 2

@@ -292,8 +292,16 @@ class ActionCLI(LightningCLI):
             restore_training_facts(self.model.recognizer, self.checkpoint)
             if any(self.datamodule.preprocessing.has_pixels(r.path) for r in self.datamodule.records):
                 self.model.recognizer.check_region(None)
-        begun_with = (None if self.resume else config.ckpt_path) or self.model.init_from
+        self._check_measured((None if self.resume else config.ckpt_path) or self.model.init_from)
+
+    def _check_measured(self, begun_with: str | None) -> None:
+        """Check that there are clips to validate, and that training has not seen those that are measured."""
         measured = [r for r in self.datamodule.records if r.split in EVALUATED_SPLITS[str(self.subcommand)]]
+        if self.subcommand == "validate" and not measured:
+            raise UserError(
+                "Expected validation clips, but the experiment has none (`val_share` is "
+                f"{self.datamodule.val_share:g}). Use `test`, or train with validation clips."
+            )
         for checkpoint in lineage(begun_with):
             check_unseen(checkpoint.parent.parent, measured, self.datamodule.cache.digest)
 
