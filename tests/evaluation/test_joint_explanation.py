@@ -12,6 +12,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.evaluation.explain import explain, write_explanation
 from tt_actions.evaluation.joint_explanation import choose_key_frames, score_hidden, time_windows
+from tt_actions.evaluation.player_pictures import cut_out_player
 from tt_actions.main import main
 from tt_actions.models import Fisher, HMMClassifier, JointKernel, SkeletonLSTM, TrajectoryCNN
 from tt_actions.models.base import ActionModel
@@ -217,3 +218,15 @@ def test_the_command_explains_a_video_by_its_joints(posed_run, posed_clips, tmp_
     assert first.startswith(b"\x89PNG")
     main(["explain", "--checkpoint", str(checkpoint), "--clip", str(video), "--out", str(out)])
     assert (out / "explanation.png").read_bytes() == first
+
+
+def test_joints_that_a_pose_model_lacks_do_not_hide_the_player(posed_clips):
+    clip = ClipRecord(sorted(posed_clips.rglob("*.mp4"))[0])
+    points = np.random.default_rng(0).uniform((120, 60), (200, 220), (3, 5, 2))
+    points[1] = np.nan  # the player is not found
+    whole = cut_out_player(clip, 30, np.array([2, 5, 9]), points)
+    lacking = np.insert(points, 2, np.nan, 1)
+    images, placed = cut_out_player(clip, 30, np.array([2, 5, 9]), lacking)
+    assert images.shape[1] > 100
+    assert (images == whole.images).all()
+    assert np.delete(placed, 2, 1) == pytest.approx(whole.points, nan_ok=True)

@@ -33,7 +33,8 @@ def cut_out_player(clip: ClipRecord, fps: float, chosen: np.ndarray, points: np.
         clip: The clip.
         fps: Frames per second, by which frames are counted from the start of the clip.
         chosen: Indices of the frames.
-        points: Position of each joint in these frames, in pixels; NaN while the player is not found.
+        points: Position of each joint in these frames, in pixels; NaN for a joint that is unknown, and for
+            all joints while the player is not found.
 
     Shape:
         chosen ``(N,)``, points ``(N, V, 2)``.
@@ -44,8 +45,8 @@ def cut_out_player(clip: ClipRecord, fps: float, chosen: np.ndarray, points: np.
     wanted = set(chosen.tolist())
     frames = enumerate(iter_frames(clip.path, fps=fps, start_s=clip.start_s, end_s=clip.end_s))
     images = {index: image.copy() for index, (_, image) in frames if index in wanted}
-    is_found = ~np.isnan(points).any((1, 2))
-    lows, highs = points.min(1), points.max(1)  # (N, 2)
+    lows, highs = np.fmin.reduce(points, 1), np.fmax.reduce(points, 1)  # (N, 2), of the known joints
+    is_found = ~np.isnan(lows).any(1)
     side = max(16, round(MARGIN * float((highs - lows)[is_found].max(initial=0))))
     centres = np.where(is_found[:, None], (lows + highs) / 2, np.nanmean(points, (0, 1)))
     corners = (centres - side / 2).round().astype(int)
