@@ -227,7 +227,9 @@ def test_options_of_joints_are_refused_by_an_experiment_of_frames(trained, run, 
         words = ["train", "--resume", trained]
     else:
         words = [run, "--config", Path(__file__).parents[1] / "experiments" / "cnn_lstm.yaml"]
-    reason = rf"^Expected no `{option}`, because the model reads video frames, but got '{value}'\. Remove it\."
+    reason = (
+        rf"^Expected no `{option}`, because the model reads video frames, but got '{value}'\. Remove it\."
+    )
     with pytest.raises(UserError, match=reason):
         main([*map(str, words), f"--{option}", value])
 

@@ -122,6 +122,20 @@ def test_a_reference_is_not_its_own_yardstick_and_counts_once(room, tmp_path):
     assert json.loads((tmp_path / "out" / "findings.json").read_text())["num_references"] == 23
 
 
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [
+        ("afile", "Expected a folder to write to, but '.*' is a file"),
+        ("/proc/c", "Expected to write '/proc/c'"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path, out, reason):
+    stroke = write(tmp_path / "stroke.npz", draw("smash", 202))
+    (tmp_path / "afile").touch()  # nor a checkpoint
+    with pytest.raises((ValueError, OSError), match=reason):
+        coach(("checkpoint", tmp_path / "afile"), ("input", stroke), ("out", tmp_path / out))
+
+
 def test_what_cannot_be_judged_is_refused_first(room, tmp_path):
     folder, checkpoint = room
     stroke = write(tmp_path / "stroke.npz", draw("smash", 202))

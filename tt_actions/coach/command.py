@@ -1,7 +1,9 @@
 """The ``coach`` command: writes a page about a stroke, from reference strokes and a trained model."""
 
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -26,7 +28,7 @@ from tt_actions.coach.reference_clips import (
 from tt_actions.coach.review import Review, judge_candidates, judge_stroke
 from tt_actions.coach.stroke import key_times, read_candidates
 from tt_actions.errors import UserError
-from tt_actions.files import write_json, write_rows
+from tt_actions.files import explain_failure, write_json, write_rows
 from tt_actions.pose.video import POINTS, pose_rate
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.prediction import ClipPrediction
@@ -88,23 +90,24 @@ def coach_file(
         OSError: If a file is missing or can't be written.
     """
     _check_exist(checkpoint, input, reference, joints)
-    model = load(checkpoint, pose=pose)
-    preprocessing = _joint_preprocessing(model)
-    is_video = input.suffix.lower() not in SUFFIXES
-    _check_input(input, is_video, joints, pose, roi)
-    _check_match(match, is_video and not joints, players, player, roi, against == "own", reference)
-    _check_options(model, class_, fps)
-    reader = ClipReader(
-        preprocessing, FrameCache(cache_dir or find_cache(checkpoint)), fps or preprocessing.fps
-    )
-    clips = None if against == "own" else _list_references(model, checkpoint, reference)
-    if match:
-        of_player = MatchInput(input, tuple(players), tuple(roi), player, class_, hand)
-        coach_match(model, reader, of_player, clips, out)
-    else:
-        assert clips is not None
-        clip = ClipRecord(input, roi=next(iter(roi), None), hand=hand)
-        _coach_stroke(model, reader, clip, joints, class_, clips, out)
+    with _open_folder(out):
+        model = load(checkpoint, pose=pose)
+        preprocessing = _joint_preprocessing(model)
+        is_video = input.suffix.lower() not in SUFFIXES
+        _check_input(input, is_video, joints, pose, roi)
+        _check_match(match, is_video and not joints, players, player, roi, against == "own", reference)
+        _check_options(model, class_, fps)
+        reader = ClipReader(
+            preprocessing, FrameCache(cache_dir or find_cache(checkpoint)), fps or preprocessing.fps
+        )
+        clips = None if against == "own" else _list_references(model, checkpoint, reference)
+        if match:
+            of_player = MatchInput(input, tuple(players), tuple(roi), player, class_, hand)
+            coach_match(model, reader, of_player, clips, out)
+        else:
+            assert clips is not None
+            clip = ClipRecord(input, roi=next(iter(roi), None), hand=hand)
+            _coach_stroke(model, reader, clip, joints, class_, clips, out)
 
 
 def _coach_stroke(
@@ -189,6 +192,23 @@ def _check_exist(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.exists():
             raise FileNotFoundError(f"Expected '{path}', but there is no such file. Check the path.")
+
+
+@contextmanager
+def _open_folder(out: Path) -> Iterator[None]:
+    """Create a folder before the work, to report a wrong path first; remove it if it stays empty."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"Expected a folder to write to, but '{out}' is a file. Choose another `--out`.")
+    with explain_failure(out, "or choose another `--out`"):
+        is_new = not out.exists()
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    try:
+        yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it has results
+                out.rmdir()
 
 
 def _check_input(
