@@ -13,12 +13,13 @@ from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.strokes import Stroke
 from tt_actions.coach.coaches import OwnCoaches, ReferenceCoaches
-from tt_actions.coach.match_command import choose_strokes
+from tt_actions.coach.match_command import choose_strokes, list_strokes
 from tt_actions.coach.match_page import describe_outcomes, write_match_page
 from tt_actions.coach.match_review import judge_match
 from tt_actions.coach.match_tables import write_match_tables
 from tt_actions.coach.reference_clips import ClipReader, list_references
 from tt_actions.coach.references import FewReferencesError
+from tt_actions.errors import UserError
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
 from tt_actions.skeleton.layouts import NTU25
 from tt_actions.sources.synthetic.motion import FPS
@@ -201,6 +202,19 @@ def test_own_typical_strokes_are_references_but_never_of_themselves(tmp_path):
     few = replace(match, strokes=match.strokes[:6])
     with pytest.raises(FewReferencesError, match=r"at least 7 complete strokes .* but got forehand 6\."):
         judge_match(few, few.strokes, NTU25, open_coaches, "right")
+
+
+def test_a_match_without_strokes_gives_the_reasons(match):
+    assert len(list_strokes(match, "smash")) == 1
+    assert list_strokes(match, None) == list(match.strokes)
+    num = len(match.strokes) - 1
+    with pytest.raises(
+        UserError, match=rf"class lob by 'anna' .* found only forehand {num}, smash 1\. Pass ano"
+    ):
+        list_strokes(match, "lob")
+    nothing = replace(match, strokes=(), remarks=("anna is not found.", "No hand made a swing."))
+    with pytest.raises(UserError, match=r"none\. Check .*\n  anna is not found\.\n  No hand made a swing\.$"):
+        list_strokes(nothing, "lob")
 
 
 def test_too_few_references_of_every_class_are_an_error(reader, tmp_path):

@@ -1,6 +1,7 @@
 """The ``coach`` command on a match: writes a page about the strokes of one player."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tt_actions.clips.records import ClipRecord, Hand
+from tt_actions.clips.strokes import Stroke
 from tt_actions.coach.coaches import Candidates, Coaches, OwnCoaches, ReferenceCoaches
 from tt_actions.coach.match_page import describe_outcomes, write_match_page
 from tt_actions.coach.match_review import JudgedStroke, MatchReview, judge_match
@@ -77,12 +79,7 @@ def coach_match(
     """
     track = _choose_track(find_tracks(model, match.video, match.players, match.rois), match.player)
     analysis = _analyze(model, match, track)
-    strokes = [stroke for stroke in analysis.strokes if match.label in (None, stroke.label)]
-    if not strokes:
-        raise UserError(
-            f"Expected strokes{f' of class {match.label}' if match.label else ''} by '{track.name}' in "
-            f"'{match.video}', but found none. Check the player's region."
-        )
+    strokes = list_strokes(analysis, match.label)
     labels = sorted({stroke.label for stroke in strokes})
     of_clips = None if clips is None else ReferenceCoaches(reader, *clips, labels, match.video)
 
@@ -125,6 +122,30 @@ def _analyze(model: Recognizer, match: MatchInput, track: PlayerTrack) -> MatchA
                 on_progress=lambda done_s: progress.update(finding, completed=done_s),
             )
     return replace(analysis, remarks=(*damage, *analysis.remarks))
+
+
+def list_strokes(analysis: MatchAnalysis, label: str | None) -> list[Stroke]:
+    """Return the strokes of a class, or all strokes.
+
+    Args:
+        analysis: The analysis of the match, for one player.
+        label: The class; None for all.
+
+    Raises:
+        UserError: If there is none; the error says which other strokes there are, or why none may be found.
+    """
+    strokes = [stroke for stroke in analysis.strokes if label in (None, stroke.label)]
+    if strokes:
+        return strokes
+    expected = f"Expected strokes{f' of class {label}' if label else ''} by '{analysis.players[0]}' in "
+    counts = Counter(stroke.label for stroke in analysis.strokes)
+    if counts:
+        found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        raise UserError(f"{expected}'{analysis.video}', but found only {found}. Pass another `--class`.")
+    raise UserError(
+        f"{expected}'{analysis.video}', but found none. Check the player's region."
+        + "".join(f"\n  {remark}" for remark in analysis.remarks)
+    )
 
 
 def draw_match_pictures(
