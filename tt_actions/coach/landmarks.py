@@ -3,8 +3,7 @@
 import numpy as np
 
 from tt_actions.clips.records import Hand
-from tt_actions.coach.stroke import StrokeMotion, find_candidates, key_times
-from tt_actions.errors import UnreadableError
+from tt_actions.coach.stroke import NoStrokeError, StrokeMotion, find_candidates, key_times
 from tt_actions.pose.joints import joints_of
 from tt_actions.skeleton.layouts import Layout, middle
 from tt_actions.video.types import Timed
@@ -37,7 +36,7 @@ def find_strokes(
         At least one candidate, the fastest first.
 
     Raises:
-        UnreadableError: If there is no complete stroke, none at that time, or none with that hand.
+        NoStrokeError: If there is no complete stroke, none at that time, or none with that hand.
 
     Shape:
         landmarks ``(T, 33, 6)``.
@@ -53,7 +52,7 @@ def find_strokes(
     if contact_s is not None:
         candidates = [one for one in candidates if abs(key_times(one)["contact"] - contact_s) <= _NEAR_S]
     if not candidates:
-        raise UnreadableError(
+        raise NoStrokeError(
             f"Expected a stroke at {contact_s:g} s in '{name}', but no hand moves fast within {_NEAR_S} s of "
             "that time. Check the time and the player's region."
         )
@@ -69,11 +68,11 @@ def of_hand(name: str, candidates: list[StrokeMotion], hand: Hand | None) -> lis
         hand: Playing hand; None for both.
 
     Raises:
-        UnreadableError: If there is none.
+        NoStrokeError: If there is none.
     """
     own = [one for one in candidates if hand in (None, "left" if one.left_handed else "right")]
     if not own:
-        raise UnreadableError(
+        raise NoStrokeError(
             f"Expected a stroke with the {hand} hand in '{name}', but found none. Correct the hand, or omit "
             "it."
         )

@@ -18,7 +18,7 @@ from tt_actions.clips.splits import read_split_clips
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.landmarks import find_strokes, of_hand
 from tt_actions.coach.references import MIN_REFERENCES, FewReferencesError, make_references
-from tt_actions.coach.stroke import StrokeMotion, read_candidates
+from tt_actions.coach.stroke import NoStrokeError, StrokeMotion, read_candidates
 from tt_actions.errors import UnreadableError, UserError
 from tt_actions.files import file_digest
 from tt_actions.pose.video import pose_rate
@@ -98,34 +98,50 @@ def make_coach(
         FileNotFoundError: If a clip is missing.
     """
     own = _list_different(records, label, judged, origin)
-    errors: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
+    incomplete: dict[str, str] = {}
     if videos := [record for record in own if reader.preprocessing.has_pixels(record.path)]:
         reader.spec.prepare()
-        errors |= reader.cache.decode_missing(videos, reader.spec)
+        unreadable |= reader.cache.decode_missing(videos, reader.spec)
     found: list[tuple[ClipRecord, list[StrokeMotion]]] = []
     for record in own:
-        if record.name not in errors:
+        if record.name not in unreadable:
             try:
                 found.append((record, reader.read_strokes(record)))
+            except NoStrokeError as error:
+                incomplete[record.name] = str(error)
             except UnreadableError as error:
-                errors[record.name] = str(error)
+                unreadable[record.name] = str(error)
     if len(found) < MIN_REFERENCES:
         held = ", ".join(sorted({str(record.label) for record in records})) or "none"
         raise FewReferencesError(
             f"Expected at least {MIN_REFERENCES} different reference strokes of '{label}' {origin}, not "
             f"counting the input, but got {len(found)} (classes found: {held}). Add reference strokes of "
-            "this class, or pass another `--class`." + "".join("\n  " + error for error in errors.values())
+            "this class, or pass another `--class`."
+            + "".join(f"\n  {error}" for error in [*unreadable.values(), *incomplete.values()])
         )
     strokes, groups = [own for _, own in found], [record.group or record.name for record, _ in found]
-    return Coach(make_references(label, strokes, groups, origin)), _list_left_out(own, errors)
+    return Coach(make_references(label, strokes, groups, origin)), _list_left_out(own, unreadable, incomplete)
 
 
-def _list_left_out(records: Sequence[ClipRecord], errors: Mapping[str, str]) -> list[str]:
+def _list_left_out(
+    records: Sequence[ClipRecord], unreadable: Mapping[str, str], incomplete: Mapping[str, str]
+) -> list[str]:
+    remarks = []
+    if unreadable:
+        reason = next(iter(unreadable.values()))
+        names = _list_names(records, unreadable)
+        remarks.append(f"These reference clips could not be read: {names}. The first reason: {reason}")
+    if incomplete:
+        names = _list_names(records, incomplete)
+        remarks.append(f"No complete stroke was found in these reference clips: {names}.")
+    return remarks
+
+
+def _list_names(records: Sequence[ClipRecord], errors: Mapping[str, str]) -> str:
     names = [record.path.name for record in records if record.name in errors]
-    if not names:
-        return []
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return [f"No complete stroke was found in these reference clips: {', '.join(names[:_MOST_NAMES])}{more}."]
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _list_different(records: Sequence[ClipRecord], label: str, judged: Path, origin: str) -> list[ClipRecord]:

@@ -26,6 +26,10 @@ _AROUND_S = 0.25
 _MAX_CANDIDATES = 6
 
 
+class NoStrokeError(UnreadableError):
+    """A clip can be read, but shows no complete stroke."""
+
+
 @dataclass(frozen=True)
 class StrokeMotion:
     """A stroke of one player; lengths are in trunk lengths.
@@ -86,7 +90,8 @@ def read_candidates(
         At least one candidate, the fastest first.
 
     Raises:
-        UnreadableError: If the file can't be read, or shows no complete stroke.
+        UnreadableError: If the file can't be read.
+        NoStrokeError: If it shows no complete stroke.
     """
     sequence = read_joints(path, layout)
     times_s = np.arange(len(sequence.joints)) / fps if sequence.times_s is None else sequence.times_s
@@ -109,14 +114,14 @@ def find_candidates(name: str, joints: np.ndarray, times_s: np.ndarray, layout: 
         At least one candidate, the fastest first.
 
     Raises:
-        UnreadableError: If there is no complete stroke.
+        NoStrokeError: If there is no complete stroke.
 
     Shape:
         joints ``(T, V, C)``, times_s ``(T,)``.
     """
     frames = np.flatnonzero(~np.isnan(joints).any(-1).all(1))
     if not len(frames) or times_s[frames[-1]] - times_s[frames[0]] < _SHORTEST_S:
-        raise UnreadableError(
+        raise NoStrokeError(
             f"Expected a stroke in '{name}', but a body is visible for less than {_SHORTEST_S} s. Check the "
             "times."
         )
@@ -127,7 +132,7 @@ def find_candidates(name: str, joints: np.ndarray, times_s: np.ndarray, layout: 
     gaps = [(a, b) for a, b in itertools.pairwise(seen_s.tolist()) if b - a > _LONGEST_UNSEEN_S]
     known = [one for one in candidates if not any(_overlaps(one, *gap) for gap in gaps)]
     if not known:
-        raise UnreadableError(
+        raise NoStrokeError(
             f"Expected a body that is visible during the whole stroke in '{name}', but it is lost for up to "
             f"{np.diff(seen_s).max():.2f} s. Check the player's region, or exclude the clip."
         )
@@ -158,7 +163,8 @@ def make_candidates(name: str, joints: np.ndarray, times_s: np.ndarray, layout: 
         layout: Layout of the joints.
 
     Raises:
-        UnreadableError: If the body has no size, or there is no complete stroke.
+        UnreadableError: If the body has no size.
+        NoStrokeError: If there is no complete stroke.
 
     Shape:
         joints ``(T, V, C)``, times_s ``(T,)``.
@@ -178,7 +184,7 @@ def make_candidates(name: str, joints: np.ndarray, times_s: np.ndarray, layout: 
         for phases in find_swings(speed, RATE_HZ)
     ]
     if not swings:
-        raise UnreadableError(
+        raise NoStrokeError(
             f"Expected a complete stroke in '{name}', but found no fast hand movement between two moments of "
             "rest. Start the clip before the backswing and end it after the follow-through."
         )
