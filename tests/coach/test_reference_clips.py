@@ -6,7 +6,9 @@ from drawn_motions import draw, write
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
-from tt_actions.coach.reference_clips import ClipReader, make_coach
+from tt_actions.coach.reference_clips import ClipReader, list_references, make_coach
+from tt_actions.coach.references import FewReferencesError
+from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.motion import FPS
 
 
@@ -46,3 +48,16 @@ def test_clips_that_cannot_be_read_are_told_apart_from_those_without_a_stroke(sm
     assert incomplete == (
         "No complete stroke was found in these reference clips: 0.npz, 1.npz, 2.npz and 2 more."
     )
+
+
+def test_a_manifest_without_labels_is_refused_and_rows_without_are_no_class(smashes, tmp_path):
+    manifest = tmp_path / "references.csv"
+    manifest.write_text("path\n" + "".join(f"{file}\n" for file in smashes))
+    with pytest.raises(UserError, match=r"no row has a label\. Fill in the column `label`\."):
+        list_references(manifest)
+    manifest.write_text(
+        "path,label\n" + "".join(f"{file},\n" for file in smashes[1:]) + f"{smashes[0]},lob\n"
+    )
+    reader = ClipReader(JointPreprocessing("ntu25"), FrameCache(tmp_path / "cache"), FPS)
+    with pytest.raises(FewReferencesError, match=r"got 0 \(classes found: lob\)"):
+        make_coach(reader, *list_references(manifest), "smash", smashes[0])

@@ -113,7 +113,7 @@ def make_coach(
             except UnreadableError as error:
                 unreadable[record.name] = str(error)
     if len(found) < MIN_REFERENCES:
-        held = ", ".join(sorted({str(record.label) for record in records})) or "none"
+        held = ", ".join(sorted({record.label for record in records if record.label is not None})) or "none"
         raise FewReferencesError(
             f"Expected at least {MIN_REFERENCES} different reference strokes of '{label}' {origin}, not "
             f"counting the input, but got {len(found)} (classes found: {held}). Add reference strokes of "
@@ -189,7 +189,7 @@ def list_references(reference: Path) -> tuple[list[ClipRecord], str]:
         reference: A folder with one subfolder per class, or a manifest CSV, of videos or joint files.
 
     Raises:
-        UserError: If it is another file, or contains no clips.
+        UserError: If it is another file, contains no clips, or is a manifest without any label.
     """
     origin = f"from '{reference}'"
     if reference.is_file():
@@ -198,7 +198,13 @@ def list_references(reference: Path) -> tuple[list[ClipRecord], str]:
                 "Expected `--reference` to be a folder with one subfolder per class, or a manifest CSV, but "
                 f"got the file '{reference}'. Pass the folder."
             )
-        return read_manifest(reference), origin
+        records = read_manifest(reference)
+        if all(record.label is None for record in records):
+            raise UserError(
+                f"Expected the class of each reference stroke in '{reference}', but no row has a label. "
+                "Fill in the column `label`."
+            )
+        return records, origin
     suffixes = VIDEO_SUFFIXES if contains_videos(reference) else JOINT_SUFFIXES
     records = [
         ClipRecord(path, folder.name)
