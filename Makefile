@@ -42,9 +42,9 @@ compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3
 sweep: setup  ## Search over the options of an experiment (with W&B if you are logged in): SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(DATA_ARGS) $(ARGS)
 
-analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest CKPT=checkpoint [ARGS="--players left,right"]
-	@$(if $(and $(VIDEO),$(CKPT)),,$(error Expected a video and a checkpoint: make analyze VIDEO=match.mp4 CKPT=runs/.../best.ckpt))
-	@$(BIN)/tt-actions analyze "$(VIDEO)" --checkpoint "$(CKPT)" $(ARGS)
+analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest [CKPT=checkpoint] [ARGS="--players left,right"]
+	@$(if $(VIDEO),,$(error Expected a video: make analyze VIDEO=match.mp4))
+	@$(BIN)/tt-actions analyze "$(VIDEO)" $(if $(CKPT),--checkpoint "$(CKPT)") $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)

@@ -71,3 +71,5 @@ def test_analyze_hands_on_what_it_is_given():
     assert code == 0
     given = "'my match.mp4' --checkpoint 'a b.ckpt' --players left,right"
     assert shlex.split(line) == [".venv/bin/tt-actions", "analyze", *shlex.split(given)]
+    code, line = make("analyze", "VIDEO=match.mp4")
+    assert shlex.split(line) == [".venv/bin/tt-actions", "analyze", "match.mp4"]

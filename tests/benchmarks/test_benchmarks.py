@@ -13,6 +13,7 @@ import measure_real
 import measure_skeletons
 import numpy as np
 import pytest
+from drawn_joints import draw_stroke, write_joints
 from drawn_motions import draw
 from joint_files import thetis_text, write
 from run_files import rows, wait_for
@@ -104,6 +105,20 @@ def test_real_clips_are_measured_alone_and_joined(measure, strokes, tmp_path):
     assert methods == ["logistic regression on flow", "SVM on flow", "clips"]
     measure("measure_joined", "--model", "clips", "--runs", runs, "--out", joined)
     assert [row["clips"] for row in rows(joined / "joined.csv")] == ["2", "2", "2", "6"]
+
+
+def test_strokes_without_a_model_are_measured(measure, posed_clips, tmp_path):
+    lines = ["path,label,group"]
+    for number in range(8):
+        label = ("serve", "smash")[number % 2]
+        write_joints(tmp_path / f"{number}.npy", draw_stroke(number, label))
+        lines.append(f"{number}.npy,{label},player {number // 4}")
+    (tmp_path / "joints.csv").write_text("\n".join(lines) + "\n")
+    measure("measure_swings", "--data", posed_clips, "--joints", tmp_path / "joints.csv", "--out", tmp_path)
+    video, joints = rows(tmp_path / "swings.csv")
+    assert (video["clips"], joints["clips"], joints["groups"]) == ("4", "8", "2")
+    assert 0 <= float(video["recall"]) <= 1
+    assert 0.5 <= float(joints["purity"]) <= 1
 
 
 def test_labels_per_class_are_measured(measure, posed_clips, tmp_path):

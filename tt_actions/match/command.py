@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from tt_actions.errors import UserError
 from tt_actions.match.jobs import Options, analyze_files
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
@@ -12,7 +13,7 @@ from tt_actions.video.types import Roi
 def analyze(
     source: Path,
     *,
-    checkpoint: Path,
+    checkpoint: Path | None = None,
     out: Path | None = None,
     players: tuple[str, ...] = (),
     roi: Sequence[Roi] = (),
@@ -26,7 +27,8 @@ def analyze(
 
     Args:
         source: A video, a folder of videos or a manifest CSV.
-        checkpoint: Checkpoint of a trained model.
+        checkpoint: Checkpoint of a trained model (default: none; strokes that look alike form groups without
+            names).
         out: Folder for the results; with several videos, it gets one folder per video (default:
             runs/analysis/SOURCE).
         players: Names of the players from left to right, such as left,right; without --roi, each gets an
@@ -42,5 +44,8 @@ def analyze(
     Returns:
         The exit code: 1 if a video failed.
     """
+    if checkpoint is None and (crop is not None or engine != "torch"):
+        option = "crop" if crop is not None else "engine"
+        raise UserError(f"Expected `checkpoint` beside `{option}`, but got none. Add it, or omit `{option}`.")
     options = Options(players, tuple(roi), crop, not no_video, not no_skeleton, engine, pose)
     return analyze_files(source, checkpoint, out, options)

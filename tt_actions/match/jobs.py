@@ -28,7 +28,7 @@ from tt_actions.match.results_folder import (
     is_done,
 )
 from tt_actions.match.summary import describe_match
-from tt_actions.pose.choice import pose_digests
+from tt_actions.pose.choice import BUILT_IN, pose_digests
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 from tt_actions.recognition.loading import load, with_pose
 from tt_actions.recognition.onnx_description import FILE
@@ -63,7 +63,7 @@ class Options:
     pose: str | None = None
 
 
-def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Options) -> int:
+def analyze_files(source: Path, checkpoint: Path | None, out: Path | None, options: Options) -> int:
     """Analyse a video, or every video of a folder or manifest, and print a summary of each.
 
     A video that already has results from the same checkpoint and options is skipped. With several
@@ -72,7 +72,7 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
 
     Args:
         source: A video, a folder that is searched for videos, or a manifest CSV.
-        checkpoint: The trained model.
+        checkpoint: The trained model; None finds strokes without naming them.
         out: Result folder of a single video, or the parent of all result folders. None uses
             ``runs/analysis/`` and the name of the source.
         options: Options of the analysis.
@@ -85,8 +85,8 @@ def analyze_files(source: Path, checkpoint: Path, out: Path | None, options: Opt
         OSError: If the results of a single video can't be written.
     """
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
-    model = _open(checkpoint, options)
-    digests = _digests_of(checkpoint, model)
+    model = None if checkpoint is None else _open(checkpoint, options)
+    digests = _digests_of(checkpoint, model, options.pose)
     console, failed = Console(highlight=False, soft_wrap=True), []
     for job in jobs:
         try:
@@ -114,8 +114,10 @@ def _open(checkpoint: Path, options: Options) -> Recognizer:
     return model
 
 
-def _digests_of(checkpoint: Path, model: Recognizer) -> dict[str, Any]:
+def _digests_of(checkpoint: Path | None, model: Recognizer | None, pose: str | None) -> dict[str, Any]:
     """Return what identifies the trained model and, if it reads joints, the pose model."""
+    if checkpoint is None or model is None:
+        return {"checkpoint": None, "pose": pose_digests(pose or BUILT_IN)}
     file = checkpoint / FILE if checkpoint.is_dir() else checkpoint  # a folder holds an exported model
     digests: dict[str, Any] = {"checkpoint": hashlib.blake2b(file.read_bytes(), digest_size=20).hexdigest()}
     if isinstance(model.preprocessing, JointPreprocessing):
@@ -125,7 +127,7 @@ def _digests_of(checkpoint: Path, model: Recognizer) -> dict[str, Any]:
 
 def _analyze(
     job: Job,
-    model: Recognizer,
+    model: Recognizer | None,
     digests: dict[str, Any],
     options: Options,
     console: Console,
@@ -150,7 +152,7 @@ def _analyze(
         console.print(Padding(Text(sentence), (0, 0, 0, 2)), soft_wrap=False)
 
 
-def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAnalysis:
+def _run(job: Job, model: Recognizer | None, options: Options, folder: Path) -> MatchAnalysis:
     info, rois = probe(job.video), job.rois or options.rois
     tracks = find_tracks(model, job.video, options.players, rois)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -165,6 +167,7 @@ def _run(job: Job, model: Recognizer, options: Options, folder: Path) -> MatchAn
                 rois,
                 options.crop,
                 lambda done_s: progress.update(finding, completed=done_s),
+                options.pose if model is None else None,
             )
         analysis = replace(analysis, remarks=(*damage, *analysis.remarks))
         write_analysis(folder, analysis)

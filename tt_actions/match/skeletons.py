@@ -11,7 +11,7 @@ from tt_actions.match.probability_band import DARK, LIGHT
 from tt_actions.match.tiles import Colour
 from tt_actions.pose.video import POINTS, WORLD
 from tt_actions.recognition.analysis import MatchAnalysis
-from tt_actions.recognition.joint_pipeline import split_scenes
+from tt_actions.recognition.swing_reader import split_scenes
 from tt_actions.skeleton.hands import hand_speeds
 from tt_actions.skeleton.layouts import BLAZEPOSE33, BLAZEPOSE33_2D, MOVENET13, convert, middle
 from tt_actions.skeleton.normalise import place_unseen

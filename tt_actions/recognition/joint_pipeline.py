@@ -1,6 +1,6 @@
 """Finding the strokes in a video from the joints of the players."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,21 +15,14 @@ from tt_actions.pose.video import iter_poses, pose_rate
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
 from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion
 from tt_actions.recognition.players import PlayerTrack
-from tt_actions.recognition.pose_log import gather_poses
+from tt_actions.recognition.pose_log import Poses, gather_poses
+from tt_actions.recognition.swing_reader import SwingReader
 from tt_actions.recognition.swings import MIN_SPEED, Swing, find_swings, separate
-from tt_actions.skeleton.hands import hand_speeds
-from tt_actions.skeleton.layouts import find_layout
-from tt_actions.skeleton.normalise import resample
 from tt_actions.video.info import probe
 from tt_actions.video.types import Timed
 
 if TYPE_CHECKING:
     from tt_actions.recognition.recognizer import Recognizer
-
-LONGEST_GAP_S = 1 / 3
-"""Longest time without the player in a scene; a player who is not found for longer may have moved."""
-
-_FULL_RATE = 0.9  # poses that are fewer than this share of the full rate are resampled before smoothing
 
 
 def analyze_joints(
@@ -55,29 +48,27 @@ def analyze_joints(
         UserError: If the model does not know what a swing is, or the pose model is missing.
     """
     reader = StrokeReader(model, video, pose_rate(video, model.preprocessing.fps))
-    frames = iter_poses(video, reader.fps, [track.roi for track in tracks], pose=reader.spec.pose)
-    poses = gather_poses(frames, on_progress)
+    poses = find_poses_of(reader, tracks, on_progress)
     found = [reader.read(own, poses.times_s, poses.is_new_scene) for own in poses.values]
-    speeds = np.stack([own.speed for own in found])
-    names = tuple(track.name for track in tracks)
-    strokes = [replace(s, player=name) for name, own in zip(names, found, strict=True) for s in own.strokes]
-    shown_s, ends_s = float(poses.times_s[-1]), probe(video).duration_s
-    return MatchAnalysis(
-        video=video,
-        duration_s=ends_s if shown_s < ends_s < shown_s + 1 / reader.fps else shown_s + 1 / reader.fps,
-        class_names=model.class_names,
-        players=names,
-        strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
-        frame_classes=(*model.class_names, IDLE),
-        times_s=poses.times_s,
-        probabilities=np.stack([spread(own.scored, poses.times_s, len(model.class_names)) for own in found]),
-        remarks=remark_on_motion(
-            names, speeds, reader.typical, bool(strokes), PoseRates(reader.fps, reader.spec.fps)
-        ),
-        motion=PlayerMotion(
-            poses.values, speeds.astype(np.float32), poses.is_new_scene, MIN_SPEED * reader.typical.speed
-        ),
-    )
+    return assemble(reader, tracks, poses, model.class_names, found)
+
+
+def find_poses_of(
+    reader: SwingReader, tracks: Sequence[PlayerTrack], on_progress: Callable[[float], object] | None
+) -> Poses:
+    """Find the joints of the players in the whole video.
+
+    Args:
+        reader: What the joints are for.
+        tracks: Name and region of each player.
+        on_progress: Called with the number of seconds of the video that are processed.
+
+    Raises:
+        VideoError: If the video can't be read.
+        UserError: If the pose model is missing.
+    """
+    rois = [track.roi for track in tracks]
+    return gather_poses(iter_poses(reader.video, reader.fps, rois, pose=reader.spec.pose), on_progress)
 
 
 class ScoredStroke(NamedTuple):
@@ -112,7 +103,7 @@ class PlayerStrokes(NamedTuple):
         return [each.stroke for each in self.scored]
 
 
-class StrokeReader:
+class StrokeReader(SwingReader):
     """Finds and classifies the swings in the joints of a player.
 
     Args:
@@ -132,10 +123,8 @@ class StrokeReader:
                 "Expected a model of joints that was trained on clips of one stroke each and knows the speed "
                 "of their swings, but got one that does not. Train it again."
             )
-        self.model, self.video, self.typical = model, video, model.typical_swing
-        self.spec = replace(preprocessing, empty_frames="interpolate")  # dropping frames would shift times
-        self.layout = find_layout(preprocessing.layout)
-        self.fps = fps
+        super().__init__(preprocessing, model.typical_swing, video, fps)
+        self.model = model
 
     def read(self, poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray) -> PlayerStrokes:
         """Find the strokes of a player.
@@ -157,49 +146,6 @@ class StrokeReader:
             found += map(self.name, separate(swings), scores)
         return PlayerStrokes(found, speed)
 
-    def scenes(
-        self, poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray
-    ) -> Iterator[tuple[slice, Timed, Timed]]:
-        """Yield the images, the joints and the speed of the faster hand in each scene with the player.
-
-        Args:
-            poses: The landmarks in each image.
-            times_s: Time of each image in seconds.
-            is_new_scene: Whether the video was cut before each image.
-
-        Shape:
-            poses ``(T, 33, 6)``, times_s and is_new_scene ``(T,)``.
-        """
-        step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / self.fps
-        longest_gap = round(LONGEST_GAP_S / step_s)
-        for scene in split_scenes(~np.isnan(poses[:, 0, 0]), is_new_scene, longest_gap):
-            joints = self.find_joints(poses[scene], times_s[scene])
-            yield scene, joints, self.find_speed(joints)
-
-    def find_joints(self, poses: np.ndarray, times_s: np.ndarray) -> Timed:
-        """Return the smooth positions of the joints in a scene, NaN if missing.
-
-        Args:
-            poses: The landmarks in each image. If there are fewer than usual, more are interpolated, so that
-                smoothing covers the same time.
-            times_s: Time of each image in seconds.
-
-        Shape:
-            poses ``(T, 33, 6)``, times_s ``(T,)`` -> values ``(S, V, C)``.
-        """
-        if len(times_s) - 1 < _FULL_RATE * self.fps * (times_s[-1] - times_s[0]):
-            poses, times_s = resample(poses, times_s, self.fps)
-        return Timed(self.spec.convert_landmarks(poses, self.video), times_s)
-
-    def find_speed(self, joints: Timed) -> Timed:
-        """Return the speed of the faster hand in a scene, in trunk lengths per second.
-
-        Args:
-            joints: Positions, NaN if missing.
-        """
-        complete, at_s = self.spec.complete(*joints, self.video, is_timed=True)
-        return Timed(hand_speeds(complete, self.layout, self.spec.fps).max(1), at_s)
-
     def classify(self, joints: Timed, swing: Swing, num_frames: int = 0) -> np.ndarray:
         """Return the probability of each class for a swing.
 
@@ -211,9 +157,7 @@ class StrokeReader:
         Returns:
             The probabilities ``(K,)``.
         """
-        positions, times_s = joints
-        first, last = np.searchsorted(times_s, [swing.start_s - 1e-6, swing.end_s - 1e-6])
-        part = self.spec.complete(positions[first:last], times_s[first:last], self.video, is_timed=True)
+        part = self.cut(joints, swing)
         clip = self.spec.choose(self._continue(part, num_frames) if num_frames > len(part.values) else part)
         return np.array(list(self.model.classify(*clip).probabilities.values()))
 
@@ -237,28 +181,42 @@ class StrokeReader:
         return ScoredStroke(Stroke(label, swing.start_s, swing.end_s, swing.contact_s, confidence), scores)
 
 
-def split_scenes(is_found: np.ndarray, is_new_scene: np.ndarray, longest_gap: int) -> list[slice]:
-    """Return the stretches in which a player is seen without a cut or a long gap.
+def assemble(
+    reader: SwingReader,
+    tracks: Sequence[PlayerTrack],
+    poses: Poses,
+    class_names: tuple[str, ...],
+    found: Sequence[PlayerStrokes],
+) -> MatchAnalysis:
+    """Put the strokes of all players together.
 
     Args:
-        is_found: Whether the player is found in each image.
-        is_new_scene: Whether the video was cut before each image.
-        longest_gap: Number of images in a row that may miss the player.
-
-    Shape:
-        is_found and is_new_scene ``(T,)``.
-
-    >>> seen = np.array([False, True, False, True, True, False, False, True])
-    >>> split_scenes(seen, np.arange(8) == 4, 1)
-    [slice(1, 4, None), slice(4, 5, None), slice(7, 8, None)]
+        reader: What found them.
+        tracks: Name and region of each player.
+        poses: The joints of the players.
+        class_names: Names of the classes.
+        found: The strokes of each player.
     """
-    frames = np.flatnonzero(is_found)
-    if not len(frames):
-        return []
-    scene = np.cumsum(is_new_scene)[frames]
-    is_first = (np.diff(frames) > longest_gap + 1) | (np.diff(scene) > 0)
-    parts = np.split(frames, np.flatnonzero(is_first) + 1)
-    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
+    speeds = np.stack([own.speed for own in found])
+    names = tuple(track.name for track in tracks)
+    strokes = [replace(s, player=name) for name, own in zip(names, found, strict=True) for s in own.strokes]
+    shown_s, ends_s = float(poses.times_s[-1]), probe(reader.video).duration_s
+    return MatchAnalysis(
+        video=reader.video,
+        duration_s=ends_s if shown_s < ends_s < shown_s + 1 / reader.fps else shown_s + 1 / reader.fps,
+        class_names=class_names,
+        players=names,
+        strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
+        frame_classes=(*class_names, IDLE),
+        times_s=poses.times_s,
+        probabilities=np.stack([spread(own.scored, poses.times_s, len(class_names)) for own in found]),
+        remarks=remark_on_motion(
+            names, speeds, reader.typical, bool(strokes), PoseRates(reader.fps, reader.spec.fps)
+        ),
+        motion=PlayerMotion(
+            poses.values, speeds.astype(np.float32), poses.is_new_scene, MIN_SPEED * reader.typical.speed
+        ),
+    )
 
 
 def spread(strokes: Sequence[ScoredStroke], times_s: np.ndarray, num_classes: int) -> np.ndarray:

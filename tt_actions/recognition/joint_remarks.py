@@ -98,19 +98,19 @@ def _remark_on_rate(rates: PoseRates) -> str | None:
         return None
     return (
         f"The video has {rates.used:.3g} images per second, so the joints are found {rates.used:.3g} times "
-        f"per second. The model was trained on {rates.trained:.3g}. Fast strokes may be missing; film at "
+        f"per second. The model expects {rates.trained:.3g}. Fast strokes may be missing; film at "
         f"{rates.trained:.3g} images per second or more."
     )
 
 
 def _remark_on_speed(fastest: float, typical: TypicalSwing) -> str:
     """Say why no hand made a swing."""
-    share = fastest / max(typical.speed, 1e-6)
-    if share < MIN_SPEED:
+    least = MIN_SPEED * typical.speed
+    if fastest < least:
         return (
-            f"No hand moved as fast as in the training clips: the fastest reached {100 * share:.0f} % of "
-            f"their speed, and a stroke needs {100 * MIN_SPEED:.0f} %. Check that the skeleton in the "
-            "annotated video follows the player. If it does, train on clips of such strokes."
+            f"No hand moved fast enough for a stroke: the fastest reached {fastest:.1f} trunk lengths per "
+            f"second, and a stroke needs {least:.1f}. Check that the skeleton in the annotated video follows "
+            "the player. If it does, train on clips of such strokes."
         )
     return (
         "No hand made a swing: none became much faster and then slower again. Check that the skeleton in "

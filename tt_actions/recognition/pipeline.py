@@ -23,6 +23,7 @@ from tt_actions.recognition.stream import (
     append_block,
     gather_stretches,
 )
+from tt_actions.recognition.unnamed import analyze_unnamed
 from tt_actions.video.ahead import read_ahead
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
@@ -59,7 +60,7 @@ def open_stream(model: "Recognizer") -> FrameStream:
 
 
 def find_tracks(
-    model: "Recognizer", video: Path, players: Sequence[str], rois: Sequence[Roi]
+    model: "Recognizer | None", video: Path, players: Sequence[str], rois: Sequence[Roi]
 ) -> tuple[PlayerTrack, ...]:
     """Return the name and region of each player in a video.
 
@@ -75,32 +76,37 @@ def find_tracks(
         VideoError: If the video can't be read.
         ValueError: If names and regions don't match, or the model reads something other than a video.
     """
-    preprocessing = model.preprocessing
-    is_joints = isinstance(preprocessing, JointPreprocessing)
-    own = preprocessing.roi if is_joints else model.video_preprocessing.roi
+    own = None
+    if model is not None:
+        is_joints = isinstance(model.preprocessing, JointPreprocessing)
+        own = model.preprocessing.roi if is_joints else model.video_preprocessing.roi
     info = probe(video)
     return lay_tracks(players, rois if len(rois) else [own] if own else [], info.width, info.height)
 
 
 def analyze_video(
-    model: "Recognizer",
+    model: "Recognizer | None",
     video: Path | str,
     players: Sequence[str] = (),
     rois: Sequence[Roi] = (),
     crop: Crop | None = None,
     on_progress: Callable[[float], object] | None = None,
+    pose: str | None = None,
 ) -> MatchAnalysis:
     """Find the strokes in a video of any length.
 
     A separate thread decodes and preprocesses the video, some frames ahead of the network.
 
     Args:
-        model: The trained model, in eval mode.
+        model: The trained model, in eval mode. None groups strokes that look alike instead of naming them:
+            see :func:`tt_actions.recognition.unnamed.analyze_unnamed`.
         video: The video file.
         players: Names of the players, in the order of ``rois`` or from left to right; empty for one player.
         rois: Regions (x0, y0, x1, y1) in pixels: one per player, one that the players share, or none.
         crop: ``motion`` follows the player in each region; None for the setting of the training.
         on_progress: Called with the number of seconds of the video that are processed.
+        pose: The model that finds joints if there is no ``model``, which has its own; None for the built-in
+            one.
 
     Returns:
         The strokes of all players, and the probabilities of all frames.
@@ -112,6 +118,8 @@ def analyze_video(
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
+    if model is None:
+        return analyze_unnamed(video, tracks, pose, on_progress)
     model.check_crop(crop)
     if not players:  # named players divide the frame among them
         model.check_region(tracks[0].roi, crop)

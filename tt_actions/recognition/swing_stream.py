@@ -6,7 +6,8 @@ from collections import deque
 import numpy as np
 
 from tt_actions.errors import UserError
-from tt_actions.recognition.joint_pipeline import LONGEST_GAP_S, ScoredStroke, StrokeReader
+from tt_actions.recognition.joint_pipeline import ScoredStroke, StrokeReader
+from tt_actions.recognition.swing_reader import LONGEST_GAP_S
 from tt_actions.recognition.swings import MIN_GAP, Swing, find_peaks, place_swing
 from tt_actions.video.types import Timed
 
