@@ -5,6 +5,7 @@ import pytest
 
 from tt_actions.clips.strokes import IDLE
 from tt_actions.errors import UserError
+from tt_actions.recognition.loading import load
 from tt_actions.recognition.pipeline import analyze_video
 from tt_actions.recognition.swings import Swing
 from tt_actions.recognition.unnamed import REMARK, drop_preparations, plays_left
@@ -47,6 +48,13 @@ def test_without_a_player_there_is_no_stroke(tmp_path):
 def test_a_pose_model_that_is_missing_is_refused(match):
     with pytest.raises(UserError, match=r"Expected the pose model 'none\.onnx'"):
         analyze_video(None, match[0], pose="onnx:none.onnx")
+
+
+def test_options_that_would_have_no_effect_are_refused(match, posed_run):
+    with pytest.raises(UserError, match="Expected no `crop` without a model"):
+        analyze_video(None, match[0], crop="motion")
+    with pytest.raises(UserError, match="Expected no `pose` with a model"):
+        analyze_video(load(posed_run / "checkpoints" / "best.ckpt"), match[0], pose="blazepose")
 
 
 @pytest.mark.parametrize(("speed", "num_kept"), [(5.9, 1), (6.1, 2)])

@@ -43,6 +43,10 @@ def analyze(
 
     Returns:
         The exit code: 1 if a video failed.
+
+    Raises:
+        UserError: If the source, the checkpoint or an option can't be used.
+        OSError: If the results of a single video can't be written.
     """
     if checkpoint is None and (crop is not None or engine != "torch"):
         option = "crop" if crop is not None else "engine"

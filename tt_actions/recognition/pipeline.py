@@ -12,6 +12,7 @@ from tt_actions.clips.specs import iter_tracks
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TYPICAL_CLIP
+from tt_actions.errors import UserError
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.joint_pipeline import analyze_joints
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
@@ -113,18 +114,33 @@ def analyze_video(
 
     Raises:
         VideoError: If the video can't be read.
-        UserError: If the model was trained on regions, but no region, player or ``crop`` is given.
+        UserError: If the model was trained on regions, but no region, player or ``crop`` is given; if
+            ``crop`` is given without a model, or ``pose`` with one.
         ValueError: If names and regions don't match.
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
     if model is None:
+        if crop is not None:
+            raise UserError(f"Expected no `crop` without a model, but got '{crop}'. Omit it, or use a model.")
         return analyze_unnamed(video, tracks, pose, on_progress)
+    if pose is not None:
+        raise UserError(f"Expected no `pose` with a model, but got '{pose}'. Pass it to `load` instead.")
     model.check_crop(crop)
     if not players:  # named players divide the frame among them
         model.check_region(tracks[0].roi, crop)
     if isinstance(model.preprocessing, JointPreprocessing):
         return analyze_joints(model, video, tracks, on_progress)
+    return _analyze_frames(model, video, tracks, crop, on_progress)
+
+
+def _analyze_frames(
+    model: "Recognizer",
+    video: Path,
+    tracks: Sequence[PlayerTrack],
+    crop: Crop | None,
+    on_progress: Callable[[float], object] | None,
+) -> MatchAnalysis:
     spec = replace(model.video_preprocessing.spec, crop=crop or model.video_preprocessing.crop)
     stream, segmenter = open_stream(model), make_segmenter(model)
     frames = iter_tracks(video, spec, [track.roi for track in tracks])
