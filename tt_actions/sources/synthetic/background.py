@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from tt_actions.sources.synthetic.camera import NEAR_M
+from tt_actions.sources.synthetic.court import draw_court
 from tt_actions.sources.synthetic.room import Rays, draw_room
 from tt_actions.sources.synthetic.scene import Scene
 from tt_actions.sources.synthetic.table import LENGTH_M, TOP_M, WIDTH_M, draw_net, draw_table
@@ -15,7 +16,7 @@ OVERSAMPLING = 2
 
 @dataclass(frozen=True)
 class Background:
-    """The hall with its table, and the net as a separate layer.
+    """The hall with its table or court, and the net of the table as a separate layer.
 
     Args:
         hall: RGB, and the coverage by the table.
@@ -51,15 +52,19 @@ def draw_background(scene: Scene) -> Background:
     rays = Rays.of(camera, (OVERSAMPLING * width, OVERSAMPLING * height))
     rng = np.random.default_rng(scene.hall_seed)
     picture, depth = draw_room(rng, rays)
-    table = draw_table(rng, camera, rays, picture, scene.light)
-    hall = _shrunk(np.dstack([picture, table]), scene)
-    net = _shrunk(draw_net(camera, picture.shape[:2]), scene)
+    if scene.sport == "tennis":  # nothing that could hide a player
+        draw_court(rng, camera, picture)
+        table, net = np.zeros(picture.shape[:2], np.uint8), np.zeros((*picture.shape[:2], 4), np.uint8)
+    else:
+        table = draw_table(rng, camera, rays, picture, scene.light)
+        net = draw_net(camera, picture.shape[:2])
+    hall, net = _shrunk(np.dstack([picture, table]), scene), _shrunk(net, scene)
     left, top, net_width, net_height = cv2.boundingRect(net[..., 3])
     return Background(
         hall=hall,
         net=net[top : top + net_height, left : left + net_width],
         net_corner=(left, top),
-        depth=_with_top(rays, depth, table)[::OVERSAMPLING, ::OVERSAMPLING],
+        depth=(_with_top(rays, depth, table) if scene.sport == "table_tennis" else depth)[::OVERSAMPLING, ::OVERSAMPLING],
         margin=margin,
     )
 

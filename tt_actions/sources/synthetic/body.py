@@ -26,6 +26,7 @@ MIRRORED = (0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15
 GRIP_M = 0.14
 """Offset from the hand joint to the centre of the blade, in metres."""
 
+_BESIDE_M = 0.09  # between the two hands on a handle
 _STRAIGHTEST = 0.985  # share of a limb's length: knees and elbows never lock
 _SHARPEST_ELBOW_RAD = np.radians(42)
 _WIDEST_WRIST_RAD = np.radians(68)
@@ -116,9 +117,11 @@ class Pose:
         toes: Positions of the left and right toes.
         foot_yaw: Turn of the left and right foot to the left, in radians.
         gaze: The point that the eyes follow.
+        grip: From the wanted position of the free hand (0) to the handle of the racket, above the playing
+            hand (1); None if the free hand never holds it.
 
     Shape:
-        Points and directions ``(T, 3)``, angles ``(T,)``, heels and foot_yaw ``(T, 2)``, toes ``(T, 2, 3)``.
+        Points and directions ``(T, 3)``, angles and grip ``(T,)``, heels and foot_yaw ``(T, 2)``, toes ``(T, 2, 3)``.
     """
 
     blade: np.ndarray
@@ -135,6 +138,7 @@ class Pose:
     toes: np.ndarray
     foot_yaw: np.ndarray
     gaze: np.ndarray
+    grip: np.ndarray | None = None
 
 
 def solve(body: Body, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -154,7 +158,7 @@ def solve(body: Body, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     _place_legs(body, pose, joints)
     chest = _place_trunk(body, pose, joints)
     position, rotation = _place_playing_arm(body, pose, chest, joints)
-    _place_free_arm(body, pose, chest, joints)
+    _place_free_arm(body, pose, chest, joints, position - (GRIP_M - _BESIDE_M) * rotation[..., 0])
     return joints, position, rotation
 
 
@@ -218,12 +222,16 @@ def _place_playing_arm(
     return hand + GRIP_M * axis, rotation
 
 
-def _place_free_arm(body: Body, pose: Pose, chest: np.ndarray, joints: np.ndarray) -> None:
-    shoulder = joints[:, 4]
-    along = _unit(pose.free_hand - shoulder)
+def _place_free_arm(
+    body: Body, pose: Pose, chest: np.ndarray, joints: np.ndarray, handle: np.ndarray
+) -> None:
+    shoulder, target = joints[:, 4], pose.free_hand
+    if pose.grip is not None:
+        target = target + pose.grip[:, None] * (handle - target)
+    along = _unit(target - shoulder)
     rest, pole = chest @ (_ARM_AT_REST * [1, -1, 1]), chest @ [-0.2, 0.55, -0.8]
     for _ in range(2):
-        wrist = pose.free_hand - body.hand * along
+        wrist = target - body.hand * along
         aside = _carry(pole, rest, _unit(wrist - shoulder))
         elbow, wrist = bend(shoulder, wrist, body.upper_arm, body.forearm, aside, _SHARPEST_ELBOW_RAD)
         along = _unit(wrist - elbow)

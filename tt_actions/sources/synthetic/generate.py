@@ -19,7 +19,7 @@ from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
 from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
-from tt_actions.sources.synthetic.player import Player, draw_player
+from tt_actions.sources.synthetic.player import Player, Sport, draw_player
 from tt_actions.sources.synthetic.scene import Scene, World, draw_scene
 from tt_actions.sources.synthetic.settings import CLIPS, RALLIES, REGIONS, Settings, claim_folder
 from tt_actions.video.encoder import write_video
@@ -44,11 +44,12 @@ def synthesize(
     world: World = WORLD,
     pictures: bool = True,
     faults: bool = False,
+    sport: Sport = "table_tennis",
 ) -> None:
     """Generate the missing files of a dataset of synthetic strokes.
 
     Next to every ``.mp4`` is an ``.npz`` file with ``label``, ``player``, ``left_handed``, ``fps``,
-    ``frame_labels`` (T,) (indices in serve, forehand, backhand, smash, idle), ``joints_3d`` (T, 25, 3) in
+    ``frame_labels`` (T,) (indices in the strokes of the sport, and idle), ``joints_3d`` (T, 25, 3) in
     metres, ``joints_2d`` (T, 25, 2) in pixels, ``racket_position`` (T, 3), ``racket_rotation`` (T, 3, 3), the
     same for the opponent, if there is one, with the prefix ``opponent_``, ``ball`` (T, 3), NaN while out of
     play, ``camera`` (T, 3, 4), the strokes in order as ``stroke_label``, ``stroke_player`` (0, or 1 for the
@@ -72,6 +73,7 @@ def synthesize(
         pictures: Whether to render videos; otherwise the ``.npz`` files are the clips.
         faults: Whether three out of four clips show a fault; the ``.npz`` files then contain ``fault``, empty
             for none, and ``fault_size``.
+        sport: What is played. Tennis also has volleys, and neither rallies nor faults.
 
     Raises:
         ValueError: If a setting is out of range, or the folder was generated with other settings.
@@ -79,7 +81,7 @@ def synthesize(
     """
     settings = Settings(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures,
-        faults=faults,
+        faults=faults, sport=sport,
     )  # fmt: skip
     claim_folder(out, settings)
     manifest = out / "manifest.csv"

@@ -18,11 +18,25 @@ from tt_actions.sources.synthetic.exchange import (
     unreturned_flight,
 )
 from tt_actions.sources.synthetic.performance import perform
-from tt_actions.sources.synthetic.player import Player
+from tt_actions.sources.synthetic.player import Player, Sport
 from tt_actions.sources.synthetic.strokes import plan_swing, smooth_step
+from tt_actions.sources.synthetic.tennis import STROKES as TENNIS_STROKES
+from tt_actions.sources.synthetic.tennis import draw_tennis_hit
 
 FPS = 30.0
 """Frame rate of every motion."""
+
+
+def strokes_of(sport: Sport) -> tuple[str, ...]:
+    """Return the strokes of a sport.
+
+    Args:
+        sport: The sport.
+
+    >>> strokes_of("tennis")
+    ('serve', 'forehand', 'backhand', 'smash', 'volley')
+    """
+    return TENNIS_STROKES if sport == "tennis" else tuple(STROKES)
 
 
 @dataclass(frozen=True)
@@ -91,16 +105,18 @@ class Motion:
             player: Index of the player whose strokes to use.
 
         Returns:
-            Indices in (serve, forehand, backhand, smash, idle).
+            Indices in (serve, forehand, backhand, smash, idle) or, in tennis, in (serve, forehand, backhand,
+            smash, volley, idle).
 
         Shape:
             ``(T,)``, int64.
         """
         times_s = np.arange(len(self.ball)) / FPS
-        labels = np.full(len(times_s), len(STROKES))
+        strokes = strokes_of(self.players[player].player.sport)
+        labels = np.full(len(times_s), len(strokes))
         for stroke in self.strokes:
             if stroke.player == player:
-                labels[(times_s >= stroke.start_s) & (times_s < stroke.end_s)] = STROKES.index(stroke.label)
+                labels[(times_s >= stroke.start_s) & (times_s < stroke.end_s)] = strokes.index(stroke.label)
         return labels
 
 
@@ -142,14 +158,18 @@ def clip_motion(
     Raises:
         ValueError: If ``label`` is not a stroke, or ``duration_s`` is too short for one.
     """
-    if label not in STROKES:
-        raise UserError(f"Expected `label` to be one of {', '.join(STROKES)}, but got '{label}'.")
+    strokes = strokes_of(player.sport)
+    if label not in strokes:
+        raise UserError(f"Expected `label` to be one of {', '.join(strokes)}, but got '{label}'.")
     if duration_s < SHORTEST_CLIP_S:
         raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S:g}, long enough for any stroke, "
             f"but got {duration_s}."
         )
     exchange = None
+    if player.sport == "tennis":
+        hit, arcs = draw_tennis_hit(rng, player, label, duration_s)
+        exchange = _Exchange([hit], arcs)
     while exchange is None:
         exchange = _draw_clip(rng, player, label, duration_s, plan)
     players = (player,) if opponent is None else (player, opponent)

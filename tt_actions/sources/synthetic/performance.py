@@ -1,6 +1,7 @@
 """A player's whole motion: strokes blended into the ready stance, on moving feet."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,6 +61,8 @@ def rest_at(player: Player, swing: Swing, times_s: np.ndarray) -> tuple[np.ndarr
     tips, yaw = feet_at(player, centre, np.full(num, swing.feet_yaw))
     toes = np.concatenate([tips, np.full((num, 2, 1), TOE_HEIGHT_M)], -1)
     pose = _pose(swing.path(times_s), toes, yaw, centre, np.zeros((num, 3)))
+    if swing.two_handed:
+        pose = replace(pose, grip=np.ones(num))
     return solve(body_of(player), pose)
 
 
@@ -91,14 +94,17 @@ def perform(
     """
     pauses_s = _pauses(swings, times_s[-1])
     channels = stand_ready(rng, player, times_s, relaxed, pauses_s)
+    grip = np.zeros_like(times_s) if any(swing.two_handed for _, swing in swings) else None
     for contact_s, swing in swings:
         since_s = times_s - contact_s
         moving = (since_s > swing.start_s) & (since_s < swing.settled_s)
         weight = swing.weight(since_s[moving])[:, None]
+        if grip is not None and swing.two_handed:
+            grip[moving] = weight[:, 0]
         channels[moving] += weight * (swing.path(since_s[moving]) - channels[moving])
     toes, foot_yaw, centre = walk(player, times_s, plan_steps(rng, player, swings, times_s[-1]))
     gaze = _smooth(np.where(np.isnan(ball), [0.9 if side == 0 else -0.9, 0.0, 1.0], ball))
-    pose = _pose(channels, toes, foot_yaw, centre, to_court(gaze, player, side))
+    pose = replace(_pose(channels, toes, foot_yaw, centre, to_court(gaze, player, side)), grip=grip)
     joints, blade, rotation = solve(body_of(player), pose)
     if player.left_handed:
         joints = joints[:, MIRRORED]

@@ -1,10 +1,12 @@
 """A player's build, habits and clothing."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 Rgb = tuple[int, int, int]
+Sport = Literal["table_tennis", "tennis"]
 
 SKINS: tuple[Rgb, ...] = (
     (255, 219, 185), (236, 188, 152), (214, 160, 120), (176, 122, 84), (126, 82, 54), (84, 54, 38),
@@ -46,6 +48,7 @@ class Player:
         forehand_rubber: Colour of the forehand side, RGB: red or black.
         backhand_rubber: Colour of the other side, RGB.
         grip: Colour of the handle, RGB.
+        sport: What the player plays.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Player:
     forehand_rubber: Rgb
     backhand_rubber: Rgb
     grip: Rgb
+    sport: Sport = "table_tennis"
 
 
 def draw_player(rng: np.random.Generator, name: str) -> Player:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tt_actions.sources.synthetic.camera import Size, draw_shake, frame_points
 from tt_actions.sources.synthetic.motion import FPS, Motion
+from tt_actions.sources.synthetic.player import Sport
 
 Range = tuple[float, float]
 
@@ -105,6 +106,7 @@ class Scene:
         crf: Constant rate factor of the H.264 encoder.
         hall_seed: Random seed of the look of the hall.
         seed: Random seed of the noise.
+        sport: What is played in the hall.
 
     Shape:
         still ``(3, 4)``, shake ``(T, 3, 3)``.
@@ -120,6 +122,7 @@ class Scene:
     crf: int
     hall_seed: int
     seed: int
+    sport: Sport = "table_tennis"
 
     @property
     def camera(self) -> np.ndarray:
@@ -207,6 +210,7 @@ def draw_scene(
         crf=round(rng.uniform(*world.crf)),
         hall_seed=hall.seed,
         seed=int(rng.integers(2**32)),
+        sport=motion.players[0].player.sport,
     )
 
 

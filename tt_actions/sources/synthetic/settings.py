@@ -2,17 +2,17 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
-from tt_actions.clips.strokes import STROKES
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.sources.synthetic.camera import Size
-from tt_actions.sources.synthetic.motion import SHORTEST_CLIP_S
-from tt_actions.sources.synthetic.player import Player, draw_player
+from tt_actions.sources.synthetic.motion import SHORTEST_CLIP_S, strokes_of
+from tt_actions.sources.synthetic.player import Player, Sport, draw_player
 from tt_actions.sources.synthetic.scene import Hall, World, draw_hall
 
 EDITION = 2
@@ -25,6 +25,7 @@ PLAYERS, CLIPS, RALLIES, HALLS, REGIONS = range(5)
 _ABSENT: dict[str, object] = {
     "pictures": True,
     "faults": False,
+    "sport": "table_tennis",
 }  # values of settings that older folders don't contain
 
 
@@ -45,6 +46,7 @@ class Settings:
         pictures: Whether to render videos, or to save only the motion.
         edition: Version of the rendering code.
         faults: Whether three out of four strokes have a fault.
+        sport: What is played.
 
     Raises:
         ValueError: If a number or the size is out of range.
@@ -62,11 +64,19 @@ class Settings:
     pictures: bool = True
     edition: int = EDITION
     faults: bool = False
+    sport: Sport = "table_tennis"
 
     def __post_init__(self) -> None:
         for name, minimum in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
             if getattr(self, name) < minimum:
                 raise UserError(f"Expected `{name}` to be at least {minimum}, but got {getattr(self, name)}.")
+        if self.sport not in get_args(Sport):
+            raise UserError(f"Expected `sport` to be one of {get_args(Sport)}, but got '{self.sport}'.")
+        if self.sport == "tennis" and (self.num_rallies or self.faults):
+            raise UserError(
+                "Expected clips without faults for `sport` tennis, but got rallies or faults, which only table "
+                "tennis has. Leave them out."
+            )
         if self.world.halls < 1:
             raise UserError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
         if not SHORTEST_CLIP_S + 1 <= self.rally_s < math.inf:
@@ -104,7 +114,7 @@ class Settings:
         Args:
             index: Number of the player.
         """
-        return draw_player(self.rng(PLAYERS, index), f"player_{index:02d}")
+        return replace(draw_player(self.rng(PLAYERS, index), f"player_{index:02d}"), sport=self.sport)
 
     def clip(self, index: int) -> tuple[str, int]:
         """Return the class and the player number of a clip, in turn, so that each player plays each class.
@@ -112,7 +122,8 @@ class Settings:
         Args:
             index: Number of the clip.
         """
-        return STROKES[index % len(STROKES)], index // len(STROKES) % self.num_players
+        strokes = strokes_of(self.sport)
+        return strokes[index % len(strokes)], index // len(strokes) % self.num_players
 
 
 def claim_folder(out: Path, settings: Settings) -> None:

@@ -7,19 +7,38 @@ Smaller nested outlines, shifted towards the light, shade a part.
 """
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
 from tt_actions.sources.synthetic.anatomy import PARTS, disc_centres, disc_radii, shifted
 from tt_actions.sources.synthetic.camera import NEAR_M, centre_of, project
 from tt_actions.sources.synthetic.motion import Motion, PlayerMotion
-from tt_actions.sources.synthetic.player import Rgb
+from tt_actions.sources.synthetic.player import Rgb, Sport
 from tt_actions.sources.synthetic.scene import Scene
+from tt_actions.sources.synthetic.tennis import STRINGS_M
 
 NUM_POINTS = 16
 BALL_RADIUS_M = 0.02
 BLADE_M = (0.079, 0.075)
 """Half the length and half the width of a blade, in metres."""
+
+
+class _Racket(NamedTuple):
+    """Sizes in metres: half the length and the width of its head, and the way to its middle from the place
+    of a table-tennis blade and from the end of the handle; colour of the strings if there are any.
+    """
+
+    size_m: tuple[float, float]
+    middle_m: float
+    neck_m: float
+    strings: Rgb | None = None
+
+
+_RACKETS: dict[Sport, _Racket] = {
+    "table_tennis": _Racket(BLADE_M, 0.0, 0.06),
+    "tennis": _Racket((0.165, 0.125), STRINGS_M, 0.165, (198, 204, 184)),
+}
 
 _ANGLES = np.linspace(0, 2 * np.pi, NUM_POINTS, endpoint=False)
 _AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1)
@@ -141,16 +160,20 @@ class _View:
             )
             for lag in self.lags
         ]
-        handle = [np.stack([at - 0.06 * turn[..., 0], at - 0.17 * turn[..., 0]], 1) for at, turn in poses]
-        edge = [at[:, None] + (BLADE_M * _AROUND) @ turn[..., :2].swapaxes(1, 2) for at, turn in poses]
+        racket = _RACKETS[player_motion.player.sport]
+        top_m = racket.middle_m - racket.neck_m
+        handle = [np.stack([at + top_m * turn[..., 0], at - 0.17 * turn[..., 0]], 1) for at, turn in poses]
+        edge = [
+            (at + racket.middle_m * turn[..., 0])[:, None]
+            + (racket.size_m * _AROUND) @ turn[..., :2].swapaxes(1, 2)
+            for at, turn in poses
+        ]
         middle, turn = player_motion.racket_position[self.frames], player_motion.racket_rotation[self.frames]
-        normal = turn[..., 2]
+        middle, normal = middle + racket.middle_m * turn[..., 0], turn[..., 2]
         forehand = ((centre_of(self.scene.still) - middle) * normal).sum(-1) > 0
-        rubber = np.where(
-            forehand[:, None],
-            np.array(player_motion.player.forehand_rubber),
-            np.array(player_motion.player.backhand_rubber),
-        )
+        player = player_motion.player
+        sides = (player.forehand_rubber, player.backhand_rubber) if racket.strings is None else (racket.strings,) * 2
+        rubber = np.where(forehand[:, None], np.array(sides[0]), np.array(sides[1]))
         shine = 0.85 + 0.3 * np.abs(normal @ self.scene.light.direction)[:, None, None]
         colours = shine * rubber[:, None] * (0.95 + 0.35 * self.shade[1:, None]) + 6
         colours = np.concatenate([np.broadcast_to(_WOOD, (len(colours), 1, 3)), colours], 1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tt_actions.sources.synthetic import tennis_poses
 from tt_actions.sources.synthetic.key_poses import (
     AXIS,
     BLADE,
@@ -81,7 +82,8 @@ def stand_ready(
     """
     scale = player.height_m / STANDARD_HEIGHT_M
     ease = relaxed[:, None]
-    channels = np.asarray((1 - ease) * READY + ease * RELAXED)
+    ready, loose = (tennis_poses.READY, tennis_poses.RELAXED) if player.sport == "tennis" else (READY, RELAXED)
+    channels = np.asarray((1 - ease) * ready + ease * loose)
     for start_s, end_s in free_s:
         _add_gestures(rng, channels, times_s, start_s, end_s)
     for points in (BLADE, FREE_HAND, HIPS):

@@ -22,6 +22,9 @@ from tt_actions.sources.synthetic.player import Player
 
 END_LINE_M = -1.37
 """Position of the near end of the table along x."""
+TENNIS_HOME_M = -2.8
+"""Position of a tennis player along x. It is so far from the origin that nothing of the player is over the
+place of the table."""
 LOWEST_CONTACT_M = 0.88
 """Minimum height of a contact: a lower serve would be below the table, and other strokes could not clear its
 edge."""
@@ -53,6 +56,7 @@ class Swing:
         feet_yaw: Turn of the stance to the left, in radians.
         side: 1 if the forehand side of the blade hits the ball, -1 for the backhand side.
         release_s: Time at which the ball leaves the hand; None if it comes from the opponent.
+        two_handed: Whether the free hand holds the racket too.
 
     Shape:
         times_s ``(N,)``, keys and slopes ``(N, 24)``, centre ``(2,)``.
@@ -70,6 +74,7 @@ class Swing:
     feet_yaw: float
     side: int
     release_s: float | None
+    two_handed: bool = False
 
     def path(self, times_s: np.ndarray) -> np.ndarray:
         """Return the channels as cubic Hermite splines, constant beyond both ends.
@@ -255,4 +260,6 @@ def home_of(player: Player) -> np.ndarray:
     Shape:
         ``(2,)``, metres.
     """
+    if player.sport == "tennis":
+        return np.array([TENNIS_HOME_M, 0.0])
     return np.array([END_LINE_M - player.distance_m, 0.22])
