@@ -19,4 +19,5 @@ from tt_actions.models.silhouette_lstm import SilhouetteLSTM as SilhouetteLSTM
 from tt_actions.models.skeleton_c3d import SkeletonC3D as SkeletonC3D
 from tt_actions.models.skeleton_lstm import SkeletonLSTM as SkeletonLSTM
 from tt_actions.models.stgcn import STGCN as STGCN
+from tt_actions.models.swing_net import SwingNet as SwingNet
 from tt_actions.models.trajectory_cnn import TrajectoryCNN as TrajectoryCNN

@@ -2,6 +2,7 @@
 
 from tt_actions.clips.source import ClipSource as ClipSource
 from tt_actions.sources.folders import FolderSource as FolderSource
+from tt_actions.sources.synthetic.drawn_swings import DrawnSwings as DrawnSwings
 from tt_actions.sources.synthetic.rallies import SyntheticRallies as SyntheticRallies
 from tt_actions.sources.synthetic.skeletons import SyntheticSkeletons as SyntheticSkeletons
 from tt_actions.sources.synthetic.source import SyntheticStrokes as SyntheticStrokes

@@ -64,7 +64,9 @@ def draw_background(scene: Scene) -> Background:
         hall=hall,
         net=net[top : top + net_height, left : left + net_width],
         net_corner=(left, top),
-        depth=(_with_top(rays, depth, table) if scene.sport == "table_tennis" else depth)[::OVERSAMPLING, ::OVERSAMPLING],
+        depth=(_with_top(rays, depth, table) if scene.sport == "table_tennis" else depth)[
+            ::OVERSAMPLING, ::OVERSAMPLING
+        ],
         margin=margin,
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.sources.synthetic.player import Sport
 from tt_actions.sources.synthetic.scene import World
 
 
@@ -19,6 +20,7 @@ def synth(
     size: tuple[int, int] = (320, 240),
     depth: bool = False,
     silhouettes: bool = False,
+    sport: Sport = "table_tennis",
     workers: int | None = None,
 ) -> None:
     """Generate synthetic strokes: videos with exact ground truth.
@@ -34,6 +36,7 @@ def synth(
         size: Size of the frames in pixels (default: 320x240).
         depth: Also write depth maps.
         silhouettes: Also write the players' silhouettes.
+        sport: What the players play; tennis has no rallies (default: table_tennis).
         workers: Number of processes (default: one per core).
 
     Raises:
@@ -55,4 +58,5 @@ def synth(
         depth=depth,
         silhouettes=silhouettes,
         num_workers=workers,
+        sport=sport,
     )

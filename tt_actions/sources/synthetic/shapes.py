@@ -172,7 +172,11 @@ class _View:
         middle, normal = middle + racket.middle_m * turn[..., 0], turn[..., 2]
         forehand = ((centre_of(self.scene.still) - middle) * normal).sum(-1) > 0
         player = player_motion.player
-        sides = (player.forehand_rubber, player.backhand_rubber) if racket.strings is None else (racket.strings,) * 2
+        sides = (
+            (player.forehand_rubber, player.backhand_rubber)
+            if racket.strings is None
+            else (racket.strings,) * 2
+        )
         rubber = np.where(forehand[:, None], np.array(sides[0]), np.array(sides[1]))
         shine = 0.85 + 0.3 * np.abs(normal @ self.scene.light.direction)[:, None, None]
         colours = shine * rubber[:, None] * (0.95 + 0.35 * self.shade[1:, None]) + 6

@@ -82,7 +82,9 @@ def stand_ready(
     """
     scale = player.height_m / STANDARD_HEIGHT_M
     ease = relaxed[:, None]
-    ready, loose = (tennis_poses.READY, tennis_poses.RELAXED) if player.sport == "tennis" else (READY, RELAXED)
+    ready, loose = (
+        (tennis_poses.READY, tennis_poses.RELAXED) if player.sport == "tennis" else (READY, RELAXED)
+    )
     channels = np.asarray((1 - ease) * ready + ease * loose)
     for start_s, end_s in free_s:
         _add_gestures(rng, channels, times_s, start_s, end_s)
