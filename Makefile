@@ -18,7 +18,7 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train compare sweep analyze test lint docs bench bench-realtime constraints
+.PHONY: help setup train compare sweep names analyze test lint docs bench bench-realtime constraints
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -41,6 +41,9 @@ compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3
 
 sweep: setup  ## Search over the options of an experiment (with W&B if you are logged in): SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(DATA_ARGS) $(ARGS)
+
+names: setup  ## Make the networks that name strokes without labels: draw clips, find their joints, train (an hour) [ARGS="--sports [tennis]"]
+	@$(BIN)/tt-actions names $(ARGS)
 
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest [CKPT=checkpoint] [ARGS="--players left,right"]
 	@$(if $(VIDEO),,$(error Expected a video: make analyze VIDEO=match.mp4))

@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "export.export:export_model",
     "compare": "studies.command:compare",
     "sweep": "studies.command:sweep",
+    "names": "studies.names:names",
     "pose": "pose.command:pose",
     "synth": "sources.synthetic.command:synth",
     "check": "sources.check:check",

@@ -270,3 +270,14 @@ def test_explanations_from_joints_are_measured(measure, posed_run):
     line = measure("measure_joint_explanations", posed_run)
     assert line.startswith("hottest: ")
     assert line.rstrip().endswith("clips")
+
+
+def test_names_without_labels_are_measured(measure, posed_clips, experts, tmp_path):
+    printed = measure("measure_names", "tennis", "--data", posed_clips, "--out", tmp_path)
+    assert "names of strokes without labels: tennis" in printed
+    everything, few = rows(tmp_path / "names_tennis.csv")
+    assert everything["clips"] == few["clips"]
+    assert float(few["chance"]) == pytest.approx(0.25, abs=0.15)
+    assert 0 <= float(everything["accuracy"]) <= float(few["accuracy"]) <= 1
+    measure("measure_names", "thetis", "--data", experts, "--out", tmp_path, "--fps", 30)
+    assert float(rows(tmp_path / "names_thetis.csv")[1]["accuracy"]) > 0

@@ -121,7 +121,8 @@ class Pose:
             hand (1); None if the free hand never holds it.
 
     Shape:
-        Points and directions ``(T, 3)``, angles and grip ``(T,)``, heels and foot_yaw ``(T, 2)``, toes ``(T, 2, 3)``.
+        Points and directions ``(T, 3)``, angles and grip ``(T,)``, heels and foot_yaw ``(T, 2)``, toes
+        ``(T, 2, 3)``.
     """
 
     blade: np.ndarray

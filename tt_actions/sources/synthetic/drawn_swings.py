@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tt_actions.clips.manifest import read_manifest
-from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.records import ClipRecord, Hand
 from tt_actions.clips.source import ClipSource
 from tt_actions.sources.synthetic.generate import synthesize
 from tt_actions.sources.synthetic.player import Sport
@@ -87,8 +87,10 @@ class DrawnSwings(ClipSource):
             with np.load(record.path.with_suffix(".npz")) as truth:
                 contact_s = float(truth["stroke_contact_s"][truth["stroke_player"] == 0][0])
                 length_s = len(truth["ball"]) / float(truth["fps"])
-            start_s, end_s = max(0.0, contact_s - before_s), min(contact_s + after_s, length_s)
+                hand: Hand = "left" if truth["left_handed"] else "right"
+            start_s = round(max(0.0, contact_s - before_s), 3)
+            end_s = round(min(contact_s + after_s, length_s), 3)
             records.append(
-                ClipRecord(record.path, record.label, round(start_s, 3), round(end_s, 3), group=record.group)
+                ClipRecord(record.path, record.label, start_s, end_s, group=record.group, hand=hand)
             )
         return records

@@ -74,8 +74,8 @@ class Settings:
             raise UserError(f"Expected `sport` to be one of {get_args(Sport)}, but got '{self.sport}'.")
         if self.sport == "tennis" and (self.num_rallies or self.faults):
             raise UserError(
-                "Expected clips without faults for `sport` tennis, but got rallies or faults, which only table "
-                "tennis has. Leave them out."
+                "Expected clips without faults for `sport` tennis, but got rallies or faults, which only "
+                "table tennis has. Leave them out."
             )
         if self.world.halls < 1:
             raise UserError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")

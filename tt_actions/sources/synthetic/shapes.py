@@ -25,8 +25,13 @@ BLADE_M = (0.079, 0.075)
 
 
 class _Racket(NamedTuple):
-    """Sizes in metres: half the length and the width of its head, and the way to its middle from the place
-    of a table-tennis blade and from the end of the handle; colour of the strings if there are any.
+    """The shape of a racket.
+
+    Args:
+        size_m: Half the length and half the width of its head, in metres.
+        middle_m: From where a table-tennis blade has its middle to the middle of the head, in metres.
+        neck_m: From the upper end of the handle to the middle of the head, in metres.
+        strings: Colour of the strings, RGB; None for a blade with two rubbers.
     """
 
     size_m: tuple[float, float]

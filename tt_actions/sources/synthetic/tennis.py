@@ -151,8 +151,8 @@ def draw_tennis_hit(
     time_s = rng.uniform(before_s, max(before_s, duration_s - after_s))
     released, arcs = None, []
     if swing.release_s is None:
-        start = position + [rng.uniform(6, 9), rng.uniform(-1, 1), rng.uniform(-0.3, 0.8)]
-        arcs = [toss(time_s - rng.uniform(0.35, 0.6), time_s, start, position)]
+        from_afar = np.array([rng.uniform(6, 9), rng.uniform(-1, 1), rng.uniform(-0.3, 0.8)])
+        arcs = [toss(time_s - rng.uniform(0.35, 0.6), time_s, position + from_afar, position)]
     else:
         released = to_court(joints[1, 7] + BALL_ON_PALM_M, player, 0)
         arcs = [toss(time_s + release_s, time_s, released, position)]

@@ -1,0 +1,50 @@
+"""The networks of the package that name strokes without any label: they are trained on drawn strokes."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from tt_actions.errors import UserError
+from tt_actions.recognition.loading import load
+from tt_actions.recognition.recognizer import Recognizer
+
+NamedSport = Literal["table_tennis", "tennis"]
+"""A sport whose strokes the package can name."""
+
+FOLDER = Path(__file__).parent / "names"
+"""Folder of the checkpoints, one per sport; ``make names`` writes them."""
+
+LEAST_SURE = 0.6
+"""Probability below which a name is called unsure."""
+
+
+def load_names(sport: NamedSport) -> Recognizer:
+    """Load the network that names the strokes of a sport; no label and no training is needed.
+
+    It reads joints and knows the typical swing, so it finds and names the strokes in a match, and names the
+    stroke of a clip. Its names are less reliable than those of a model that was trained on your own clips:
+    below :data:`LEAST_SURE` they are called unsure.
+
+    Args:
+        sport: ``table_tennis`` for serve, forehand, backhand and smash; ``tennis`` also for volley.
+
+    Raises:
+        UserError: If there is no network for the sport.
+
+    >>> load_names("tennis").class_names
+    ('backhand', 'forehand', 'serve', 'smash', 'volley')
+    """
+    if sport not in get_args(NamedSport):
+        raise UserError(f"Expected `sport` to be one of {get_args(NamedSport)}, but got '{sport}'.")
+    return load(FOLDER / f"{sport}.ckpt")
+
+
+def is_unsure(confidence: float) -> bool:
+    """Return whether the name of a stroke is only a guess.
+
+    Args:
+        confidence: Probability of the name, in [0, 1].
+
+    >>> is_unsure(0.4), is_unsure(0.9)
+    (True, False)
+    """
+    return confidence < LEAST_SURE
