@@ -42,7 +42,7 @@ compare: setup  ## Compare models on one split: [MODELS="cnn cnn_lstm"] [SEEDS=3
 sweep: setup  ## Search over the options of an experiment (with W&B if you are logged in): SWEEP=ablation [STORAGE=database URL] [DATA=...] [ARGS="--key value"]
 	@$(BIN)/tt-actions sweep $(SWEEP) $(if $(STORAGE),--storage "$(STORAGE)") $(DATA_ARGS) $(ARGS)
 
-names: setup  ## Make the networks that name strokes without labels: draw clips, find their joints, train (an hour) [ARGS="--sports [tennis]"]
+names: setup  ## Make the networks that name strokes without labels: draw clips, find their joints, train (an hour) [ARGS="--sports tennis"]
 	@$(BIN)/tt-actions names $(ARGS)
 
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest [CKPT=checkpoint] [ARGS="--players left,right"]

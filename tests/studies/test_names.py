@@ -12,7 +12,7 @@ def folder(tmp_path_factory):
     """A folder with a network made from twelve drawn clips."""
     folder = tmp_path_factory.mktemp("names")
     options = {
-        "sports": "[table_tennis]",
+        "sports": "table_tennis",
         "runs": folder / "runs",
         "out": folder / "names",
         "data.source.out": folder / "data",

@@ -151,7 +151,7 @@ _SMASH = np.stack([
     key_pose((.50, .32, .84), (.65, .50, -.55), (-.50, .75, -.30), (.00, -.75, -.45), (.06, .34, 1.06),
              (.10, .05, .87), (28, 50, 30, -6), (.1, .8)),
 ])  # fmt: skip
-_SMASH_TIMES: tuple[Seconds, ...] = ((.22, .90), (.11, .16), (.28, .42))  # fmt: skip
+_SMASH_TIMES: tuple[Seconds, ...] = ((0.25, 1.5), (0.11, 0.16), (0.28, 0.42))  # a lob leaves time to wait
 
 # Racket set beside the body, contact, a short follow-through.
 _VOLLEY_FOREHAND = np.stack([
