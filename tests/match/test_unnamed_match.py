@@ -1,5 +1,7 @@
 """A match of drawn players, analysed without a model on the command line."""
 
+import json
+
 import numpy as np
 import pytest
 from run_files import rows
@@ -7,6 +9,7 @@ from run_files import rows
 from tt_actions.errors import UserError
 from tt_actions.main import main
 from tt_actions.match.results_folder import RESULT_FILES
+from tt_actions.recognition.stroke_names import REMARK as NAMES_REMARK
 from tt_actions.recognition.unnamed import REMARK
 from tt_actions.video.info import probe
 
@@ -57,3 +60,21 @@ def test_options_of_a_model_need_one(joint_film, tmp_path, option):
     with pytest.raises(UserError, match=f"Expected `checkpoint` beside `{option[0][2:]}`, but got none"):
         main(["analyze", str(joint_film / "match.mp4"), "--out", str(tmp_path / "out"), *option])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sport_names_the_strokes_with_a_remark(joint_film, tmp_path):
+    words = [str(joint_film / "match.mp4"), "--out", str(tmp_path / "out"), "--no-video"]
+    with pytest.raises(SystemExit) as end:
+        main(["analyze", *words, "--sport", "table_tennis"])
+    assert end.value.code == 0
+    document = json.loads((tmp_path / "out" / "strokes.json").read_text("utf-8"))
+    assert document["remarks"][0] == NAMES_REMARK
+    assert set(document["class_names"]) == {"serve", "forehand", "backhand", "smash"}
+    assert len(document["strokes"]) >= 3
+    assert all(0 < stroke["confidence"] <= 1 for stroke in document["strokes"])
+
+
+def test_a_sport_and_a_checkpoint_are_too_much(joint_film, joint_checkpoint, tmp_path):
+    words = [str(joint_film / "match.mp4"), "--checkpoint", str(joint_checkpoint), "--sport", "tennis"]
+    with pytest.raises(UserError, match="Expected either `checkpoint` or `sport`, but got both"):
+        main(["analyze", *words, "--out", str(tmp_path / "out")])

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tt_actions.errors import UserError
 from tt_actions.match.jobs import Options, analyze_files
+from tt_actions.recognition.stroke_names import NamedSport
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
 
@@ -14,6 +15,7 @@ def analyze(
     source: Path,
     *,
     checkpoint: Path | None = None,
+    sport: NamedSport | None = None,
     out: Path | None = None,
     players: tuple[str, ...] = (),
     roi: Sequence[Roi] = (),
@@ -27,8 +29,9 @@ def analyze(
 
     Args:
         source: A video, a folder of videos or a manifest CSV.
-        checkpoint: Checkpoint of a trained model (default: none; strokes that look alike form groups without
-            names).
+        checkpoint: Checkpoint of a trained model (default: none; strokes that look alike share a letter).
+        sport: Sport whose strokes a network of the package names, if there is no --checkpoint. Its names are
+            less reliable than those of a model that was trained on your own clips.
         out: Folder for the results; with several videos, it gets one folder per video (default:
             runs/analysis/SOURCE).
         players: Names of the players from left to right, such as left,right; without --roi, each gets an
@@ -48,8 +51,10 @@ def analyze(
         UserError: If the source, the checkpoint or an option can't be used.
         OSError: If the results of a single video can't be written.
     """
+    if checkpoint is not None and sport is not None:
+        raise UserError(f"Expected either `checkpoint` or `sport`, but got both. Omit `sport` {sport}.")
     if checkpoint is None and (crop is not None or engine != "torch"):
         option = "crop" if crop is not None else "engine"
         raise UserError(f"Expected `checkpoint` beside `{option}`, but got none. Add it, or omit `{option}`.")
-    options = Options(players, tuple(roi), crop, not no_video, not no_skeleton, engine, pose)
+    options = Options(players, tuple(roi), crop, not no_video, not no_skeleton, engine, pose, sport)
     return analyze_files(source, checkpoint, out, options)

@@ -34,6 +34,7 @@ from tt_actions.recognition.loading import load, with_pose
 from tt_actions.recognition.onnx_description import FILE
 from tt_actions.recognition.pipeline import analyze_video, find_tracks
 from tt_actions.recognition.recognizer import Recognizer
+from tt_actions.recognition.stroke_names import REMARK, NamedSport, names_checkpoint
 from tt_actions.video.damage import collect_damage
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop
@@ -52,6 +53,7 @@ class Options:
         has_skeletons: Whether to draw the skeletons of the players, if the model reads joints.
         engine: ``onnx`` runs the graphs that ``tt-actions export`` wrote next to the checkpoint.
         pose: The model that finds joints in videos; None uses that of the training.
+        sport: Sport whose strokes a network of the package names, if there is no trained model.
     """
 
     players: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Options:
     has_skeletons: bool = True
     engine: Literal["torch", "onnx"] = "torch"
     pose: str | None = None
+    sport: NamedSport | None = None
 
 
 def analyze_files(source: Path, checkpoint: Path | None, out: Path | None, options: Options) -> int:
@@ -72,7 +75,7 @@ def analyze_files(source: Path, checkpoint: Path | None, out: Path | None, optio
 
     Args:
         source: A video, a folder that is searched for videos, or a manifest CSV.
-        checkpoint: The trained model; None finds strokes without naming them.
+        checkpoint: The trained model; None names strokes by their sport, or gives them letters.
         out: Result folder of a single video, or the parent of all result folders. None uses
             ``runs/analysis/`` and the name of the source.
         options: Options of the analysis.
@@ -85,6 +88,8 @@ def analyze_files(source: Path, checkpoint: Path | None, out: Path | None, optio
         OSError: If the results of a single video can't be written.
     """
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
+    if options.sport is not None:
+        checkpoint = names_checkpoint(options.sport)
     model = None if checkpoint is None else _open(checkpoint, options)
     digests = _digests_of(checkpoint, model, options.pose)
     console, failed = Console(highlight=False, soft_wrap=True), []
@@ -169,7 +174,8 @@ def _run(job: Job, model: Recognizer | None, options: Options, folder: Path) -> 
                 lambda done_s: progress.update(finding, completed=done_s),
                 options.pose if model is None else None,
             )
-        analysis = replace(analysis, remarks=(*damage, *analysis.remarks))
+        origin = () if options.sport is None else (REMARK,)
+        analysis = replace(analysis, remarks=(*damage, *origin, *analysis.remarks))
         write_analysis(folder, analysis)
         key_frames = KeyFrames(analysis, options.has_skeletons)
         drawing = progress.add_task("drawing the video", total=info.duration_s, visible=options.annotate)
@@ -198,7 +204,7 @@ def _inputs_of(job: Job, digests: dict[str, Any], options: Options) -> dict[str,
         "video": os.fsencode(job.video.absolute()).decode("utf-8", "backslashreplace"),
         "bytes": status.st_size,
         "changed_ns": status.st_mtime_ns,
-        **{name: value for name, value in asdict(options).items() if name != "pose"},
+        **{name: value for name, value in asdict(options).items() if name not in ("pose", "sport")},
         **digests,
         "rois": job.rois or options.rois,
     }

@@ -13,8 +13,28 @@ NamedSport = Literal["table_tennis", "tennis"]
 FOLDER = Path(__file__).parent / "names"
 """Folder of the checkpoints, one per sport; ``make names`` writes them."""
 
+REMARK = (
+    "The names come from a network that has seen drawn strokes only. Check them, or train a model on your "
+    "own labelled strokes."
+)
+"""Remark on an analysis with such a network."""
+
 LEAST_SURE = 0.6
 """Probability below which a name is called unsure."""
+
+
+def names_checkpoint(sport: NamedSport) -> Path:
+    """Return the checkpoint that names the strokes of a sport.
+
+    Args:
+        sport: The sport.
+
+    Raises:
+        UserError: If there is none for the sport.
+    """
+    if sport not in get_args(NamedSport):
+        raise UserError(f"Expected `sport` to be one of {get_args(NamedSport)}, but got '{sport}'.")
+    return FOLDER / f"{sport}.ckpt"
 
 
 def load_names(sport: NamedSport) -> Recognizer:
@@ -33,9 +53,7 @@ def load_names(sport: NamedSport) -> Recognizer:
     >>> load_names("tennis").class_names
     ('backhand', 'forehand', 'serve', 'smash', 'volley')
     """
-    if sport not in get_args(NamedSport):
-        raise UserError(f"Expected `sport` to be one of {get_args(NamedSport)}, but got '{sport}'.")
-    return load(FOLDER / f"{sport}.ckpt")
+    return load(names_checkpoint(sport))
 
 
 def is_unsure(confidence: float) -> bool:
