@@ -165,7 +165,7 @@ def lock_folder(
     """
     path = folder.parent / f".{folder.name}.lock" if beside else folder / ".lock"
     path.touch()  # filelock would wait for a file that can't be made
-    lock = FileLock(path)
+    lock = FileLock(path, thread_local=False)  # another thread may release it
     try:
         return lock.acquire(blocking=False)
     except Timeout as error:

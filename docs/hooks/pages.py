@@ -22,6 +22,7 @@ ROOMS = (
     "studies",
     "export",
     "coach",
+    "label",
     "match",
     "training",
     "evaluation",

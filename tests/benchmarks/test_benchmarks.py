@@ -136,6 +136,20 @@ def test_a_model_is_chosen_without_the_clips_that_it_is_tested_on(measure, posed
     assert all(0 <= float(row["accuracy"]) <= 1 for row in rows(tmp_path / "choice.csv"))
 
 
+def test_marking_is_simulated(measure, posed_clips, tmp_path):
+    words = ["--data", posed_clips, "--out", tmp_path]
+    first = measure("measure_marking", *words)
+    assert "accuracy on unmarked strokes of 12" in first
+    found = rows(tmp_path / "marking.csv")
+    assert [row["marks"] for row in found] == ["4", "8"]
+    for row in found:
+        for order in ("time", "uncertainty"):
+            assert 0 <= float(row[f"{order}_held_out"]) <= 1
+            assert 0 <= float(row[f"{order}_unmarked"]) <= 1
+    assert found[0]["time_unmarked"] == found[0]["uncertainty_unmarked"]  # both begin with the same strokes
+    assert measure("measure_marking", *words) == first  # the joints of the first time are used again
+
+
 def test_the_coach_is_measured_on_clips(measure, posed_clips, tmp_path):
     folder = tmp_path / "clips" / "smash"
     folder.mkdir(parents=True)

@@ -29,6 +29,9 @@ def clip_records(draw):
         roi=draw(st.none() | st.just((x0, y0, x1, y1))),
         group=draw(st.none() | text),
         split=draw(st.sampled_from([None, "train", "val", "test"])),
+        hand=draw(st.sampled_from([None, "left", "right"])),
+        contact_s=draw(st.none() | st.just(start_s)),
+        player=draw(st.none() | text),
     )
 
 
@@ -97,7 +100,7 @@ def test_columns_may_have_any_order_and_only_path_is_required(tmp_path):
         ("path,x0,y0,x1,y1\na.mp4,1,2,3,\n", "line 2: Expected all of `x0`"),
         ("path,x0,y0,x1,y1\na.mp4,3,2,3,4\n", "line 2: Expected `roi`"),
         ("path,split\na.mp4,training\n", "line 2: Expected `split`"),
-        ("path,contact_s\na.mp4,1\n", "columns out of .* but got path,contact_s"),
+        ("path,contact\na.mp4,1\n", "columns out of .* but got path,contact"),
         (b"path\n\xff\xfe.mp4\n", "UTF-8"),
     ],
 )
@@ -120,7 +123,7 @@ def test_a_missing_manifest_is_refused(tmp_path):
 
 def test_the_header_of_a_written_manifest_is_the_documented_one(tmp_path):
     write_manifest(tmp_path / "m.csv", [ClipRecord(tmp_path / "a.mp4")])
-    assert (tmp_path / "m.csv").read_text().split() == [",".join(COLUMNS), "a.mp4,,,,,,,,,,"]
+    assert (tmp_path / "m.csv").read_text().split() == [",".join(COLUMNS), "a.mp4,,,,,,,,,,,,"]
 
 
 def test_names_distinguish_stretches_and_regions_of_a_long_video():

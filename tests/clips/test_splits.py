@@ -11,11 +11,11 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import (
     check_same_splits,
     check_splits,
-    check_unseen,
     distribute_groups,
     split_clips,
     write_splits,
 )
+from tt_actions.clips.unseen import check_unseen
 
 
 def clips(num_groups=10, per_group=8, classes="abcd", **fields):
@@ -108,6 +108,57 @@ def test_clips_of_one_file_without_a_group_stay_together():
         for i in range(64)
     ]
     check_splits(split_clips(records, 0.2, 0.2, 0))
+
+
+def strokes_of_one_match(labels, length_s=1.0):
+    return [
+        ClipRecord(Path("m.mp4"), label, start_s=float(i), end_s=i + length_s)
+        for i, label in enumerate(labels)
+    ]
+
+
+@pytest.mark.parametrize("num", [5, 48, 200])
+def test_strokes_of_a_single_match_are_split_by_stretches_of_time(num):
+    labels = ["ab"[i % 2] for i in range(num)]
+    labels[3] = "rare"
+    with pytest.warns(UserWarning, match=rf"All {num} clips are from 'm\.mp4'.* Expect less on other"):
+        done = split_clips(strokes_of_one_match(labels), 0.0, 0.2, 0)
+    counts = Counter(record.split for record in done)
+    assert counts["test"] == pytest.approx(0.2 * num, abs=max(1.5, num / 20))
+    assert counts["train"] == num - counts["test"]
+    assert done[3].split == "train"
+    groups = {record.group: record.split for record in done}
+    assert all(groups[record.group] == record.split for record in done)
+    assert len(groups) <= 20
+
+
+def test_strokes_that_overlap_are_on_one_side():
+    with pytest.warns(UserWarning, match="from 'm"):
+        done = split_clips(strokes_of_one_match("abab" * 10, length_s=1.5)[:-1:4], 0.0, 0.3, 0)
+    assert {record.split for record in done} == {"train", "test"}
+    with pytest.raises(ValueError, match="none is left for test"):  # each overlaps the next one
+        split_clips(strokes_of_one_match("ab" * 10, length_s=1.5), 0.0, 0.3, 0)
+
+
+def test_a_single_match_is_cross_validated_by_stretches():
+    records = strokes_of_one_match("abc" * 10)
+    tested = []
+    for fold in range(3):
+        with pytest.warns(UserWarning, match="from 'm"):
+            done = split_clips(records, 0.0, 0.2, 0, num_folds=3, fold=fold)
+        tested += [record.start_s for record in done if record.split == "test"]
+    assert sorted(tested) == [record.start_s for record in records]
+
+
+def test_a_stretch_is_unseen_if_the_run_was_trained_on_others_of_its_video(tmp_path):
+    with pytest.warns(UserWarning, match="from 'm"):
+        done = split_clips(strokes_of_one_match("ab" * 10), 0.0, 0.2, 0)
+    write_splits(tmp_path / "splits.csv", done, str)
+    check_unseen(tmp_path, [record for record in done if record.split == "test"], str)
+    first = next(record for record in done if record.split == "train")
+    later = replace(first, start_s=first.start_s + 0.5, end_s=first.start_s + 0.75, split="test")
+    with pytest.raises(ValueError, match="but 1 of 1 were used there"):
+        check_unseen(tmp_path, [later], str)
 
 
 @pytest.mark.parametrize(

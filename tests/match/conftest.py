@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from joint_match import film_strokes, read_back, train_on_joints
+from joint_match import film_strokes, train_on_joints
 
 from tt_actions.main import main
+from tt_actions.recognition.stored_analysis import read_analysis
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
 
@@ -34,7 +35,7 @@ def joint_results(make_once, joint_checkpoint, joint_film):
 
     folder = make_once("joint_results", analyse) / "out"
     assert json.loads((folder / "strokes.json").read_text("utf-8"))["class_names"] == list(CLASSES)
-    return folder, read_back(folder, joint_film / "match.mp4", CLASSES)
+    return folder, read_analysis(folder, joint_film / "match.mp4")
 
 
 @pytest.fixture

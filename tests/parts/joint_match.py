@@ -1,12 +1,9 @@
 """A model of joints, trained on drawn strokes; a video of such strokes; what the analysis has written."""
 
-import csv
-import json
 from pathlib import Path
 
 import numpy as np
 
-from tt_actions.clips.strokes import Stroke
 from tt_actions.main import main
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
 from tt_actions.skeleton.layouts import BLAZEPOSE33
@@ -32,38 +29,6 @@ def film_strokes(folder):
     write_video(folder / "match.mp4", np.concatenate([read_frames(clip).values for clip in clips]), fps=30)
     truths = [np.load(clip.with_suffix(".npz"))["joints_2d"] for clip in clips]
     np.savez(folder / "truth.npz", joints_2d=np.concatenate(truths))
-
-
-def read_back(folder, video, class_names):
-    """The analysis of a result folder, from its files alone."""
-    facts = json.loads((folder / "strokes.json").read_text("utf-8"))
-    with (folder / "strokes.csv").open(newline="", encoding="utf-8") as file:
-        strokes = tuple(
-            Stroke(
-                row["label"],
-                float(row["start_s"]),
-                float(row["end_s"]),
-                float(row["contact_s"]),
-                float(row["confidence"]),
-                row["player"],
-            )
-            for row in csv.DictReader(file)
-        )
-    with np.load(folder / "frames.npz") as frames, np.load(folder / "joints.npz") as joints:
-        parts = (joints["points"], joints["visibility"][..., None], joints["world"])
-        poses = np.concatenate([part.astype(np.float32) for part in parts], -1)
-        return MatchAnalysis(
-            video,
-            facts["duration_s"],
-            class_names,
-            tuple(joints["players"].tolist()),
-            strokes,
-            tuple(frames["class_names"].tolist()),
-            joints["times_s"],
-            frames["probabilities"].astype(np.float32),
-            tuple(facts["remarks"]),
-            PlayerMotion(poses, joints["hand_speed"], joints["is_new_scene"], 4.8),
-        )
 
 
 def move(hands, fps=30, players=("player",), strokes=(), video=Path("match.mp4")):

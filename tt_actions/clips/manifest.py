@@ -1,6 +1,7 @@
 """Reading and writing the manifest, a CSV file that lists clips."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +12,28 @@ from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.video.types import Roi
 
-COLUMNS = ("path", "label", "start_s", "end_s", "x0", "y0", "x1", "y1", "group", "split", "hand")
+COLUMNS = (
+    "path",
+    "label",
+    "start_s",
+    "end_s",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "group",
+    "split",
+    "hand",
+    "contact_s",
+    "player",
+)
 
 
 def read_manifest(path: Path) -> list[ClipRecord]:
     """Read the clips listed in a CSV file.
 
-    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split,hand`` in any order. Only ``path`` is
-    required. An empty cell means none, and relative paths start at the manifest's folder.
+    The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split,hand,contact_s,player`` in any order.
+    Only ``path`` is required. An empty cell means none, and relative paths start at the manifest's folder.
 
     Args:
         path: The CSV file.
@@ -39,12 +54,11 @@ def read_manifest(path: Path) -> list[ClipRecord]:
     return records
 
 
-def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, dict[str, str]]]:
+def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Read the rows of a manifest as text.
 
     Args:
         path: The CSV file.
-        columns: The allowed columns; only ``path`` is required.
 
     Returns:
         For each row, the line number and the stripped cells by column.
@@ -61,7 +75,7 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[tuple[int, d
             )
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
-            _check_columns(path, reader.fieldnames or (), columns)
+            _check_columns(path, reader.fieldnames or ())
             rows = [(reader.line_num, _strip(path, reader.line_num, row)) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
@@ -91,12 +105,12 @@ def name_line(path: Path, line: int) -> Iterator[None]:
         raise UserError(f"'{path}', line {line}: {error}") from error
 
 
-def _check_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in columns]
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in COLUMNS]
     if "path" not in names or unknown or len(set(names)) < len(names):
         raise UserError(
             f"Expected the first line of '{path}' to contain `path` and, optionally, other columns out of "
-            f"{','.join(columns)}, each at most once, but got {','.join(names) or 'nothing'}."
+            f"{','.join(COLUMNS)}, each at most once, but got {','.join(names) or 'nothing'}."
         )
 
 
@@ -133,6 +147,8 @@ def read_clip(folder: Path, cells: Mapping[str, str]) -> ClipRecord:
         group=cells.get("group") or None,
         split=cast(Split, cells.get("split") or None),
         hand=cast(Hand, cells.get("hand") or None),
+        contact_s=read_number("contact_s", cells["contact_s"]) if cells.get("contact_s") else None,
+        player=cells.get("player") or None,
     )
 
 
@@ -169,27 +185,42 @@ def write_manifest(path: Path, records: Iterable[ClipRecord]) -> None:
     Args:
         path: The CSV file to write. Its folder is created if it doesn't exist.
         records: The clips, of one stroke each.
+
+    Raises:
+        OSError: If the file can't be written.
     """
-    folder = path.parent.absolute()
-    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        for record in records:
-            assert record.strokes is None, "a manifest row can't contain strokes"
-            video = record.path.absolute()
-            cell = video.relative_to(folder) if video.is_relative_to(folder) else video
-            start = repr(record.start_s) if record.start_s else ""
-            end = "" if record.end_s is None else repr(record.end_s)
-            corners = record.roi or ("",) * 4
-            rows.writerow(
-                [
-                    cell.as_posix(),
-                    record.label,
-                    start,
-                    end,
-                    *corners,
-                    record.group or "",
-                    record.split or "",
-                    record.hand or "",
-                ]
-            )
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(format_manifest(path.parent, records))
+
+
+def format_manifest(folder: Path, records: Iterable[ClipRecord]) -> bytes:
+    """Return the content of a manifest: see :func:`write_manifest`.
+
+    Args:
+        folder: Folder of the manifest.
+        records: The clips, of one stroke each.
+    """
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
+    for record in records:
+        assert record.strokes is None, "a manifest row can't contain strokes"
+        rows.writerow(_cells(folder.absolute(), record))
+    return text.getvalue().encode()
+
+
+def _cells(folder: Path, record: ClipRecord) -> list[object]:
+    """Return the cells of a row, one for each of :data:`COLUMNS`; the csv module writes None as empty."""
+    video = record.path.absolute()
+    return [
+        (video.relative_to(folder) if video.is_relative_to(folder) else video).as_posix(),
+        record.label,
+        repr(record.start_s) if record.start_s else "",
+        "" if record.end_s is None else repr(record.end_s),
+        *(record.roi or ("",) * 4),
+        record.group,
+        record.split,
+        record.hand,
+        None if record.contact_s is None else repr(record.contact_s),
+        record.player,
+    ]

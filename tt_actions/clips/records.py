@@ -35,10 +35,14 @@ class ClipRecord:
         strokes: The strokes of an untrimmed recording, in chronological order; None for a clip of one stroke,
             whose class is ``label``.
         hand: The player's playing hand, or None if it is unknown. Joints of left-handers are mirrored.
+        contact_s: When the racket hits the ball, in seconds from the beginning of the video, or None if it is
+            unknown.
+        player: Name of the player, or None if it is unknown. Unlike ``group``, it has no effect on splits.
 
     Raises:
-        ValueError: If the times are not 0 <= start < end, the region is empty, the split or the hand is
-            unknown, or there are strokes together with a label, out of order or outside the stretch.
+        ValueError: If the times are not 0 <= start < end, the contact is not within them, the region is
+            empty, the split or the hand is unknown, or there are strokes together with a label, out of order
+            or outside the stretch.
     """
 
     path: Path
@@ -50,6 +54,8 @@ class ClipRecord:
     split: Split | None = None
     strokes: tuple[Stroke, ...] | None = None
     hand: Hand | None = None
+    contact_s: float | None = None
+    player: str | None = None
 
     def __post_init__(self) -> None:
         end = math.inf if self.end_s is None else self.end_s
@@ -57,6 +63,12 @@ class ClipRecord:
             raise UserError(
                 f"Expected `start_s` and `end_s` with 0 <= start < end for '{self.path}', "
                 f"but got {self.start_s} and {self.end_s}. Correct them."
+            )
+        contact_s = self.start_s if self.contact_s is None else self.contact_s
+        if contact_s == math.inf or not self.start_s <= contact_s <= end:
+            raise UserError(
+                f"Expected `contact_s` between `start_s` and `end_s` for '{self.path}', but got "
+                f"{self.contact_s}, {self.start_s} and {self.end_s}. Correct it, or leave it empty."
             )
         check_roi(self.roi)
         if self.split is not None and self.split not in get_args(Split):

@@ -10,6 +10,7 @@ from typing import cast, get_args
 
 import numpy as np
 
+from tt_actions.clips.one_video import divide_video
 from tt_actions.clips.records import ClipRecord, Hand, Split
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
@@ -64,8 +65,9 @@ def split_clips(
     A clip's own ``split`` is kept, and its whole group follows. :func:`distribute_groups` distributes the
     other groups over train and over those of val and test that no clip prescribes. If all clips prescribe a
     split but none prescribes val, val is taken from train, unless its share is 0. With folds, fold ``fold``
-    is the test set, and val is taken from the other folds. Clips without a group are grouped by file. If all
-    clips are for test, or no clip has a label, all clips are test.
+    is the test set, and val is taken from the other folds. Clips without a group are grouped by file, or,
+    if there is only one file, by stretches of time. If all clips are for test, or no clip has a label, all
+    clips are test.
 
     Args:
         records: The clips.
@@ -82,6 +84,8 @@ def split_clips(
         ValueError: If the clips of one group prescribe two splits, folds and prescribed splits are mixed, an
             option is out of range, or a class is missing from the training set.
     """
+    stretches = divide_video(records, is_for_folds=num_folds is not None)
+    records = stretches or records
     _check_options(records, val_share, test_share, num_folds, fold)
     if all(record.split == "test" or not record.labels for record in records):
         return [replace(record, split="test") for record in records]
@@ -108,7 +112,8 @@ def split_clips(
         share = min(0.5, val_share * len(splits) / max(1, len(train)))
         assign(train, ("train", "val"), (1 - share, share))
     done = [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
-    check_splits(done, needed=get_args(Split) if val_share else ("train", "test"))
+    needed = get_args(Split) if val_share else ("train", "test")
+    check_splits(done, needed, ("group",) if stretches else ("group", "path"))
     return done
 
 
@@ -161,17 +166,22 @@ def _prescribed_splits(records: Sequence[ClipRecord], groups: Sequence[str]) -> 
     return {group: splits.pop() for group, splits in found.items()}
 
 
-def check_splits(records: Sequence[ClipRecord], needed: Sequence[Split] = get_args(Split)) -> None:
+def check_splits(
+    records: Sequence[ClipRecord],
+    needed: Sequence[Split] = get_args(Split),
+    whole: Sequence[str] = ("group", "path"),
+) -> None:
     """Raise an error for splits that leak or can't be used for training.
 
     Args:
         records: Clips with their splits.
         needed: The splits that must contain clips.
+        whole: Fields of which no value may be in two splits.
 
     Raises:
         ValueError: If a group or a video is in two splits, a needed split is empty, or train lacks a class.
     """
-    for field in ("group", "path"):
+    for field in whole:
         found: dict[object, set[Split | None]] = defaultdict(set)
         for record in records:
             if (key := getattr(record, field)) is not None:
@@ -276,36 +286,6 @@ def split_rows(records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> 
             [*row, hand] for row, hand in zip(rows, ["hand", *(r.hand or "" for r in records)], strict=True)
         ]
     return rows
-
-
-def check_unseen(run_dir: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]) -> None:
-    """Raise an error if clips to evaluate on were used to train or to select a checkpoint.
-
-    Videos are compared by content. Validation clips of the run may be evaluated again as validation clips:
-    those results are optimistic anyway, because the checkpoint was selected by them.
-
-    Args:
-        run_dir: Directory of the run that trained the checkpoint. The check is skipped if it has no file of
-            :func:`write_splits`, or one without digests, as in older runs.
-        records: The clips to evaluate on, from the validation or the test split.
-        digest: Returns the digest of a file's content.
-
-    Raises:
-        ValueError: If the run used one of the clips for training or selection.
-    """
-    path = run_dir / "splits.csv"
-    if not path.is_file():
-        return
-    with path.open(newline="", encoding="utf-8") as file:
-        before = {row["digest"]: row["split"] for row in csv.DictReader(file) if row.get("digest")}
-    seen = [(r, before[d]) for r in records if (d := digest(r.path)) in before]
-    if used := [(r, split) for r, split in seen if split not in ("test", r.split)]:
-        record, split = used[0]
-        raise UserError(
-            f"Expected to evaluate on clips that the run '{run_dir}' was not trained on, but {len(used)} of "
-            f"{len(records)} were used there. For example, '{record.name}' is now in {record.split}, but was "
-            f"in {split}. Use the clips and split options of its config.yaml, or new clips."
-        )
 
 
 def check_same_splits(path: Path, records: Sequence[ClipRecord]) -> None:

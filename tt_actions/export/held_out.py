@@ -15,7 +15,7 @@ from tt_actions.clips.dataset import ClipDataset, Sample
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.source import ClipSource
-from tt_actions.clips.splits import check_unseen
+from tt_actions.clips.unseen import check_unseen
 from tt_actions.errors import UserError
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.sources.user_clips import UserClips, UserJoints

@@ -12,6 +12,7 @@ from tt_actions.errors import UserError
 from tt_actions.files import write_atomically, write_rows
 from tt_actions.pose.video import POINTS, VISIBILITY, WORLD
 from tt_actions.skeleton.layouts import BLAZEPOSE33
+from tt_actions.video.types import Roi
 
 ADVICE = "and analyse the match again"
 
@@ -57,6 +58,8 @@ class MatchAnalysis:
         remarks: Reasons for less trust in the results, one sentence each: a damaged video, or strokes unlike
             those of the training, or a player who is not found.
         motion: Joints of the players; None for a model of frames.
+        rois: Region (x0, y0, x1, y1) of each player in pixels of the upright frame, or None for the whole
+            frame; empty if the regions are unknown.
 
     Shape:
         times_s ``(T,)``, probabilities ``(P, T, K)``, float32.
@@ -76,6 +79,7 @@ class MatchAnalysis:
     probabilities: np.ndarray
     remarks: tuple[str, ...] = ()
     motion: PlayerMotion | None = None
+    rois: tuple[Roi | None, ...] = ()
 
     def __post_init__(self) -> None:
         shape = (len(self.players), len(self.times_s), len(self.frame_classes))
@@ -84,6 +88,8 @@ class MatchAnalysis:
                 f"Expected `probabilities` for {shape[0]} players, {shape[1]} frames and {shape[2]} classes, "
                 f"but got the shape {self.probabilities.shape}."
             )
+        if len(self.rois) not in (0, shape[0]):
+            raise UserError(f"Expected `rois` of {shape[0]} players, but got {len(self.rois)}.")
         if self.duration_s <= 0:
             raise UserError(f"Expected `duration_s` to be positive, but got {self.duration_s}.")
         for stroke in self.strokes:
@@ -165,6 +171,7 @@ def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
         "video": analysis.name,
         "duration_s": round(analysis.duration_s, 3),
         "players": analysis.players,
+        "rois": analysis.rois,
         "class_names": analysis.class_names,
         "remarks": analysis.remarks,
         "strokes": [_fields(stroke) for stroke in analysis.strokes],
@@ -197,6 +204,7 @@ def _write_joints(path: Path, analysis: MatchAnalysis, motion: PlayerMotion) -> 
             world=motion.poses[..., WORLD].astype(np.float16),
             hand_speed=motion.hand_speed.astype(np.float32),
             is_new_scene=motion.is_new_scene,
+            least_speed=np.float64(motion.least_speed),
         )
 
 

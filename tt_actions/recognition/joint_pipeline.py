@@ -216,6 +216,7 @@ def assemble(
         motion=PlayerMotion(
             poses.values, speeds.astype(np.float32), poses.is_new_scene, MIN_SPEED * reader.typical.speed
         ),
+        rois=tuple(track.roi for track in tracks),
     )
 
 

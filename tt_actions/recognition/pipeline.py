@@ -163,6 +163,7 @@ def _analyze_frames(
         times_s=shown_s,
         probabilities=segmenter.frame_probabilities(log_probs).astype(np.float32),
         remarks=() if remark is None else (remark,),
+        rois=tuple(track.roi for track in tracks),
     )
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from tt_actions.clips.manifest import COLUMNS, name_line, read_clip, read_number, read_rows
+from tt_actions.clips.manifest import name_line, read_clip, read_number, read_rows
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import UserError
@@ -26,11 +26,10 @@ class _Row(NamedTuple):
 def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -> list[ClipRecord]:
     """Read untrimmed recordings from a CSV file.
 
-    The columns are those of :func:`tt_actions.clips.manifest.read_manifest`, plus ``contact_s``. A row is a
-    stroke with ``label`` and either ``start_s`` and ``end_s``, or ``contact_s``, or all three. All rows with
-    the same path and region are one recording: a complete file without other strokes. A row labelled ``idle``
-    adds no stroke. A row without label and times marks a recording without strokes. The default group is the
-    path.
+    The columns are those of :func:`tt_actions.clips.manifest.read_manifest`. A row is a stroke with ``label``
+    and either ``start_s`` and ``end_s``, or ``contact_s``, or all three. All rows with the same path and
+    region are one recording: a complete file without other strokes. A row labelled ``idle`` adds no stroke. A
+    row without label and times marks a recording without strokes. The default group is the path.
 
     Args:
         path: The CSV file.
@@ -48,7 +47,7 @@ def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -
             recording contradict each other. The message contains the line numbers.
     """
     recordings: dict[tuple[object, ...], list[_Row]] = defaultdict(list)
-    for line, cells in read_rows(path, (*COLUMNS, "contact_s")):
+    for line, cells in read_rows(path):
         with name_line(path, line):
             row = _read_row(line, folder, cells)
         recordings[row.clip.path, row.clip.roi].append(row)
@@ -56,7 +55,7 @@ def read_recordings(path: Path, folder: Path, before_s: float, after_s: float) -
 
 
 def _read_row(line: int, folder: Path, cells: Mapping[str, str]) -> _Row:
-    clip = read_clip(folder, cells)
+    clip = read_clip(folder, {**cells, "contact_s": ""})
     contact_s = read_number("contact_s", cells["contact_s"]) if cells.get("contact_s") else None
     is_timed = any(cells.get(name) for name in ("start_s", "end_s", "contact_s"))
     if is_timed and clip.label is None:

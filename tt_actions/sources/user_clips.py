@@ -134,7 +134,7 @@ class UserDepth(UserClips):
 
 
 class ManifestSource(ClipSource):
-    """The rows of a CSV file with the columns ``path,label,start_s,end_s,x0,y0,x1,y1,group,split,hand``.
+    """The rows of a manifest, a CSV file with a row per clip.
 
     Args:
         path: The CSV file; see :func:`tt_actions.clips.manifest.read_manifest`.

@@ -132,12 +132,13 @@ def is_annotation(path: Path) -> bool:
     """Return whether a path contains annotations for :class:`UserRallies`, not clips of one stroke.
 
     Args:
-        path: A manifest of recordings, with a column ``contact_s``; a JSON or XML file; or a folder with such
-            files and their videos.
+        path: A manifest of recordings, with a column ``contact_s`` but no column ``player``; a JSON or XML
+            file; or a folder with such files and their videos.
     """
     if path.suffix.lower() == ".csv" and path.is_file():
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return "contact_s" in file.readline()
+            columns = file.readline()
+        return "contact_s" in columns and "player" not in columns
     return path.suffix.lower() in (".json", ".xml") or any(map(_has_video, annotation_files(path)))
 
 

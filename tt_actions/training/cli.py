@@ -16,7 +16,7 @@ from tt_actions.class_paths import with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.records import have_regions
-from tt_actions.clips.splits import check_unseen
+from tt_actions.clips.unseen import check_unseen
 from tt_actions.errors import UserError
 from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
 from tt_actions.evaluation.segment_metrics import STROKE_FIGURES

@@ -255,6 +255,7 @@ class LiveAnalysis:
             probabilities=np.concatenate([nothing, *self._probabilities], 1).astype(np.float32),
             remarks=self._remarks(motion),
             motion=motion,
+            rois=tuple(track.roi for track in self.tracks),
         )
         latencies_s = np.concatenate([np.empty(0, np.float32), *self._latencies_s])
         return LiveResult(analysis, tuple(self.strokes), latencies_s, self.source.num_dropped, state, message)

@@ -1,0 +1,296 @@
+import json
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from marked import CLASSES, draw_match, film, make_match
+
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
+from tt_actions.label.proposals import unmarked
+from tt_actions.label.session import LabelSession, StaleRevisionError
+
+NUM = 20
+LABELS = [CLASSES[number % 4] for number in range(NUM)]
+STROKES = (
+    Stroke("serve", 1.0, 2.0, 1.5, 0.6, "anna"),
+    Stroke("smash", 1.5, 2.5, None, 0.9, "bert"),
+)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return draw_match(tmp_path_factory.mktemp("match") / "match.mp4", LABELS)
+
+
+@pytest.fixture
+def analysis(tmp_path):
+    return make_match(tmp_path / "match.mp4", STROKES, ("anna", "bert"))
+
+
+@pytest.fixture
+def open_session(tmp_path):
+    """Opens sessions on one file of marks; at the end, they are closed."""
+    sessions = []
+
+    def open_(*analyses):
+        sessions.append(LabelSession(tmp_path / "marks.csv", analyses))
+        return sessions[-1]
+
+    yield open_
+    for session in sessions:
+        session.close()
+
+
+def do(session, *actions, video=0):
+    """Apply actions one after the other, and return the last state."""
+    for action in actions:
+        state = session.apply(video, action, session.state(video)["revision"])
+    return state
+
+
+def test_the_state_has_what_a_page_needs(open_session, analysis):
+    session = open_session(analysis)
+    assert session.videos == (analysis.video,)
+    state = session.state(0)
+    assert state == {
+        "revision": 0,
+        "name": "match.mp4",
+        "duration_s": 10.0,
+        "fps": 10.0,
+        "class_names": list(CLASSES),
+        "players": ["anna", "bert"],
+        "marks": [
+            {
+                "id": 1,
+                "player": "anna",
+                "start_s": 1.0,
+                "contact_s": 1.5,
+                "end_s": 2.0,
+                "label": None,
+                "proposed_label": "serve",
+                "confidence": 0.6,
+                "status": "proposed",
+                "hand": None,
+            },
+            {
+                "id": 2,
+                "player": "bert",
+                "start_s": 1.5,
+                "contact_s": None,
+                "end_s": 2.5,
+                "label": None,
+                "proposed_label": "smash",
+                "confidence": 0.9,
+                "status": "proposed",
+                "hand": None,
+            },
+        ],
+        "order": [1, 2],
+        "can_undo": False,
+        "can_redo": False,
+        "learning": {
+            "history": [],
+            "num_by_class": {},
+            "wanted_class": None,
+            "message": "The joints of the players are not known, so nothing is learnt from the marks.",
+        },
+    }
+    assert json.loads(json.dumps(state, allow_nan=False)) == state
+
+
+def test_every_action_changes_the_state_and_is_undone_and_redone(open_session, analysis):
+    session = open_session(analysis)
+    actions = [
+        {"kind": "accept", "mark": 1},
+        {"kind": "label", "mark": 1, "label": "drop shot"},
+        {"kind": "reject", "mark": 2},
+        {"kind": "move", "mark": 1, "start_s": 0.5, "contact_s": 1.25, "end_s": 2.5},
+        {"kind": "split", "mark": 1, "time_s": 1.5},
+        {"kind": "merge", "mark": 1, "other": 3},
+        {"kind": "add", "player": "bert", "start_s": 5, "contact_s": 5.5, "end_s": 6, "label": "lob"},
+        {"kind": "player", "mark": 4, "player": "anna"},
+        {"kind": "hand", "mark": 4, "hand": "left"},
+    ]
+    states = [session.state(0), *(do(session, action) for action in actions)]
+    final = states[-1]
+    assert [(m["id"], m["label"], m["status"]) for m in final["marks"]] == [
+        (1, "drop shot", "accepted"),
+        (2, None, "rejected"),
+        (4, "lob", "accepted"),
+    ]
+    assert final["class_names"] == [*CLASSES, "drop shot", "lob"]
+    assert (final["order"], final["can_undo"], final["can_redo"]) == ([], True, False)
+    assert final["learning"]["num_by_class"] == {"drop shot": 1, "lob": 1}
+    for before in states[-2::-1]:
+        state = do(session, {"kind": "undo"})
+        assert (state["marks"], state["order"]) == (before["marks"], before["order"])
+    assert (state["can_undo"], state["can_redo"], state["class_names"]) == (False, True, list(CLASSES))
+    for after in states[1:]:
+        state = do(session, {"kind": "redo"})
+        assert (state["marks"], state["order"]) == (after["marks"], after["order"])
+    for kind in ("redo", "undo"):
+        if kind == "undo":
+            do(session, *[{"kind": "undo"}] * 9)
+        with pytest.raises(UserError, match=f"Expected a change to {kind}, but there is none"):
+            do(session, {"kind": kind})
+
+
+def test_two_windows_do_not_overwrite_each_other(open_session, analysis):
+    session = open_session(analysis)
+    first = session.apply(0, {"kind": "accept", "mark": 1}, 0)
+    with pytest.raises(
+        StaleRevisionError, match="on revision 1 of the marks, but got 0: they were changed in"
+    ):
+        session.apply(0, {"kind": "reject", "mark": 1}, 0)
+    assert session.state(0) == first
+    session.apply(0, {"kind": "reject", "mark": 1}, first["revision"])
+
+
+def test_an_action_that_is_refused_or_changes_nothing_leaves_the_revision(open_session, analysis):
+    session = open_session(analysis)
+    with pytest.raises(UserError, match="Expected `kind`"):
+        session.apply(0, {"kind": "explode"}, 0)
+    assert session.apply(0, {"kind": "hand", "mark": 1, "hand": None}, 0)["revision"] == 0
+    for action in (None, [], "undo"):
+        with pytest.raises(UserError, match="Expected `kind`"):
+            session.apply(0, action, 0)
+    for video in (-1, 1, None, "0"):
+        with pytest.raises(UserError, match=f"Expected `video` from 0 to 0, but got {video!r}"):
+            session.state(video)
+
+
+def test_one_goes_on_where_one_stopped_with_more_videos(open_session, analysis, tmp_path):
+    session = open_session(analysis)
+    before = do(session, {"kind": "accept", "mark": 1, "label": "lob"}, {"kind": "reject", "mark": 2})
+    session.close()
+    other = make_match(tmp_path / "other.mp4", [Stroke("smash", 3.0, 4.0, player="anna")])
+    again = open_session(other, replace(analysis, strokes=()))
+    assert again.state(1) == before
+    state = do(again, {"kind": "accept", "mark": 1, "label": "lob"}, video=0)
+    assert state["learning"]["num_by_class"] == {"lob": 2}
+    assert do(again, {"kind": "undo"}, video=1)["can_redo"] is True
+    again.close()
+    assert [(row.path.name, row.label, row.player) for row in read_manifest(tmp_path / "marks.csv")] == [
+        ("match.mp4", "lob", "anna"),
+        ("other.mp4", "lob", "anna"),
+    ]
+    alone = open_session(other)  # the marks of the video that is not opened stay
+    do(alone, {"kind": "hand", "mark": 1, "hand": "left"})
+    assert [row.hand for row in read_manifest(tmp_path / "marks.csv")] == [None, "left"]
+    assert alone.state(0)["class_names"] == [*CLASSES, "lob"]
+
+
+def test_a_second_session_on_the_same_marks_is_refused(open_session, analysis):
+    open_session(analysis)
+    with pytest.raises(UserError, match="but another one does"):
+        open_session(analysis)
+
+
+def test_a_list_of_videos_that_makes_no_sense_is_refused(open_session, analysis):
+    with pytest.raises(UserError, match=r"each only once, but got '.*match\.mp4' twice"):
+        open_session(analysis, analysis)
+    with pytest.raises(UserError, match="but got none"):
+        open_session()
+    open_session(analysis)  # nothing is locked
+
+
+def test_a_session_without_joints_says_why_it_learns_nothing(open_session, tmp_path):
+    session = open_session(unmarked(film(tmp_path / "a.mp4", 4.0)))
+    state = do(session, {"kind": "add", "player": "player", "start_s": 1, "end_s": 2, "label": "lob"})
+    assert state["class_names"] == ["lob"]
+    with pytest.raises(UserError, match=r"Expected the joints .* Analyse the video with a model of joints"):
+        session.train()
+
+
+def test_marks_teach_the_names_of_the_others(open_session, drawn):
+    session = open_session(drawn)
+    assert session.state(0)["marks"][0]["proposed_label"] == "swing"
+    assert session.state(0)["learning"]["message"] == "Mark some strokes of each class, then train."
+    with pytest.raises(UserError, match=r"at least 4 accepted marks .* but got 0 of 0"):
+        session.train()
+    do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    do(session, {"kind": "reject", "mark": 13})
+    learning = session.train()
+    state = session.state(0)
+    assert state["learning"] == learning
+    assert learning["history"][0]["num_marks"] == 12
+    assert learning["num_by_class"] == dict.fromkeys(sorted(CLASSES), 3)
+    assert learning["wanted_class"] == min(CLASSES)
+    assert learning["message"].startswith("Learnt from 12 marks. A model of all others names")
+    assert "Next, mark more strokes of backhand: 3 so far" in learning["message"]
+    others = state["marks"][13:]
+    right = [mark["proposed_label"] == label for mark, label in zip(others, LABELS[13:], strict=True)]
+    assert np.mean(right) >= 0.7
+    assert all(mark["label"] is None and 0 < mark["confidence"] < 1 for mark in others)
+    assert state["revision"] == 14  # the names are a change too
+    with pytest.raises(StaleRevisionError):
+        session.apply(0, {"kind": "accept", "mark": 14}, 13)
+    assert do(session, {"kind": "accept", "mark": 14})["marks"][13]["label"] == others[0]["proposed_label"]
+    session.close()
+    again = open_session(drawn)
+    found = again.state(0)
+    assert found["marks"][14:] == state["marks"][14:]
+    assert found["learning"]["history"] == learning["history"]
+    assert found["learning"]["message"].startswith("The last training was on 12 marks")
+
+
+def test_the_order_after_a_training_begins_with_the_most_uncertain(open_session, drawn):
+    session = open_session(drawn)
+    do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(8)))
+    session.train()
+    state = session.state(0)
+    confidences = {mark["id"]: mark["confidence"] for mark in state["marks"]}
+    assert sorted(state["order"]) == list(range(9, NUM + 1))
+    first, last = confidences[state["order"][0]], confidences[state["order"][-1]]
+    assert first < last == pytest.approx(max(confidences[n] for n in state["order"]), abs=0.1)
+
+
+def test_all_videos_teach_together_and_a_mark_without_joints_is_counted(open_session, drawn, tmp_path):
+    other = draw_match(tmp_path / "other.mp4", LABELS[:4], players=range(50, 54))
+    session = open_session(drawn, other)
+    do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    do(session, {"kind": "accept", "mark": 1, "label": LABELS[0]}, video=1)
+    do(session, {"kind": "add", "player": "anna", "start_s": 0, "end_s": 0.05, "label": "lob"}, video=1)
+    learning = session.train()
+    assert learning["history"][-1]["num_marks"] == 13
+    assert "Of 1 more marks the joints are unknown." in learning["message"]
+    assert session.state(1)["marks"][-1]["proposed_label"] in CLASSES
+
+
+def test_one_can_mark_while_it_learns(open_session, drawn):
+    session = open_session(drawn)
+    do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    thread = threading.Thread(target=session.train)
+    thread.start()
+    applied = 0
+    for number in range(13, NUM + 1):
+        try:
+            session.apply(0, {"kind": "reject", "mark": number}, session.state(0)["revision"])
+            applied += 1
+        except StaleRevisionError:  # it has just named them
+            continue
+        time.sleep(0.01)
+    thread.join()
+    state = session.state(0)
+    assert sum(mark["status"] == "rejected" for mark in state["marks"]) == applied >= 7
+    assert len(state["learning"]["history"]) == 1
+    assert state["revision"] == 12 + applied + 1
+
+
+def test_it_learns_two_hundred_marks_in_a_few_seconds(open_session, drawn):
+    session = open_session(drawn)
+    rng = np.random.default_rng(0)
+    times = [(s.start_s, s.end_s, label) for s, label in zip(drawn.strokes, LABELS, strict=True)]
+    for number in range(200):
+        start_s, end_s, label = times[number % NUM]
+        shift_s = float(rng.uniform(0, 0.1))
+        times_s = {"start_s": start_s + shift_s, "end_s": end_s}
+        do(session, {"kind": "add", "player": "anna", "label": label, **times_s})
+    session.train()
+    begin = time.perf_counter()
+    assert session.train()["history"][-1]["num_marks"] == 200
+    assert time.perf_counter() - begin < 20  # about two seconds on a free core

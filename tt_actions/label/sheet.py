@@ -1,0 +1,98 @@
+"""The marks of one video with what can be undone, as a value that never changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from tt_actions.errors import UserError
+from tt_actions.label.marks import Change, Marks, Name, apply_change, invert
+from tt_actions.video.types import Roi
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The marks of one video.
+
+    Args:
+        video: The video.
+        duration_s: Its length in seconds.
+        players: Names of its players.
+        rois: Region of each player in pixels, or None for the whole frame.
+        class_names: Classes of the proposals.
+        marks: The marks by their numbers.
+        names: What the proposals are called, by the numbers of their marks. Undoing does not change it.
+        next_id: Number of the next new mark; a number is never used twice.
+        past: What undoes each change, the last change last.
+        future: What repeats each change that was undone, the next one last.
+        revision: Number of times that the sheet has changed.
+    """
+
+    video: Path
+    duration_s: float
+    players: tuple[str, ...]
+    rois: tuple[Roi | None, ...]
+    class_names: tuple[str, ...]
+    marks: Marks = field(default_factory=lambda: MappingProxyType({}))
+    names: Mapping[int, Name] = field(default_factory=lambda: MappingProxyType({}))
+    next_id: int = 1
+    past: tuple[Change, ...] = ()
+    future: tuple[Change, ...] = ()
+    revision: int = 0
+
+    def change(self, change: Change) -> "Sheet":
+        """Return the sheet after a change, which can be undone.
+
+        Args:
+            change: The change.
+        """
+        return replace(
+            self,
+            marks=apply_change(self.marks, change),
+            next_id=max([self.next_id, *(number + 1 for number in change)]),
+            past=(*self.past, invert(self.marks, change)),
+            future=(),
+            revision=self.revision + 1,
+        )
+
+    def undo(self) -> "Sheet":
+        """Return the sheet without its last change.
+
+        Raises:
+            UserError: If there is none.
+        """
+        if not self.past:
+            raise UserError("Expected a change to undo, but there is none.")
+        change = self.past[-1]
+        return replace(
+            self,
+            marks=apply_change(self.marks, change),
+            past=self.past[:-1],
+            future=(*self.future, invert(self.marks, change)),
+            revision=self.revision + 1,
+        )
+
+    def redo(self) -> "Sheet":
+        """Return the sheet with the change that was undone last.
+
+        Raises:
+            UserError: If there is none.
+        """
+        if not self.future:
+            raise UserError("Expected a change to redo, but there is none.")
+        change = self.future[-1]
+        return replace(
+            self,
+            marks=apply_change(self.marks, change),
+            past=(*self.past, invert(self.marks, change)),
+            future=self.future[:-1],
+            revision=self.revision + 1,
+        )
+
+    def rename(self, names: Mapping[int, Name]) -> "Sheet":
+        """Return the sheet with new names of proposals; the others keep theirs.
+
+        Args:
+            names: The new names by the numbers of their marks.
+        """
+        return replace(self, names=MappingProxyType({**self.names, **names}), revision=self.revision + 1)

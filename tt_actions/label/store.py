@@ -1,0 +1,135 @@
+"""The marks on disk: a manifest of the accepted ones, and a log from which everything is recovered."""
+
+import hashlib
+from functools import reduce
+from pathlib import Path
+
+from tt_actions.clips.manifest import format_manifest
+from tt_actions.errors import UserError
+from tt_actions.files import lock_folder, write_atomically
+from tt_actions.label.book import Book, apply_event
+from tt_actions.label.journal import Event, Journal
+
+_FORMAT = 1
+
+
+class Store:
+    """The marks of several videos on disk; every change is there before :meth:`push` returns.
+
+    The manifest lists the accepted marks; see :func:`tt_actions.clips.manifest.read_manifest`. The log
+    beside it, ``<manifest>.log``, holds every change. One process at a time works with them.
+
+    Args:
+        path: The manifest. It may be missing, but its folder must exist.
+
+    Attributes:
+        book: The marks.
+
+    Raises:
+        UserError: If another process uses the files, the log is damaged, or the manifest was not written by
+            this program or was changed since.
+        OSError: If the lock can't be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.parent.is_dir():
+            raise UserError(
+                f"Expected a folder for the marks, but there is no '{path.parent}'. Create it, or choose "
+                "another file."
+            )
+        in_use = f"Expected to be the only process that marks strokes in '{path}', but another one does."
+        self._lock = lock_folder(path, in_use, beside=True)
+        try:
+            self._journal = Journal(path.with_name(f"{path.name}.log"))
+            try:
+                self._open()
+            except BaseException:
+                self._journal.close()
+                raise
+        except BaseException:
+            self._lock.lock.release()
+            raise
+
+    def _open(self) -> None:
+        events = self._journal.events
+        if events and events[0].get("format") != _FORMAT:
+            raise UserError(
+                f"Expected '{self._journal.path}' to have format {_FORMAT}, but got "
+                f"{events[0].get('format')}. Use the version of tt-actions that wrote it."
+            )
+        try:
+            self.book = reduce(self._apply, events[1:], Book())
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            raise UserError(
+                f"Expected '{self._journal.path}' as it was written, but got: {error}. Restore the file "
+                "from a backup, or move it and its manifest away to begin anew."
+            ) from error
+        self._digest = self._check_manifest({event.get("manifest") for event in events})
+        if not events:
+            self._journal.append({"format": _FORMAT})
+        self._write_manifest()
+
+    def _apply(self, book: Book, event: Event) -> Book:
+        return apply_event(book, event, self.path.parent)
+
+    def _content(self) -> bytes:
+        return format_manifest(self.path.parent, self.book.records())
+
+    def _check_manifest(self, written: set[str | None]) -> str | None:
+        """Return the digest of the manifest if this program wrote it; None if there is no manifest."""
+        if not self.path.exists():
+            return None
+        found = _digest(self.path.read_bytes())
+        if found not in {*written, _digest(self._content())}:
+            reason = "it was changed since" if self._journal.events else "there is no such log"
+            raise UserError(
+                f"Expected '{self.path}' as it was written together with '{self._journal.path.name}', but "
+                f"{reason}. Move it away, or choose another file for the marks."
+            )
+        return found
+
+    def push(self, event: Event) -> None:
+        """Apply an event and save it.
+
+        Args:
+            event: The event: see :mod:`tt_actions.label.book`.
+
+        Raises:
+            UserError: If it can't be applied or saved; the marks then are as before. If only the manifest
+                can't be written, the event is saved, and the manifest is written later.
+        """
+        new = self._apply(self.book, event)
+        self._journal.append({**event, "manifest": self._digest})
+        self.book = new
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        content = self._content()
+        digest = _digest(content)
+        if digest == self._digest:
+            return
+        try:
+            with write_atomically(
+                self.path, "; the marks are saved in its log, and the next change writes it"
+            ) as file:
+                file.write_bytes(content)
+        except OSError as error:
+            raise UserError(str(error)) from error
+        self._digest = digest
+
+    def close(self) -> None:
+        """Write what is missing in the manifest, and let other processes use the files.
+
+        Raises:
+            UserError: If the manifest can't be written.
+        """
+        try:
+            self._write_manifest()
+        finally:
+            self._journal.close()
+            self._lock.lock.release()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
