@@ -18,7 +18,7 @@ ifneq ($(filter train,$(MAKECMDGOALS)),)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train compare sweep names analyze test lint docs bench bench-realtime constraints
+.PHONY: help setup train compare sweep names analyze label test lint docs bench bench-realtime constraints
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -48,6 +48,10 @@ names: setup  ## Make the networks that name strokes without labels: draw clips,
 analyze: setup  ## Find the strokes in a match: VIDEO=file, folder or manifest [CKPT=checkpoint] [ARGS="--players left,right"]
 	@$(if $(VIDEO),,$(error Expected a video: make analyze VIDEO=match.mp4))
 	@$(BIN)/tt-actions analyze "$(VIDEO)" $(if $(CKPT),--checkpoint "$(CKPT)") $(ARGS)
+
+label: setup  ## Mark strokes on a page: VIDEO=file [CKPT=checkpoint], or FROM=folder of an analysis [ARGS="--out marks.csv"]
+	@$(if $(or $(FROM),$(VIDEO)),,$(error Expected a video, or the folder of an analysis: make label VIDEO=match.mp4))
+	@$(BIN)/tt-actions label $(if $(VIDEO),"$(VIDEO)") $(if $(FROM),--from "$(FROM)") $(if $(CKPT),--checkpoint "$(CKPT)") $(ARGS)
 
 test: setup  ## Run the tests: [ARGS="-m slow"]
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from joint_match import film_strokes, train_on_joints
 
 from tt_actions.main import main
 from tt_actions.sources import SyntheticRallies
@@ -201,6 +202,18 @@ def rally_run(tiny_rally, make_once):
     words = ["train", "--config", str(config), *tiny_rally]
     runs = make_once("rally_runs", lambda runs: main([*words, "--runs", str(runs)]))
     return runs / "rally_cnn_lstm" / "version_0"
+
+
+@pytest.fixture(scope="session")
+def joint_checkpoint(make_once):
+    """A model of joints."""
+    return make_once("joint_model", train_on_joints) / "runs/strokes/version_0/checkpoints/best.ckpt"
+
+
+@pytest.fixture(scope="session")
+def joint_film(make_once):
+    """A folder with a video of four drawn strokes and the truth about it."""
+    return make_once("joint_film", film_strokes)
 
 
 @pytest.fixture

@@ -73,3 +73,18 @@ def test_analyze_hands_on_what_it_is_given():
     assert shlex.split(line) == [".venv/bin/tt-actions", "analyze", *shlex.split(given)]
     code, line = make("analyze", "VIDEO=match.mp4")
     assert shlex.split(line) == [".venv/bin/tt-actions", "analyze", "match.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (["VIDEO=my match.mp4"], "'my match.mp4'"),
+        (["VIDEO=my match.mp4", "CKPT=a b.ckpt"], "'my match.mp4' --checkpoint 'a b.ckpt'"),
+        (["FROM=runs/my match", "ARGS=--out marks.csv"], "--from 'runs/my match' --out marks.csv"),
+    ],
+)
+def test_label_hands_on_what_it_is_given(words, options):
+    code, line = make("label", *words)
+    assert code == 0
+    assert shlex.split(line) == [".venv/bin/tt-actions", "label", *shlex.split(options)]
+    assert make("label")[0] == 2

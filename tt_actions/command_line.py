@@ -65,10 +65,10 @@ class Option:
 def list_options(function: Function) -> list[Option]:
     """List the options and positional arguments of a command's function.
 
-    A parameter without a default that is not keyword-only becomes a positional argument. All others become
-    options, with hyphens for underscores and without the final underscore of ``class_``. A bool becomes an
-    option without a value. A ``list[str]`` takes several values; an option with a ``Sequence`` may be
-    repeated.
+    A parameter without a default that is not keyword-only becomes a positional argument, and so does a
+    positional-only parameter with a default, which may then be omitted. All others become options, with
+    hyphens for underscores and without the final underscore of ``class_``. A bool becomes an option without a
+    value. A ``list[str]`` takes several values; an option with a ``Sequence`` may be repeated.
 
     Args:
         function: The command's function.
@@ -89,7 +89,8 @@ def list_options(function: Function) -> list[Option]:
         flag = name.rstrip("_").replace("_", "-")
         kind, several = _without_none(parameter.annotation), None
         is_required = parameter.default is parameter.empty
-        if not is_required or parameter.kind is parameter.KEYWORD_ONLY:
+        is_place = is_required or parameter.kind is parameter.POSITIONAL_ONLY
+        if not is_place or parameter.kind is parameter.KEYWORD_ONLY:
             flag = f"--{flag}"
         if kind is bool:
             kind = None
@@ -207,7 +208,8 @@ class CommandParser(ArgumentParser):
             if metavar and not option.is_positional:
                 settings["metavar"] = metavar
             if option.several:
-                settings |= {"action": "append"} if option.several == "repeated" else {"nargs": "+"}
+                several = {"nargs": "+" if option.is_required or not option.is_positional else "*"}
+                settings |= {"action": "append"} if option.several == "repeated" else several
         if not option.is_positional:
             settings |= {"required": True} if option.is_required else {"default": argparse.SUPPRESS}
         self.add_argument(option.flag, **settings)

@@ -20,6 +20,7 @@ COMMANDS = {
     "analyze": "match.command:analyze",
     "live": "match.live.command:live",
     "coach": "coach.command:coach_file",
+    "label": "label.command:label",
     "export": "export.export:export_model",
     "compare": "studies.command:compare",
     "sweep": "studies.command:sweep",

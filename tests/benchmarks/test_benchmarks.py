@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -148,6 +149,15 @@ def test_marking_is_simulated(measure, posed_clips, tmp_path):
             assert 0 <= float(row[f"{order}_unmarked"]) <= 1
     assert found[0]["time_unmarked"] == found[0]["uncertainty_unmarked"]  # both begin with the same strokes
     assert measure("measure_marking", *words) == first  # the joints of the first time are used again
+
+
+def test_the_labelling_page_is_timed(measure):
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    found = json.loads(measure("bench_label_page"))
+    assert found["strokes"] == 8
+    assert 0 < found["key_ms"] <= found["key_p95_ms"]
 
 
 def test_the_coach_is_measured_on_clips(measure, posed_clips, tmp_path):

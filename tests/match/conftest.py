@@ -3,24 +3,11 @@
 import json
 
 import pytest
-from joint_match import film_strokes, train_on_joints
 
 from tt_actions.main import main
 from tt_actions.recognition.stored_analysis import read_analysis
 
 CLASSES = ("serve", "forehand", "backhand", "smash")
-
-
-@pytest.fixture(scope="session")
-def joint_checkpoint(make_once):
-    """A model of joints."""
-    return make_once("joint_model", train_on_joints) / "runs/strokes/version_0/checkpoints/best.ckpt"
-
-
-@pytest.fixture(scope="session")
-def joint_film(make_once):
-    """A folder with a video of four drawn strokes and the truth about it."""
-    return make_once("joint_film", film_strokes)
 
 
 @pytest.fixture(scope="session")

@@ -257,3 +257,16 @@ def test_one_stroke_at_time_zero_without_frames_or_confidence():
     page = render_report_page(found, None)
     assert "1 stroke in 0 s" in page
     assert "Stroke sequences" not in page
+
+
+def test_the_page_names_the_command_that_corrects_its_strokes(tmp_path, open_page):
+    write_video(tmp_path / "match.mp4", np.zeros((4, 16, 16, 3), np.uint8), fps=10)
+    analysis = replace(play(4.0), video=tmp_path / "match.mp4")
+    for name, quoted in (("out", "{}"), ("Anna's match 1", "'{}'")):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_report_page(folder, analysis)
+        path = str(folder).replace("'", "'\\''")
+        assert open_page(folder).inner_text("#correct") == f"tt-actions label --from {quoted.format(path)}"
+    write_report_page(folder, replace(analysis, video=Path("camera 0")))
+    assert open_page(folder).locator("#correct").count() == 0

@@ -27,8 +27,9 @@ def build_page(template: Path, allowed: str, more_css: str = "", **values: Any) 
     """Render a template as a page that contains its own style and script.
 
     The style is ``page.css``, which all pages share, followed by the file next to the template with the same
-    name and the suffix ``.css``. The script is the file with the suffix ``.js``, if it exists. The template
-    receives them as ``css`` and ``script``, and the policy as ``policy``. All other values are escaped.
+    name and the suffix ``.css``. The script is the file with the suffix ``.js``, if it exists. Files named
+    ``<name>_*.js`` are parts of it and come first. The template receives them as ``css`` and ``script``, and
+    the policy as ``policy``. All other values are escaped.
 
     Args:
         template: The Jinja template, whose name ends in ``.html.j2``.
@@ -37,9 +38,9 @@ def build_page(template: Path, allowed: str, more_css: str = "", **values: Any) 
         **values: Values for the template.
     """
     stem = template.name.removesuffix(".html.j2")
-    own_css, own_script = template.with_name(f"{stem}.css"), template.with_name(f"{stem}.js")
-    css = _SHARED.read_text("utf-8") + own_css.read_text("utf-8") + more_css
-    script = own_script.read_text("utf-8") if own_script.exists() else None
+    css = _SHARED.read_text("utf-8") + template.with_name(f"{stem}.css").read_text("utf-8") + more_css
+    parts = [*sorted(template.parent.glob(f"{stem}_*.js")), template.with_name(f"{stem}.js")]
+    script = "".join(part.read_text("utf-8") for part in parts if part.exists()) or None
     sources = [f"style-src '{_hash(css)}'"]
     if script is not None:
         sources.insert(0, f"script-src '{_hash(script)}'")

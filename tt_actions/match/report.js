@@ -190,6 +190,13 @@
     }
   }
 
+  /* ---- the command that corrects strokes: the page lies in the folder that it names ---- */
+  if ($("correct") && location.protocol === "file:") {
+    const folder = decodeURIComponent(location.pathname).replace(/\/[^/]*$/, "").replace(/^\/([A-Za-z]:)/, "$1");
+    const quoted = /^[\w@%+=:,./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
+    $("correct").textContent = `tt-actions label --from ${quoted}`;
+  }
+
   /* ---- the table: 200 rows per page, built when first shown ---- */
   const PAGE = 200;
   const rows = strokes.map(() => null);

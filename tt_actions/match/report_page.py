@@ -132,6 +132,7 @@ def render_report_page(
         "media-src 'self' file:; img-src data:",
         colours,
         analysis=analysis,
+        can_correct=analysis.video.is_file(),
         video=None if annotated is None else quote(annotated.encode("utf-8", "surrogateescape")),
         styles=styles,
         data=_embed(analysis, styles, frames) | {"pictures": embed_pictures(key_frames)},

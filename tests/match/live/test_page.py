@@ -108,7 +108,7 @@ def test_strange_names_stay_text_on_a_phone(video, show, open_page):
 
 
 def ask(page, path, method="GET", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", page.server.server_address[1], timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", page.server.port, timeout=5)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     content = b"" if path == "/events" else answer.read()
@@ -124,22 +124,22 @@ def test_the_server_answers_its_own_page_alone(video, show):
     for host in ("localhost:8000", "127.0.0.1", "[::1]:80"):
         assert ask(live.page, "/", Host=host)[0] == 200
     assert ask(live.page, "/../main.py")[0] == 404
-    assert ask(live.page, "/", method="POST")[0] == 501
+    assert ask(live.page, "/", method="POST")[0] == 403
     status, headers, picture = ask(live.page, "/picture.jpg")
     assert status == 200
     assert picture.startswith(b"\xff\xd8")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
-    assert ask(live.page, "/events")[1]["Content-Type"] == "text/event-stream"
+    assert ask(live.page, "/events")[1]["Content-Type"].startswith("text/event-stream")
     with pytest.raises(OSError, match="Choose another `port`"):
-        LivePage(live.page.view, port=live.page.server.server_address[1])
+        LivePage(live.page.view, port=live.page.server.port)
 
 
 def test_browsers_that_take_nothing_hold_up_nothing(video):
     page = LivePage(LiveView("match", (PlayerTrack("player", None),), CLASSES, 64, 48), port=0)
     idle = []
     for number in range(80):  # more than are answered at once
-        client = socket.create_connection(page.server.server_address)
+        client = socket.create_connection(("127.0.0.1", page.server.port))
         path = "/events" if number % 2 else "/picture.jpg?after=0"
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         idle.append(client)

@@ -17,8 +17,9 @@ from rich.text import Text
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
+from tt_actions.local_server import HOST, is_local
 from tt_actions.match.key_frames import KeyFrames
-from tt_actions.match.live.page import HOST, PORT, LivePage, is_local
+from tt_actions.match.live.page import PORT, LivePage
 from tt_actions.match.live.results import LiveResult, LiveStatus, LiveStroke
 from tt_actions.match.live.session import LiveAnalysis
 from tt_actions.match.live.source import RETRY_S, LiveSource
@@ -223,8 +224,8 @@ def _follow(
     page = None if address is None else LivePage(view, *address)
     if page is not None:
         terminal.print_line(f"Open {page.url} to watch. Press Ctrl-C to stop and write the files.")
-        if not is_local(page.host):
-            terminal.print_line(f"Anyone on the network who can reach {page.host} can watch.")
+        if not is_local(page.server.host):
+            terminal.print_line(f"Anyone on the network who can reach {page.server.host} can watch.")
 
     def on_stroke(live_stroke: LiveStroke) -> None:
         terminal.print_stroke(live_stroke)

@@ -1,0 +1,147 @@
+"""The command label: its results, its errors, and what is left when it is killed."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from labelling import Desk, ask, is_shown, own, press, said, store
+from marked import film, make_match
+from pages import wait_for
+
+from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.strokes import Stroke
+from tt_actions.main import main
+from tt_actions.recognition.stored_analysis import read_analysis
+
+STROKES = [Stroke("serve", 1.0 + 2 * i, 2.0 + 2 * i, 1.5 + 2 * i, 0.5 + i / 10, "anna") for i in range(4)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return store(tmp_path / "out", make_match(tmp_path / "match.mp4", STROKES))
+
+
+@pytest.fixture
+def label(start):
+    """Starts the command, and gives the process and the address of its page."""
+
+    def start_label(*words):
+        process = start("label", *words, "--no-browser")
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if found := re.match(
+                r"Open (http://127\.0\.0\.1:\d+/) to mark strokes\. Press Ctrl-C to end\.$", line
+            ):
+                return process, found[1]
+        pytest.fail("".join(said))
+
+    return start_label
+
+
+@pytest.fixture
+def open_page(visits):
+    yield visits.open
+    visits.close()
+
+
+def test_a_killed_server_loses_nothing_and_the_page_goes_on(folder, tmp_path, label, open_page):
+    marks = tmp_path / "marks.csv"
+    process, url = label("--from", folder, "--out", marks, "--port", 0)
+    page = open_page(url)
+    is_shown(page, "#done", "0 of 4 checked")
+    press(page, "1", "2", "x")
+    is_shown(page, "#done", "3 of 4 checked")
+    saved = marks.read_bytes()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert [record.label for record in read_manifest(marks)] == ["serve", "forehand"]
+    wait_for(page, "!document.getElementById('gone').hidden")
+    press(page, "3")
+    said(page, "Not saved")
+    is_shown(page, "#done", "3 of 4 checked")
+    port = url.rstrip("/").rpartition(":")[2]
+    with page.expect_event("load", timeout=30_000):  # the page notices another server
+        desk = Desk(marks, read_analysis(folder, tmp_path / "match.mp4"), port=int(port))
+    try:
+        wait_for(page, "document.getElementById('gone').hidden")
+        is_shown(page, "#done", "3 of 4 checked")
+        assert marks.read_bytes() == saved
+        press(page, "z")
+        is_shown(page, "#done", "2 of 4 checked")
+        press(page, "4", "n", "3")
+        is_shown(page, "#done", "4 of 4 checked")
+        assert [label for _, label in desk.rows()] == ["serve", "forehand", "smash", "backhand"]
+    finally:
+        desk.close()
+
+
+def test_one_process_at_a_time_writes_and_says_at_its_end_what_it_has(folder, tmp_path, label):
+    marks = tmp_path / "marks.csv"
+    process, url = label("--from", folder, "--out", marks, "--port", 0)
+    action = {"kind": "accept", "mark": 1, "label": "lob"}
+    sent = {"video": 0, "revision": 0, "action": action}
+    assert ask(url, "/apply", "POST", sent, **own(url))[0] == 200
+    refuse("another one does", "--from", folder, "--out", marks, "--port", 0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    assert process.stdout.read() == (
+        f"1 stroke is marked in '{marks}'. Go on with the same command.\n"
+        f'Train a model on them: make train EXP=strokes DATA="{marks}"\n'
+    )
+
+
+def test_a_port_in_use_is_reported(folder, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(OSError, match=r"in use\. Choose another `port`"):
+            main(["label", "--from", str(folder), "--out", str(tmp_path / "m.csv"), "--port", port])
+
+
+def refuse(match, *words, error=ValueError):
+    with pytest.raises(error, match=match):
+        main(["label", *map(str, words)])
+
+
+def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refuse("a video or the folder of an analysis, but got none")
+    refuse("either `checkpoint` or `sport`", "a.mp4", "--checkpoint", "b.ckpt", "--sport", "tennis")
+    refuse("without `--checkpoint`", "--from", folder, "--players", "left,right")
+    refuse("1 videos and 2 folders", "a.mp4", "--from", folder, folder)
+    refuse("no file 'strokes.json'", "--from", tmp_path / "none", error=FileNotFoundError)
+    refuse("there is no 'gone.mp4'", "gone.mp4", "--from", folder, error=FileNotFoundError)
+    film(tmp_path / "other.mp4", 3.0)
+    refuse(r"which is 10\.0 s long, but 'other\.mp4' is 3\.0 s", "other.mp4", "--from", folder)
+    (tmp_path / "text.mp4").write_text("not a video")
+    refuse(r"text\.mp4' to be a video", "text.mp4", "--from", folder)
+    (folder / "analysis.json").unlink()
+    refuse("does not say where it is. Give its path", "--from", folder, error=FileNotFoundError)
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("*.csv"))
+
+
+def test_a_checkpoint_finds_the_proposals_once(
+    joint_checkpoint, joint_film, tmp_path, monkeypatch, label, open_page
+):
+    monkeypatch.chdir(tmp_path)
+    words = (joint_film / "match.mp4", "--checkpoint", joint_checkpoint, "--port", 0)
+    process, url = label(*words)
+    page = open_page(url)
+    wait_for(page, "/^0 of [1-9]/.test(document.getElementById('done').textContent)")
+    assert page.is_visible("#bones")
+    process.terminate()
+    assert process.wait(10) == 0
+    assert "0 strokes are marked in 'runs/labels/match.csv'" in process.stdout.read()
+    written = Path("runs/analysis/match/strokes.csv").stat().st_mtime_ns
+    (tmp_path / "other").mkdir()
+    other = Path(shutil.copy(joint_film / "match.mp4", tmp_path / "other"))
+    os.utime(other, (1, 1))
+    process, _ = label(joint_film / "match.mp4", other, *words[1:])
+    process.terminate()
+    assert process.wait(10) == 0
+    assert Path("runs/analysis/match_2/strokes.csv").is_file()
+    assert Path("runs/analysis/match/strokes.csv").stat().st_mtime_ns == written

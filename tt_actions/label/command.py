@@ -1,0 +1,168 @@
+"""The ``label`` command."""
+
+import os
+import signal
+import sys
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from tt_actions.errors import UserError
+from tt_actions.label.joint_series import JointSeries
+from tt_actions.label.page import PORT, LabelPage
+from tt_actions.label.session import LabelSession
+from tt_actions.match.jobs import Options, analyze_files
+from tt_actions.match.results_folder import read_inputs
+from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.stored_analysis import read_analysis
+from tt_actions.recognition.stroke_names import NamedSport
+from tt_actions.video.info import probe
+from tt_actions.video.types import Roi
+
+_SAME_LENGTH_S = 0.5  # a copy in another container may be a few frames shorter
+
+
+def label(
+    videos: list[Path] = [],  # noqa: B006
+    /,
+    *,
+    from_: list[Path] = [],  # noqa: B006
+    checkpoint: Path | None = None,
+    sport: NamedSport | None = None,
+    out: Path | None = None,
+    players: tuple[str, ...] = (),
+    roi: Sequence[Roi] = (),
+    pose: str | None = None,
+    port: int = PORT,
+    no_browser: bool = False,
+) -> None:
+    """Mark the strokes of videos on a page, beginning with proposals.
+
+    The proposals are the strokes that `analyze` finds. Every decision is saved at once as a row of a
+    manifest, from which `train` learns. Started again, the page goes on where you stopped.
+
+    Args:
+        videos: Videos to mark. With --from, they are the videos of these folders, if they have been moved.
+        from_: Folders that `analyze` has written; their strokes are the proposals.
+        checkpoint: Checkpoint of a trained model that names the proposals, if there is no --from (default:
+            none; strokes that look alike share a letter).
+        sport: Sport whose strokes a network of the package names, if there is no --from and no --checkpoint.
+        out: Manifest for the marks (default: runs/labels/VIDEO.csv).
+        players: Names of the players from left to right, such as left,right; without --roi, each gets an
+            equal part of the frame (default: one player).
+        roi: Region of a player in pixels; repeat it for several players (default: as in training).
+        pose: Model that finds the joints, if the checkpoint reads joints: blazepose, or onnx:PATH (default:
+            as in training).
+        port: Port of the page; 0 chooses a free one (default: 8001).
+        no_browser: Do not open the page in the browser.
+
+    Raises:
+        UserError: If there are no proposals, or the videos, the folders or the marks can't be used.
+        OSError: If a file is missing or can't be written, or the port isn't available.
+    """
+    if checkpoint is not None and sport is not None:
+        raise UserError(f"Expected either `checkpoint` or `sport`, but got both. Omit `sport` {sport}.")
+    options = Options(players, tuple(roi), pose=pose, sport=sport)
+    if from_ and (checkpoint is not None or options != Options()):
+        raise UserError(
+            "Expected `--from` without `--checkpoint`, `--sport`, `--players`, `--roi` and `--pose`, which "
+            "are those of the analysis, but got one of them. Omit it."
+        )
+    analyses = _read(videos, from_) if from_ else _analyze(videos, checkpoint, options)
+    marks = out or Path("runs/labels") / f"{analyses[0].video.stem}.csv"
+    if out is None:
+        marks.parent.mkdir(parents=True, exist_ok=True)
+    with closing(LabelSession(marks, analyses)) as session:
+        page = LabelPage(session, [JointSeries(analysis) for analysis in analyses], marks, port=port)
+        with closing(page), _until_stopped() as stopped:
+            _say(f"Open {page.url} to mark strokes. Press Ctrl-C to end.")
+            if not no_browser:
+                webbrowser.open(page.url)
+            while not stopped.wait(0.5):  # Windows delivers Ctrl-C only between two waits
+                continue
+        num_marks = sum(session.state(0)["learning"]["num_by_class"].values())
+    found = "1 stroke is" if num_marks == 1 else f"{num_marks} strokes are"
+    _say(f"{found} marked in '{marks}'. Go on with the same command.")
+    if num_marks:
+        _say(f'Train a model on them: make train EXP=strokes DATA="{marks}"')
+
+
+def _read(videos: Sequence[Path], folders: Sequence[Path]) -> list[MatchAnalysis]:
+    """Read finished analyses, and find their videos."""
+    if videos and len(videos) != len(folders):
+        raise UserError(
+            f"Expected one video for each folder of `--from`, or none, but got {len(videos)} videos and "
+            f"{len(folders)} folders. Omit the videos unless they have been moved."
+        )
+    analyses = []
+    for number, folder in enumerate(folders):
+        video = videos[number] if videos else Path(str(read_inputs(folder).get("video", "")))
+        analyses.append(read_analysis(folder, video))
+        _check_video(folder, analyses[-1])
+    return analyses
+
+
+def _check_video(folder: Path, analysis: MatchAnalysis) -> None:
+    """Raise an error if the video of an analysis is not where it was, or is another one."""
+    video = analysis.video
+    if not video.is_file():
+        found = f"there is no '{video}'" if video.name else "the folder does not say where it is"
+        raise FileNotFoundError(
+            f"Expected the video of '{folder}', but {found}. Give its path: "
+            f"tt-actions label VIDEO --from {folder}"
+        )
+    duration_s = probe(video).duration_s
+    if abs(duration_s - analysis.duration_s) > _SAME_LENGTH_S:
+        raise UserError(
+            f"Expected the video of '{folder}', which is {analysis.duration_s:.1f} s long, but '{video}' is "
+            f"{duration_s:.1f} s long. Give the video that was analysed."
+        )
+
+
+def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) -> list[MatchAnalysis]:
+    """Analyse videos, unless that is done already, and read the results."""
+    if not videos:
+        raise UserError(
+            "Expected a video or the folder of an analysis, but got none. Give VIDEO, or `--from`."
+        )
+    analyses = []
+    for video in videos:
+        folder = _find_folder(video)
+        has_video = bool(read_inputs(folder).get("annotate"))  # an earlier analysis is as good with it
+        analyze_files(video, checkpoint, folder, replace(options, annotate=has_video))
+        analyses.append(read_analysis(folder, video))
+    return analyses
+
+
+def _find_folder(video: Path) -> Path:
+    """Return the folder with the analysis of a video, or a new one if videos of the same name have theirs."""
+    own = os.fsencode(video.absolute()).decode("utf-8", "backslashreplace")
+    folder, number = Path("runs/analysis") / video.stem, 2
+    while read_inputs(folder).get("video", own) != own:
+        folder, number = folder.with_name(f"{video.stem}_{number}"), number + 1
+    return folder
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Event]:
+    """Yield an event that Ctrl-C and SIGTERM set."""
+    stopped = Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
