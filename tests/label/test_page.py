@@ -15,6 +15,7 @@ from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import Stroke
 from tt_actions.label.proposals import unmarked
 from tt_actions.pose.video import POINTS
+from tt_actions.recognition.unnamed import REMARK
 from tt_actions.video.encoder import write_video
 
 STROKES = (
@@ -123,6 +124,29 @@ def test_uncertain_strokes_come_first_or_those_next_in_time(desk, match, open_pa
     assert number_of(page) == 3
     assert page.inner_text("#status") == "accepted"
     assert open_desk.rows() == [(5.0, "backhand")]
+
+
+def test_a_group_without_a_name_is_named_by_one_key(desk, tmp_path, open_page):
+    strokes = [Stroke(letter, 2.0 * i, 2.0 * i + 1, player="anna") for i, letter in enumerate("ABAA")]
+    open_desk = desk(make_match(tmp_path / "match.mp4", strokes, class_names=("A", "B"), remarks=(REMARK,)))
+    page = open_page(open_desk.url)
+    assert page.locator("#classes button").count() == 0
+    is_shown(page, "#alike-word", "all 3 that are called A")
+    press(page, "g")
+    assert page.is_checked("#all-alike")
+    page.keyboard.type("forehand")
+    press(page, "Enter")
+    said(page, "3 strokes that were called A are called forehand")
+    assert not page.is_checked("#all-alike")
+    assert [text.split() for text in page.locator("#classes button").all_inner_texts()] == [
+        ["F", "forehand", "1"]
+    ]
+    assert (number_of(page), open_desk.rows()) == (1, [])  # each is still to be checked
+    press(page, "Enter")
+    said(page, "Stroke 1 is forehand. 3 to check.")
+    assert open_desk.rows() == [(0.0, "forehand")]
+    press(page, "z", "z")
+    is_shown(page, "#alike-word", "all 3 that are called A")
 
 
 def test_every_correction_has_a_key(desk, match, open_page):

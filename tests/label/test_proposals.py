@@ -12,6 +12,7 @@ from tt_actions.label.marks import Mark, Name
 from tt_actions.label.proposals import by_uncertainty, margin_of, propose, unmarked
 from tt_actions.recognition.analysis import write_analysis
 from tt_actions.recognition.stored_analysis import read_analysis
+from tt_actions.recognition.unnamed import REMARK
 
 STROKES = (
     Stroke("serve", 1.0, 2.0, 1.5, 0.6, "anna"),
@@ -83,6 +84,12 @@ def test_unnamed_strokes_have_no_margin(tmp_path):
     stroke = Stroke("swing", 1.0, 2.0, player="anna")
     sheet = propose(make_match(tmp_path / "a.mp4", [stroke], class_names=("swing",)))
     assert sheet.names == {1: Name("swing", None, None)}
+
+
+def test_letters_of_groups_are_names_but_no_classes(tmp_path):
+    stroke = Stroke("A", 1.0, 2.0, player="anna")
+    sheet = propose(make_match(tmp_path / "a.mp4", [stroke], class_names=("A",), remarks=(REMARK,)))
+    assert (sheet.class_names, sheet.names) == ((), {1: Name("A", None, None)})
 
 
 def test_a_confident_stroke_without_probabilities_counts_by_its_confidence(tmp_path):

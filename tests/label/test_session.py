@@ -12,6 +12,7 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 from tt_actions.label.proposals import unmarked
 from tt_actions.label.session import LabelSession, StaleRevisionError
+from tt_actions.recognition.unnamed import REMARK
 
 NUM = 20
 LABELS = [CLASSES[number % 4] for number in range(NUM)]
@@ -294,3 +295,24 @@ def test_it_learns_two_hundred_marks_in_a_few_seconds(open_session, drawn):
     begin = time.perf_counter()
     assert session.train()["history"][-1]["num_marks"] == 200
     assert time.perf_counter() - begin < 20  # about two seconds on a free core
+
+
+def test_a_group_is_named_at_once_and_stays_to_be_checked(open_session, tmp_path):
+    strokes = [Stroke(letter, 2.0 * i, 2.0 * i + 1, player="anna") for i, letter in enumerate("ABAA")]
+    session = open_session(
+        make_match(tmp_path / "match.mp4", strokes, class_names=("A", "B"), remarks=(REMARK,))
+    )
+    assert session.state(0)["class_names"] == []
+    do(session, {"kind": "reject", "mark": 4})
+    state = do(session, {"kind": "group", "group": "A", "label": "forehand"})
+    marks = [(1, "forehand", "proposed"), (2, None, "proposed"), (3, "forehand", "proposed")]
+    assert [(m["id"], m["label"], m["status"]) for m in state["marks"]] == [*marks, (4, None, "rejected")]
+    assert state["class_names"] == ["forehand"]
+    state = do(
+        session, {"kind": "accept", "mark": 1}, {"kind": "group", "group": "forehand", "label": "push"}
+    )
+    assert [m["label"] for m in state["marks"]] == ["forehand", None, "push", None]
+    state = do(session, *[{"kind": "undo"}] * 3)
+    assert [m["label"] for m in state["marks"]] == [None] * 4
+    with pytest.raises(UserError, match="Expected `group` to be the name of a stroke to check, but got 'C'"):
+        do(session, {"kind": "group", "group": "C", "label": "forehand"})

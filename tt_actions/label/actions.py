@@ -104,6 +104,19 @@ def _move(sheet: Sheet, action: Mapping[str, Any]) -> Change:
     return move(_mark(sheet, action), times_s, sheet.duration_s)
 
 
+def _name_group(sheet: Sheet, action: Mapping[str, Any]) -> Change:
+    """Give all proposed marks of one name another; each is still to be checked."""
+    group, label = _text(action, "group"), _text(action, "label") or ""
+    change: dict[int, Mark | None] = {}
+    for mark in sheet.marks.values():
+        name = sheet.names.get(mark.id)
+        if mark.status == "proposed" and group == (mark.label or (name and name.label)):
+            change.update(relabel(mark, label))
+    if not change:
+        raise UserError(f"Expected `group` to be the name of a stroke to check, but got {group!r}.")
+    return change
+
+
 def _add(sheet: Sheet, action: Mapping[str, Any]) -> Change:
     label = _text(action, "label")
     mark = Mark(
@@ -132,6 +145,7 @@ _ACTIONS: dict[str, tuple[set[str], set[str], _Convert]] = {
         set(),
         lambda sheet, action: relabel(_mark(sheet, action), _text(action, "label") or ""),
     ),
+    "group": ({"group", "label"}, set(), _name_group),
     "move": ({"mark"}, set(_TIMES), _move),
     "split": (
         {"mark", "time_s"},

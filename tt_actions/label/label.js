@@ -44,6 +44,8 @@
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const styleOf = (label) => state.classes.find((style) => style.name === label) || null;
   const current = () => marks.find((mark) => mark.id === chosen) || null;
+  const isAlike = (mark, other) => other.status === "proposed" && labelOf(other) === labelOf(mark);
+  const alike = (mark) => (mark && labelOf(mark) !== null ? marks.filter((other) => isAlike(mark, other)).length : 0);
   const labelOf = (mark) => mark.label ?? mark.proposed_label;
   const numberOf = (mark) => marks.indexOf(mark) + 1;
   function describe(mark) {
@@ -212,6 +214,12 @@
     const count = state.order.length;
     return count ? `${count} to check.` : "All strokes of this video are checked.";
   }
+  async function nameGroup(mark, label) {
+    const group = labelOf(mark);
+    const count = alike(mark);
+    if (!(await send({ kind: "group", group, label }))) return;
+    say(`${count} strokes that were called ${group} are called ${label}. Press Enter on each that is right.`);
+  }
   const nameNumber = (digit) => {
     const style = state.classes[digit - 1];
     if (!style) say(`There is no class ${digit} yet. Press C and type its name.`, true);
@@ -344,6 +352,10 @@
       $("status").className = `chip ${mark.status}`;
     }
     renderClasses(mark);
+    const isOneOfMany = Boolean(mark) && mark.status === "proposed" && alike(mark) > 1;
+    $("alike").hidden = !isOneOfMany;
+    if (isOneOfMany) $("alike-word").textContent = `all ${alike(mark)} that are called ${labelOf(mark)}`;
+    else $("all-alike").checked = false;
     $("accept-word").textContent = mark && labelOf(mark) !== null ? (mark.status === "accepted" ? "Next" : `Yes: ${labelOf(mark)}`) : "Accept";
     for (const id of ["accept", "reject", "split", "merge"]) $(id).disabled = !mark;
     document.querySelectorAll(".times tr").forEach((row) => {
@@ -499,6 +511,10 @@
       [["Enter"], "accept the proposed class; go on", ["enter"], accept],
       [["X"], "it is no stroke; go on", ["x", "delete", "backspace"], reject],
       [["C"], "type another class name", ["c"], () => $("class-name").focus()],
+      [["G"], "type another name for all strokes to check that are called like this one", ["g"], () => {
+        if (alike(current()) > 1) $("all-alike").checked = true;
+        $("class-name").focus();
+      }],
       [["Z"], "undo", ["z"], again("undo", "Undone")],
       [["Y"], "redo", ["y"], again("redo", "Done again")],
     ]],
@@ -596,9 +612,11 @@
     event.preventDefault();
     const label = $("class-name").value.trim();
     if (!label) return;
+    const isGroup = $("all-alike").checked;
     $("class-name").value = "";
     $("class-name").blur();
-    onMark((mark) => name(mark, label))();
+    $("all-alike").checked = false;
+    onMark((mark) => (isGroup ? nameGroup(mark, label) : name(mark, label)))();
   });
   document.querySelectorAll(".times tr").forEach((row) => {
     const which = row.dataset.edge;

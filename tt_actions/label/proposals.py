@@ -14,6 +14,7 @@ from tt_actions.label.marks import Mark, Name
 from tt_actions.label.sheet import Sheet
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.players import lay_tracks
+from tt_actions.recognition.unnamed import is_unnamed
 from tt_actions.video.info import probe
 from tt_actions.video.types import Roi
 
@@ -47,7 +48,7 @@ def propose(analysis: MatchAnalysis) -> Sheet:
         duration_s=analysis.duration_s,
         players=analysis.players,
         rois=analysis.rois or _lay_regions(analysis),
-        class_names=analysis.class_names,
+        class_names=() if is_unnamed(analysis) else analysis.class_names,  # letters are no classes
         marks=MappingProxyType(marks),
         names=MappingProxyType(names),
         next_id=len(marks) + 1,

@@ -151,6 +151,7 @@ class LabelSession:
         - ``accept``: ``mark`` and, unless one is known, ``label``
         - ``reject``: ``mark``
         - ``label``: ``mark`` and ``label``, any class name
+        - ``group``: ``group``, the name of proposals, and ``label``, their new name; they stay proposals
         - ``move``: ``mark`` and one or several of ``start_s``, ``contact_s`` and ``end_s``
         - ``split``: ``mark`` and ``time_s``
         - ``merge``: ``mark`` and ``other``, which becomes a part of it

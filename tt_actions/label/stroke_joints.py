@@ -6,7 +6,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.errors import UnreadableError
 from tt_actions.label.marks import Mark
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
-from tt_actions.recognition.joint_pipeline import LONGEST_GAP_S, split_scenes
+from tt_actions.recognition.swing_reader import LONGEST_GAP_S, split_scenes
 from tt_actions.skeleton.normalise import resample
 from tt_actions.video.types import Timed
 

@@ -83,6 +83,15 @@ def analyze_unnamed(
     return replace(analysis, remarks=(*analysis.remarks, REMARK)) if analysis.strokes else analysis
 
 
+def is_unnamed(analysis: MatchAnalysis) -> bool:
+    """Return whether the classes of an analysis are letters of groups.
+
+    Args:
+        analysis: The analysis, which may have been read from its files.
+    """
+    return REMARK in analysis.remarks
+
+
 class _Seen(NamedTuple):
     """The swings of a player, the right-handed joints of each, and the speed of the faster hand."""
 
