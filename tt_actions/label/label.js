@@ -338,7 +338,10 @@
       const next = number + 1 < data.videos.length ? "[PageDown] opens the next video." : "End with Ctrl-C in the terminal; it prints how to train a model.";
       return `All strokes of this video are checked. ${next} To look again, click on a stroke; [A] adds one that is missing.`;
     }
-    if (!state.classes.length) return "Watch the stroke, press [C], type what it is, and press [Enter]: the next one appears. [X] if it is no stroke. [?] lists all keys.";
+    if (!state.classes.length) {
+      const many = alike(current()) > 1 ? " [G] instead of [C] names all that look like it." : "";
+      return `Watch the stroke, press [C], type what it is, and press [Enter]: the next one appears. [X] if it is no stroke.${many} [?] lists all keys.`;
+    }
     return "Watch the stroke and press its number, or [Enter] if the name is right: the next one appears. [X] if it is no stroke, [C] for another name. [?] lists all keys.";
   }
   function renderCard() {
