@@ -153,3 +153,19 @@ def test_tennis_has_neither_rallies_nor_faults(tmp_path, options):
 def test_an_unknown_sport_is_refused(tmp_path):
     with pytest.raises(UserError, match="Expected `sport` to be one of"):
         synthesize(tmp_path, 2, 2, pictures=False, sport="badminton")
+
+
+@pytest.mark.parametrize(
+    ("label", "hand", "contact_s"),
+    [
+        ("serve", (-2.1107, 0.2989, 1.0190), 1.5866),
+        ("forehand", (-1.8404, 0.0131, 0.9908), 0.7504),
+        ("backhand", (-1.8182, 0.1668, 0.9464), 0.6955),
+        ("smash", (-1.5181, 0.3612, 1.4052), 1.0834),
+    ],
+)
+def test_table_tennis_is_drawn_as_before_there_was_tennis(label, hand, contact_s):
+    rng = np.random.default_rng(4)
+    motion = clip_motion(rng, draw_player(rng, "a"), label, 2.4, None)
+    np.testing.assert_allclose(motion.players[0].joints[36, RIGHT_HAND], hand, atol=2e-4)
+    assert motion.strokes[0].contact_s == pytest.approx(contact_s, abs=2e-4)
