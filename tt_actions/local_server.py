@@ -155,7 +155,7 @@ async def read_json(request: Request) -> dict[str, Any]:
         raise HTTPException(408, "The request was not completed.") from error
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise HTTPException(400, "Expected a JSON object.")

@@ -112,6 +112,7 @@ def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):
     refuse("a video or the folder of an analysis, but got none")
     refuse("either `checkpoint` or `sport`", "a.mp4", "--checkpoint", "b.ckpt", "--sport", "tennis")
     refuse("without `--checkpoint`", "--from", folder, "--players", "left,right")
+    refuse("to be a video file, but", tmp_path)
     refuse("1 videos and 2 folders", "a.mp4", "--from", folder, folder)
     refuse("no file 'strokes.json'", "--from", tmp_path / "none", error=FileNotFoundError)
     refuse("there is no 'gone.mp4'", "gone.mp4", "--from", folder, error=FileNotFoundError)
@@ -136,12 +137,12 @@ def test_a_checkpoint_finds_the_proposals_once(
     process.terminate()
     assert process.wait(10) == 0
     assert "0 strokes are marked in 'runs/labels/match.csv'" in process.stdout.read()
-    written = Path("runs/analysis/match/strokes.csv").stat().st_mtime_ns
+    written = Path("runs/labels/match/strokes.csv").stat().st_mtime_ns
     (tmp_path / "other").mkdir()
     other = Path(shutil.copy(joint_film / "match.mp4", tmp_path / "other"))
     os.utime(other, (1, 1))
     process, _ = label(joint_film / "match.mp4", other, *words[1:])
     process.terminate()
     assert process.wait(10) == 0
-    assert Path("runs/analysis/match_2/strokes.csv").is_file()
-    assert Path("runs/analysis/match/strokes.csv").stat().st_mtime_ns == written
+    assert Path("runs/labels/match_2/strokes.csv").is_file()
+    assert Path("runs/labels/match/strokes.csv").stat().st_mtime_ns == written

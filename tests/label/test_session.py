@@ -316,3 +316,36 @@ def test_a_group_is_named_at_once_and_stays_to_be_checked(open_session, tmp_path
     assert [m["label"] for m in state["marks"]] == [None] * 4
     with pytest.raises(UserError, match="Expected `group` to be the name of a stroke to check, but got 'C'"):
         do(session, {"kind": "group", "group": "C", "label": "forehand"})
+
+
+def test_a_training_renames_a_named_group(open_session, drawn):
+    session = open_session(drawn)
+    numbers = [mark["id"] for mark in session.state(0)["marks"]]
+    do(session, {"kind": "group", "group": "swing", "label": "serve"})
+    marked = list(zip(numbers, LABELS, strict=True))[: len(numbers) // 2]
+    do(session, *({"kind": "accept", "mark": number, "label": label} for number, label in marked))
+    session.train()
+    left = [mark for mark in session.state(0)["marks"] if mark["status"] == "proposed"]
+    assert left
+    assert all(mark["label"] is None and mark["confidence"] is not None for mark in left)
+
+
+def test_other_players_or_another_length_are_refused(open_session, analysis, tmp_path):
+    open_session(analysis).close()
+    with pytest.raises(UserError, match=r"players anna, bert, but got 10\.0 s and the players anna, carl"):
+        open_session(make_match(tmp_path / "match.mp4", STROKES[:1], ("anna", "carl")))
+    with pytest.raises(UserError, match=r"10\.0 s and the players anna, bert, but got 4\.0 s"):
+        open_session(make_match(tmp_path / "match.mp4", STROKES[:1], ("anna", "bert"), duration_s=4.0))
+
+
+def test_a_manifest_that_another_program_changes_is_not_overwritten(open_session, analysis, tmp_path):
+    session = open_session(analysis)
+    do(session, {"kind": "accept", "mark": 1, "label": "serve"})
+    changed = (tmp_path / "marks.csv").read_text() + "extra.mp4" + "," * 12 + "\n"
+    (tmp_path / "marks.csv").write_text(changed)
+    with pytest.raises(UserError, match="it was changed since"):
+        do(session, {"kind": "accept", "mark": 2, "label": "smash"})
+    assert (tmp_path / "marks.csv").read_text() == changed
+    (tmp_path / "marks.csv").unlink()
+    do(session, {"kind": "hand", "mark": 2, "hand": "left"})
+    assert (tmp_path / "marks.csv").read_text().count("match.mp4") == 2  # nothing was lost

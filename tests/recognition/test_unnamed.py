@@ -41,7 +41,7 @@ def test_strokes_have_letters_and_a_remark_and_no_confidence(analysis):
 def test_without_a_player_there_is_no_stroke(tmp_path):
     write_video(tmp_path / "empty.mp4", np.full((20, 120, 160, 3), 90, np.uint8), fps=30)
     analysis = analyze_video(None, tmp_path / "empty.mp4")
-    assert (analysis.strokes, analysis.class_names) == ((), ("A",))
+    assert (analysis.strokes, analysis.class_names) == ((), ())
     assert analysis.remarks[0].startswith("The player is not found in the video")
 
 

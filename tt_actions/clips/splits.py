@@ -23,6 +23,7 @@ def distribute_groups(
 
     Groups are taken in random order, but those with many clips come first. Each group goes to the part where
     it most reduces the squared distance to the wanted counts, which are those of each class and of all clips.
+    If a part would stay empty, it gets the smallest group of the part with most groups.
 
     Args:
         labels: Class of each clip.
@@ -36,6 +37,8 @@ def distribute_groups(
     >>> groups = ["p", "p", "q", "q", "r", "r", "s", "s"]
     >>> distribute_groups(["a", "b"] * 4, groups, [0.5, 0.5], seed=0).tolist()
     [1, 1, 0, 0, 0, 0, 1, 1]
+    >>> distribute_groups(["a"] * 5, ["p", "p", "p", "q", "q"], [0.8, 0.2], seed=0).tolist()
+    [0, 0, 0, 1, 1]
     """
     _, label_index = np.unique(labels, return_inverse=True)
     names, group_index = np.unique(groups, return_inverse=True)
@@ -49,6 +52,11 @@ def distribute_groups(
     for group in order:
         part[group] = (needed @ counts[group]).argmax()
         needed[part[group]] -= counts[group]
+    for empty in [i for i, share in enumerate(shares) if share > 0 and i not in part]:
+        num_groups = np.bincount(part, minlength=len(shares))
+        if num_groups.max() > 1:
+            inside = np.flatnonzero(part == num_groups.argmax())
+            part[inside[counts[inside, -1].argmin()]] = empty
     return part[group_index]
 
 

@@ -69,7 +69,7 @@ def _mark(sheet: Sheet, action: Mapping[str, Any], name: str = "mark") -> Mark:
 
 def _time(action: Mapping[str, Any], name: str) -> float:
     value = action[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
         raise UserError(f"Expected `{name}` to be a time in seconds, but got {value!r}.")
     return float(value)
 

@@ -129,6 +129,11 @@ def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) 
         raise UserError(
             "Expected a video or the folder of an analysis, but got none. Give VIDEO, or `--from`."
         )
+    for video in videos:
+        if not video.is_file():
+            raise UserError(
+                f"Expected VIDEO to be a video file, but '{video}' is none. Give the files one by one."
+            )
     analyses = []
     for video in videos:
         folder = _find_folder(video)
@@ -141,7 +146,7 @@ def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) 
 def _find_folder(video: Path) -> Path:
     """Return the folder with the analysis of a video, or a new one if videos of the same name have theirs."""
     own = os.fsencode(video.absolute()).decode("utf-8", "backslashreplace")
-    folder, number = Path("runs/analysis") / video.stem, 2
+    folder, number = Path("runs/labels") / video.stem, 2
     while read_inputs(folder).get("video", own) != own:
         folder, number = folder.with_name(f"{video.stem}_{number}"), number + 1
     return folder

@@ -22,6 +22,8 @@ from tt_actions.video.info import probe
 
 _Posed = tuple[int, Mark, np.ndarray]
 
+_SAME_LENGTH_S = 0.5  # a copy in another container may be a few frames shorter
+
 
 class StaleRevisionError(UserError):
     """An action was made on marks that have changed since: in another window, or by a training."""
@@ -76,6 +78,13 @@ class LabelSession:
         if number is None:
             number = len(self._store.book.sheets)
             self._store.push(video_event(propose(analysis), self._store.path.parent))
+            return number
+        sheet = self._store.book.sheets[number]
+        if sheet.players != analysis.players or abs(sheet.duration_s - analysis.duration_s) > _SAME_LENGTH_S:
+            raise UserError(
+                f"Expected '{analysis.video}' as it was when its marks were made, with {_facts(sheet)}, but "
+                f"got {_facts(analysis)}. Use the same video and `--players`, or choose another `--out`."
+            )
         return number
 
     def _first_message(self) -> str:
@@ -256,6 +265,10 @@ def _describe(mark: Mark, name: Name | None) -> dict[str, Any]:
         "status": mark.status,
         "hand": mark.hand,
     }
+
+
+def _facts(source: Sheet | MatchAnalysis) -> str:
+    return f"{source.duration_s:.1f} s and the players {', '.join(source.players)}"
 
 
 def _summarise(model: MarkModel, num_known: int, num_accepted: int, wanted: str | None) -> str:

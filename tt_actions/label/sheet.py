@@ -92,7 +92,18 @@ class Sheet:
     def rename(self, names: Mapping[int, Name]) -> "Sheet":
         """Return the sheet with new names of proposals; the others keep theirs.
 
+        A new name also replaces what a mark that is still to be checked was called.
+
         Args:
             names: The new names by the numbers of their marks.
         """
-        return replace(self, names=MappingProxyType({**self.names, **names}), revision=self.revision + 1)
+        marks = {
+            number: replace(mark, label=None) if number in names and mark.status == "proposed" else mark
+            for number, mark in self.marks.items()
+        }
+        return replace(
+            self,
+            marks=MappingProxyType(marks),
+            names=MappingProxyType({**self.names, **names}),
+            revision=self.revision + 1,
+        )

@@ -89,6 +89,9 @@ class Store:
             )
         return found
 
+    def _find_digest(self) -> str | None:
+        return _digest(self.path.read_bytes()) if self.path.exists() else None
+
     def push(self, event: Event) -> None:
         """Apply an event and save it.
 
@@ -109,6 +112,12 @@ class Store:
         digest = _digest(content)
         if digest == self._digest:
             return
+        known = (None, self._digest, digest)
+        if self._digest is not None and self._find_digest() not in known:
+            raise UserError(
+                f"Expected '{self.path}' as it was written, but it was changed since. Move it away; the "
+                "marks are saved in its log, and the next change writes it."
+            )
         try:
             with write_atomically(
                 self.path, "; the marks are saved in its log, and the next change writes it"

@@ -73,7 +73,7 @@ def analyze_unnamed(
     poses = find_poses_of(reader, tracks, on_progress)
     seen = [_find(reader, own, poses) for own in poses.values]
     groups = group_strokes([joints for own in seen for joints in own.joints], reader.layout)
-    names = tuple(ascii_uppercase[: max(groups, default=0) + 1])
+    names = tuple(ascii_uppercase[: max(groups, default=-1) + 1])
     ends = np.cumsum([len(own.swings) for own in seen])[:-1]
     found = [
         PlayerStrokes([_in_group(*each, names) for each in zip(own.swings, part, strict=True)], own.speed)
