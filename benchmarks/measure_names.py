@@ -9,7 +9,7 @@ Run as ``python benchmarks/measure_names.py SET --data DIR --out DIR``, where ``
 In each clip, the swing with the fastest hand counts, as it is found in a match; if none is found, the whole
 clip. The table gives the accuracy with a bootstrap interval over clips, once among all names that the network
 knows, and once among those that occur in the set; chance is the share of the most frequent class. A name is
-sure if its probability is at least ``LEAST_SURE``. The calibration error is the mean difference between
+sure if its probability is at least ``UNSURE``. The calibration error is the mean difference between
 probability and accuracy over ten bins (Guo et al. 2017).
 """
 
@@ -30,9 +30,10 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.command_line import parse_roi
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
+from tt_actions.match.summary import UNSURE
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.recognition.stroke_names import LEAST_SURE, NamedSport, load_names
+from tt_actions.recognition.stroke_names import NamedSport, load_names
 from tt_actions.recognition.swings import Swing, find_swings
 from tt_actions.skeleton.hands import hand_speeds
 from tt_actions.skeleton.layouts import find_layout
@@ -119,7 +120,7 @@ def name_all(
 
 def row_of(title: str, named: Named) -> tuple[list[str], dict[str, object]]:
     """Return a row of the table, as text and as numbers."""
-    right, sure = named.right, named.confidence >= LEAST_SURE
+    right, sure = named.right, named.confidence >= UNSURE
     low, high = bootstrap_interval(lambda counts: counts @ right / len(right), len(right))
     chance = float(np.unique(named.labels, return_counts=True)[1].max()) / len(right)
     of_sure = float(right[sure].mean()) if sure.any() else float("nan")

@@ -64,8 +64,6 @@ def label(
         UserError: If there are no proposals, or the videos, the folders or the marks can't be used.
         OSError: If a file is missing or can't be written, or the port isn't available.
     """
-    if checkpoint is not None and sport is not None:
-        raise UserError(f"Expected either `checkpoint` or `sport`, but got both. Omit `sport` {sport}.")
     options = Options(players, tuple(roi), pose=pose, sport=sport)
     if from_ and (checkpoint is not None or options != Options()):
         raise UserError(

@@ -6,14 +6,12 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.errors import UnreadableError
 from tt_actions.label.marks import Mark
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
-from tt_actions.recognition.swing_reader import LONGEST_GAP_S, split_scenes
-from tt_actions.skeleton.normalise import resample
+from tt_actions.recognition.swing_reader import during, find_scenes, smooth_joints
 from tt_actions.video.types import Timed
 
 PREPROCESSING = JointPreprocessing(layout="ntu25", num_frames=128, sampling="all")
 """How joints are prepared; the same as in experiments/strokes.yaml."""
 
-_FULL_RATE = 0.9  # poses that are fewer than this share of the usual rate are resampled before smoothing
 _LEAST_S = 0.1  # a shorter stretch shows no stroke
 
 
@@ -51,7 +49,7 @@ class StrokeJoints:
             return None
         if player not in self._scenes:
             self._scenes[player] = self._find_scenes(self.players.index(player))
-        parts = [_part(scene, start_s, end_s) for scene in self._scenes[player]]
+        parts = [during(scene, start_s, end_s) for scene in self._scenes[player]]
         part = max(parts, key=lambda part: len(part.values), default=None)
         if part is None or len(part.values) < 2 or part.times_s[-1] - part.times_s[0] < _LEAST_S:
             return None
@@ -62,18 +60,9 @@ class StrokeJoints:
         return PREPROCESSING.choose(complete).values
 
     def _find_scenes(self, player: int) -> list[Timed]:
-        poses = self.motion.poses[player]
-        step_s = float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 1.0
-        gap = round(LONGEST_GAP_S / step_s)
-        scenes = split_scenes(~np.isnan(poses[:, 0, 0]), self.motion.is_new_scene, gap)
-        return [self._smooth(poses[scene], self.times_s[scene], 1 / step_s) for scene in scenes]
-
-    def _smooth(self, poses: np.ndarray, times_s: np.ndarray, fps: float) -> Timed:
-        if len(times_s) - 1 < _FULL_RATE * fps * (times_s[-1] - times_s[0]):
-            poses, times_s = resample(poses, times_s, fps)
-        return Timed(PREPROCESSING.convert_landmarks(poses, self.video), times_s)
-
-
-def _part(scene: Timed, start_s: float, end_s: float) -> Timed:
-    first, last = np.searchsorted(scene.times_s, [start_s - 1e-6, end_s - 1e-6])
-    return Timed(scene.values[first:last], scene.times_s[first:last])
+        poses, times_s = self.motion.poses[player], self.times_s
+        fps = 1 / float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
+        return [
+            smooth_joints(PREPROCESSING, self.video, poses[scene], times_s[scene], fps)
+            for scene in find_scenes(poses, times_s, self.motion.is_new_scene)
+        ]

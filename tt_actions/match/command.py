@@ -51,8 +51,6 @@ def analyze(
         UserError: If the source, the checkpoint or an option can't be used.
         OSError: If the results of a single video can't be written.
     """
-    if checkpoint is not None and sport is not None:
-        raise UserError(f"Expected either `checkpoint` or `sport`, but got both. Omit `sport` {sport}.")
     if checkpoint is None and (crop is not None or engine != "torch"):
         option = "crop" if crop is not None else "engine"
         raise UserError(f"Expected `checkpoint` beside `{option}`, but got none. Add it, or omit `{option}`.")

@@ -87,6 +87,10 @@ def analyze_files(source: Path, checkpoint: Path | None, out: Path | None, optio
         UserError: If the source, the checkpoint or an option can't be used.
         OSError: If the results of a single video can't be written.
     """
+    if checkpoint is not None and options.sport is not None:
+        raise UserError(
+            f"Expected either `checkpoint` or `sport`, but got both. Omit `sport` {options.sport}."
+        )
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
     if options.sport is not None:
         checkpoint = names_checkpoint(options.sport)

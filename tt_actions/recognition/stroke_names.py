@@ -19,9 +19,6 @@ REMARK = (
 )
 """Remark on an analysis with such a network."""
 
-LEAST_SURE = 0.6
-"""Probability below which a name is called unsure."""
-
 
 def names_checkpoint(sport: NamedSport) -> Path:
     """Return the checkpoint that names the strokes of a sport.
@@ -41,8 +38,7 @@ def load_names(sport: NamedSport) -> Recognizer:
     """Load the network that names the strokes of a sport; no label and no training is needed.
 
     It reads joints and knows the typical swing, so it finds and names the strokes in a match, and names the
-    stroke of a clip. Its names are less reliable than those of a model that was trained on your own clips:
-    below :data:`LEAST_SURE` they are called unsure.
+    stroke of a clip. Its names are less reliable than those of a model that was trained on your own clips.
 
     Args:
         sport: ``table_tennis`` for serve, forehand, backhand and smash; ``tennis`` also for volley.
@@ -54,15 +50,3 @@ def load_names(sport: NamedSport) -> Recognizer:
     ('backhand', 'forehand', 'serve', 'smash', 'volley')
     """
     return load(names_checkpoint(sport))
-
-
-def is_unsure(confidence: float) -> bool:
-    """Return whether the name of a stroke is only a guess.
-
-    Args:
-        confidence: Probability of the name, in [0, 1].
-
-    >>> is_unsure(0.4), is_unsure(0.9)
-    (True, False)
-    """
-    return confidence < LEAST_SURE

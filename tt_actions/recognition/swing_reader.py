@@ -48,9 +48,7 @@ class SwingReader:
         Shape:
             poses ``(T, 33, 6)``, times_s and is_new_scene ``(T,)``.
         """
-        step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / self.fps
-        longest_gap = round(LONGEST_GAP_S / step_s)
-        for scene in split_scenes(~np.isnan(poses[:, 0, 0]), is_new_scene, longest_gap):
+        for scene in find_scenes(poses, times_s, is_new_scene):
             joints = self.find_joints(poses[scene], times_s[scene])
             yield scene, joints, self.find_speed(joints)
 
@@ -65,9 +63,7 @@ class SwingReader:
         Shape:
             poses ``(T, 33, 6)``, times_s ``(T,)`` -> values ``(S, V, C)``.
         """
-        if len(times_s) - 1 < _FULL_RATE * self.fps * (times_s[-1] - times_s[0]):
-            poses, times_s = resample(poses, times_s, self.fps)
-        return Timed(self.spec.convert_landmarks(poses, self.video), times_s)
+        return smooth_joints(self.spec, self.video, poses, times_s, self.fps)
 
     def find_speed(self, joints: Timed) -> Timed:
         """Return the speed of the faster hand in a scene, in trunk lengths per second.
@@ -85,9 +81,55 @@ class SwingReader:
             joints: Positions in the scene, NaN if missing.
             swing: The swing.
         """
-        positions, times_s = joints
-        first, last = np.searchsorted(times_s, [swing.start_s - 1e-6, swing.end_s - 1e-6])
-        return self.spec.complete(positions[first:last], times_s[first:last], self.video, is_timed=True)
+        return self.spec.complete(*during(joints, swing.start_s, swing.end_s), self.video, is_timed=True)
+
+
+def smooth_joints(
+    spec: JointPreprocessing, video: Path, poses: np.ndarray, times_s: np.ndarray, fps: float
+) -> Timed:
+    """Return the smooth positions of the joints in a scene, NaN if missing.
+
+    Args:
+        spec: How landmarks become joints.
+        video: The video, for messages.
+        poses: The landmarks in each image. If there are fewer than usual, more are interpolated, so that
+            smoothing covers the same time.
+        times_s: Time of each image in seconds.
+        fps: The usual number of poses per second.
+
+    Shape:
+        poses ``(T, 33, 6)``, times_s ``(T,)`` -> values ``(S, V, C)``.
+    """
+    if len(times_s) - 1 < _FULL_RATE * fps * (times_s[-1] - times_s[0]):
+        poses, times_s = resample(poses, times_s, fps)
+    return Timed(spec.convert_landmarks(poses, video), times_s)
+
+
+def during(joints: Timed, start_s: float, end_s: float) -> Timed:
+    """Return the part of a series between two times, the end excluded.
+
+    Args:
+        joints: The series.
+        start_s: Start in seconds.
+        end_s: End in seconds.
+    """
+    first, last = np.searchsorted(joints.times_s, [start_s - 1e-6, end_s - 1e-6])
+    return Timed(joints.values[first:last], joints.times_s[first:last])
+
+
+def find_scenes(poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray) -> list[slice]:
+    """Return the stretches in which a player is seen without a cut or a gap of a third of a second.
+
+    Args:
+        poses: The landmarks in each image.
+        times_s: Time of each image in seconds.
+        is_new_scene: Whether the video was cut before each image.
+
+    Shape:
+        poses ``(T, 33, 6)``, times_s and is_new_scene ``(T,)``.
+    """
+    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else LONGEST_GAP_S
+    return split_scenes(~np.isnan(poses[:, 0, 0]), is_new_scene, round(LONGEST_GAP_S / step_s))
 
 
 def split_scenes(is_found: np.ndarray, is_new_scene: np.ndarray, longest_gap: int) -> list[slice]:
