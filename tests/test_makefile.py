@@ -1,3 +1,4 @@
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -10,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 def make(*words):
     """Return the exit code of a dry run, and its last line."""
     command = ["make", "-n", "--no-print-directory", *words]  # which another make would have it print
-    end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    plain = {name: value for name, value in os.environ.items() if name not in ("ARGS", "MAKEFLAGS")}
+    end = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False)
     return end.returncode, (end.stderr or end.stdout).splitlines()[-1]
 
 

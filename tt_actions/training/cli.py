@@ -76,7 +76,7 @@ class ActionCLI(LightningCLI):
     def __init__(self, args: list[str], resume: Path | None = None, pose: str | None = None) -> None:
         keep_freed_memory()
         args = with_current_paths(args)
-        self.resume, self.pose = resume, pose
+        self.command, self.resume, self.pose = args[0], resume, pose
         self.lock: FileLock | None = None
         self.tracker: Tracker | None = None
         self.unchanged = args
@@ -113,11 +113,13 @@ class ActionCLI(LightningCLI):
         own = TakenLinks(self, "model")
         self.parser.add_instantiator(own, StrokeTask, subclasses=False, prepend=True)
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Return the subcommands, each with the names of the arguments that users can't set."""
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Return the command that runs, with the names of the arguments that users can't set.
+
+        The parsers of the other commands would only take time.
+        """
         commands = {"train": {"model", "datamodule"}, **LightningCLI.subcommands()}
-        return {name: skipped | {"weights_only"} for name, skipped in commands.items()}
+        return {self.command: commands[self.command] | {"weights_only"}}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the options of a run, and link the model's arguments to the data.
@@ -148,7 +150,7 @@ class ActionCLI(LightningCLI):
         """Parse and check the arguments of the command line.
 
         Args:
-            parser: The parser of all subcommands.
+            parser: The parser of the command.
             args: The arguments.
 
         Raises:
