@@ -13,7 +13,8 @@ bootstrap interval over clips; a clip of a class that no other fold contains cou
 a support vector machine on the same folds. It reads the normalised joints at 20 points in time, linearly
 interpolated between frames, for each way of centring them. Pre-trained variants start from weights of a
 training on synthetic skeletons, converted to the set's layout. The variants "without fine-tuning" classify
-the recordings of corresponding classes with these weights directly. Finished trainings are reused.
+the recordings of corresponding classes with these weights directly. "Mean of all" averages the probabilities
+of the first seed of all trained variants. Finished trainings are reused.
 """
 
 import argparse
@@ -198,10 +199,21 @@ def done(training: Training, console: Console) -> Path:
     return run_dir
 
 
-def right_of(run_dir: Path) -> dict[str, bool]:
-    """Return which test clips are classified correctly, by name."""
-    with (run_dir / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        return {row["name"]: row["label"] == row["predicted"] for row in csv.DictReader(file)}
+def probabilities_of(run_dirs: list[Path], records: list[ClipRecord]) -> np.ndarray:
+    """Return the probabilities ``(N, K)`` of the test clips of several runs, 0 for clips that none has."""
+    rows: dict[str, dict[str, str]] = {}
+    for run_dir in run_dirs:
+        with (run_dir / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+            rows |= {row["name"]: row for row in csv.DictReader(file)}
+    columns = [f"p_{name}" for name in class_names(records)]
+    return np.array([[float(rows.get(r.name, {}).get(c, 0)) for c in columns] for r in records])
+
+
+def right_of(probabilities: np.ndarray, records: list[ClipRecord]) -> np.ndarray:
+    """Return which recordings are classified correctly; those without probabilities are not."""
+    names = class_names(records)
+    labels = np.array([names.index(str(record.label)) for record in records])
+    return np.asarray((probabilities.argmax(1) == labels) & probabilities.any(1))
 
 
 def untuned(run_dir: Path, records: list[ClipRecord]) -> np.ndarray:
@@ -227,6 +239,11 @@ def interval(right: np.ndarray) -> str:
     return f"{right.mean():.3f} [{low:.2f}, {high:.2f}]"
 
 
+def synthetic_run(model: str, chosen: RecordedSet, out: Path, console: Console, quick: bool) -> Path:
+    """Return the directory of the training on synthetic skeletons."""
+    return done(synthetic_training(model, chosen, out, (*QUICK_DRAWN, *QUICK) if quick else ()), console)
+
+
 def measure(
     variant: str,
     records: list[ClipRecord],
@@ -236,21 +253,18 @@ def measure(
     console: Console,
     quick: bool,
 ) -> list[np.ndarray]:
-    """Return which recordings a variant classifies correctly, for each seed."""
+    """Return the probabilities ``(N, K)`` of a variant, for each seed."""
     model, _, how = variant.partition(", ")
-    drawn, learning = (QUICK_DRAWN, QUICK) if quick else ((), ())
-    begun = done(synthetic_training(model, chosen, out, (*drawn, *learning)), console) if how else None
-    if begun and how == "without fine-tuning":
-        return [untuned(begun, records)]
+    learning = QUICK if quick else ()
+    begun = synthetic_run(model, chosen, out, console, quick) if how else None
     weights = begun and begun / "checkpoints" / "best.ckpt"
     found = []
     for seed in range(1 if model in FITTED else seeds):
-        right: dict[str, bool] = {}
-        for fold in range(chosen.num_folds):
-            right |= right_of(
-                done(fold_training(variant, fold, seed, chosen, out, weights, learning), console)
-            )
-        found.append(np.array([right.get(record.name, False) for record in records]))
+        run_dirs = [
+            done(fold_training(variant, fold, seed, chosen, out, weights, learning), console)
+            for fold in range(chosen.num_folds)
+        ]
+        found.append(probabilities_of(run_dirs, records))
     return found
 
 
@@ -288,8 +302,17 @@ def main() -> None:
         f"SVM, centre: {centre}": [floor(records, folds, JointSpec(chosen.layout, centre=centre))]
         for centre in get_args(Centre)
     }
+    first = []
     for variant in options.variants or VARIANTS:
-        found[variant] = measure(variant, records, chosen, out, options.seeds, console, options.quick)
+        if variant in UNTUNED:
+            begun = synthetic_run(variant.partition(", ")[0], chosen, out, console, options.quick)
+            found[variant] = [untuned(begun, records)]
+            continue
+        by_seed = measure(variant, records, chosen, out, options.seeds, console, options.quick)
+        found[variant] = [right_of(probabilities, records) for probabilities in by_seed]
+        first.append(by_seed[0])
+    if len(first) > 1:
+        found["mean of all"] = [right_of(np.mean(first, axis=0), records)]
     lines, numbers = [], []
     for name, by_seed in found.items():
         accuracies = [float(right.mean()) for right in by_seed]
