@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 from joint_match import move
+from marked import flatten
 
 from tt_actions.label.joint_series import MAX_STRETCH_S, JointSeries, list_lines
 from tt_actions.pose.video import POINTS
@@ -23,6 +24,16 @@ def test_a_stretch_has_the_points_of_each_player_and_gaps():
     expected = analysis.motion.poses[0, 15:45, wrist, POINTS]
     assert np.allclose([body[place] for body in anna], expected, atol=0.06)
     json.dumps(found, allow_nan=False)
+
+
+def test_joints_that_the_pose_model_does_not_know_are_gaps_in_the_body():
+    (body,) = JointSeries(flatten(move(np.zeros((1, 2))))).between(0, 0.01)["players"][0]
+    lines = {side: [(one, other) for one, other, own in list_lines() if own == side] for side in ("left",)}
+    arm, leg = lines["left"][:3], lines["left"][3:]
+    for limb in (arm, leg):
+        *known, (before, end) = limb
+        assert None not in [body[index] for index in {before, *(i for line in known for i in line)}]
+        assert body[end] is None  # fingertips and foot
 
 
 def test_a_stretch_is_never_too_long_and_may_be_empty():

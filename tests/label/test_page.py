@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from labelling import Desk, ask, is_shown, number_of, own, press, said
-from marked import draw_match, film, make_match
+from marked import draw_match, film, flatten, make_match
 from pages import HOSTILE, wait_for
 
 from tt_actions.clips.manifest import read_manifest
@@ -280,9 +280,12 @@ def test_the_video_plays_in_a_loop_and_steps_by_frames(desk, match, open_page):
     assert abs(tenth[1] - tenth[0]) < 0.11
 
 
-def test_the_skeleton_is_drawn_where_the_joints_are(desk, drawn, open_page):
+@pytest.mark.parametrize("is_flat", [False, True], ids=["all", "COCO"])
+def test_the_skeleton_is_drawn_where_the_joints_are(desk, drawn, open_page, is_flat):
+    drawn = flatten(drawn) if is_flat else drawn
     poses = drawn.motion.poses.copy()
-    poses[..., POINTS] = np.random.default_rng(0).uniform([10, 4], [30, 28], (33, 2))
+    points = np.random.default_rng(0).uniform([10, 4], [30, 28], (33, 2))
+    poses[..., POINTS] = np.where(np.isnan(poses[..., POINTS]), np.nan, points)
     page = open_page(desk(replace(drawn, motion=drawn.motion._replace(poses=poses))).url)
     box = """(() => { const c = document.getElementById('skeleton');
         const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let x0 = 1, x1 = 0;

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from marked import CLASSES, draw_match, film, make_match
+from marked import CLASSES, draw_match, film, flatten, make_match
 
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import Stroke
@@ -237,6 +237,25 @@ def test_marks_teach_the_names_of_the_others(open_session, drawn):
     assert found["marks"][14:] == state["marks"][14:]
     assert found["learning"]["history"] == learning["history"]
     assert found["learning"]["message"].startswith("The last training was on 12 marks")
+
+
+def test_joints_in_the_image_only_teach_too(open_session, drawn):
+    """Those of a user's own pose model, which knows no depth."""
+    session = open_session(flatten(drawn))
+    do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    assert session.train()["history"][0]["num_marks"] == 12
+    others = session.state(0)["marks"][12:]
+    right = [mark["proposed_label"] == label for mark, label in zip(others, LABELS[12:], strict=True)]
+    assert np.mean(right) >= 0.7
+
+
+def test_joints_with_and_without_depth_teach_together(open_session, drawn, tmp_path):
+    other = flatten(draw_match(tmp_path / "other.mp4", LABELS[:8], players=range(50, 58)))
+    session = open_session(drawn, other)
+    do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    do(session, {"kind": "accept", "mark": 1, "label": LABELS[0]}, video=1)
+    assert session.train()["history"][0]["num_marks"] == 13
+    assert {mark["proposed_label"] for mark in session.state(1)["marks"]} <= set(CLASSES)
 
 
 def test_the_order_after_a_training_begins_with_the_most_uncertain(open_session, drawn):

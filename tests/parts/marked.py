@@ -1,13 +1,16 @@
 """Small matches to mark: a video, the joints of its players, and strokes that are proposed."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from drawn_motions import draw, see_landmarks
 
 from tt_actions.clips.strokes import Stroke
+from tt_actions.pose.video import POINTS, WORLD
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
+from tt_actions.skeleton.layouts import BLAZEPOSE33, COCO17
 from tt_actions.sources.synthetic.motion import FPS
 from tt_actions.video.encoder import write_video
 
@@ -36,6 +39,16 @@ def make_match(video, strokes, players=("anna",), class_names=CLASSES, duration_
         rois=tuple((0, 0, 32 * (i + 1), 32) for i in range(len(players))),
         **options,
     )
+
+
+def flatten(analysis):
+    """The analysis with the joints that a user's own pose model finds: COCO's, in the image only."""
+    poses = analysis.motion.poses.copy()
+    poses[..., POINTS] = 200 + 100 * poses[..., WORLD][..., :2] * (1, -1)
+    poses[..., WORLD] = np.nan
+    others = [index for index, name in enumerate(BLAZEPOSE33.joints) if name not in COCO17.joints]
+    poses[:, :, others, POINTS] = np.nan
+    return replace(analysis, motion=analysis.motion._replace(poses=poses))
 
 
 def draw_match(video, labels, players=None, name="swing"):

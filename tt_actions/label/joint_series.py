@@ -44,7 +44,9 @@ class JointSeries:
         self.points = None if analysis.motion is None else analysis.motion.poses[:, :, _INDICES, POINTS]
 
     def between(self, start_s: float, end_s: float) -> dict[str, Any]:
-        """Return the joints of a stretch of time as plain numbers; None where a player is not found.
+        """Return the joints of a stretch of time as plain numbers.
+
+        None stands for a player who is not found, and for a joint that the pose model does not know.
 
         Args:
             start_s: Start in seconds.
@@ -54,8 +56,12 @@ class JointSeries:
             return {"times": [], "players": []}
         end_s = min(end_s, start_s + MAX_STRETCH_S)
         first, last = np.searchsorted(self.times_s, [start_s, end_s])
-        players = [
-            [None if np.isnan(body).any() else np.round(body, 1).tolist() for body in own[first:last]]
-            for own in self.points
-        ]
+        players = [[_as_numbers(body) for body in np.round(own[first:last], 1)] for own in self.points]
         return {"times": np.round(self.times_s[first:last], 4).tolist(), "players": players}
+
+
+def _as_numbers(body: np.ndarray) -> list[list[float] | None] | None:
+    is_known = ~np.isnan(body).any(1)
+    if not is_known.any():
+        return None
+    return [point if known else None for point, known in zip(body.tolist(), is_known, strict=True)]

@@ -47,6 +47,7 @@ function makeSkeleton({ video, canvas, lines, isOn }) {
       for (const [width, colours] of [[5, { left: "#000", right: "#000", trunk: "#000" }], [3, COLOURS]]) {
         pen.lineWidth = width;
         for (const [from, to, side] of lines) {
+          if (!body[from] || !body[to]) continue; /* a pose model of one's own knows fewer joints */
           pen.strokeStyle = colours[side];
           pen.beginPath();
           pen.moveTo(...place(from));

@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pad_sequence
 from tt_actions.errors import UserError
 from tt_actions.label.marks import Mark, Name
 from tt_actions.label.proposals import margin_of
-from tt_actions.label.stroke_joints import PREPROCESSING
 from tt_actions.models.joint_kernel import JointKernel
+from tt_actions.pose.choice import IN_SPACE
 
 LEAST_MARKS = 4
 """Least number of marks, of at least two classes, to learn from."""
@@ -31,6 +31,7 @@ class MarkModel:
     Args:
         marks: The marks to learn from, each with a label.
         joints: Their joints.
+        layout: Name of the layout of the joints.
 
     Shape:
         each of joints ``(T, V, C)``.
@@ -44,7 +45,7 @@ class MarkModel:
         UserError: If there are too few marks or classes.
     """
 
-    def __init__(self, marks: Sequence[Mark], joints: Sequence[np.ndarray]) -> None:
+    def __init__(self, marks: Sequence[Mark], joints: Sequence[np.ndarray], layout: str = IN_SPACE) -> None:
         labels = [str(mark.label) for mark in marks]
         counts = Counter(labels)
         if len(marks) < LEAST_MARKS or len(counts) < 2:
@@ -53,7 +54,7 @@ class MarkModel:
                 f"known, but got {len(marks)} of {len(counts)}. Mark more strokes first."
             )
         self.class_names = sorted(counts)
-        self._model = JointKernel(len(counts), PREPROCESSING.layout).eval()
+        self._model = JointKernel(len(counts), layout).eval()
         classes = torch.tensor([self.class_names.index(label) for label in labels])
         with torch.no_grad():
             self._model.collect(*_batch(joints), classes, _hands(marks))

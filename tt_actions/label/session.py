@@ -16,7 +16,7 @@ from tt_actions.label.marks import Mark, Name
 from tt_actions.label.proposals import by_uncertainty, propose
 from tt_actions.label.sheet import Sheet
 from tt_actions.label.store import Store
-from tt_actions.label.stroke_joints import StrokeJoints
+from tt_actions.label.stroke_joints import StrokeJoints, choose_preprocessing
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.video.info import probe
 
@@ -64,10 +64,12 @@ class LabelSession:
         except BaseException:
             self._store.close()
             raise
+        motions = [analysis.motion for analysis in analyses]
+        self._preprocessing = choose_preprocessing(motion for motion in motions if motion is not None)
         self._joints = {
-            number: StrokeJoints(analysis, analysis.motion)
-            for number, analysis in zip(self._numbers, analyses, strict=True)
-            if analysis.motion is not None
+            number: StrokeJoints(analysis, motion, self._preprocessing)
+            for number, analysis, motion in zip(self._numbers, analyses, motions, strict=True)
+            if motion is not None
         }
         self._wanted: str | None = None
         self._message = self._first_message()
@@ -220,7 +222,11 @@ class LabelSession:
         with self._lock:
             sheets = {number: self._store.book.sheets[number] for number in self._joints}
         known, others = self._read_joints(sheets)
-        model = MarkModel([mark for _, mark, _ in known], [joints for _, _, joints in known])
+        model = MarkModel(
+            [mark for _, mark, _ in known],
+            [joints for _, _, joints in known],
+            self._preprocessing.layout,
+        )
         found = model.name([mark for _, mark, _ in others], [joints for _, _, joints in others])
         names: dict[int, dict[int, Name]] = {number: {} for number in sheets}
         for (number, mark, _), name in zip(others, found, strict=True):

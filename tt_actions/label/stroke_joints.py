@@ -1,18 +1,32 @@
 """The joints of a player during a mark, from the joints of a whole match."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.errors import UnreadableError
 from tt_actions.label.marks import Mark
+from tt_actions.pose.choice import IN_IMAGE, IN_SPACE
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
 from tt_actions.recognition.swing_reader import during, find_scenes, smooth_joints
 from tt_actions.video.types import Timed
 
-PREPROCESSING = JointPreprocessing(layout="ntu25", num_frames=128, sampling="all")
-"""How joints are prepared; the same as in experiments/strokes.yaml."""
+PREPROCESSING = JointPreprocessing(layout=IN_SPACE, num_frames=128, sampling="all")
+"""How joints in space are prepared; the same as in experiments/strokes.yaml."""
 
 _LEAST_S = 0.1  # a shorter stretch shows no stroke
+
+
+def choose_preprocessing(motions: Iterable[PlayerMotion]) -> JointPreprocessing:
+    """Return how the joints of several matches are prepared, so that they can be compared.
+
+    Args:
+        motions: The joints of each match. If those of one are known in the image only, all are taken there.
+    """
+    is_flat = any(motion.is_flat for motion in motions)
+    return replace(PREPROCESSING, layout=IN_IMAGE) if is_flat else PREPROCESSING
 
 
 class StrokeJoints:
@@ -21,9 +35,16 @@ class StrokeJoints:
     Args:
         analysis: The analysis of the match.
         motion: Its joints.
+        preprocessing: How they are prepared.
     """
 
-    def __init__(self, analysis: MatchAnalysis, motion: PlayerMotion) -> None:
+    def __init__(
+        self,
+        analysis: MatchAnalysis,
+        motion: PlayerMotion,
+        preprocessing: JointPreprocessing = PREPROCESSING,
+    ) -> None:
+        self.preprocessing = preprocessing
         self.video, self.players, self.times_s = analysis.video, analysis.players, analysis.times_s
         self.motion = motion
         self._scenes: dict[str, list[Timed]] = {}
@@ -42,7 +63,7 @@ class StrokeJoints:
         if key not in self._clips:
             self._clips[key] = self._cut(*key)
         joints = self._clips[key]
-        return joints if joints is None or mark.hand != "left" else PREPROCESSING.to_right_handed(joints)
+        return joints if joints is None or mark.hand != "left" else self.preprocessing.to_right_handed(joints)
 
     def _cut(self, player: str, start_s: float, end_s: float) -> np.ndarray | None:
         if player not in self.players:  # the video was analysed again with other names
@@ -54,15 +75,15 @@ class StrokeJoints:
         if part is None or len(part.values) < 2 or part.times_s[-1] - part.times_s[0] < _LEAST_S:
             return None
         try:
-            complete = PREPROCESSING.complete(*part, self.video, is_timed=True)
+            complete = self.preprocessing.complete(*part, self.video, is_timed=True)
         except UnreadableError:  # no joint is visible there
             return None
-        return PREPROCESSING.choose(complete).values
+        return self.preprocessing.choose(complete).values
 
     def _find_scenes(self, player: int) -> list[Timed]:
         poses, times_s = self.motion.poses[player], self.times_s
         fps = 1 / float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
         return [
-            smooth_joints(PREPROCESSING, self.video, poses[scene], times_s[scene], fps)
+            smooth_joints(self.preprocessing, self.video, poses[scene], times_s[scene], fps)
             for scene in find_scenes(poses, times_s, self.motion.is_new_scene)
         ]

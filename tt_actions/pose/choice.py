@@ -13,6 +13,9 @@ from tt_actions.skeleton.layouts import Layout
 BUILT_IN = "blazepose"
 """Name of the built-in model."""
 
+IN_SPACE, IN_IMAGE = "ntu25", "coco17"
+"""The layouts in which strokes are compared: in space where the pose model knows it, or in the image."""
+
 _PREFIX = "onnx:"
 _EXTERNAL = ".data"  # added to the name of a graph whose weights are in a file of their own
 

@@ -41,6 +41,12 @@ class PlayerMotion(NamedTuple):
     is_new_scene: np.ndarray
     least_speed: float
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether joints are known in the image but not in space, as from a user's own pose model."""
+        is_known = ~np.isnan(self.poses)
+        return bool(is_known[..., POINTS].any() and not is_known[..., WORLD].any())
+
 
 @dataclass(frozen=True)
 class MatchAnalysis:

@@ -11,7 +11,7 @@ import numpy as np
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.strokes import Stroke
 from tt_actions.clips.typical_swing import TypicalSwing
-from tt_actions.pose.choice import BUILT_IN
+from tt_actions.pose.choice import BUILT_IN, IN_IMAGE, IN_SPACE
 from tt_actions.pose.video import pose_rate
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.groups import group_strokes
@@ -67,7 +67,7 @@ def analyze_unnamed(
         VideoError: If the video can't be read.
         UserError: If the pose model is missing.
     """
-    layout = "ntu25" if pose in (None, BUILT_IN) else "coco17"  # a user's own model finds no depth
+    layout = IN_SPACE if pose in (None, BUILT_IN) else IN_IMAGE  # a user's own model finds no depth
     spec = JointPreprocessing(layout, pose=pose or BUILT_IN)
     reader = SwingReader(spec, ANY_SWING, video, pose_rate(video, spec.fps))
     poses = find_poses_of(reader, tracks, on_progress)
