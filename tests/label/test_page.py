@@ -280,6 +280,19 @@ def test_the_video_plays_in_a_loop_and_steps_by_frames(desk, match, open_page):
     assert abs(tenth[1] - tenth[0]) < 0.11
 
 
+def test_a_mark_made_while_a_training_ends_counts(desk, drawn, open_page):
+    open_desk = desk(drawn)
+    for number in range(8):
+        action = {"kind": "accept", "mark": number + 1, "label": LABELS[number]}
+        open_desk.session.apply(0, action, number)
+    page = open_page(open_desk.url)
+    page.evaluate("setTimeout = () => 0")  # a window that has not asked for news yet
+    open_desk.session.train()
+    press(page, "x")
+    said(page, "is no stroke")
+    is_shown(page, "#done", f"9 of {NUM} checked")
+
+
 @pytest.mark.parametrize("is_flat", [False, True], ids=["all", "COCO"])
 def test_the_skeleton_is_drawn_where_the_joints_are(desk, drawn, open_page, is_flat):
     drawn = flatten(drawn) if is_flat else drawn

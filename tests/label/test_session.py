@@ -286,19 +286,50 @@ def test_one_can_mark_while_it_learns(open_session, drawn):
     do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
     thread = threading.Thread(target=session.train)
     thread.start()
-    applied = 0
-    for number in range(13, NUM + 1):
-        try:
-            session.apply(0, {"kind": "reject", "mark": number}, session.state(0)["revision"])
-            applied += 1
-        except StaleRevisionError:  # it has just named them
-            continue
+    revision = session.state(0)["revision"]
+    for number in range(13, NUM + 1):  # also when it has just named them
+        revision = session.apply(0, {"kind": "reject", "mark": number}, revision)["revision"]
         time.sleep(0.01)
     thread.join()
     state = session.state(0)
-    assert sum(mark["status"] == "rejected" for mark in state["marks"]) == applied >= 7
+    assert sum(mark["status"] == "rejected" for mark in state["marks"]) == NUM - 12
     assert len(state["learning"]["history"]) == 1
-    assert state["revision"] == 12 + applied + 1
+    assert state["revision"] == NUM + 1
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"kind": "accept", "mark": 14, "label": "lob"},
+        {"kind": "reject", "mark": 14},
+        {"kind": "label", "mark": 1, "label": "lob"},
+        {"kind": "hand", "mark": 14, "hand": "left"},
+        {"kind": "undo"},
+    ],
+    ids=lambda action: action["kind"],
+)
+def test_an_action_from_before_a_training_counts(open_session, drawn, action):
+    session = open_session(drawn)
+    before = do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    session.train()
+    expected = do(session, action)["marks"]
+    do(session, {"kind": "redo" if action["kind"] == "undo" else "undo"})
+    session.train()
+    now = session.state(0)["revision"]
+    assert session.apply(0, action, now - 1)["marks"] == expected
+    with pytest.raises(StaleRevisionError):  # but not one from before another decision
+        session.apply(0, action, before["revision"])
+
+
+@pytest.mark.parametrize(
+    "action", [{"kind": "accept", "mark": 14}, {"kind": "group", "group": "swing", "label": "lob"}]
+)
+def test_an_action_on_names_from_before_a_training_does_not_count(open_session, drawn, action):
+    session = open_session(drawn)
+    before = do(session, *({"kind": "accept", "mark": n + 1, "label": LABELS[n]} for n in range(12)))
+    session.train()
+    with pytest.raises(StaleRevisionError, match="by a training"):
+        session.apply(0, action, before["revision"])
 
 
 def test_it_learns_two_hundred_marks_in_a_few_seconds(open_session, drawn):

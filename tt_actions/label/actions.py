@@ -56,6 +56,19 @@ def perform(sheet: Sheet, action: Mapping[str, Any]) -> Change:
     return {} if all(sheet.marks.get(number) == mark for number, mark in change.items()) else change
 
 
+def depends_on_names(action: Mapping[str, Any]) -> bool:
+    """Return whether an action means something else after the proposals got new names.
+
+    Args:
+        action: The action: see :func:`perform`.
+
+    >>> depends_on_names({"kind": "accept", "mark": 1}), depends_on_names({"kind": "reject", "mark": 1})
+    (True, False)
+    """
+    kind = action.get("kind")
+    return kind == "group" or (kind == "accept" and action.get("label") is None)
+
+
 def _list(names: Any) -> str:
     return " and ".join(f"`{name}`" for name in sorted(names)) or "nothing"
 

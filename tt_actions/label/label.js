@@ -82,14 +82,17 @@
       return null;
     }
   }
+  const lessons = () => (state ? state.learning.history.length : 0);
   async function send(action) {
     const answer = await ask("/apply", { video: number, revision: state.revision, action });
     if (!answer) { say("Not saved: the server does not answer.", true); return false; }
     const content = await answer.json().catch(() => ({ message: `The server answered ${answer.status}.` }));
     if (answer.ok) { adopt(content); return true; }
     if (answer.status === 409) {
+      const trained = lessons();
       await refresh();
-      say("Another window has changed this video. Its changes are shown now, and yours was not made. Look, and repeat it if it still fits.", true);
+      const reason = lessons() > trained ? "A training has just named the strokes anew." : "Another window has changed this video.";
+      say(`${reason} This is shown now, and your change was not made. Look, and repeat it if it still fits.`, true);
     } else say(content.message || `The server answered ${answer.status}.`, true);
     return false;
   }
@@ -110,8 +113,9 @@
   async function poll() {
     await inTurn(async () => {
       if (!state) return;
-      const seen = keys;
+      const [seen, trained] = [keys, lessons()];
       if (!(await refresh())) return;
+      if (lessons() > trained) { if (!isTraining) say("A training in another window has named the strokes anew."); return; }
       const changed = marks.filter((mark) => seen.get(mark.id) !== keys.get(mark.id)).length
         + [...seen.keys()].filter((id) => !keys.has(id)).length;
       if (changed) say(`Another window has changed ${changed === 1 ? "1 stroke" : `${changed} strokes`}; shown now.`);

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tt_actions.errors import UserError
-from tt_actions.label.actions import perform
+from tt_actions.label.actions import depends_on_names, perform
 from tt_actions.label.book import Lesson, change_event, names_event, step_event, video_event
 from tt_actions.label.learning import MarkModel
 from tt_actions.label.marks import Mark, Name
@@ -26,7 +26,7 @@ _SAME_LENGTH_S = 0.5  # a copy in another container may be a few frames shorter
 
 
 class StaleRevisionError(UserError):
-    """An action was made on marks that have changed since: in another window, or by a training."""
+    """An action was made on marks, or on names of proposals, that have changed since."""
 
 
 class LabelSession:
@@ -175,23 +175,26 @@ class LabelSession:
         Args:
             video: Number of the video in :attr:`videos`.
             action: ``kind`` and what belongs to it.
-            revision: Revision of the state to which the action belongs.
+            revision: Revision of the state to which the action belongs. A training since then matters only
+                to actions that take up the names of proposals: ``group``, and ``accept`` without a label.
 
         Returns:
             The new state.
 
         Raises:
-            StaleRevisionError: If the marks have changed since this revision.
+            StaleRevisionError: If the marks, or names on which the action depends, have changed since this
+                revision.
             UserError: If the action can't be applied or saved; the marks then are as before.
         """
         with self._lock:
             sheet, number = self._sheet(video), self._numbers[video]
-            if revision != sheet.revision:
+            kind = action.get("kind") if isinstance(action, dict) else None
+            oldest = sheet.revision if kind is None or depends_on_names(action) else sheet.decided
+            if not oldest <= revision <= sheet.revision:
                 raise StaleRevisionError(
                     f"Expected an action on revision {sheet.revision} of the marks, but got {revision}: they "
                     "were changed in another window or by a training. Load them again."
                 )
-            kind = action.get("kind") if isinstance(action, dict) else None
             if kind in ("undo", "redo"):
                 self._store.push(step_event(number, kind))
             elif change := perform(sheet, action):

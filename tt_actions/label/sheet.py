@@ -26,6 +26,7 @@ class Sheet:
         past: What undoes each change, the last change last.
         future: What repeats each change that was undone, the next one last.
         revision: Number of times that the sheet has changed.
+        decided: Revision after the last change by a person; since then, only names of proposals are new.
     """
 
     video: Path
@@ -39,6 +40,7 @@ class Sheet:
     past: tuple[Change, ...] = ()
     future: tuple[Change, ...] = ()
     revision: int = 0
+    decided: int = 0
 
     def change(self, change: Change) -> "Sheet":
         """Return the sheet after a change, which can be undone.
@@ -53,6 +55,7 @@ class Sheet:
             past=(*self.past, invert(self.marks, change)),
             future=(),
             revision=self.revision + 1,
+            decided=self.revision + 1,
         )
 
     def undo(self) -> "Sheet":
@@ -70,6 +73,7 @@ class Sheet:
             past=self.past[:-1],
             future=(*self.future, invert(self.marks, change)),
             revision=self.revision + 1,
+            decided=self.revision + 1,
         )
 
     def redo(self) -> "Sheet":
@@ -87,6 +91,7 @@ class Sheet:
             past=(*self.past, invert(self.marks, change)),
             future=self.future[:-1],
             revision=self.revision + 1,
+            decided=self.revision + 1,
         )
 
     def rename(self, names: Mapping[int, Name]) -> "Sheet":
