@@ -1,5 +1,7 @@
 import csv
 import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,16 +110,107 @@ def change_json(folder, **changes):
     [
         ({"rois": ...}, "no 'rois'"),
         ({"rois": [None]}, "Expected `rois` of 2 players"),
-        ({"duration_s": 0}, "Expected `duration_s` to be positive"),
-        ({"duration_s": None}, "float"),
-        ({"players": ["left"]}, "a stroke 'serve' of the player 'right'; the players are left"),
+        ({"rois": None}, "`rois` null, which is no list"),
+        ({"rois": [[0, 0, 100], None]}, "Expected `roi` to be four whole numbers"),
+        ({"rois": [[0, 0, 0, 200], None]}, "0 <= x0 < x1"),
+        ({"rois": [[0, 0, float("nan"), 200], None]}, "four whole numbers"),
+        ({"rois": ["0,0,100,200", None]}, 'a region "0,0,100,200", which is no list'),
+        ({"duration_s": 0}, "`duration_s` 0, which is no positive number"),
+        ({"duration_s": None}, "`duration_s` null, which is no positive number"),
+        ({"duration_s": float("nan")}, "`duration_s` NaN, which is no positive number"),
+        ({"duration_s": 10**400}, "too large"),
+        ({"duration_s": "10"}, '`duration_s` "10", which is no positive number'),
+        ({"players": ["left"]}, "the players left, right, but strokes.json has left"),
+        ({"players": ["right", "left"]}, "the players left, right, but strokes.json has right, left"),
+        ({"players": None}, "`players` null, which is no list of texts"),
+        ({"players": "left"}, '`players` "left", which is no list of texts'),
+        ({"players": [1, 2]}, r"`players` \[1, 2\], which is no list of texts"),
+        ({"players": []}, "`players` without a name"),
+        ({"players": ["left", "left"]}, "`players` left, left"),
+        ({"class_names": None}, "`class_names` null, which is no list of texts"),
+        ({"remarks": {}}, "`remarks` {}, which is no list of texts"),
+        ({"video": None}, "`video` null, which is no name"),
     ],
 )
 def test_facts_that_do_not_fit_are_refused(tmp_path, analysis, changes, message):
     write_analysis(tmp_path, analysis)
     change_json(tmp_path, **changes)
-    with pytest.raises(UserError, match=message):
-        read_analysis(tmp_path)
+    check_refusal(tmp_path, message)
+
+
+def check_refusal(folder, message):
+    """One line names the file, and says what came and what to do."""
+    with pytest.raises(UserError, match=message) as refused:
+        read_analysis(folder)
+    assert "\n" not in str(refused.value)
+    assert re.fullmatch(
+        r"Expected '.*' as `analyze` of this version writes it, but got: .*\. Restore the file, or remove "
+        r"the folder and analyse the match again\.",
+        str(refused.value),
+    )
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "null", "[]", '{"players": ', "\x00", '"' + "a" * 99])
+def test_json_of_another_kind_is_refused(tmp_path, analysis, text):
+    write_analysis(tmp_path, analysis)
+    (tmp_path / "strokes.json").write_text(text)
+    check_refusal(tmp_path, r"strokes\.json")
+
+
+def change_arrays(path, **changes):
+    with np.load(path) as arrays:
+        content = dict(arrays) | changes
+    np.savez(path, **{name: value for name, value in content.items() if value is not ...})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("frames.npz", {"times_s": np.full(40, np.nan)}, "no ascending times"),
+        ("frames.npz", {"times_s": np.arange(40.0)[::-1]}, "no ascending times"),
+        ("frames.npz", {"times_s": np.zeros((40, 1))}, "no ascending times"),
+        ("frames.npz", {"times_s": np.array(["soon"] * 40)}, "could not convert"),
+        ("frames.npz", {"times_s": ...}, "times_s"),
+        ("frames.npz", {"probabilities": np.zeros((2, 39, 3))}, r"shape \(2, 39, 3\) for 2 players, 40 fr"),
+        ("frames.npz", {"probabilities": np.full((2, 40, 3), np.nan)}, "that are no numbers"),
+        ("frames.npz", {"players": np.array(["anna", "bert"])}, "the players anna, bert, but"),
+        ("joints.npz", {"times_s": np.arange(40) / 25}, "at other times than frames.npz has"),
+        ("joints.npz", {"players": np.array(["right", "left"])}, "the players right, left, but"),
+        ("joints.npz", {"points": np.zeros((2, 40, 17, 2))}, "dimension"),
+        ("joints.npz", {"points": np.full((2, 40, 33, 2), np.inf)}, "joints at infinity"),
+        ("joints.npz", {"world": np.zeros((2, 40, 33, 2))}, r"bodies of the shape \(33, 5\)"),
+        ("joints.npz", {"is_new_scene": np.full(40, "no")}, "neither true nor false"),
+        ("joints.npz", {"least_speed": np.nan}, "`least_speed` nan"),
+        ("joints.npz", {"least_speed": ...}, "least_speed"),
+        ("joints.npz", {"hand_speed": np.full((2, 40), "fast")}, "could not convert"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, analysis, name, changes, message):
+    write_analysis(tmp_path, analysis)
+    change_arrays(tmp_path / name, **changes)
+    check_refusal(tmp_path, rf"{name}.*{message}")
+
+
+@pytest.mark.parametrize("name", ["strokes.csv", "strokes.json", "frames.npz", "joints.npz"])
+def test_a_file_with_damaged_bytes_is_refused_or_read(tmp_path, analysis, name):
+    write_analysis(tmp_path, analysis)
+    content = (tmp_path / name).read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(len(content), size=3):
+            damaged[place] = rng.integers(256)
+        (tmp_path / name).write_bytes(damaged)
+        with suppress(UserError):
+            read_analysis(tmp_path)
+
+
+@pytest.mark.parametrize("confidence", ["nan", "1.5", "-0.1", "high"])
+def test_a_confidence_that_is_none_is_refused(tmp_path, analysis, confidence):
+    write_analysis(tmp_path, analysis)
+    row = f"start_s,end_s,label,player,confidence\n0.5,0.75,serve,left,{confidence}\n"
+    (tmp_path / "strokes.csv").write_text(row)
+    check_refusal(tmp_path, r"strokes\.csv.*line 2: ")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +220,8 @@ def test_facts_that_do_not_fit_are_refused(tmp_path, analysis, changes, message)
         ("1,soon,serve,left", "line 4: could not convert"),
         ("2,1,serve,left", "line 4: Expected a stroke with"),
         ("1,2,,left", "line 4: a stroke ''"),
+        ("nan,2,serve,left", "line 4: Expected a stroke with"),
+        ("1,99,serve,left", "line 4: a stroke until 99 s; the video has 1.333 s"),
         ("1", "line 4: "),
     ],
 )

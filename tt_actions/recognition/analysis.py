@@ -1,6 +1,7 @@
 """Results of a match analysis, and the files that store them."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,7 +97,7 @@ class MatchAnalysis:
             )
         if len(self.rois) not in (0, shape[0]):
             raise UserError(f"Expected `rois` of {shape[0]} players, but got {len(self.rois)}.")
-        if self.duration_s <= 0:
+        if not 0 < self.duration_s < math.inf:
             raise UserError(f"Expected `duration_s` to be positive, but got {self.duration_s}.")
         for stroke in self.strokes:
             if stroke.label not in self.class_names or stroke.player not in self.players:
