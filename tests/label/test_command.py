@@ -14,6 +14,7 @@ from pages import wait_for
 
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import Stroke
+from tt_actions.errors import UserError
 from tt_actions.main import main
 from tt_actions.recognition.stored_analysis import read_analysis
 
@@ -105,6 +106,46 @@ def test_a_port_in_use_is_reported(folder, tmp_path):
 def refuse(match, *words, error=ValueError):
     with pytest.raises(error, match=match):
         main(["label", *map(str, words)])
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("", r"a file for the marks, but '\.' is a folder\. Choose another `--out`"),
+        ("folder", "but 'folder' is a folder"),
+        ("file/marks.csv", "a folder for the marks, but 'file' is a file"),
+        ("none/marks.csv", "a folder for the marks, but 'none' does not exist"),
+        ("/dev/full", "but '/dev/full' is no ordinary file"),
+        ("file", r"'file' to be a new file, .* but there is no such log\. Move it away"),
+        ("a" * 300, "'a+', but got: File name too long"),
+        ("/proc/marks.csv", "Expected to write '/proc/marks.csv', but got: .* or choose another `--out`"),
+    ],
+)
+def test_a_place_that_can_not_hold_marks_is_refused_before_the_work(tmp_path, monkeypatch, out, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    film(tmp_path / "match.mp4", 3.0)
+    with pytest.raises((UserError, OSError), match=message) as refused:
+        main(["label", "match.mp4", "--out", out])
+    assert "\n" not in str(refused.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "match.mp4"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_marks_that_another_process_writes_are_refused_before_the_work(folder, tmp_path, monkeypatch, label):
+    monkeypatch.chdir(tmp_path)
+    label("--from", folder, "--out", tmp_path / "marks.csv", "--port", 0)
+    film(tmp_path / "other.mp4", 3.0)
+    refuse("another one does", "other.mp4", "--out", tmp_path / "marks.csv")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_is_a_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").write_text("mine")
+    film(tmp_path / "match.mp4", 3.0)
+    refuse("or choose another `--out`", "match.mp4", error=OSError)
 
 
 def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):

@@ -12,9 +12,12 @@ from threading import Event
 from types import FrameType
 
 from tt_actions.errors import UserError
+from tt_actions.files import explain_failure
 from tt_actions.label.joint_series import JointSeries
 from tt_actions.label.page import PORT, LabelPage
+from tt_actions.label.proposals import check_name
 from tt_actions.label.session import LabelSession
+from tt_actions.label.store import check_place
 from tt_actions.match.jobs import Options, analyze_files
 from tt_actions.match.results_folder import read_inputs
 from tt_actions.recognition.analysis import MatchAnalysis
@@ -22,6 +25,9 @@ from tt_actions.recognition.stored_analysis import read_analysis
 from tt_actions.recognition.stroke_names import NamedSport
 from tt_actions.video.info import probe
 from tt_actions.video.types import Roi
+
+FOLDER = Path("runs/labels")
+"""Folder of the marks, unless another place is given, and of the analyses."""
 
 _SAME_LENGTH_S = 0.5  # a copy in another container may be a few frames shorter
 
@@ -70,10 +76,13 @@ def label(
             "Expected `--from` without `--checkpoint`, `--sport`, `--players`, `--roi` and `--pose`, which "
             "are those of the analysis, but got one of them. Omit it."
         )
-    analyses = _read(videos, from_) if from_ else _analyze(videos, checkpoint, options)
-    marks = out or Path("runs/labels") / f"{analyses[0].video.stem}.csv"
-    if out is None:
-        marks.parent.mkdir(parents=True, exist_ok=True)
+    if from_:
+        analyses = _read(videos, from_)
+        marks = _find_place(out, analyses[0].video)
+    else:
+        _check_videos(videos)
+        marks = _find_place(out, videos[0])
+        analyses = _analyze(videos, checkpoint, options)
     with closing(LabelSession(marks, analyses)) as session:
         page = LabelPage(session, [JointSeries(analysis) for analysis in analyses], marks, port=port)
         with closing(page), _until_stopped() as stopped:
@@ -87,6 +96,18 @@ def label(
     _say(f"{found} marked in '{marks}'. Go on with the same command.")
     if num_marks:
         _say(f'Train a model on them: make train EXP=strokes DATA="{marks}"')
+
+
+def _find_place(out: Path | None, video: Path) -> Path:
+    """Return the file for the marks, after a check that it can be written."""
+    if out is not None:
+        check_place(out)
+        return out
+    marks = FOLDER / f"{video.stem}.csv"
+    with explain_failure(marks, "or choose another `--out`"):
+        FOLDER.mkdir(parents=True, exist_ok=True)
+    check_place(marks)
+    return marks
 
 
 def _read(videos: Sequence[Path], folders: Sequence[Path]) -> list[MatchAnalysis]:
@@ -121,8 +142,7 @@ def _check_video(folder: Path, analysis: MatchAnalysis) -> None:
         )
 
 
-def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) -> list[MatchAnalysis]:
-    """Analyse videos, unless that is done already, and read the results."""
+def _check_videos(videos: Sequence[Path]) -> None:
     if not videos:
         raise UserError(
             "Expected a video or the folder of an analysis, but got none. Give VIDEO, or `--from`."
@@ -132,6 +152,11 @@ def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) 
             raise UserError(
                 f"Expected VIDEO to be a video file, but '{video}' is none. Give the files one by one."
             )
+        check_name(video)
+
+
+def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) -> list[MatchAnalysis]:
+    """Analyse videos, unless that is done already, and read the results."""
     analyses = []
     for video in videos:
         folder = _find_folder(video)
@@ -144,7 +169,7 @@ def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) 
 def _find_folder(video: Path) -> Path:
     """Return the folder with the analysis of a video, or a new one if videos of the same name have theirs."""
     own = os.fsencode(video.absolute()).decode("utf-8", "backslashreplace")
-    folder, number = Path("runs/labels") / video.stem, 2
+    folder, number = FOLDER / video.stem, 2
     while read_inputs(folder).get("video", own) != own:
         folder, number = folder.with_name(f"{video.stem}_{number}"), number + 1
     return folder

@@ -32,13 +32,7 @@ def propose(analysis: MatchAnalysis) -> Sheet:
         VideoError: If the video can't be read.
         UserError: If the name of the video can't be written to a manifest.
     """
-    try:
-        str(analysis.video.absolute()).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"Expected a path that can be written as UTF-8, like a manifest, but got "
-            f"{str(analysis.video)!a}. Rename the video or its folder."
-        ) from error
+    check_name(analysis.video)
     marks, names = {}, {}
     for number, stroke in enumerate(analysis.strokes, 1):
         marks[number] = Mark(number, str(stroke.player), stroke.start_s, stroke.end_s, stroke.contact_s)
@@ -53,6 +47,24 @@ def propose(analysis: MatchAnalysis) -> Sheet:
         names=MappingProxyType(names),
         next_id=len(marks) + 1,
     )
+
+
+def check_name(video: Path) -> None:
+    """Raise an error if the path of a video can't be written to a manifest.
+
+    Args:
+        video: The video.
+
+    Raises:
+        UserError: If it can't be.
+    """
+    try:
+        str(video.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"Expected a path that can be written as UTF-8, like a manifest, but got {str(video)!a}. Rename "
+            "the video or its folder."
+        ) from error
 
 
 def _lay_regions(analysis: MatchAnalysis) -> tuple[Roi | None, ...]:

@@ -4,13 +4,16 @@ import hashlib
 from functools import reduce
 from pathlib import Path
 
+from filelock import AcquireReturnProxy, FileLock
+
 from tt_actions.clips.manifest import format_manifest
 from tt_actions.errors import UserError
-from tt_actions.files import lock_folder, write_atomically
+from tt_actions.files import explain_failure, lock_folder, write_atomically
 from tt_actions.label.book import Book, apply_event
 from tt_actions.label.journal import Event, Journal
 
 _FORMAT = 1
+_ADVICE = "or choose another `--out`"
 
 
 class Store:
@@ -26,22 +29,16 @@ class Store:
         book: The marks.
 
     Raises:
-        UserError: If another process uses the files, the log is damaged, or the manifest was not written by
-            this program or was changed since.
-        OSError: If the lock can't be written.
+        UserError: If another process uses the files, there is no place for them, the log is damaged, or the
+            manifest was not written by this program or was changed since.
+        OSError: If the folder can't be written to.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.parent.is_dir():
-            raise UserError(
-                f"Expected a folder for the marks, but there is no '{path.parent}'. Create it, or choose "
-                "another file."
-            )
-        in_use = f"Expected to be the only process that marks strokes in '{path}', but another one does."
-        self._lock = lock_folder(path, in_use, beside=True)
+        self._lock = _lock(path)
         try:
-            self._journal = Journal(path.with_name(f"{path.name}.log"))
+            self._journal = Journal(_log_of(path))
             try:
                 self._open()
             except BaseException:
@@ -138,6 +135,52 @@ class Store:
         finally:
             self._journal.close()
             self._lock.lock.release()
+
+
+def check_place(path: Path) -> None:
+    """Raise an error if marks can't be written to a file, before there is anything to write.
+
+    Args:
+        path: The manifest.
+
+    Raises:
+        UserError: If it is no file, its folder does not exist, another process uses it, or another program
+            has written it.
+        OSError: If the folder can't be written to.
+    """
+    with explain_failure(path, _ADVICE):
+        _check_kind(path)
+        if path.exists() and not _log_of(path).exists():
+            raise UserError(
+                f"Expected '{path}' to be a new file, or one that was written together with "
+                f"'{_log_of(path).name}', but there is no such log. Move it away, {_ADVICE}."
+            )
+    _lock(path).lock.release()
+
+
+def _lock(path: Path) -> AcquireReturnProxy[FileLock]:
+    with explain_failure(path, _ADVICE):
+        _check_kind(path)
+        in_use = f"Expected to be the only process that marks strokes in '{path}', but another one does."
+        return lock_folder(path, in_use, beside=True)
+
+
+def _check_kind(path: Path) -> None:
+    if not path.name or (path.exists() and not path.is_file()):
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise UserError(
+            f"Expected a file for the marks, but '{path}' is {kind}. Choose another `--out`, such as "
+            "marks.csv."
+        )
+    if not path.parent.is_dir():
+        found = "is a file" if path.parent.exists() else "does not exist"
+        raise UserError(
+            f"Expected a folder for the marks, but '{path.parent}' {found}. Create the folder, {_ADVICE}."
+        )
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.log")
 
 
 def _digest(content: bytes) -> str:
