@@ -1,4 +1,5 @@
 import json
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -183,6 +184,31 @@ def test_one_goes_on_where_one_stopped_with_more_videos(open_session, analysis, 
     do(alone, {"kind": "hand", "mark": 1, "hand": "left"})
     assert [row.hand for row in read_manifest(tmp_path / "marks.csv")] == [None, "left"]
     assert alone.state(0)["class_names"] == [*CLASSES, "lob"]
+
+
+NAMES = (
+    " a.mp4",
+    "a .mp4 ",
+    "a,b.mp4",
+    "'a' \"b\".mp4",
+    "a\nb.mp4",
+    "#1 100%.mp4",
+    "\u7403 \u0161\u0430.mp4",
+)
+
+
+def test_marks_of_videos_with_odd_names_are_found_again(open_session, tmp_path):
+    matches = [make_match(tmp_path / "a.mp4", STROKES[:1]) for _ in NAMES]
+    matches = [replace(match, video=tmp_path / name) for match, name in zip(matches, NAMES, strict=True)]
+    for match in matches:
+        shutil.copy(tmp_path / "a.mp4", match.video)
+    session = open_session(*matches)
+    for number in range(len(NAMES)):
+        do(session, {"kind": "accept", "mark": 1, "label": "lob"}, video=number)
+    session.close()
+    assert [row.path for row in read_manifest(tmp_path / "marks.csv")] == [tmp_path / name for name in NAMES]
+    again = open_session(*matches)
+    assert [again.state(number)["marks"][0]["label"] for number in range(len(NAMES))] == ["lob"] * len(NAMES)
 
 
 def test_a_second_session_on_the_same_marks_is_refused(open_session, analysis):

@@ -213,7 +213,7 @@ def _cells(folder: Path, record: ClipRecord) -> list[object]:
     """Return the cells of a row, one for each of :data:`COLUMNS`; the csv module writes None as empty."""
     video = record.path.absolute()
     return [
-        (video.relative_to(folder) if video.is_relative_to(folder) else video).as_posix(),
+        _protect((video.relative_to(folder) if video.is_relative_to(folder) else video).as_posix()),
         record.label,
         repr(record.start_s) if record.start_s else "",
         "" if record.end_s is None else repr(record.end_s),
@@ -224,3 +224,13 @@ def _cells(folder: Path, record: ClipRecord) -> list[object]:
         None if record.contact_s is None else repr(record.contact_s),
         record.player,
     ]
+
+
+def _protect(path: str) -> str:
+    """Return the same path in a form whose first and last character are no spaces, which readers strip.
+
+    >>> _protect("a.mp4"), _protect(" b.mp4"), _protect("c.mp4 ")
+    ('a.mp4', './ b.mp4', 'c.mp4 /.')
+    """
+    path = f"./{path}" if path != path.lstrip() else path
+    return f"{path}/." if path != path.rstrip() else path
