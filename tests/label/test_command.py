@@ -30,7 +30,7 @@ def folder(tmp_path):
 def label(start):
     """Starts the command, and gives the process and the address of its page."""
 
-    def start_label(*words):
+    def start_label(*words, wanted="url"):
         process = start("label", *words, "--no-browser")
         said = []
         for line in process.stdout:
@@ -38,7 +38,7 @@ def label(start):
             if found := re.match(
                 r"Open (http://127\.0\.0\.1:\d+/) to mark strokes\. Press Ctrl-C to end\.$", line
             ):
-                return process, found[1]
+                return process, found[1] if wanted == "url" else "".join(said)
         pytest.fail("".join(said))
 
     return start_label
@@ -146,6 +146,25 @@ def test_runs_that_is_a_file_is_refused(tmp_path, monkeypatch):
     (tmp_path / "runs").write_text("mine")
     film(tmp_path / "match.mp4", 3.0)
     refuse("or choose another `--out`", "match.mp4", error=OSError)
+
+
+def test_a_renamed_video_keeps_its_marks(folder, tmp_path, monkeypatch, label):
+    monkeypatch.chdir(tmp_path)
+    process, url = label("--from", folder, "--port", 0)
+    action = {"kind": "accept", "mark": 1, "label": "lob"}
+    assert ask(url, "/apply", "POST", {"video": 0, "revision": 0, "action": action}, **own(url))[0] == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    Path("match.mp4").rename("final.mp4")
+    for is_new in (True, False):
+        process, said = label("final.mp4", "--from", folder, "--port", 0, wanted="lines")
+        line = "'final.mp4' is the video that was marked as .*match.mp4'; its marks in .*match.csv' are kept."
+        assert bool(re.search(line, said)) == is_new
+        process.send_signal(signal.SIGINT)
+        assert "1 stroke is marked in 'runs/labels/match.csv'" in process.communicate()[0]
+    assert [record.path for record in read_manifest(Path("runs/labels/match.csv"))] == [
+        tmp_path / "final.mp4"
+    ]
 
 
 def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
 import json
+import re
 import shutil
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,6 +211,53 @@ def test_marks_of_videos_with_odd_names_are_found_again(open_session, tmp_path):
     assert [row.path for row in read_manifest(tmp_path / "marks.csv")] == [tmp_path / name for name in NAMES]
     again = open_session(*matches)
     assert [again.state(number)["marks"][0]["label"] for number in range(len(NAMES))] == ["lob"] * len(NAMES)
+
+
+def test_a_moved_or_renamed_video_keeps_its_marks(open_session, analysis, tmp_path):
+    session = open_session(analysis)
+    before = do(session, {"kind": "accept", "mark": 1, "label": "lob"})
+    session.close()
+    (tmp_path / "far").mkdir()
+    new = analysis.video.rename(tmp_path / "far" / "final.mp4")
+    for moved in ([(analysis.video, new)], []):  # it is known from then on
+        session = open_session(replace(analysis, video=new))
+        assert session.moved == moved
+        assert session.state(0) == {**before, "name": "final.mp4"}
+        assert [row.path for row in read_manifest(tmp_path / "marks.csv")] == [new]
+        session.close()
+    assert do(open_session(replace(analysis, video=new)), {"kind": "undo"})["order"] == [1, 2]
+
+
+def test_a_copy_of_a_video_has_marks_of_its_own(open_session, analysis, tmp_path):
+    session = open_session(analysis)
+    do(session, {"kind": "accept", "mark": 1, "label": "lob"})
+    session.close()
+    copy = Path(shutil.copy(analysis.video, tmp_path / "copy.mp4"))
+    session = open_session(replace(analysis, video=copy))
+    assert session.moved == []
+    assert session.state(0)["order"] == [1, 2]
+
+
+def test_another_video_in_place_of_a_marked_one_is_reported(open_session, analysis, tmp_path):
+    open_session(analysis).close()
+    (tmp_path / "far").mkdir()
+    analysis.video.unlink()
+    other = make_match(tmp_path / "far" / "match.mp4", STROKES, ("anna", "bert"), duration_s=9.9)
+    with pytest.raises(UserError, match=r"no such file, and '.*far/match.mp4' has the same name and length"):
+        open_session(other)
+    longer = make_match(tmp_path / "far" / "match.mp4", STROKES, ("anna", "bert"), duration_s=12)
+    assert open_session(longer).moved == []  # it has nothing to do with the marked one
+
+
+def test_a_log_of_an_earlier_version_finds_a_moved_video_by_name_and_length(open_session, analysis, tmp_path):
+    session = open_session(analysis)
+    do(session, {"kind": "accept", "mark": 1, "label": "lob"})
+    session.close()
+    log = tmp_path / "marks.csv.log"
+    log.write_text(re.sub(r'"content":"\w+",', "", log.read_text()))
+    (tmp_path / "far").mkdir()
+    new = analysis.video.rename(tmp_path / "far" / "match.mp4")
+    assert open_session(replace(analysis, video=new)).state(0)["marks"][0]["label"] == "lob"
 
 
 def test_a_second_session_on_the_same_marks_is_refused(open_session, analysis):

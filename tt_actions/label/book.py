@@ -98,6 +98,8 @@ def apply_event(book: Book, event: Event, folder: Path) -> Book:
         return replace(book, sheets=sheets, lessons=(*book.lessons, lesson))
     number = event["video"]
     sheet = book.sheets[number]
+    if kind == "moved":
+        return book._with_sheet(number, replace(sheet, video=folder / event["path"]))
     if kind == "change":
         return book._with_sheet(number, sheet.change(_read_change(event["marks"])))
     return book._with_sheet(number, sheet.undo() if kind == "undo" else sheet.redo())
@@ -110,11 +112,10 @@ def video_event(sheet: Sheet, folder: Path) -> Event:
         sheet: The video's marks.
         folder: Folder at which relative paths start.
     """
-    video, folder = sheet.video.absolute(), folder.absolute()
-    path = video.relative_to(folder) if video.is_relative_to(folder) else video
     return {
         "kind": "video",
-        "video": os.fspath(path),
+        "video": _write_path(sheet.video, folder),
+        "content": sheet.content,
         "duration_s": sheet.duration_s,
         "players": sheet.players,
         "rois": sheet.rois,
@@ -122,6 +123,22 @@ def video_event(sheet: Sheet, folder: Path) -> Event:
         "marks": _write_change(sheet.marks),
         "names": _write_names(sheet.names),
     }
+
+
+def moved_event(number: int, video: Path, folder: Path) -> Event:
+    """Return the event that a video has another path.
+
+    Args:
+        number: Number of the video.
+        video: Its new path.
+        folder: Folder at which relative paths start.
+    """
+    return {"kind": "moved", "video": number, "path": _write_path(video, folder)}
+
+
+def _write_path(video: Path, folder: Path) -> str:
+    video, folder = video.absolute(), folder.absolute()
+    return os.fspath(video.relative_to(folder) if video.is_relative_to(folder) else video)
 
 
 def change_event(number: int, change: Change) -> Event:
@@ -185,4 +202,5 @@ def _read_sheet(event: Event, folder: Path) -> Sheet:
         marks=MappingProxyType(marks),
         names=MappingProxyType(_read_names(event["names"])),
         next_id=1 + max(marks, default=0),
+        content=event.get("content"),
     )

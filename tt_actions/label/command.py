@@ -14,6 +14,7 @@ from types import FrameType
 from tt_actions.errors import UserError
 from tt_actions.files import explain_failure
 from tt_actions.label.joint_series import JointSeries
+from tt_actions.label.moved import SAME_LENGTH_S, find_marks
 from tt_actions.label.page import PORT, LabelPage
 from tt_actions.label.proposals import check_name
 from tt_actions.label.session import LabelSession
@@ -28,8 +29,6 @@ from tt_actions.video.types import Roi
 
 FOLDER = Path("runs/labels")
 """Folder of the marks, unless another place is given, and of the analyses."""
-
-_SAME_LENGTH_S = 0.5  # a copy in another container may be a few frames shorter
 
 
 def label(
@@ -83,7 +82,14 @@ def label(
         _check_videos(videos)
         marks = _find_place(out, videos[0])
         analyses = _analyze(videos, checkpoint, options)
+    _serve(marks, analyses, port, no_browser)
+
+
+def _serve(marks: Path, analyses: Sequence[MatchAnalysis], port: int, no_browser: bool) -> None:
+    """Serve the page until Ctrl-C, and say what is marked then."""
     with closing(LabelSession(marks, analyses)) as session:
+        for old, new in session.moved:
+            _say(f"'{new}' is the video that was marked as '{old}'; its marks in '{marks}' are kept.")
         page = LabelPage(session, [JointSeries(analysis) for analysis in analyses], marks, port=port)
         with closing(page), _until_stopped() as stopped:
             _say(f"Open {page.url} to mark strokes. Press Ctrl-C to end.")
@@ -106,6 +112,8 @@ def _find_place(out: Path | None, video: Path) -> Path:
     marks = FOLDER / f"{video.stem}.csv"
     with explain_failure(marks, "or choose another `--out`"):
         FOLDER.mkdir(parents=True, exist_ok=True)
+    if not marks.exists():
+        marks = find_marks(FOLDER, video) or marks
     check_place(marks)
     return marks
 
@@ -135,7 +143,7 @@ def _check_video(folder: Path, analysis: MatchAnalysis) -> None:
             f"tt-actions label VIDEO --from {folder}"
         )
     duration_s = probe(video).duration_s
-    if abs(duration_s - analysis.duration_s) > _SAME_LENGTH_S:
+    if abs(duration_s - analysis.duration_s) > SAME_LENGTH_S:
         raise UserError(
             f"Expected the video of '{folder}', which is {analysis.duration_s:.1f} s long, but '{video}' is "
             f"{duration_s:.1f} s long. Give the video that was analysed."

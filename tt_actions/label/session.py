@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from tt_actions.errors import UserError
+from tt_actions.files import file_digest
 from tt_actions.label.actions import depends_on_names, perform
-from tt_actions.label.book import Lesson, change_event, names_event, step_event, video_event
+from tt_actions.label.book import Lesson, change_event, moved_event, names_event, step_event, video_event
 from tt_actions.label.learning import MarkModel
 from tt_actions.label.marks import Mark, Name
-from tt_actions.label.proposals import by_uncertainty, propose
+from tt_actions.label.moved import SAME_LENGTH_S, find_moved
+from tt_actions.label.proposals import by_uncertainty, check_name, propose
 from tt_actions.label.sheet import Sheet
 from tt_actions.label.store import Store
 from tt_actions.label.stroke_joints import StrokeJoints, choose_preprocessing
@@ -21,8 +24,6 @@ from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.video.info import probe
 
 _Posed = tuple[int, Mark, np.ndarray]
-
-_SAME_LENGTH_S = 0.5  # a copy in another container may be a few frames shorter
 
 
 class StaleRevisionError(UserError):
@@ -40,8 +41,12 @@ class LabelSession:
         analyses: The analysis of each video, whose strokes are the proposals; see
             :func:`tt_actions.label.proposals.unmarked` for a video without one.
 
+    Attributes:
+        moved: Old and new path of each video that was found again at another place, by its content.
+
     Raises:
-        UserError: If a video appears twice, or the files of the marks can't be used.
+        UserError: If a video appears twice, the files of the marks can't be used, or a video has replaced the
+            one that was marked.
         VideoError: If a video can't be read.
         OSError: If the files of the marks can't be locked.
     """
@@ -58,6 +63,7 @@ class LabelSession:
             )
         self._fps = [probe(video).fps for video in self.videos]
         self._lock, self._training = RLock(), Lock()
+        self.moved: list[tuple[Path, Path]] = []
         self._store = Store(path)
         try:
             self._numbers = [self._find_sheet(analysis) for analysis in analyses]
@@ -76,13 +82,19 @@ class LabelSession:
 
     def _find_sheet(self, analysis: MatchAnalysis) -> int:
         """Return the number of a video's sheet, which is added if there is none."""
-        number = self._store.book.find(analysis.video)
+        number, folder = self._store.book.find(analysis.video), self._store.path.parent
         if number is None:
-            number = len(self._store.book.sheets)
-            self._store.push(video_event(propose(analysis), self._store.path.parent))
-            return number
+            content = file_digest(analysis.video)
+            number = find_moved(self._store.book, analysis, content)
+            if number is None:
+                number = len(self._store.book.sheets)
+                self._store.push(video_event(replace(propose(analysis), content=content), folder))
+                return number
+            self.moved.append((self._store.book.sheets[number].video, analysis.video))
+            check_name(analysis.video)
+            self._store.push(moved_event(number, analysis.video, folder))
         sheet = self._store.book.sheets[number]
-        if sheet.players != analysis.players or abs(sheet.duration_s - analysis.duration_s) > _SAME_LENGTH_S:
+        if sheet.players != analysis.players or abs(sheet.duration_s - analysis.duration_s) > SAME_LENGTH_S:
             raise UserError(
                 f"Expected '{analysis.video}' as it was when its marks were made, with {_facts(sheet)}, but "
                 f"got {_facts(analysis)}. Use the same video and `--players`, or choose another `--out`."

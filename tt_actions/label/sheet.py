@@ -27,6 +27,7 @@ class Sheet:
         future: What repeats each change that was undone, the next one last.
         revision: Number of times that the sheet has changed.
         decided: Revision after the last change by a person; since then, only names of proposals are new.
+        content: Digest of the video's content, or None if it is unknown.
     """
 
     video: Path
@@ -41,6 +42,7 @@ class Sheet:
     future: tuple[Change, ...] = ()
     revision: int = 0
     decided: int = 0
+    content: str | None = None
 
     def change(self, change: Change) -> "Sheet":
         """Return the sheet after a change, which can be undone.
