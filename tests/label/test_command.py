@@ -133,6 +133,15 @@ def test_a_place_that_can_not_hold_marks_is_refused_before_the_work(tmp_path, mo
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_wrong_list_of_videos_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    film(tmp_path / "match.mp4", 3.0)
+    (tmp_path / "text.mp4").write_text("not a video")
+    refuse(r"text\.mp4' to be a video", "match.mp4", "text.mp4")
+    refuse("each video only once, but got '.*/match.mp4' twice", "match.mp4", tmp_path / "match.mp4")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_marks_that_another_process_writes_are_refused_before_the_work(folder, tmp_path, monkeypatch, label):
     monkeypatch.chdir(tmp_path)
     label("--from", folder, "--out", tmp_path / "marks.csv", "--port", 0)

@@ -85,6 +85,16 @@ def test_a_missing_file_is_reported(tmp_path, analysis, name):
         read_analysis(tmp_path)
 
 
+def test_a_file_or_a_folder_in_place_of_the_other_is_reported(tmp_path, analysis):
+    write_analysis(tmp_path, analysis)
+    with pytest.raises(FileNotFoundError, match=r"in '.*strokes\.csv', but there is no file 'strokes\.json'"):
+        read_analysis(tmp_path / "strokes.csv")
+    (tmp_path / "strokes.json").unlink()
+    (tmp_path / "strokes.json").mkdir()
+    with pytest.raises(OSError, match=r"Expected to read '.*strokes\.json', but got: Is a directory\. Check"):
+        read_analysis(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["strokes.csv", "strokes.json", "frames.npz", "joints.npz"])
 @pytest.mark.parametrize("kept", [0, 1, 30, 200, 1000])
 def test_a_file_that_is_cut_off_is_reported_or_read(tmp_path, analysis, name, kept):

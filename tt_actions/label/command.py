@@ -161,6 +161,9 @@ def _check_videos(videos: Sequence[Path]) -> None:
                 f"Expected VIDEO to be a video file, but '{video}' is none. Give the files one by one."
             )
         check_name(video)
+        probe(video)  # another one may take long before this one's turn comes
+    if twice := [video for i, video in enumerate(videos) if video.resolve() in map(Path.resolve, videos[:i])]:
+        raise UserError(f"Expected each video only once, but got '{twice[0]}' twice. Correct the list.")
 
 
 def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) -> list[MatchAnalysis]:

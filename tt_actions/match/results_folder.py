@@ -65,7 +65,7 @@ def read_inputs(folder: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads((folder / INPUTS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

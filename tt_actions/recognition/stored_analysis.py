@@ -49,6 +49,7 @@ def read_analysis(folder: Path, video: Path | None = None) -> MatchAnalysis:
 
     Raises:
         FileNotFoundError: If ``strokes.csv``, ``strokes.json`` or ``frames.npz`` is missing.
+        OSError: If a file can't be read.
         UserError: If a file is damaged or was written by an earlier version, or the files don't fit each
             other.
     """
@@ -78,10 +79,15 @@ def _explain(path: Path) -> Iterator[None]:
     """Name the file in errors that the block raises because it is missing or damaged."""
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(
             f"Expected the results of an analysis in '{path.parent}', but there is no file '{path.name}'. "
             f"Check the path, or remove the folder {ADVICE}."
+        ) from error
+    except OSError as error:
+        raise OSError(
+            f"Expected to read '{path}', but got: {error.strerror or error}. Check the path and its "
+            f"permissions, or remove the folder {ADVICE}."
         ) from error
     except _BROKEN as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
