@@ -142,6 +142,17 @@ def test_a_wrong_list_of_videos_is_refused_before_the_work(tmp_path, monkeypatch
     assert not (tmp_path / "runs").exists()
 
 
+def test_other_players_than_before_are_refused_before_the_work(folder, tmp_path, monkeypatch, label):
+    monkeypatch.chdir(tmp_path)
+    process, _ = label("--from", folder, "--port", 0)
+    process.terminate()
+    assert process.wait(10) == 0
+    refuse(
+        "the players anna, but got 10.0 s and the players left, right", "match.mp4", "--players", "left,right"
+    )
+    assert not Path("runs/labels/match").exists()
+
+
 def test_marks_that_another_process_writes_are_refused_before_the_work(folder, tmp_path, monkeypatch, label):
     monkeypatch.chdir(tmp_path)
     label("--from", folder, "--out", tmp_path / "marks.csv", "--port", 0)

@@ -13,15 +13,18 @@ from types import FrameType
 
 from tt_actions.errors import UserError
 from tt_actions.files import explain_failure
+from tt_actions.label.book import Book
 from tt_actions.label.joint_series import JointSeries
-from tt_actions.label.moved import SAME_LENGTH_S, find_marks
+from tt_actions.label.moved import find_marks
 from tt_actions.label.page import PORT, LabelPage
 from tt_actions.label.proposals import check_name
 from tt_actions.label.session import LabelSession
+from tt_actions.label.sheet import SAME_LENGTH_S
 from tt_actions.label.store import check_place
 from tt_actions.match.jobs import Options, analyze_files
 from tt_actions.match.results_folder import read_inputs
 from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.players import lay_tracks
 from tt_actions.recognition.stored_analysis import read_analysis
 from tt_actions.recognition.stroke_names import NamedSport
 from tt_actions.video.info import probe
@@ -77,10 +80,12 @@ def label(
         )
     if from_:
         analyses = _read(videos, from_)
-        marks = _find_place(out, analyses[0].video)
+        marks = _find_place(analyses[0].video) if out is None else out
+        check_place(marks)
     else:
         _check_videos(videos)
-        marks = _find_place(out, videos[0])
+        marks = _find_place(videos[0]) if out is None else out
+        _check_same(check_place(marks), videos, options)
         analyses = _analyze(videos, checkpoint, options)
     _serve(marks, analyses, port, no_browser)
 
@@ -104,18 +109,12 @@ def _serve(marks: Path, analyses: Sequence[MatchAnalysis], port: int, no_browser
         _say(f'Train a model on them: make train EXP=strokes DATA="{marks}"')
 
 
-def _find_place(out: Path | None, video: Path) -> Path:
-    """Return the file for the marks, after a check that it can be written."""
-    if out is not None:
-        check_place(out)
-        return out
+def _find_place(video: Path) -> Path:
+    """Return the file for the marks if none is given: the one that has marks of this video, or a new one."""
     marks = FOLDER / f"{video.stem}.csv"
     with explain_failure(marks, "or choose another `--out`"):
         FOLDER.mkdir(parents=True, exist_ok=True)
-    if not marks.exists():
-        marks = find_marks(FOLDER, video) or marks
-    check_place(marks)
-    return marks
+    return marks if marks.exists() else find_marks(FOLDER, video) or marks
 
 
 def _read(videos: Sequence[Path], folders: Sequence[Path]) -> list[MatchAnalysis]:
@@ -164,6 +163,16 @@ def _check_videos(videos: Sequence[Path]) -> None:
         probe(video)  # another one may take long before this one's turn comes
     if twice := [video for i, video in enumerate(videos) if video.resolve() in map(Path.resolve, videos[:i])]:
         raise UserError(f"Expected each video only once, but got '{twice[0]}' twice. Correct the list.")
+
+
+def _check_same(book: Book, videos: Sequence[Path], options: Options) -> None:
+    """Raise an error if a marked video has changed, or would get other players."""
+    for video in videos:
+        number, info = book.find(video), probe(video)
+        if number is not None:
+            tracks = lay_tracks(options.players, options.rois, info.width, info.height)
+            names = [track.name for track in tracks]
+            book.sheets[number].check_same(video, info.duration_s, names)
 
 
 def _analyze(videos: Sequence[Path], checkpoint: Path | None, options: Options) -> list[MatchAnalysis]:

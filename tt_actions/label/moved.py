@@ -7,11 +7,8 @@ from typing import Any
 from tt_actions.errors import UserError
 from tt_actions.files import file_digest
 from tt_actions.label.book import Book
-from tt_actions.label.sheet import Sheet
+from tt_actions.label.sheet import SAME_LENGTH_S, Sheet
 from tt_actions.recognition.analysis import MatchAnalysis
-
-SAME_LENGTH_S = 0.5
-"""Largest difference in length of a video and a copy of it; one in another container may be shorter."""
 
 
 def find_moved(book: Book, analysis: MatchAnalysis, content: str) -> int | None:

@@ -15,7 +15,7 @@ from tt_actions.label.actions import depends_on_names, perform
 from tt_actions.label.book import Lesson, change_event, moved_event, names_event, step_event, video_event
 from tt_actions.label.learning import MarkModel
 from tt_actions.label.marks import Mark, Name
-from tt_actions.label.moved import SAME_LENGTH_S, find_moved
+from tt_actions.label.moved import find_moved
 from tt_actions.label.proposals import by_uncertainty, check_name, propose
 from tt_actions.label.sheet import Sheet
 from tt_actions.label.store import Store
@@ -94,11 +94,7 @@ class LabelSession:
             check_name(analysis.video)
             self._store.push(moved_event(number, analysis.video, folder))
         sheet = self._store.book.sheets[number]
-        if sheet.players != analysis.players or abs(sheet.duration_s - analysis.duration_s) > SAME_LENGTH_S:
-            raise UserError(
-                f"Expected '{analysis.video}' as it was when its marks were made, with {_facts(sheet)}, but "
-                f"got {_facts(analysis)}. Use the same video and `--players`, or choose another `--out`."
-            )
+        sheet.check_same(analysis.video, analysis.duration_s, analysis.players)
         return number
 
     def _first_message(self) -> str:
@@ -286,10 +282,6 @@ def _describe(mark: Mark, name: Name | None) -> dict[str, Any]:
         "status": mark.status,
         "hand": mark.hand,
     }
-
-
-def _facts(source: Sheet | MatchAnalysis) -> str:
-    return f"{source.duration_s:.1f} s and the players {', '.join(source.players)}"
 
 
 def _summarise(model: MarkModel, num_known: int, num_accepted: int, wanted: str | None) -> str:

@@ -1,6 +1,6 @@
 """The marks of one video with what can be undone, as a value that never changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -8,6 +8,9 @@ from types import MappingProxyType
 from tt_actions.errors import UserError
 from tt_actions.label.marks import Change, Marks, Name, apply_change, invert
 from tt_actions.video.types import Roi
+
+SAME_LENGTH_S = 0.5
+"""Largest difference in length of a video and a copy of it; one in another container may be shorter."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,24 @@ class Sheet:
     revision: int = 0
     decided: int = 0
     content: str | None = None
+
+    def check_same(self, video: Path, duration_s: float, players: Sequence[str]) -> None:
+        """Raise an error if the video has another length or other players than when it was marked.
+
+        Args:
+            video: The path of the video now.
+            duration_s: Its length now.
+            players: Names of its players now.
+
+        Raises:
+            UserError: If it has.
+        """
+        if self.players != tuple(players) or abs(self.duration_s - duration_s) > SAME_LENGTH_S:
+            raise UserError(
+                f"Expected '{video}' as it was when its marks were made, with {self.duration_s:.1f} s and "
+                f"the players {', '.join(self.players)}, but got {duration_s:.1f} s and the players "
+                f"{', '.join(players)}. Use the same video and `--players`, or choose another `--out`."
+            )
 
     def change(self, change: Change) -> "Sheet":
         """Return the sheet after a change, which can be undone.

@@ -137,15 +137,15 @@ class Store:
             self._lock.lock.release()
 
 
-def check_place(path: Path) -> None:
-    """Raise an error if marks can't be written to a file, before there is anything to write.
+def check_place(path: Path) -> Book:
+    """Return the marks of a file, or raise an error if marks can't be written there; nothing is created.
 
     Args:
         path: The manifest.
 
     Raises:
-        UserError: If it is no file, its folder does not exist, another process uses it, or another program
-            has written it.
+        UserError: If it is no file, its folder does not exist, another process uses it, another program has
+            written it, or its log is damaged.
         OSError: If the folder can't be written to.
     """
     with explain_failure(path, _ADVICE):
@@ -155,7 +155,12 @@ def check_place(path: Path) -> None:
                 f"Expected '{path}' to be a new file, or one that was written together with "
                 f"'{_log_of(path).name}', but there is no such log. Move it away, {_ADVICE}."
             )
-    _lock(path).lock.release()
+        if not _log_of(path).exists():
+            _lock(path).lock.release()
+            return Book()
+    store = Store(path)
+    store.close()
+    return store.book
 
 
 def _lock(path: Path) -> AcquireReturnProxy[FileLock]:
