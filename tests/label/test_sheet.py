@@ -92,7 +92,7 @@ def test_undo_and_redo_are_exact_inverses(words):
 
 def replace_revision(sheet, revision):
     fields = {name: getattr(sheet, name) for name in sheet.__dataclass_fields__}
-    return Sheet(**{**fields, "revision": revision})
+    return Sheet(**{**fields, "revision": revision, "decided": revision})
 
 
 @settings(max_examples=100, deadline=None)

@@ -41,10 +41,16 @@ def make_match(video, strokes, players=("anna",), class_names=CLASSES, duration_
     )
 
 
-def flatten(analysis):
-    """The analysis with the joints that a user's own pose model finds: COCO's, in the image only."""
+def project(analysis):
+    """The analysis with all joints in the image too."""
     poses = analysis.motion.poses.copy()
     poses[..., POINTS] = 200 + 100 * poses[..., WORLD][..., :2] * (1, -1)
+    return replace(analysis, motion=analysis.motion._replace(poses=poses))
+
+
+def flatten(analysis):
+    """The analysis with the joints that a user's own pose model finds: COCO's, in the image only."""
+    poses = project(analysis).motion.poses
     poses[..., WORLD] = np.nan
     others = [index for index, name in enumerate(BLAZEPOSE33.joints) if name not in COCO17.joints]
     poses[:, :, others, POINTS] = np.nan

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ _BROKEN = (
     OverflowError,  # a number that is too large
     MemoryError,  # a damaged size of an array
     RuntimeError,  # JSON that is nested too deeply, or an archive of another kind
+    SyntaxError,  # a damaged description of an array, which is Python
+    TokenError,
     csv.Error,
     zipfile.BadZipFile,
     zlib.error,
