@@ -144,7 +144,9 @@ def test_a_wrong_list_of_videos_is_refused_before_the_work(tmp_path, monkeypatch
 
 def test_other_players_than_before_are_refused_before_the_work(folder, tmp_path, monkeypatch, label):
     monkeypatch.chdir(tmp_path)
-    process, _ = label("--from", folder, "--port", 0)
+    process, url = label("--from", folder, "--port", 0)
+    sent = {"video": 0, "revision": 0, "action": {"kind": "reject", "mark": 1}}
+    assert ask(url, "/apply", "POST", sent, **own(url))[0] == 200
     process.terminate()
     assert process.wait(10) == 0
     refuse(

@@ -219,9 +219,10 @@ def test_a_moved_or_renamed_video_keeps_its_marks(open_session, analysis, tmp_pa
     session.close()
     (tmp_path / "far").mkdir()
     new = analysis.video.rename(tmp_path / "far" / "final.mp4")
-    for moved in ([(analysis.video, new)], []):  # it is known from then on
+    line = f"'{new}' is the video that was marked as '{analysis.video}'; its marks in "
+    for is_new in (True, False):  # it is known from then on
         session = open_session(replace(analysis, video=new))
-        assert session.moved == moved
+        assert [remark.startswith(line) for remark in session.remarks] == [True] * is_new
         assert session.state(0) == {**before, "name": "final.mp4"}
         assert [row.path for row in read_manifest(tmp_path / "marks.csv")] == [new]
         session.close()
@@ -234,19 +235,21 @@ def test_a_copy_of_a_video_has_marks_of_its_own(open_session, analysis, tmp_path
     session.close()
     copy = Path(shutil.copy(analysis.video, tmp_path / "copy.mp4"))
     session = open_session(replace(analysis, video=copy))
-    assert session.moved == []
+    assert session.remarks == []
     assert session.state(0)["order"] == [1, 2]
 
 
 def test_another_video_in_place_of_a_marked_one_is_reported(open_session, analysis, tmp_path):
-    open_session(analysis).close()
+    session = open_session(analysis)
+    do(session, {"kind": "reject", "mark": 1})
+    session.close()
     (tmp_path / "far").mkdir()
     analysis.video.unlink()
     other = make_match(tmp_path / "far" / "match.mp4", STROKES, ("anna", "bert"), duration_s=9.9)
     with pytest.raises(UserError, match=r"no such file, and '.*far/match.mp4' has the same name and length"):
         open_session(other)
     longer = make_match(tmp_path / "far" / "match.mp4", STROKES, ("anna", "bert"), duration_s=12)
-    assert open_session(longer).moved == []  # it has nothing to do with the marked one
+    assert open_session(longer).remarks == []  # it has nothing to do with the marked one
 
 
 def test_a_log_of_an_earlier_version_finds_a_moved_video_by_name_and_length(open_session, analysis, tmp_path):
@@ -455,8 +458,33 @@ def test_a_training_renames_a_named_group(open_session, drawn):
     assert all(mark["label"] is None and mark["confidence"] is not None for mark in left)
 
 
+def test_a_new_analysis_brings_new_proposals_until_something_is_decided(open_session, analysis, tmp_path):
+    first = open_session(analysis)
+    assert first.state(0)["players"] == ["anna", "bert"]
+    first.close()
+    later = (Stroke("lob", 3.0, 4.0, 3.5, 0.8, "carl"),)
+    other = make_match(tmp_path / "match.mp4", later, ("carl",), ("lob",), duration_s=8.0)
+    for _ in range(2):
+        session = open_session(other)
+        state = session.state(0)
+        assert [(m["id"], m["start_s"], m["proposed_label"]) for m in state["marks"]] == [(1, 3.0, "lob")]
+        assert (state["players"], state["duration_s"], session.remarks) == (["carl"], 8.0, [])
+        session.close()
+    session = open_session(other)
+    do(session, {"kind": "accept", "mark": 1}, {"kind": "undo"})
+    session.close()
+    session = open_session(replace(other, strokes=()))
+    assert len(session.state(0)["marks"]) == 1
+    (remark,) = session.remarks
+    assert "stay those of the analysis with which you began" in remark
+    session.close()
+    assert open_session(other).remarks == []  # the same analysis as before
+
+
 def test_other_players_or_another_length_are_refused(open_session, analysis, tmp_path):
-    open_session(analysis).close()
+    session = open_session(analysis)
+    do(session, {"kind": "reject", "mark": 1})
+    session.close()
     with pytest.raises(UserError, match=r"players anna, bert, but got 10\.0 s and the players anna, carl"):
         open_session(make_match(tmp_path / "match.mp4", STROKES[:1], ("anna", "carl")))
     with pytest.raises(UserError, match=r"10\.0 s and the players anna, bert, but got 4\.0 s"):

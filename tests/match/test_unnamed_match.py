@@ -78,3 +78,11 @@ def test_a_sport_and_a_checkpoint_are_too_much(joint_film, joint_checkpoint, tmp
     words = [str(joint_film / "match.mp4"), "--checkpoint", str(joint_checkpoint), "--sport", "tennis"]
     with pytest.raises(UserError, match="Expected either `checkpoint` or `sport`, but got both"):
         main(["analyze", *words, "--out", str(tmp_path / "out")])
+
+
+def test_a_sport_needs_joints_in_space(joint_film, tmp_path):
+    (tmp_path / "pose.onnx").touch()
+    words = [str(joint_film / "match.mp4"), "--sport", "tennis", "--pose", f"onnx:{tmp_path / 'pose.onnx'}"]
+    with pytest.raises(UserError, match=r"Expected `pose` blazepose with `sport`, .* Omit one of them"):
+        main(["analyze", *words, "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()

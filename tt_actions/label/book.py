@@ -88,6 +88,10 @@ def apply_event(book: Book, event: Event, folder: Path) -> Book:
     kind = event["kind"]
     if kind == "video":
         return replace(book, sheets=(*book.sheets, _read_sheet(event, folder)))
+    if kind == "anew":
+        number = event["number"]
+        fresh = replace(_read_sheet(event, folder), revision=book.sheets[number].revision + 1)
+        return book._with_sheet(number, replace(fresh, decided=fresh.revision))
     if kind == "names":
         lesson = Lesson(*event["lesson"])
         names = {int(number): _read_names(own) for number, own in event["names"].items()}
@@ -123,6 +127,17 @@ def video_event(sheet: Sheet, folder: Path) -> Event:
         "marks": _write_change(sheet.marks),
         "names": _write_names(sheet.names),
     }
+
+
+def anew_event(number: int, sheet: Sheet, folder: Path) -> Event:
+    """Return the event that replaces the proposals of a video on which nobody has decided anything.
+
+    Args:
+        number: Number of the video.
+        sheet: The video's marks.
+        folder: Folder at which relative paths start.
+    """
+    return {**video_event(sheet, folder), "kind": "anew", "number": number}
 
 
 def moved_event(number: int, video: Path, folder: Path) -> Event:

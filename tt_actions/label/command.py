@@ -93,8 +93,8 @@ def label(
 def _serve(marks: Path, analyses: Sequence[MatchAnalysis], port: int, no_browser: bool) -> None:
     """Serve the page until Ctrl-C, and say what is marked then."""
     with closing(LabelSession(marks, analyses)) as session:
-        for old, new in session.moved:
-            _say(f"'{new}' is the video that was marked as '{old}'; its marks in '{marks}' are kept.")
+        for remark in session.remarks:
+            _say(remark)
         page = LabelPage(session, [JointSeries(analysis) for analysis in analyses], marks, port=port)
         with closing(page), _until_stopped() as stopped:
             _say(f"Open {page.url} to mark strokes. Press Ctrl-C to end.")
@@ -169,7 +169,7 @@ def _check_same(book: Book, videos: Sequence[Path], options: Options) -> None:
     """Raise an error if a marked video has changed, or would get other players."""
     for video in videos:
         number, info = book.find(video), probe(video)
-        if number is not None:
+        if number is not None and book.sheets[number].is_begun:
             tracks = lay_tracks(options.players, options.rois, info.width, info.height)
             names = [track.name for track in tracks]
             book.sheets[number].check_same(video, info.duration_s, names)

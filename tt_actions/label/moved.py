@@ -30,7 +30,7 @@ def find_moved(book: Book, analysis: MatchAnalysis, content: str) -> int | None:
         if content == sheet.content or (sheet.content is None and _is_alike(sheet, analysis)):
             return number
     for _, sheet in gone:
-        if _is_alike(sheet, analysis):
+        if sheet.is_begun and _is_alike(sheet, analysis):
             raise UserError(
                 f"Expected the marked video '{sheet.video}', but there is no such file, and "
                 f"'{analysis.video}' has the same name and length but another content. Put the video back "

@@ -12,7 +12,15 @@ import numpy as np
 from tt_actions.errors import UserError
 from tt_actions.files import file_digest
 from tt_actions.label.actions import depends_on_names, perform
-from tt_actions.label.book import Lesson, change_event, moved_event, names_event, step_event, video_event
+from tt_actions.label.book import (
+    Lesson,
+    anew_event,
+    change_event,
+    moved_event,
+    names_event,
+    step_event,
+    video_event,
+)
 from tt_actions.label.learning import MarkModel
 from tt_actions.label.marks import Mark, Name
 from tt_actions.label.moved import find_moved
@@ -33,8 +41,8 @@ class StaleRevisionError(UserError):
 class LabelSession:
     """Marks of strokes in one or several videos, with everything on disk after each change.
 
-    A video that was marked before keeps its marks and proposals; only its joints are taken from the new
-    analysis. All methods may be called from several threads.
+    A video on which a person has decided anything keeps its marks and proposals; only its joints are taken
+    from the new analysis. All methods may be called from several threads.
 
     Args:
         path: The manifest of the accepted marks: see :class:`tt_actions.label.store.Store`.
@@ -42,7 +50,8 @@ class LabelSession:
             :func:`tt_actions.label.proposals.unmarked` for a video without one.
 
     Attributes:
-        moved: Old and new path of each video that was found again at another place, by its content.
+        remarks: What a person should know about the marks that were there: a video that was found again at
+            another place by its content, or strokes of a new analysis that are not taken.
 
     Raises:
         UserError: If a video appears twice, the files of the marks can't be used, or a video has replaced the
@@ -63,7 +72,7 @@ class LabelSession:
             )
         self._fps = [probe(video).fps for video in self.videos]
         self._lock, self._training = RLock(), Lock()
-        self.moved: list[tuple[Path, Path]] = []
+        self.remarks: list[str] = []
         self._store = Store(path)
         try:
             self._numbers = [self._find_sheet(analysis) for analysis in analyses]
@@ -82,19 +91,36 @@ class LabelSession:
 
     def _find_sheet(self, analysis: MatchAnalysis) -> int:
         """Return the number of a video's sheet, which is added if there is none."""
-        number, folder = self._store.book.find(analysis.video), self._store.path.parent
+        store, folder = self._store, self._store.path.parent
+        number, content = store.book.find(analysis.video), None
         if number is None:
             content = file_digest(analysis.video)
-            number = find_moved(self._store.book, analysis, content)
-            if number is None:
-                number = len(self._store.book.sheets)
-                self._store.push(video_event(replace(propose(analysis), content=content), folder))
-                return number
-            self.moved.append((self._store.book.sheets[number].video, analysis.video))
-            check_name(analysis.video)
-            self._store.push(moved_event(number, analysis.video, folder))
-        sheet = self._store.book.sheets[number]
-        sheet.check_same(analysis.video, analysis.duration_s, analysis.players)
+            number = find_moved(store.book, analysis, content)
+            if number is not None:
+                check_name(analysis.video)
+                old = store.book.sheets[number].video
+                self.remarks.append(
+                    f"'{analysis.video}' is the video that was marked as '{old}'; its marks in "
+                    f"'{store.path}' are kept."
+                )
+                store.push(moved_event(number, analysis.video, folder))
+        fresh = propose(analysis)
+        if number is None:
+            store.push(video_event(replace(fresh, content=content), folder))
+            return len(store.book.sheets) - 1
+        sheet = store.book.sheets[number]
+        if sheet.is_begun:
+            sheet.check_same(analysis.video, analysis.duration_s, analysis.players)
+        if sheet.has_proposals_of(fresh):
+            return number
+        if sheet.is_begun:
+            self.remarks.append(
+                f"The strokes of '{sheet.video}' in '{store.path}' stay those of the analysis with which you "
+                "began. To begin with those of the new one, choose another `--out`."
+            )
+        else:
+            content = content or file_digest(analysis.video)
+            store.push(anew_event(number, replace(fresh, content=content), folder))
         return number
 
     def _first_message(self) -> str:

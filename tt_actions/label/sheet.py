@@ -31,6 +31,7 @@ class Sheet:
         revision: Number of times that the sheet has changed.
         decided: Revision after the last change by a person; since then, only names of proposals are new.
         content: Digest of the video's content, or None if it is unknown.
+        proposals: The marks and the names at the beginning (default: the present ones).
     """
 
     video: Path
@@ -46,6 +47,24 @@ class Sheet:
     revision: int = 0
     decided: int = 0
     content: str | None = None
+    proposals: tuple[Marks, Mapping[int, Name]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.proposals is None:
+            object.__setattr__(self, "proposals", (self.marks, self.names))
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a person has changed anything, even if it was undone."""
+        return bool(self.past or self.future)
+
+    def has_proposals_of(self, other: "Sheet") -> bool:
+        """Return whether another sheet began with the same proposals.
+
+        Args:
+            other: The other sheet.
+        """
+        return self.proposals == other.proposals
 
     def check_same(self, video: Path, duration_s: float, players: Sequence[str]) -> None:
         """Raise an error if the video has another length or other players than when it was marked.

@@ -28,7 +28,7 @@ from tt_actions.match.results_folder import (
     is_done,
 )
 from tt_actions.match.summary import describe_match
-from tt_actions.pose.choice import BUILT_IN, pose_digests
+from tt_actions.pose.choice import BUILT_IN, find_own_model, pose_digests
 from tt_actions.recognition.analysis import MatchAnalysis, write_analysis
 from tt_actions.recognition.loading import load, with_pose
 from tt_actions.recognition.onnx_description import FILE
@@ -90,6 +90,11 @@ def analyze_files(source: Path, checkpoint: Path | None, out: Path | None, optio
     if checkpoint is not None and options.sport is not None:
         raise UserError(
             f"Expected either `checkpoint` or `sport`, but got both. Omit `sport` {options.sport}."
+        )
+    if options.sport is not None and find_own_model(options.pose or BUILT_IN):
+        raise UserError(
+            f"Expected `pose` {BUILT_IN} with `sport`, whose networks read joints in space, but got "
+            f"'{options.pose}'. Omit one of them."
         )
     jobs = list_jobs(source, Path("runs/analysis") / source.stem if out is None else out)
     if options.sport is not None:

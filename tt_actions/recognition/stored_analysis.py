@@ -85,7 +85,7 @@ def _explain(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(
             f"Expected the results of an analysis in '{path.parent}', but there is no file '{path.name}'. "
-            f"Check the path, or remove the folder {ADVICE}."
+            f"Check the path, or analyse the match again."
         ) from error
     except OSError as error:
         raise OSError(
