@@ -280,6 +280,22 @@ def test_the_video_plays_in_a_loop_and_steps_by_frames(desk, match, open_page):
     assert abs(tenth[1] - tenth[0]) < 0.11
 
 
+def test_a_mark_whose_manifest_can_not_be_written_is_shown(desk, match, open_page):
+    open_desk = desk(match)
+    page = open_page(open_desk.url)
+    press(page, "1")
+    is_shown(page, "#done", "1 of 4 checked")
+    page.evaluate("setTimeout = () => 0")  # a window that has not asked for news yet
+    open_desk.marks.write_text("mine")
+    press(page, "n", "1")
+    said(page, "the marks are saved in its log")
+    is_shown(page, "#done", "2 of 4 checked")
+    open_desk.marks.unlink()
+    press(page, "n", "x")
+    said(page, "is no stroke")
+    assert len(open_desk.rows()) == 2
+
+
 def test_a_mark_made_while_a_training_ends_counts(desk, drawn, open_page):
     open_desk = desk(drawn)
     for number in range(8):

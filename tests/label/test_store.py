@@ -287,6 +287,22 @@ def test_a_journal_gives_back_what_was_appended(tmp_path):
     assert [json.loads(line)["number"] for line in (tmp_path / "log").read_text().splitlines()] == [0, 1, 2]
 
 
+def test_a_journal_that_is_moved_away_takes_nothing(tmp_path):
+    journal = Journal(tmp_path / "log")
+    journal.append({"number": 0})
+    (tmp_path / "log").rename(tmp_path / "away")
+    for _ in range(2):  # missing, and replaced
+        with pytest.raises(UserError, match=r"log' where it was, but it was moved, removed or replaced"):
+            journal.append({"number": 1})
+        (tmp_path / "log").touch()
+    (tmp_path / "away").replace(tmp_path / "log")
+    journal.append({"number": 2})
+    journal.close()
+    journal = Journal(tmp_path / "log")
+    assert [event["number"] for event in journal.events] == [0, 2]
+    journal.close()
+
+
 def test_a_journal_that_can_not_be_opened_is_reported(tmp_path):
     (tmp_path / "log").mkdir()
     with pytest.raises(UserError, match=r"Expected to write '.*log', but got: Is a directory"):

@@ -62,8 +62,9 @@ class Journal:
             event: The event, of plain types.
 
         Raises:
-            UserError: If it can't be written; the file then is as before.
+            UserError: If it can't be written, or the file is not at its place any more; it then is as before.
         """
+        self._check_place()
         line = json.dumps(event, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         try:
             self._file.truncate(self._size)  # removes what a failed write may have left
@@ -75,6 +76,18 @@ class Journal:
         except OSError as error:
             raise self._explain(error) from error
         self._size += len(line)
+
+    def _check_place(self) -> None:
+        """Raise an error if the file is not at its place any more: what is written to it would be lost."""
+        try:
+            is_there = os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise UserError(
+                f"Expected '{self.path}' where it was, but it was moved, removed or replaced. Put it back, "
+                "and repeat the last step; everything before it is in that file."
+            )
 
     def _explain(self, error: OSError) -> UserError:
         return UserError(

@@ -93,7 +93,10 @@
       await refresh();
       const reason = lessons() > trained ? "A training has just named the strokes anew." : "Another window has changed this video.";
       say(`${reason} This is shown now, and your change was not made. Look, and repeat it if it still fits.`, true);
-    } else say(content.message || `The server answered ${answer.status}.`, true);
+    } else {
+      await refresh(); /* the mark may be saved even if the manifest is not */
+      say(content.message || `The server answered ${answer.status}.`, true);
+    }
     return false;
   }
   async function refresh() {

@@ -117,7 +117,7 @@ class Store:
             )
         try:
             with write_atomically(
-                self.path, "; the marks are saved in its log, and the next change writes it"
+                self.path, "and go on: the marks are saved in its log, and the next change writes it"
             ) as file:
                 file.write_bytes(content)
         except OSError as error:
