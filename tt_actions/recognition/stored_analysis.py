@@ -135,7 +135,7 @@ def _read_facts(path: Path) -> _Facts:
             video,
             float(duration_s),
             players,
-            tuple(None if roi is None else tuple(roi) for roi in rois),  # type: ignore[misc]
+            tuple(None if roi is None else tuple(roi) for roi in rois),
             _read_texts(facts, "class_names"),
             _read_texts(facts, "remarks"),
         )
