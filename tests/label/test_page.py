@@ -285,7 +285,8 @@ def test_a_mark_whose_manifest_can_not_be_written_is_shown(desk, match, open_pag
     page = open_page(open_desk.url)
     press(page, "1")
     is_shown(page, "#done", "1 of 4 checked")
-    page.evaluate("setTimeout = () => 0")  # a window that has not asked for news yet
+    page.evaluate("setTimeout = () => 0")  # a window that asks for news once more and then never
+    page.wait_for_timeout(2000)
     open_desk.marks.write_text("mine")
     press(page, "n", "1")
     said(page, "the marks are saved in its log")
