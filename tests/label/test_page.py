@@ -308,6 +308,11 @@ def test_a_mark_made_while_a_training_ends_counts(desk, drawn, open_page):
     press(page, "x")
     said(page, "is no stroke")
     is_shown(page, "#done", f"9 of {NUM} checked")
+    open_desk.session.train()
+    press(page, "g")  # but the name of a group is another one now
+    page.keyboard.type("lob")
+    press(page, "Enter")
+    said(page, "A training has just named the strokes anew. This is shown now, and your change was not made")
 
 
 @pytest.mark.parametrize("is_flat", [False, True], ids=["all", "COCO"])
