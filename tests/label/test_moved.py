@@ -32,6 +32,12 @@ def test_marks_of_a_renamed_video_are_found_by_its_content(labels, tmp_path):
     assert find_marks(labels, film(tmp_path / "c.mp4", 4.0)) is None
 
 
+def test_a_folder_with_the_name_of_a_log_is_none(labels, tmp_path):
+    (labels / "a.csv.log").rename(labels / "c.csv.log")
+    (labels / "a.csv.log").mkdir()  # the analysis of a.csv.log.mp4
+    assert find_marks(labels, tmp_path / "b.mp4") == labels / "c.csv"
+
+
 def test_a_damaged_log_is_left_to_those_who_open_it(labels, tmp_path):
     (labels / "a.csv.log").write_bytes(b'{"format":1}\n{"kind":"video"\n{"kind":"moved","video":7}\n\xff\n')
     assert find_marks(labels, tmp_path / "b.mp4") is None

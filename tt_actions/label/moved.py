@@ -52,7 +52,7 @@ def find_marks(folder: Path, video: Path) -> Path | None:
         video: The video.
     """
     path, content = video.resolve(), None
-    for log in sorted(folder.glob("*.log")):
+    for log in sorted(path for path in folder.glob("*.csv.log") if path.is_file()):
         for marked, own in _list_videos(log):
             if marked.resolve() == path:
                 return log.with_suffix("")
