@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,8 @@ def options():
 
     def of_command(capsys, command):
         if command not in known:
-            with pytest.raises(SystemExit):
-                main([command, "--help"])
+            with suppress(SystemExit):
+                main([command, "--help-all" if command in LIGHTNING else "--help"])
             known[command] = set(re.findall(r"--[\w.-]+", capsys.readouterr().out)) | {"--trust"}
         return known[command]
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,22 @@ import yaml
 
 from tt_actions.errors import UserError
 from tt_actions.main import COMMANDS, ISSUES, main, summaries
+from tt_actions.training.command import COMMON_OPTIONS, ROOTS
+
+OF_CLASSES = {
+    "--data.preprocessing.num_frames": 7,
+    "--data.preprocessing.roi": [0, 0, 8, 8],
+    "--model.optimizer.init_args.lr": 0.25,
+}
+"""The usual options that belong to a class, which the help of all options does not list."""
 
 EXPERIMENTS = ["train", "fit", "validate", "test", "predict"]
 
 
-def help_of(capsys, command):
-    with pytest.raises(SystemExit) as end:
-        main([command, "--help"])
-    assert not end.value.code
+def help_of(capsys, command, *, everything=True):
+    """The help of a command; for an experiment, of all its options or of the usual ones."""
+    with suppress(SystemExit):
+        main([command, "--help-all" if everything and command in EXPERIMENTS else "--help"])
     return capsys.readouterr().out
 
 
@@ -52,6 +61,77 @@ def test_help_explains_every_option(capsys, command):
     assert len(said) >= (30 if command in EXPERIMENTS else 1)
     assert [option for option, explanation in said.items() if len(explanation) < 10] == []
     assert max(map(len, text.partition("\n\n")[2].splitlines())) <= 120
+
+
+@pytest.mark.parametrize("command", EXPERIMENTS)
+def test_the_usual_options_and_how_all_begin_are_those_that_exist(capsys, command):
+    usual = set(entries(help_of(capsys, command, everything=False)))
+    everything = set(entries(help_of(capsys, command)))
+    assert usual & set(COMMON_OPTIONS) - set(OF_CLASSES) - {"--help-all"} <= everything
+    assert len(usual) < 30
+    assert ("--ckpt_path" in usual) == (command not in ("train", "fit"))
+    assert {flag.partition(".")[0] for flag in everything if flag.startswith("--")} <= ROOTS
+
+
+@pytest.mark.parametrize(("flag", "value"), OF_CLASSES.items())
+def test_the_usual_options_of_classes_exist(capsys, flag, value):
+    config = Path(__file__).with_name("tiny.yaml")
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--config", str(config), flag, str(value), "--print_config"])
+    assert not end.value.code
+    setting = yaml.safe_load(capsys.readouterr().out)
+    for part in flag.removeprefix("--").split("."):
+        setting = setting[part] if part in setting else setting["init_args"][part]
+    assert setting == value
+
+
+SLOW = (
+    "torch",
+    "pytorch_lightning",
+    "torchmetrics",
+    "matplotlib",
+    "scipy",
+    "sklearn",
+    "wandb",
+    "onnxruntime",
+)
+AT_ONCE = """
+import sys
+from tt_actions.main import main
+try:
+    main(sys.argv[1:])
+except (SystemExit, ValueError, OSError):
+    pass
+print("loaded:", *(name for name in {slow} if name in sys.modules))
+"""
+
+
+def loaded_by(*words):
+    """Which slow packages a process has loaded when the command has ended."""
+    command = [sys.executable, "-c", AT_ONCE.format(slow=SLOW), *words]
+    end = subprocess.run(command, capture_output=True, text=True, check=True)
+    return end.stdout.rpartition("loaded:")[2].split()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([command, "--help"] for command in COMMANDS),
+        ["completion", "bash"],
+        ["train", "--confg", "experiments/cnn.yaml"],
+        ["train", "--config", "nowhere.yaml"],
+        ["train", "--data", "nowhere"],
+        ["analyze", "match.mp4", "--chekpoint", "best.ckpt"],
+        ["analyze"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_mistakes_load_nothing_slow(words):
+    assert loaded_by(*words) == []
+
+
+def test_the_loaded_packages_would_be_seen():
+    assert "torch" in loaded_by("train", "--help-all")
 
 
 @pytest.mark.parametrize("command", EXPERIMENTS)
@@ -91,9 +171,15 @@ def ended(monkeypatch, capsys, *args):
 
 
 REFUSED = {
-    "an unknown option": (["--model.frame_los", "1"], "unrecognized arguments: --model.frame_los"),
-    "an option of the wrong part": (["--trainer.fold", "1"], "unrecognized arguments: --trainer.fold"),
-    "a word too much": (["more"], "unrecognized arguments: more"),
+    "an unknown option": (
+        ["--model.frame_los", "1"],
+        "got `--model.frame_los`. Did you mean `--model.frame_loss`?",
+    ),
+    "an option of the wrong part": (
+        ["--trainer.fold", "1"],
+        "Expected an option that exists, but got `--trainer.fold`",
+    ),
+    "a word too much": (["more"], "Expected only options, but got 'more'"),
     "an unknown argument of a class": (["--model.network.hiden_size", "8"], "'hiden_size' is not accepted"),
     "a value of the wrong type": (["--trainer.max_epochs", "many"], "many"),
     "a rate below 0": (["--data.preprocessing.fps", "-1"], "Expected `fps` to be positive, but got -1.0"),
@@ -110,7 +196,10 @@ REFUSED = {
         ["--model.optimizer", "subprocess.Popen"],
         "but got `subprocess.Popen`, which was not",
     ),
-    "a missing config": (["--config", "nowhere.yaml"], "File does not exist: "),
+    "a missing config": (
+        ["--config", "nowhere.yaml"],
+        "Expected the YAML file of an experiment, but there is no 'nowhere.yaml'",
+    ),
     "a video as config": (["--config", "{video}"], "to be YAML, but it is not text"),
     "a logger": (["--trainer.logger", "true"], "Expected no `trainer.logger`, because"),
     "a schedule of no length": (
@@ -275,7 +364,7 @@ def test_a_misspelt_key_of_a_file_is_refused(monkeypatch, capsys, tiny, tmp_path
             2,
             "to be torch or onnx, but got 'jax'.",
         ),
-        (["check", "a", "b"], 2, "unrecognized arguments: b"),
+        (["check", "a", "b"], 2, "Expected only options, but got 'b'"),
         (["completion", "cmd"], 2, "Expected `shell` to be bash, zsh, fish or tcsh, but got 'cmd'."),
         (["validate", "--resume", "runs/x"], 1, "Expected `--resume` with train or fit"),
         (["synth", "--out", "x", "--size", "big"], 2, "WxH such as 320x240, but got 'big'"),

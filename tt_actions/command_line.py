@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 from docstring_parser import DocstringStyle, parse
 from jsonargparse import ArgumentParser
 
+from tt_actions.errors import describe_unknown
+
 TRUST_HELP = "Allow YAML files and checkpoints to use the classes of this package; may be repeated"
 
 Function = Callable[..., Any]
@@ -240,7 +242,9 @@ class CommandParser(ArgumentParser):
         if found := re.fullmatch("the following arguments are required: (.*)", line):
             missing = ", ".join(f"`{flags[key]}`" for key in found[1].split(", "))
             line = f"Expected {missing}, but got none."
-        ending = "" if line.endswith(".") else "."
+        if found := re.fullmatch("unrecognized arguments: (.*)", line):
+            line = describe_unknown(found[1], [*flags.values(), "--help", "--trust"])
+        ending = "" if line.endswith((".", "?")) else "."
         self.exit(2, f"error: {line}{ending} `{self.prog} --help` explains the options.\n")
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:

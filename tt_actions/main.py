@@ -16,21 +16,24 @@ COMMANDS = {
     "validate": "training.command:validate",
     "test": "training.command:test",
     "predict": "training.command:predict",
-    "explain": "evaluation.explain:explain_file",
+    "explain": "evaluation.command:explain",
     "analyze": "match.command:analyze",
     "live": "match.live.command:live",
-    "coach": "coach.command:coach_file",
+    "coach": "coach.command:coach",
     "label": "label.command:label",
-    "export": "export.export:export_model",
+    "export": "export.command:export",
     "compare": "studies.command:compare",
     "sweep": "studies.command:sweep",
-    "names": "studies.names:names",
+    "names": "studies.command:names",
     "pose": "pose.command:pose",
     "synth": "sources.synthetic.command:synth",
-    "check": "sources.check:check",
+    "check": "sources.command:check",
     "completion": "completion:completion",
 }
-"""The function of each command; its signature and docstring define the options of the command."""
+"""The function of each command; its signature and docstring define the options of the command.
+
+Its module imports what is slow, such as torch, only when the command runs: help and errors come at once.
+"""
 
 ISSUES = "https://github.com/tt-actions/tt_actions/issues"
 

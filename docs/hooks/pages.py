@@ -36,6 +36,9 @@ ROOMS = (
 """The rooms from top to bottom; a room that is not listed comes after them."""
 
 COMMANDS = "reference/commands"
+EXPERIMENT_COMMANDS = ("train", "fit", "validate", "test", "predict")
+"""Commands whose usual help lists only some of their options."""
+
 PYTHON = "reference/python"
 FROM_ROOT = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
 
@@ -137,7 +140,7 @@ def _help(command: str) -> str:
     sys.argv, os.environ["COLUMNS"] = ["tt-actions"], "84"
     try:
         with redirect_stdout(out), suppress(SystemExit):
-            main([command, "--help"])
+            main([command, "--help-all" if command in EXPERIMENT_COMMANDS else "--help"])
     finally:
         sys.argv = argv
         if columns is None:

@@ -1,7 +1,6 @@
-"""The command ``export``: it writes a checkpoint as graphs and checks them against the model."""
+"""Writing a model as graphs, and checking them against the model."""
 
 import io
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,8 +28,6 @@ from tt_actions.recognition.loading import load
 from tt_actions.recognition.onnx_description import FILE, SUFFIXES, Format, ModelDescription
 from tt_actions.recognition.onnx_joints import run_joints
 from tt_actions.recognition.onnx_recognizer import (
-    check_installed,
-    default_folder,
     make_recognizer,
     run_clips,
     run_stretch,
@@ -47,33 +44,26 @@ Graphs = dict[str, bytes]
 
 
 def export_model(
-    *,
     checkpoint: Path,
-    out: Path | None = None,
-    format: Format = "onnx",  # noqa: A002 - the option's name
+    folder: Path,
+    format: Format,  # noqa: A002
     int8: bool = False,
     data: Path | None = None,
-) -> Path:
-    """Write a model as ONNX or TorchScript graphs, checked against the model.
+) -> list[str]:
+    """Write a checkpoint as graphs that were checked against the model; return what the checks found.
 
     Args:
         checkpoint: Checkpoint of a trained model.
-        out: Folder to write to; it is created if needed (default: for example best_onnx next to best.ckpt).
-        format: Format of the graphs (default: onnx).
-        int8: Write int8 graphs too, and measure their speed and accuracy.
-        data: Folder or manifest of labelled clips to calibrate and evaluate int8 on, or to check the graph
-            of a model of joints on (default: the clips of the training).
-
-    Returns:
-        The folder with ``model.json``, the graph ``model``, for a causal network the graph ``step``, and with
-        int8 both graphs with the suffix ``_int8``.
+        folder: Folder to write to; it is created if needed.
+        format: Format of the graphs.
+        int8: Whether to write int8 graphs too, and measure their speed and accuracy.
+        data: Folder or manifest of labelled clips for the measurements; None for the clips of the training.
 
     Raises:
-        ValueError: If the extra `export` is not installed, the model can't be exported, the logits of a graph
-            differ from the model's, or the data are unsuitable.
+        ValueError: If the model can't be exported, the logits of a graph differ from the model's, or the data
+            are unsuitable.
         OSError: If the checkpoint or the data do not exist, or a file can't be written.
     """
-    _check_options(out, format, int8)
     model = load(checkpoint)
     check_exportable(model)
     is_joints = isinstance(model.preprocessing, JointPreprocessing)
@@ -95,23 +85,9 @@ def export_model(
         comparison = measure(model, graphs, held_out, description)
         description = replace(description, int8=comparison.to_plain())
         lines += [table(comparison), verdict(comparison)]
-    folder = out or default_folder(checkpoint, format)
     write_folder(folder, graphs, description)
     sizes = ", ".join(f"{name}{SUFFIXES[format]} {len(g) / 1000:.0f} KB" for name, g in graphs.items())
-    sys.stdout.write("\n".join([*lines, f"{folder}: {sizes}"]) + "\n")
-    return folder
-
-
-def _check_options(out: Path | None, format: Format, int8: bool) -> None:  # noqa: A002
-    if format not in WRITERS or (int8 and format != "onnx"):
-        raise UserError(
-            f"Expected `format` to be onnx, or torchscript without `int8`, but got '{format}'"
-            f"{' with `int8`' * int8}."
-        )
-    if out is not None and out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
-    if format == "onnx":
-        check_installed()
+    return [*lines, f"{folder}: {sizes}"]
 
 
 def check_on_clips(model: Recognizer, run: RunJoints, checkpoint: Path, data: Path | None) -> str:

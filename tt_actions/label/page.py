@@ -21,9 +21,6 @@ from tt_actions.local_server import HOST, LocalServer, read_json
 from tt_actions.match.report_drawings import class_styles
 from tt_actions.video.info import probe
 
-PORT = 8001
-"""The default port; ``tt-actions live`` has the one before."""
-
 _TEMPLATE = Path(__file__).with_name("label.html.j2")
 _PATIENCE_S = 3600.0  # a browser reads a video as it plays it, and stops while it is paused
 
@@ -35,8 +32,8 @@ class LabelPage:
         session: The videos and their marks.
         joints: Joints of each video, to draw on it.
         marks: The file with the marks, for the page's texts.
-        host: Address to serve at.
         port: Port to serve at; 0 chooses a free one.
+        host: Address to serve at.
 
     Raises:
         VideoError: If a video can't be read.
@@ -48,8 +45,8 @@ class LabelPage:
         session: LabelSession,
         joints: Sequence[JointSeries],
         marks: Path,
+        port: int,
         host: str = HOST,
-        port: int = PORT,
     ) -> None:
         self.session, self.joints, self.marks = session, joints, marks
         self._run = f"{time.time_ns():x}"

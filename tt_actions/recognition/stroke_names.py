@@ -1,11 +1,12 @@
 """The networks of the package that name strokes without any label: they are trained on drawn strokes."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tt_actions.errors import UserError
-from tt_actions.recognition.loading import load
-from tt_actions.recognition.recognizer import Recognizer
+
+if TYPE_CHECKING:
+    from tt_actions.recognition.recognizer import Recognizer
 
 NamedSport = Literal["table_tennis", "tennis"]
 """A sport whose strokes the package can name."""
@@ -34,7 +35,7 @@ def names_checkpoint(sport: NamedSport) -> Path:
     return FOLDER / f"{sport}.ckpt"
 
 
-def load_names(sport: NamedSport) -> Recognizer:
+def load_names(sport: NamedSport) -> "Recognizer":
     """Load the network that names the strokes of a sport; no label and no training is needed.
 
     It reads joints and knows the typical swing, so it finds and names the strokes in a match, and names the
@@ -49,4 +50,6 @@ def load_names(sport: NamedSport) -> Recognizer:
     >>> load_names("tennis").class_names
     ('backhand', 'forehand', 'serve', 'smash', 'volley')
     """
+    from tt_actions.recognition.loading import load
+
     return load(names_checkpoint(sport))

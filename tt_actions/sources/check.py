@@ -1,4 +1,4 @@
-"""The command ``check``: a summary of clips or annotations, and a list of unreadable files."""
+"""A summary of clips or annotations, and a list of unreadable files."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -22,28 +22,16 @@ from tt_actions.video.depth_files import is_depth
 from tt_actions.video.info import VideoInfo, probe
 
 
-def check(data: Path, layout: str | None = None) -> int:
-    """Summarise a folder of clips, a manifest or annotations, and list the unreadable files.
-
-    Tables count clips by class and by group, and files by format.
-
-    The command reads the header of every file and decodes its first frame. The strokes of recordings count as
-    clips.
+def check_videos(data: Path) -> int:
+    """Summarise clips that are videos, or annotations; return the exit code.
 
     Args:
-        data: A folder with one subfolder of clips per class, a manifest CSV of clips or recordings, or a file
-            or folder of annotations.
-        layout: Joint layout, such as ntu25, if the clips are joint files (default: the clips are videos).
-
-    Returns:
-        The exit code: 1 if a clip can't be read, otherwise 0.
+        data: Folder, manifest or annotations.
 
     Raises:
         FileNotFoundError: If the path does not exist.
         ValueError: If the path contains no clips for training.
     """
-    if layout is not None:
-        return _check_joints(data, JointSpec(layout))
     records = _list_clips(data)
     videos = list(dict.fromkeys(record.path for record in records))
     with ThreadPoolExecutor() as threads:
@@ -62,8 +50,18 @@ def check(data: Path, layout: str | None = None) -> int:
     return _report(records, durations, problems, formats)
 
 
-def _check_joints(path: Path, spec: JointSpec) -> int:
-    records = UserJoints(path).records()
+def check_joints(data: Path, layout: str) -> int:
+    """Summarise clips that are joint files; return the exit code.
+
+    Args:
+        data: Folder or manifest.
+        layout: Layout of the joints.
+
+    Raises:
+        FileNotFoundError: If the path does not exist.
+        ValueError: If the path contains no clips for training, or the layout is unknown.
+    """
+    spec, records = JointSpec(layout), UserJoints(data).records()
     durations, problems = {}, {}
     for record in records:
         try:

@@ -1,9 +1,8 @@
-"""The commands ``compare`` and ``sweep``."""
+"""The commands ``compare``, ``sweep`` and ``names``."""
 
 from pathlib import Path
 
-from tt_actions.studies import compare as comparing
-from tt_actions.studies import sweep as sweeping
+from tt_actions.recognition.stroke_names import FOLDER, NamedSport
 
 
 def compare(
@@ -29,6 +28,8 @@ def compare(
     Returns:
         The exit code: 1 if a training failed.
     """
+    from tt_actions.studies import compare as comparing
+
     num_seeds = seeds if seeds is not None else 1 if quick else 3
     folder = out or Path("runs/compare_quick" if quick else "runs/compare")
     return comparing.compare(models, num_seeds, folder, data, quick, words, layout=layout)
@@ -55,4 +56,26 @@ def sweep(
     Returns:
         The exit code: 1 if a trial failed.
     """
+    from tt_actions.studies import sweep as sweeping
+
     return sweeping.sweep(sweep, out, data, storage, words, layout=layout)
+
+
+def names(
+    *words: str,
+    sports: list[NamedSport] = ["table_tennis", "tennis"],  # noqa: B006 - only read
+    runs: Path = Path("runs"),
+    out: Path = FOLDER,
+) -> None:
+    """Make the networks that name strokes without labels: draw clips, find their joints, train.
+
+    Args:
+        *words: All other options are passed to the training: see `tt-actions train --help`.
+        sports: The sports (default: both).
+        runs: Folder for the trainings (default: runs).
+        out: Folder for the networks (default: that of the package).
+    """
+    from tt_actions.studies.names import make_names
+
+    for sport in sports:
+        make_names(sport, words, runs, out)

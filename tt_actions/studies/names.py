@@ -1,6 +1,7 @@
 """Making the networks that name strokes: drawn clips, their joints, a training, and one small file."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from tt_actions.files import write_atomically
 from tt_actions.models.swing_net import SwingNet
 from tt_actions.recognition.checkpoint import read_checkpoint
 from tt_actions.recognition.loading import load
-from tt_actions.recognition.stroke_names import FOLDER, NamedSport
+from tt_actions.recognition.stroke_names import NamedSport
 from tt_actions.training.command import train
 from tt_actions.training.joint_augmentation import JointAugmentation
 from tt_actions.training.parser import make_data
@@ -36,29 +37,27 @@ _STRENGTHS = np.arange(1.0, 8.1, 0.5)
 _REPEATS = 8
 
 
-def names(
-    *words: str,
-    sports: list[NamedSport] = ["table_tennis", "tennis"],  # noqa: B006 - only read
-    runs: Path = Path("runs"),
-    out: Path = FOLDER,
-) -> None:
-    """Make the networks that name strokes without labels: draw clips, find their joints, train.
+def make_names(sport: NamedSport, options: Sequence[str], runs: Path, out: Path) -> Path:
+    """Train the network of one sport, and write what it needs to name strokes.
 
     Args:
-        *words: All other options are passed to the training: see `tt-actions train --help`.
-        sports: The sports (default: both).
-        runs: Folder for the trainings (default: runs).
-        out: Folder for the networks (default: that of the package).
+        sport: The sport.
+        options: Options of the training.
+        runs: Folder for the training.
+        out: Folder for the network.
+
+    Returns:
+        The file of the network.
     """
-    for sport in sports:
-        config = EXPERIMENTS / f"names_{sport}.yaml"
-        train("--config", str(config), "--runs", str(runs), *words)
-        versions = (runs / config.stem).glob("version_*/checkpoints/best.ckpt")
-        best = max(versions, key=lambda path: path.stat().st_mtime)
-        temperature = find_temperature(best)
-        path = out / f"{sport}.ckpt"
-        write_small(best, path, temperature)
-        sys.stdout.write(f"{path}: {path.stat().st_size / 1e6:.2f} MB, temperature {temperature:.2f}\n")
+    config = EXPERIMENTS / f"names_{sport}.yaml"
+    train("--config", str(config), "--runs", str(runs), *options)
+    versions = (runs / config.stem).glob("version_*/checkpoints/best.ckpt")
+    best = max(versions, key=lambda path: path.stat().st_mtime)
+    temperature = find_temperature(best)
+    path = out / f"{sport}.ckpt"
+    write_small(best, path, temperature)
+    sys.stdout.write(f"{path}: {path.stat().st_size / 1e6:.2f} MB, temperature {temperature:.2f}\n")
+    return path
 
 
 def find_temperature(checkpoint: Path) -> float:

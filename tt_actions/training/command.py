@@ -1,5 +1,6 @@
 """The commands that run an experiment: train, fit, validate, test and predict."""
 
+import argparse
 import io
 import os
 import sys
@@ -7,17 +8,46 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
-import torch
-from jsonargparse import ArgumentError
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from tt_actions.errors import UserError, describe_unknown
 
-from tt_actions.errors import UserError
-from tt_actions.sources.user_source import data_words
-from tt_actions.training.cli import ActionCLI
-from tt_actions.training.parser import relevant_error
-from tt_actions.training.processes import leave_group
-from tt_actions.training.run_directory import RUN_DIR_VARIABLE
+COMMON_OPTIONS = {
+    "--config": "YAML file of the experiment, such as experiments/cnn_lstm.yaml",
+    "--ckpt_path": "Checkpoint to evaluate, such as runs/cnn_lstm/version_0/checkpoints/best.ckpt",
+    "--experiment": "Name of the folder of the runs (default: that in the YAML file)",
+    "--runs": "Folder of all run directories (default: runs)",
+    "--seed_everything": "Random seed (default: 0)",
+    "--monitor": "Figure that selects the best checkpoint, such as val/accuracy (default: val/loss)",
+    "--trainer.max_epochs": "Number of epochs",
+    "--trainer.accelerator": "cpu, gpu or auto",
+    "--trainer.devices": "Number of GPUs or processes",
+    "--trainer.precision": "Precision of the arithmetic, such as 32-true or bf16-mixed",
+    "--data.batch_size": "Number of clips in a step",
+    "--data.preprocessing.num_frames": "Number of frames that are read from a clip",
+    "--data.preprocessing.roi": "Region of the player in all clips, in pixels, such as [0,0,852,409]",
+    "--data.cache_dir": "Folder that keeps decoded frames and joints (default: data/cache)",
+    "--model.optimizer.init_args.lr": "Learning rate",
+    "--wandb.mode": "online, offline or disabled (default: online if you are logged in to W&B)",
+    "--print_config": "Print all settings and end",
+    "--help-all": "List all options",
+}
+"""The options that most users need, with their explanations."""
+
+ROOTS = frozenset(
+    f"--{name}"
+    for name in (
+        *("ckpt_path", "compile", "config", "data", "experiment", "help", "model", "monitor"),
+        *("print_config", "return_predictions", "runs", "seed_everything", "trainer", "verbose", "wandb"),
+    )
+)
+"""What an option of an experiment begins with."""
+
+EXAMPLES = {
+    "train": "tt-actions train --config experiments/strokes.yaml --data my_clips --trainer.max_epochs 20",
+    "fit": "tt-actions fit --config experiments/cnn_lstm.yaml --data my_clips",
+    "validate": "tt-actions validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt",
+    "test": "tt-actions test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt --data clips",
+    "predict": "tt-actions predict --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt --data new",
+}
 
 
 def train(
@@ -30,7 +60,7 @@ def train(
     """Train a model, test its best checkpoint and write the report.
 
     Args:
-        *words: All other options set values of the experiment, as listed below.
+        *words: All other options set values of the experiment, of which these are the usual ones.
         resume: Directory of a stopped run to resume, with its configuration and its last checkpoint.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
@@ -49,7 +79,7 @@ def fit(
     """Train and validate a model, without testing it.
 
     Args:
-        *words: All other options set values of the experiment, as listed below.
+        *words: All other options set values of the experiment, of which these are the usual ones.
         resume: Directory of a stopped run to resume, with its configuration and its last checkpoint.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
@@ -64,7 +94,7 @@ def validate(
     """Evaluate a checkpoint on the validation clips.
 
     Args:
-        *words: All other options set values of the experiment, as listed below.
+        *words: All other options set values of the experiment, of which these are the usual ones.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
         pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
@@ -76,7 +106,7 @@ def test(*words: str, data: Path | None = None, layout: str | None = None, pose:
     """Evaluate a checkpoint on the test clips and write the report.
 
     Args:
-        *words: All other options set values of the experiment, as listed below.
+        *words: All other options set values of the experiment, of which these are the usual ones.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
         pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
@@ -90,7 +120,7 @@ def predict(
     """Write a checkpoint's predictions for the test clips, or for all clips of a manifest without labels.
 
     Args:
-        *words: All other options set values of the experiment, as listed below.
+        *words: All other options set values of the experiment, of which these are the usual ones.
         data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
         layout: Layout of the joints in your own clips, such as ntu25.
         pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
@@ -99,15 +129,17 @@ def predict(
 
 
 def explain_options(command: str) -> str:
-    """Return the help text of the experiment's options.
+    """Return the help text of the options that most users need.
 
     Args:
         command: The command that accepts them.
     """
-    shown = io.StringIO()
-    with redirect_stdout(shown), suppress(SystemExit):
-        ActionCLI([command, "--help"])
-    return shown.getvalue().partition("\n\n")[2]  # without the usage, which lists all options
+    parser = argparse.ArgumentParser(add_help=False, usage=argparse.SUPPRESS)
+    options = parser.add_argument_group("options of the experiment")
+    for flag, text in COMMON_OPTIONS.items():
+        if flag != "--ckpt_path" or command in ("validate", "test", "predict"):
+            options.add_argument(flag, action="store_true", help=text.replace("%", "%%"))
+    return f"{parser.format_help()}\nexample:\n  {EXAMPLES[command]}\n"
 
 
 def run(
@@ -131,13 +163,44 @@ def run(
     Raises:
         UserError: If an option or the data are invalid.
     """
+    if "--help-all" in words:
+        _print_all_options(command)
+        return
     if any(word.partition("=")[0] == "--resume" for word in words):
         raise UserError(
             f"Expected `--resume` with train or fit only, but got it with {command}. Pass a checkpoint: "
             f"`tt-actions {command} --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt`."
         )
+    _check_roots(command, words)
+    _check_exist(_configs(words)[0], resume, None if "--print_config" in words else data)
+    _run([command, *_with_data(words, resume, data, layout, pose)], resume, pose)
+
+
+def _print_all_options(command: str) -> None:
+    """Print the help of the experiment's options, without the usage, which would list them all."""
+    from tt_actions.training.cli import ActionCLI
+
+    shown = io.StringIO()
+    with redirect_stdout(shown), suppress(SystemExit):
+        ActionCLI([command, "--help"])
+    text = shown.getvalue().partition("\n\n")[2]
+    sys.stdout.write(f"usage: tt-actions {command} [OPTIONS]\n\n{text}")
+
+
+def _run(words: list[str], resume: Path | None, pose: str | None) -> None:
+    """Run Lightning's command line, and say what its errors mean."""
+    import torch
+    from jsonargparse import ArgumentError
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+    from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+    from tt_actions.training.cli import ActionCLI
+    from tt_actions.training.parser import relevant_error
+    from tt_actions.training.processes import leave_group
+    from tt_actions.training.run_directory import RUN_DIR_VARIABLE
+
     try:
-        ActionCLI([command, *_with_data(words, resume, data, layout, pose)], resume, pose)
+        ActionCLI(words, resume, pose)
     except (MisconfigurationException, ArgumentError) as error:
         raise UserError(relevant_error(str(error))) from error
     except torch.OutOfMemoryError as error:
@@ -159,11 +222,42 @@ def _with_data(
     words: Sequence[str], resume: Path | None, data: Path | None, layout: str | None, pose: str | None
 ) -> list[str]:
     """Insert the user's own clips after the experiment's YAML and before the options, which override them."""
-    last, configs = 0, [] if resume is None else [resume / "config.yaml"]
+    from tt_actions.sources.user_source import data_words
+
+    configs, last = _configs(words)
+    configs = [*([] if resume is None else [resume / "config.yaml"]), *configs]
+    own = data_words(configs, data, layout, pose, is_resumed=resume is not None)
+    return [*words[:last], *own, *words[last:]]
+
+
+def _configs(words: Sequence[str]) -> tuple[list[Path], int]:
+    """Return the YAML files among the words, and the number of words up to the last of them."""
+    last, configs = 0, []
     for place, word in enumerate(words):
         name, is_joined, path = word.partition("=")
         if name in ("--config", "-c") and (is_joined or place + 1 < len(words)):
             configs.append(Path(path if is_joined else words[place + 1]))
             last = place + (1 if is_joined else 2)
-    own = data_words(configs, data, layout, pose, is_resumed=resume is not None)
-    return [*words[:last], *own, *words[last:]]
+    return configs, last
+
+
+def _check_roots(command: str, words: Sequence[str]) -> None:
+    """Raise an error for an option that begins like none before anything slow is imported."""
+    for word in words:
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag.partition(".")[0].rstrip("+") not in ROOTS:
+            text = describe_unknown(flag, [*COMMON_OPTIONS, *ROOTS])
+            ending = "" if text.endswith("?") else "."
+            raise UserError(f"{text}{ending} `tt-actions {command} --help-all` lists all options.")
+
+
+def _check_exist(configs: Sequence[Path], resume: Path | None, data: Path | None) -> None:
+    """Raise an error for a missing file before anything slow is imported."""
+    wanted = [("the YAML file of an experiment", config) for config in configs]
+    if resume is not None:
+        wanted.append(("a run directory such as runs/cnn_lstm/version_0", resume / "config.yaml"))
+    if data is not None:
+        wanted.append(("a folder, a manifest or annotations of clips as `--data`", data))
+    for what, path in wanted:
+        if not path.exists():
+            raise FileNotFoundError(f"Expected {what}, but there is no '{path}'. Check the path.")

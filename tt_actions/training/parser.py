@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from argparse import SUPPRESS
+from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,7 +15,7 @@ import tt_actions.models
 import tt_actions.sources
 from tt_actions.class_paths import allow_in_experiments, refused_import, trust_installed, with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
-from tt_actions.errors import UserError
+from tt_actions.errors import UserError, describe_unknown
 
 allow_in_experiments(tt_actions.models, tt_actions.sources)
 trust_installed()
@@ -107,10 +107,24 @@ class QuietParser(LightningArgumentParser):
         line = _in_one_line(message)
         if "are required" in line and "model.network" in line:
             line = "Expected `--config`, the YAML file of an experiment, such as experiments/cnn_lstm.yaml"
+        if found := re.fullmatch("unrecognized arguments: (.*)", line):
+            line = describe_unknown(found[1], self._flags())
         if not self.exit_on_error:
             super().error(line, ex)
         command = self.prog.split()[-1] if " " in self.prog else "train"
-        self.exit(2, f"error: {line}. `tt-actions {command} --help` explains the options.\n")
+        ending = "" if line.endswith("?") else "."
+        self.exit(2, f"error: {line}{ending} `tt-actions {command} --help` explains the options.\n")
+
+    def _flags(self) -> list[str]:
+        """List the options of the parser and of its subcommands."""
+        commands = [parser for action in self._actions for parser in _parsers_of(action)]
+        return [
+            flag for one in (self, *commands) for action in one._actions for flag in action.option_strings
+        ]
+
+
+def _parsers_of(action: Action) -> list[ArgumentParser]:
+    return list(action.choices.values()) if isinstance(action.choices, dict) else []
 
 
 def _in_one_line(message: str) -> str:

@@ -21,8 +21,6 @@ from tt_actions.match.live.results import LiveStatus, LiveStroke
 from tt_actions.match.live.view import SHOWN_S, LiveView, render_live_page
 from tt_actions.video.scaling import Scaler
 
-PORT = 8000
-
 PICTURE_WIDTH = 640
 
 _PAUSE_S = 0.2  # between two updates to a browser
@@ -38,14 +36,14 @@ class LivePage:
 
     Args:
         view: The fixed contents of the page.
-        host: Address to serve at.
         port: Port to serve at; 0 chooses a free one.
+        host: Address to serve at.
 
     Raises:
         OSError: If the address is not available.
     """
 
-    def __init__(self, view: LiveView, host: str = HOST, port: int = PORT) -> None:
+    def __init__(self, view: LiveView, port: int, host: str = HOST) -> None:
         self.view = view
         self.version = 0  # increases with each change
         policy, self.html = render_live_page(view)
