@@ -167,6 +167,13 @@ def posed_run(posed_clips, make_once):
 
 
 @pytest.fixture(scope="session")
+def posed_cache(posed_run, posed_clips):
+    """The folder of the joints that were found in these clips."""
+    assert posed_run.is_dir()
+    return posed_clips.parent / "joints"
+
+
+@pytest.fixture(scope="session")
 def rallies(make_once):
     """Five drawn rallies of eight seconds as a source of recordings, some of two players."""
 

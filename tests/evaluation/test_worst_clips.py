@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tt_actions.clips.cache import FrameCache
+from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.pose_spec import PoseSpec
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.strokes import STROKES
@@ -84,6 +87,20 @@ def test_a_stretch_of_a_long_video_is_cut_and_named_by_its_start(tmp_path):
     assert probe(long.path).duration_s == pytest.approx(10)
     assert probe(short.path).duration_s == pytest.approx(1.5)
     assert read_frames(short.path).values[0, 100, 240].mean() == pytest.approx(3 * 16, abs=4)
+
+
+def test_joints_that_are_known_are_not_found_again(posed_clips, posed_cache, tmp_path, monkeypatch):
+    clip = min(posed_clips.rglob("*.mp4"), key=lambda path: path.stat().st_size)
+    record, preprocessing = ClipRecord(clip, "smash"), JointPreprocessing("ntu25")
+    num_frames = len(FrameCache(posed_cache).frames(record, preprocessing.spec))
+
+    def find(*_):
+        pytest.fail("The joints are found again.")
+
+    monkeypatch.setattr(PoseSpec, "read", find)
+    named, cache = {record.name: record}, FrameCache(posed_cache)
+    [shown] = write_worst_clips(tmp_path, predicted([record], [0.5]), named, preprocessing, cache=cache)
+    assert probe(shown.path).num_frames == num_frames
 
 
 def test_a_missing_clip_is_reported_and_skipped(records, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing, as_colours
 from tt_actions.clips.records import ClipRecord
@@ -53,6 +54,7 @@ def write_worst_clips(
     records: Mapping[str, ClipRecord],
     preprocessing: Preprocessing | JointPreprocessing,
     num_clips: int = 4,
+    cache: FrameCache | None = None,
 ) -> list[WorstClip]:
     """Write videos of the clips with the lowest probability of the true class, classified correctly or not.
 
@@ -65,6 +67,7 @@ def write_worst_clips(
         records: The clips by name.
         preprocessing: Preprocessing of the network's training.
         num_clips: Number of videos.
+        cache: Where the joints of the clips are; without it, they are found again.
 
     Returns:
         The videos, the worst first.
@@ -83,7 +86,7 @@ def write_worst_clips(
             for title, index in (("true:", label), ("predicted:", predicted))
         ]
         try:
-            images = _iter_frames(record, preprocessing)
+            images = _iter_frames(record, preprocessing, cache)
             caption = draw_caption([*lines, record.path.name], is_correct=label == predicted)
             images = (_with_caption(image, caption) for image in images)
             write_video(path, images, preprocessing.fps)
@@ -105,10 +108,15 @@ def _file_name(record: ClipRecord) -> str:
     return re.sub(r"[^\w.-]+", "_", record.path.stem)[:50] + start
 
 
-def _iter_frames(record: ClipRecord, preprocessing: Preprocessing | JointPreprocessing) -> Iterator[Image]:
+def _iter_frames(
+    record: ClipRecord, preprocessing: Preprocessing | JointPreprocessing, cache: FrameCache | None
+) -> Iterator[Image]:
     max_frames = max(1, round(MAX_LENGTH_S * preprocessing.fps))
     if isinstance(preprocessing, JointPreprocessing):
-        joints = preprocessing.read(record.path, record.start_s, record.end_s, record.roi).values
+        if cache is None:
+            joints = preprocessing.read(record.path, record.start_s, record.end_s, record.roi).values
+        else:
+            joints = cache.frames(record, preprocessing.spec)
         if record.hand == "left":
             joints = preprocessing.to_right_handed(joints)
         layout = find_layout(preprocessing.layout)

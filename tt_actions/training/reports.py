@@ -73,10 +73,12 @@ class ClipReport(RunReport[ClipResult]):
             return
         folder = self.run_dir / "report"
         metrics = write_report(folder, predictions, self.made_by(pl_module), self.history, self.monitor)
-        records = {record.name: record for record in trainer.datamodule.records}  # type: ignore[attr-defined]
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        records = {record.name: record for record in data.records}
         assert isinstance(pl_module, StrokeTask)
+        preprocessing = pl_module.recognizer.preprocessing
         worst = write_worst_clips(
-            folder / "worst_clips", predictions, records, pl_module.recognizer.preprocessing
+            folder / "worst_clips", predictions, records, preprocessing, cache=data.cache
         )
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
