@@ -53,7 +53,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(params=PAYLOADS)
+@pytest.fixture
 def evil(request, trained, folder):
     """The name that a checkpoint holds beside good weights, and the checkpoint, in a run directory."""
     path = folder / "run" / "checkpoints" / "best.ckpt"
@@ -65,7 +65,19 @@ def evil(request, trained, folder):
     return request.param, path
 
 
-def test_a_checkpoint_that_names_other_classes_is_refused_everywhere(evil, tiny, folder, strokes):
+@pytest.mark.parametrize("evil", PAYLOADS, indirect=True)
+def test_a_checkpoint_that_names_other_classes_is_refused(evil, tiny, folder):
+    name, path = evil
+    with pytest.raises(ValueError, match=f"best.ckpt' to name .* but got `{name}`"):
+        tt_actions.load(path)
+    for command in (["train", "--resume", str(path.parent.parent)], ["fit", *tiny, "--ckpt_path", str(path)]):
+        with pytest.raises(ValueError, match=f"(best|last).ckpt' to name .* but got `{name}`"):
+            main(command)
+    assert not (folder / VICTIM).exists()
+
+
+@pytest.mark.parametrize("evil", ["evil.Network"], indirect=True)
+def test_every_command_refuses_a_checkpoint_that_names_other_classes(evil, tiny, folder, strokes):
     name, path = evil
     video = str(next(strokes.parent.rglob("*.mp4")))
     out = ["--out", str(folder / "out")]
@@ -85,8 +97,6 @@ def test_a_checkpoint_that_names_other_classes_is_refused_everywhere(evil, tiny,
     for command in commands:
         with pytest.raises(ValueError, match=f"best.ckpt' to name .* but got `{name}`|last.ckpt.*`{name}`"):
             main(command)
-    with pytest.raises(ValueError, match=f"best.ckpt' to name .* but got `{name}`"):
-        tt_actions.load(path)
     assert not (folder / VICTIM).exists()
 
 
@@ -162,32 +172,44 @@ def run(folder, *args):
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
 
 
-LOAD = "import sys, tt_actions; print(type(tt_actions.load(sys.argv[1], sys.argv[2:]).network).__name__)"
+LOAD = """
+import sys
+import tt_actions
+from tt_actions.main import main
+
+print(type(tt_actions.load(sys.argv[1], sys.argv[2].split()).network).__name__)
+main(sys.argv[3:])
+"""
+"""Load a checkpoint and trust some packages, and run a command after that."""
 
 
-def test_a_package_of_ones_own_is_trusted_by_name(package, tiny, strokes):
-    options = [*tiny, "--model.network.class_path", "my_package.Own", "--runs", package / "runs"]
-    command = ["-m", "tt_actions.main"]
-    refused = run(package, *command, "fit", *options)
-    assert refused.returncode == 2
-    assert "`my_package.Own`, which was not imported" in refused.stderr
-    trained = run(package, *command, "train", *options, "--trust", "my_package")
+def test_a_package_of_ones_own_is_trusted_by_name(package, tiny, strokes, monkeypatch, capsys):
+    own = ["--model.network.class_path", "my_package.Own", "--runs", str(package / "runs")]
+    options = [*tiny, *own, "--trainer.max_epochs", "1"]
+    trained = run(package, "-m", "tt_actions.main", "train", *options, "--trust", "my_package")
     assert trained.returncode == 0, trained.stderr
     best = package / "runs" / "tiny" / "version_0" / "checkpoints" / "best.ckpt"
-    assert run(package, "-c", LOAD, best, "my_package").stdout == "Own\n"
-    assert "`my_package.Own`, which was not imported" in run(package, "-c", LOAD, best).stderr
     video = next(strokes.parent.rglob("*.mp4"))
-    explain = ["explain", "--checkpoint", best, "--clip", video, "--out", package / "out"]
+    explain = ["explain", "--checkpoint", str(best), "--clip", str(video), "--out", str(package / "out")]
     explain += ["--roi", "0,0,60,80"]
-    assert run(package, *command, *explain).returncode == 1
-    assert run(package, *command, *explain, "--trust", "my_package").returncode == 0
+
+    monkeypatch.syspath_prepend(package)  # it is there, and is not trusted yet in this process
+    with pytest.raises(SystemExit):
+        main(["fit", *options])
+    assert "`my_package.Own`, which was not imported" in capsys.readouterr().err
+    for refused in (lambda: tt_actions.load(best), lambda: main(explain)):
+        with pytest.raises(ValueError, match=r"`my_package\.Own`, which was not imported"):
+            refused()
+
+    trusted = run(package, "-c", LOAD, best, "my_package", *explain)
+    assert (trusted.returncode, trusted.stdout.splitlines()[0]) == (0, "Own"), trusted.stderr
 
     installed = package / "my_package-1.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text("[tt_actions]\nnetworks = my_package\n")
-    assert run(package, "-c", LOAD, best).stdout == "Own\n"
-    assert run(package, *command, *explain).returncode == 0
+    trusted = run(package, "-c", LOAD, best, "", *explain)
+    assert (trusted.returncode, trusted.stdout.splitlines()[0]) == (0, "Own"), trusted.stderr
 
 
 @pytest.mark.parametrize("name", ["not a name", "jsonargparse", "a-b"])
