@@ -30,7 +30,8 @@ class Plan(NamedTuple):
     """Further options of each training."""
 
 
-QUICK = Plan(24, (160, 120), 2, 1, 1, ("--data.batch_size", "3", "--data.preprocessing.size", "[32, 32]"))
+FEW_PIXELS = ("--data.preprocessing.num_frames", "8", "--data.preprocessing.size", "[32, 32]")
+QUICK = Plan(20, (160, 120), 2, 1, 1, ("--data.batch_size", "2", *FEW_PIXELS))
 """A smoke test of a few seconds; ignore its numbers."""
 
 

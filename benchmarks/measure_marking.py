@@ -61,8 +61,8 @@ class Measured(NamedTuple):
     seconds: float
 
 
-def find_match(fold: int, records: list[ClipRecord], out: Path) -> Match:
-    """Join the clips of a fold and find the joints, or read what an earlier run found."""
+def find_match(fold: int, records: list[ClipRecord], out: Path, fps: int) -> Match:
+    """Join the clips of a fold and find the joints in so many frames a second, or read what was found."""
     order = np.random.default_rng(fold).permutation(len(records))
     chosen = [records[i] for i in order]
     labels = [str(record.label) for record in chosen]
@@ -70,7 +70,7 @@ def find_match(fold: int, records: list[ClipRecord], out: Path) -> Match:
     if (folder / "strokes.json").is_file():
         return Match(read_analysis(folder, video), labels)
     clips = join(video, chosen)
-    poses = gather_poses(iter_poses(video, pose_rate(video, FPS), [records[0].roi]))
+    poses = gather_poses(iter_poses(video, pose_rate(video, fps), [records[0].roi]))
     num_images = len(poses.times_s)
     no_speed = np.zeros((1, num_images), np.float32)
     analysis = MatchAnalysis(
@@ -176,15 +176,20 @@ def main() -> None:
         "--out", type=Path, required=True, help="folder for the video, the joints and the table"
     )
     parser.add_argument("--starts", type=int, default=20, help="number of random starts")
-    parser.add_argument("--quick", action="store_true", help="a smoke test with two starts and eight marks")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a smoke test with two starts, eight marks and a third of the frames",
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     records = tennis(options.data)
     if options.quick:  # without the region, which does not fit clips of any size
         records = [replace(record, roi=None) for record in records]
     groups = sorted({str(record.group) for record in records})
+    fps = FPS // 3 if options.quick else FPS
     matches = [
-        find_match(fold, [record for record in records if record.group == group], options.out)
+        find_match(fold, [record for record in records if record.group == group], options.out, fps)
         for fold, group in enumerate(groups)
     ]
     numbers, num_starts = ((4, 8), 2) if options.quick else (NUMBERS, options.starts)

@@ -4,11 +4,11 @@ import json
 import math
 import re
 import shutil
-import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
+import bench
 import bench_inference
 import measure_real
 import measure_skeletons
@@ -17,14 +17,17 @@ import pytest
 from drawn_joints import draw_stroke, write_joints
 from drawn_motions import draw
 from joint_files import thetis_text, write
-from run_files import rows, wait_for
+from run_files import rows
 
 from tt_actions.evaluation.explain import PIXEL_METHODS
+from tt_actions.files import write_json
+from tt_actions.main import main
 from tt_actions.pose.video import POINTS, WORLD, find_poses
 from tt_actions.skeleton.landmarks import TO_CAMERA
 from tt_actions.skeleton.layouts import NTU25, THETIS15, convert
 from tt_actions.sources.synthetic.generate import synthesize
-from tt_actions.studies.trainings import find_earlier
+from tt_actions.studies.trainings import read_settings
+from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 from tt_actions.video.info import probe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -47,6 +50,17 @@ def measure(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def train_here(monkeypatch):
+    """Train in this process; that a measurement starts others is seen where real clips are measured."""
+
+    def train(training, _stopped, _on_line):
+        main(training.words)
+        return training.folder / "version_0"
+
+    monkeypatch.setattr(measure_skeletons, "train", train)
+
+
 @pytest.fixture(scope="module")
 def experts(tmp_path_factory):
     """A folder of skeletons as THETIS has them: two strokes of eight players."""
@@ -65,16 +79,20 @@ def test_every_command_is_run_here():
     assert commands - run == set()
 
 
-def test_the_benchmark_measures_each_model_of_clips_and_writes_as_it_goes(tmp_path):
-    out = tmp_path / "bench.json"
-    command = [sys.executable, FOLDER / "bench.py", "--quick", "--out", out]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        wait_for(out.is_file, process)
-        begun = json.loads(out.read_text("utf-8"))
-        assert begun["train_ratio"] > 0
-        assert not any(name.startswith("inference_ratio") for name in begun)
-        assert process.wait() == 0
-    found = json.loads(out.read_text("utf-8"))
+def test_the_benchmark_measures_each_model_of_clips_and_writes_as_it_goes(measure, monkeypatch, tmp_path):
+    out, written = tmp_path / "bench.json", []
+
+    def write(path, content):
+        write_json(path, content)
+        written.append(json.loads(out.read_text("utf-8")))
+
+    monkeypatch.setattr(bench, "write_json", write)
+    monkeypatch.setenv(RUN_DIR_VARIABLE, "")
+    monkeypatch.delenv(RUN_DIR_VARIABLE)  # the benchmark sets it, and it is as before after the test
+    measure("bench", "--out", out)
+    begun, found = written[0], written[-1]
+    assert begun["train_ratio"] > 0
+    assert not any(name.startswith("inference_ratio") for name in begun)
     assert {"cnn_lstm", "c3d", "clips_network"} <= set(bench_inference.MODELS)
     for name in [*found["targets"], *(f"predict_clips_per_s_{model}" for model in bench_inference.MODELS)]:
         assert found[name] > 0
@@ -105,7 +123,7 @@ def test_real_clips_are_measured_alone_and_joined(measure, strokes, tmp_path):
     methods = [row["method"] for row in rows(runs / "tennis" / "table.csv")]
     assert methods == ["logistic regression on flow", "SVM on flow", "clips"]
     measure("measure_joined", "--model", "clips", "--runs", runs, "--out", joined)
-    assert [row["clips"] for row in rows(joined / "joined.csv")] == ["2", "2", "2", "6"]
+    assert [row["clips"] for row in rows(joined / "joined.csv")] == ["2", "2", "4"]
 
 
 def test_strokes_without_a_model_are_measured(measure, posed_clips, tmp_path):
@@ -117,19 +135,24 @@ def test_strokes_without_a_model_are_measured(measure, posed_clips, tmp_path):
     (tmp_path / "joints.csv").write_text("\n".join(lines) + "\n")
     measure("measure_swings", "--data", posed_clips, "--joints", tmp_path / "joints.csv", "--out", tmp_path)
     video, joints = rows(tmp_path / "swings.csv")
-    assert (video["clips"], joints["clips"], joints["groups"]) == ("4", "8", "2")
+    assert (video["clips"], joints["clips"], joints["groups"]) == ("2", "8", "2")
     assert 0 <= float(video["recall"]) <= 1
     assert 0.5 <= float(joints["purity"]) <= 1
 
 
-def test_labels_per_class_are_measured(measure, posed_clips, tmp_path):
+def test_labels_per_class_are_measured(measure, posed_clips, posed_cache, tmp_path):
+    (tmp_path / "joints").symlink_to(posed_cache)
     measure("measure_labels", "clips", "--data", posed_clips, "--out", tmp_path)
     (row,) = rows(tmp_path / "labels.csv")
     assert row["labels"] == "1"
     assert 0 <= float(row["low"]) <= float(row["accuracy"]) <= float(row["high"]) <= 1
 
 
-def test_a_model_is_chosen_without_the_clips_that_it_is_tested_on(measure, posed_clips, tmp_path):
+@pytest.mark.usefixtures("train_here")
+def test_a_model_is_chosen_without_the_clips_that_it_is_tested_on(
+    measure, posed_clips, posed_cache, tmp_path
+):
+    (tmp_path / "cache").symlink_to(posed_cache)
     printed = measure("measure_choice", "--data", posed_clips, "--out", tmp_path)
     assert "block 1: " in printed
     models = [row["model"] for row in rows(tmp_path / "choice.csv")]
@@ -160,23 +183,23 @@ def test_the_labelling_page_is_timed(measure):
     assert 0 < found["key_ms"] <= found["key_p95_ms"]
 
 
-def test_the_coach_is_measured_on_clips(measure, posed_clips, tmp_path):
+def test_the_coach_is_measured_on_clips(measure, posed_clips, posed_cache, tmp_path):
     folder = tmp_path / "clips" / "smash"
     folder.mkdir(parents=True)
     drawn = sorted((posed_clips / "smash").glob("*.mp4"))
     for number in range(7):
         (folder / f"{number}.mp4").write_bytes(drawn[number % len(drawn)].read_bytes())
-    printed = measure("measure_coach", tmp_path / "clips", "--cache", posed_clips.parent / "joints")
+    printed = measure("measure_coach", tmp_path / "clips", "--cache", posed_cache)
     assert printed.startswith("smash by the other clips: 7 strokes")
 
 
-def test_every_variant_on_real_clips_has_options_that_are_there(tmp_path, strokes):
-    (tmp_path / "fold_0.csv").write_bytes(strokes.read_bytes())
+def test_every_variant_on_real_clips_has_options_that_are_there(tmp_path):
     planned = measure_real.trainings(measure_real.VARIANTS, 1, 1, tmp_path, None)
     for training in planned.values():
-        assert find_earlier(training).done is None
+        assert read_settings(training.words)["data"]["source"]["init_args"]["path"].endswith("fold_0.csv")
 
 
+@pytest.mark.usefixtures("train_here")
 def test_real_joints_are_measured(measure, experts, tmp_path):
     printed = measure("measure_skeletons", "thetis", "--data", experts, "--out", tmp_path)
     assert "accuracy on 16 real recordings" in printed
@@ -251,8 +274,11 @@ def test_joints_of_video_are_compared_with_those_of_mediapipe(measure, tmp_path)
 @pytest.mark.parametrize("model", measure_skeletons.LEARNT + measure_skeletons.FITTED)
 def test_every_model_of_joints_has_options_that_are_there(tmp_path, model):
     chosen = measure_skeletons.SETS["msr"]
-    assert find_earlier(measure_skeletons.fold_training(model, 0, 0, chosen, tmp_path, None)).done is None
-    assert find_earlier(measure_skeletons.synthetic_training(model, chosen, tmp_path)).done is None
+    for training in (
+        measure_skeletons.fold_training(model, 0, 0, chosen, tmp_path, None),
+        measure_skeletons.synthetic_training(model, chosen, tmp_path),
+    ):
+        assert read_settings(training.words)["data"]["preprocessing"]
 
 
 def test_the_flow_baseline_is_measured(measure, strokes):
@@ -296,7 +322,8 @@ def test_explanations_from_joints_are_measured(measure, posed_run):
     assert line.rstrip().endswith("clips")
 
 
-def test_names_without_labels_are_measured(measure, posed_clips, experts, tmp_path):
+def test_names_without_labels_are_measured(measure, posed_clips, posed_cache, experts, tmp_path):
+    (tmp_path / "joints").symlink_to(posed_cache)
     printed = measure("measure_names", "tennis", "--data", posed_clips, "--out", tmp_path)
     assert "names of strokes without labels: tennis" in printed
     everything, few = rows(tmp_path / "names_tennis.csv")
