@@ -458,11 +458,13 @@ class Broken(CNNLSTM):
 """
 
 
-def test_a_bug_shows_its_traceback_and_where_to_report_it(start, tiny, strokes, tmp_path):
+def test_a_bug_shows_its_traceback_and_where_to_report_it(
+    start, monkeypatch, capsys, tiny, strokes, tmp_path
+):
     (tmp_path / "broken_package.py").write_text(PACKAGE)
     paths = os.pathsep.join([str(tmp_path), *sys.path])
     network = ["--model.network.class_path", "broken_package.Broken", "--trust", "broken_package"]
-    words = ["fit", *tiny, *network, "--runs", tmp_path, "--trainer.max_epochs", 1]
+    words = ["fit", *tiny, *network, "--runs", str(tmp_path), "--trainer.max_epochs", "1"]
     output, _ = (process := start(*words, PYTHONPATH=paths, WITH_BUG="1")).communicate()
     assert process.returncode == 1
     assert "Traceback (most recent call last):" in output
@@ -471,7 +473,8 @@ def test_a_bug_shows_its_traceback_and_where_to_report_it(start, tiny, strokes, 
     assert last.startswith("error: This is a bug: ValueError: zip() argument 2 is shorter than argument 1.")
     assert last.endswith(ISSUES)
 
-    assert (process := start(*words, PYTHONPATH=paths)).wait() == 0
+    monkeypatch.syspath_prepend(tmp_path)
+    main(words)
     videos = tmp_path / "videos"
     videos.mkdir()
     for name in ("a.mp4", "b.mp4"):
@@ -480,12 +483,18 @@ def test_a_bug_shows_its_traceback_and_where_to_report_it(start, tiny, strokes, 
     (checkpoint,) = (tmp_path / "tiny").glob("*/checkpoints/last.ckpt")
     batch = ["analyze", videos, "--checkpoint", checkpoint, "--out", tmp_path / "out", "--no-video"]
     batch += ["--trust", "broken_package", "--crop", "none"]
-    output, _ = (process := start(*batch, PYTHONPATH=paths, WITH_BUG="1")).communicate()
-    assert process.returncode == 1
-    assert "failed:" not in output
-    assert "error: This is a bug: ValueError: zip()" in output.splitlines()[-1]
-    output, _ = (process := start(*batch, PYTHONPATH=paths)).communicate()
-    assert process.returncode == 1
+    capsys.readouterr()
+    with monkeypatch.context() as buggy:
+        buggy.setenv("WITH_BUG", "1")
+        buggy.setattr(sys, "argv", ["tt-actions", *map(str, batch)])
+        with pytest.raises(SystemExit, match=r"^error: This is a bug: ValueError: zip\(\)"):
+            main()
+    assert "failed:" not in "".join(capsys.readouterr())
+    monkeypatch.setattr(sys, "argv", ["tt-actions", *map(str, batch)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    output = "".join(capsys.readouterr())
     assert "c.mp4 failed: Expected" in output
     assert "2 of 3 videos" in output
 
