@@ -42,6 +42,7 @@ class Compared(NamedTuple):
     text: str
     out: Path
     models: list[str]
+    data: Path
 
     @property
     def numbers(self):
@@ -71,7 +72,7 @@ def options(cache_dir):
 def compare_tiny(models, out, strokes, options, quick=False):
     text = io.StringIO()
     code = compare(models, 1, out, strokes, quick, options, Console(file=text, width=100))
-    return Compared(code, text.getvalue(), out, models)
+    return Compared(code, text.getvalue(), out, models, strokes)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,9 @@ def compared(strokes, options, tmp_path_factory):
     broken = folder / "broken.yaml"
     broken.write_text((EXPERIMENTS / "cnn.yaml").read_text().replace("feature_size:", "feature_sise:"))
     models = [str(EXPERIMENTS / "cnn.yaml"), str(broken), str(EXPERIMENTS / "cnn_lstm.yaml")]
-    return compare_tiny(models, folder / "out", strokes, options)
+    manifest = folder / "clips.csv"
+    write_manifest(manifest, read_manifest(strokes))
+    return compare_tiny(models, folder / "out", manifest, options)
 
 
 def earlier_training(strokes, options, runs, *more):
@@ -104,12 +107,12 @@ def test_a_training_that_fails_is_reported_and_the_rest_is_there(compared):
         assert "broken seed 0" in (compared.out / file).read_text("utf-8")
 
 
-def test_what_is_done_is_not_trained_again(compared, strokes, options):
+def test_what_is_done_is_not_trained_again(compared, options):
     def state():
         return {p: p.stat().st_mtime_ns for m in ("cnn", "cnn_lstm") for p in compared.run(m).rglob("*")}
 
     before = state()
-    again = compare_tiny([compared.models[0], compared.models[2]], compared.out, strokes, options)
+    again = compare_tiny([compared.models[0], compared.models[2]], compared.out, compared.data, options)
     assert again.code == 0
     assert again.text.count("already done") == 2
     assert state() == before
@@ -207,38 +210,40 @@ def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_
 @pytest.mark.parametrize(
     "changed", [["--trainer.max_epochs", "3"], ["--data.split_seed", "1"], ["--no", "1"]]
 )
-def test_a_run_of_other_settings_is_not_taken_for_done(compared, strokes, options, changed):
+def test_a_run_of_other_settings_is_not_taken_for_done(compared, options, changed):
     def earlier(*more):
-        return find_earlier(earlier_training(strokes, options, compared.out / "runs", *more))
+        return find_earlier(earlier_training(compared.data, options, compared.out / "runs", *more))
 
     assert earlier().done == compared.run("cnn")
     assert earlier(*changed) == (None, None)
 
 
-def test_a_run_of_other_clips_is_not_taken_for_done(strokes, options, tmp_path):
-    records = read_manifest(strokes)
-    manifest = tmp_path / "clips.csv"
-    write_manifest(manifest, records[:-1])
-    first = compare_tiny([str(EXPERIMENTS / "cnn.yaml")], tmp_path / "out", manifest, options)
-    write_manifest(manifest, records)
-    again = compare_tiny(first.models, first.out, manifest, options)
-    assert "already done" not in again.text
-    assert (again.code, again.numbers["models"]["cnn"]["runs"]) == (
-        0,
-        [str(again.run("cnn").with_name("version_1"))],
-    )
-    assert "already done" in compare_tiny(first.models, first.out, manifest, options).text
-    manifest.unlink()
-    log = first.out / "runs" / "cnn" / "seed_0.log"
-    before = log.read_text()
-    with pytest.raises(FileNotFoundError, match="Expected a manifest"):
-        compare_tiny(first.models, first.out, manifest, options)
-    assert log.read_text() == before
+def test_a_run_of_other_clips_is_not_taken_for_done(compared, options, tmp_path):
+    """A copy of the comparison, in whose manifest a clip is missing for a while."""
+    models, records = [str(EXPERIMENTS / "cnn.yaml")], read_manifest(compared.data)
+    out = tmp_path / "out"
+    shutil.copytree(compared.out, out)
+    try:
+        write_manifest(compared.data, records[:-1])
+        again = compare_tiny(models, out, compared.data, options)
+        assert "already done" not in again.text
+        run = again.run("cnn").with_name("version_1")
+        assert (again.code, again.numbers["models"]["cnn"]["runs"]) == (0, [str(run)])
+        write_manifest(compared.data, records)
+        assert "already done" in compare_tiny(models, out, compared.data, options).text
+        compared.data.unlink()
+        log = out / "runs" / "cnn" / "seed_0.log"
+        before = log.read_text()
+        with pytest.raises(FileNotFoundError, match="Expected a manifest"):
+            compare_tiny(models, out, compared.data, options)
+        assert log.read_text() == before
+    finally:
+        write_manifest(compared.data, records)
 
 
 @pytest.mark.parametrize("missing", ["report/predictions.csv", "checkpoints/best.ckpt"])
-def test_a_run_that_lacks_a_part_is_not_taken_for_done(compared, strokes, options, tmp_path, missing):
-    training = earlier_training(strokes, options, tmp_path)
+def test_a_run_that_lacks_a_part_is_not_taken_for_done(compared, options, tmp_path, missing):
+    training = earlier_training(compared.data, options, tmp_path)
     run = training.folder / "version_0"
     shutil.copytree(compared.run("cnn"), run)
     assert find_earlier(training).done == run
