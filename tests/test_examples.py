@@ -9,11 +9,11 @@ import pytest
 
 import tt_actions
 from tt_actions.clips.manifest import read_manifest
-from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import synthesize
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SMALL = ["--data.preprocessing.num_frames", "4", "--data.batch_size", "4"]
+SMALL = ["--data.preprocessing.num_frames", "4", "--data.preprocessing.size", "[16, 16]"]
+SMALL += ["--data.batch_size", "4"]
 SMALL += ["--trainer.limit_train_batches", "2", "--trainer.max_epochs", "1"]
 
 
@@ -37,9 +37,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def own_checkpoint(folder, strokes):
+def own_checkpoint(folder, strokes, cache_dir):
     """What train_own_model.py leaves."""
-    data = ["--data.source", "UserClips", "--data.source.path", strokes]
+    data = ["--data.source", "UserClips", "--data.source.path", strokes, "--data.cache_dir", cache_dir]
     run("train_own_model.py", *data, *SMALL, folder=folder)
     return folder / "runs" / "own_model" / "version_0" / "checkpoints" / "best.ckpt"
 
@@ -53,13 +53,10 @@ def test_a_model_outside_the_package_is_trained_and_loaded(own_checkpoint, monke
     assert model.predict(record.path, roi=record.roi).label in model.class_names
 
 
-@pytest.fixture(scope="module")
-def checkpoint(folder, strokes):
-    """A network that is hardly trained: what the other examples load."""
-    experiment = EXAMPLES.parent / "experiments" / "cnn.yaml"
-    data = ["--data.source", "UserClips", "--data.source.path", str(strokes)]
-    main(["train", "--config", str(experiment), *data, *SMALL, "--runs", str(folder / "runs")])
-    return folder / "runs" / "cnn" / "version_0" / "checkpoints" / "best.ckpt"
+@pytest.fixture
+def checkpoint(trained):
+    """What the other examples load."""
+    return trained / "checkpoints" / "best.ckpt"
 
 
 def test_clips_are_named(folder, checkpoint, strokes):
