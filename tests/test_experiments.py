@@ -7,7 +7,9 @@ import pytest
 from omegaconf import OmegaConf
 from run_files import rows
 
+import tt_actions
 from tt_actions.clips.manifest import read_manifest
+from tt_actions.clips.splits import read_split_clips
 from tt_actions.evaluation.clip_scores import BY_CLASS
 from tt_actions.evaluation.pr_roc import AREAS
 from tt_actions.main import main
@@ -18,6 +20,9 @@ APART = ("rally_", "depth_", "silhouette_")  # with data of their own, or slow: 
 EXPERIMENTS = [path for path in EVERY if not path.stem.startswith(APART)]
 SHORT = ["--data.preprocessing.num_frames", "4", "--data.batch_size", "4", "--trainer.max_epochs", "2"]
 SHORT += ["--trainer.limit_train_batches", "2", "--trainer.enable_model_summary", "false"]
+KINDS = ("cnn_lstm", "clips", "stgcn", "strokes")
+"""Frames and joints, learnt by gradient and without."""
+
 STROKES = ["serve", "forehand", "backhand", "smash"]
 
 
@@ -29,23 +34,37 @@ def strict_json(path):
 
 
 @pytest.fixture(scope="session")
-def skeletons(tmp_path_factory):
+def skeletons(make_once):
     """The manifest of the same 24 clips as joints."""
-    out = tmp_path_factory.mktemp("skeletons")
-    synthesize(out, 24, 6, num_workers=1, pictures=False)
-    return out / "manifest.csv"
+    folder = make_once("skeletons", lambda out: synthesize(out, 24, 6, num_workers=1, pictures=False))
+    return folder / "manifest.csv"
 
 
-@pytest.fixture(scope="module", params=EXPERIMENTS, ids=lambda path: path.stem)
-def run(request, cache_dir, tmp_path_factory):
-    """The run directory that the experiment leaves on the small set."""
-    runs = tmp_path_factory.mktemp("runs")
-    of_joints = "layout" in OmegaConf.load(request.param).data.preprocessing
-    kind, clips = ("UserJoints", "skeletons") if of_joints else ("UserClips", "strokes")
-    source = ["--data.source", kind, "--data.source.path", str(request.getfixturevalue(clips))]
-    folders = ["--data.cache_dir", str(cache_dir), "--runs", str(runs)]
-    main(["train", "--config", str(request.param), *source, *folders, *SHORT])
-    return runs / request.param.stem / "version_0"
+@pytest.fixture(scope="session")
+def train_once(strokes, skeletons, cache_dir, make_once):
+    """Train an experiment on the small set, once for all tests; the run directory."""
+
+    def train(path):
+        of_joints = "layout" in OmegaConf.load(path).data.preprocessing
+        kind, clips = ("UserJoints", skeletons) if of_joints else ("UserClips", strokes)
+        words = ["train", "--config", str(path), "--data.source", kind, "--data.source.path", str(clips)]
+        words += ["--data.cache_dir", str(cache_dir), *SHORT, "--runs"]
+        runs = make_once(f"experiment_{path.stem}", lambda runs: main([*words, str(runs)]))
+        return runs / path.stem / "version_0"
+
+    return train
+
+
+@pytest.fixture(params=EXPERIMENTS, ids=lambda path: path.stem)
+def run(request, train_once):
+    """The run directory that each experiment leaves on the small set."""
+    return train_once(request.param)
+
+
+@pytest.fixture(params=KINDS)
+def run_of_kind(request, train_once):
+    """The run directory of one experiment of each kind."""
+    return train_once(EVERY[0].with_name(f"{request.param}.yaml"))
 
 
 def test_there_are_experiments():
@@ -132,8 +151,18 @@ def test_no_group_stands_in_two_splits(run):
     assert set.union(*places.values()) == {"train", "test"} | ({"val"} if validates(run) else set())
 
 
+def test_the_checkpoint_alone_predicts_what_is_reported(run):
+    model = tt_actions.load(run / "checkpoints" / "best.ckpt")
+    reported = rows(run / "report" / "predictions.csv")[0]
+    [clip] = [clip for clip in read_split_clips(run / "splits.csv") if clip.name == reported["name"]]
+    predicted = model.predict(clip.path, roi=clip.roi)
+    expected = {stroke: float(reported[f"p_{stroke}"]) for stroke in STROKES}
+    assert predicted.probabilities == pytest.approx(expected, abs=2e-4)
+
+
 @pytest.mark.parametrize("command", ["test", "predict"])
-def test_the_saved_config_and_checkpoint_give_the_same_predictions_again(run, tmp_path, command):
+def test_the_saved_config_and_checkpoint_give_the_same_predictions_again(run_of_kind, tmp_path, command):
+    run = run_of_kind
     checkpoint = run / "checkpoints" / "best.ckpt"
     config = ["--config", str(run / "config.yaml"), "--runs", str(tmp_path)]
     main([command, *config, "--ckpt_path", str(checkpoint)])
@@ -142,7 +171,8 @@ def test_the_saved_config_and_checkpoint_give_the_same_predictions_again(run, tm
     assert (report / "metrics.json").exists() == (command == "test")
 
 
-def test_a_saved_config_repeats_the_run(run, tmp_path):
+def test_a_saved_config_repeats_the_run(run_of_kind, tmp_path):
+    run = run_of_kind
     main(["fit", "--config", str(run / "config.yaml"), "--runs", str(tmp_path)])
     again = tmp_path / run.parent.name / "version_0"
     fitted = [row for row in rows(run / "metrics.csv") if not row.get("test/loss")]
