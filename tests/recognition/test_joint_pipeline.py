@@ -8,6 +8,8 @@ from tt_actions.main import main
 from tt_actions.pose.video import WORLD
 from tt_actions.recognition.analysis import write_analysis
 from tt_actions.recognition.swing_reader import split_scenes
+from tt_actions.video.encoder import write_video
+from tt_actions.video.frames import read_frames
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +20,14 @@ def model(posed_run):
 @pytest.fixture(scope="module")
 def analysis(model, match):
     return model.analyze(match[0])
+
+
+@pytest.fixture(scope="module")
+def short(match, tmp_path_factory):
+    """The first two clips of the match: finding the joints takes time for every image."""
+    path = tmp_path_factory.mktemp("short") / "short.mp4"
+    write_video(path, read_frames(match[0], end_s=float(match[2][1])).values, fps=30)
+    return path
 
 
 def test_the_strokes_of_a_match_are_found_and_named(analysis, match):
@@ -54,9 +64,9 @@ def test_joints_and_speeds_are_part_of_the_result(analysis, tmp_path):
     assert (tmp_path / "strokes.csv").read_text().count("\n") == len(analysis.strokes) + 1
 
 
-def test_players_are_analysed_together_and_one_who_is_not_there_is_remarked_on(model, match):
+def test_players_are_analysed_together_and_one_who_is_not_there_is_remarked_on(model, short):
     whole = (0, 0, 320, 240)
-    both = model.analyze(match[0], players=["one", "none"], rois=[whole, (0, 0, 40, 30)])
+    both = model.analyze(short, players=["one", "none"], rois=[whole, (0, 0, 40, 30)])
     assert {stroke.player for stroke in both.strokes} == {"one"}
     assert both.motion.poses.shape[0] == 2
     assert len(both.remarks) == 1
@@ -70,11 +80,11 @@ def test_a_model_that_knows_no_swings_says_so(posed_run, match):
         model.analyze(match[0])
 
 
-def test_the_command_writes_the_results(posed_run, match, tmp_path, capsys):
+def test_the_command_writes_the_results(posed_run, short, tmp_path, capsys):
     checkpoint = str(posed_run / "checkpoints" / "best.ckpt")
     words = ["--checkpoint", checkpoint, "--out", str(tmp_path / "out"), "--no-video"]
     with pytest.raises(SystemExit) as end:
-        main(["analyze", str(match[0]), *words])
+        main(["analyze", str(short), *words])
     assert end.value.code == 0
     assert "strokes" in capsys.readouterr().out
     assert (tmp_path / "out" / "report.html").is_file()
