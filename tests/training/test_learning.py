@@ -104,7 +104,7 @@ def test_a_training_begins_with_the_weights_of_another_and_keeps_what_is_frozen(
     assert same == {name for name in after if name.startswith(("network.cnn.", "network.lstm."))}
     source.unlink()
     assert load(run / "checkpoints" / "best.ckpt").class_names == ("serve", "forehand", "backhand", "smash")
-    main(["train", "--resume", str(run), "--trainer.max_epochs=2"])
+    main(["fit", "--resume", str(run), "--trainer.max_epochs=2"])
 
 
 def test_the_head_starts_from_chance_for_other_classes(tiny, trained, strokes, tmp_path):
@@ -140,14 +140,15 @@ def test_a_run_stopped_in_its_first_epoch_has_its_own_weights(start, tiny, train
     source = tmp_path / "source.ckpt"
     source.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes())
     init = ["--model.init_from", str(source)]
-    undisturbed = train(tiny, tmp_path / "undisturbed", *init)
-    process = start("train", *tiny, "--runs", tmp_path / "killed", *init)
+    init.append("--trainer.max_epochs=3")
+    undisturbed = train(tiny, tmp_path / "undisturbed", *init, command="fit")
+    process = start("fit", *tiny, "--runs", tmp_path / "killed", *init)
     run = tmp_path / "killed" / "tiny" / "version_0"
     wait_for((run / "checkpoints" / "last.ckpt").exists, process)
     process.kill()
     process.wait()
     source.unlink()
-    main(["train", "--resume", str(run)])
+    main(["fit", "--resume", str(run)])
     assert same_weights(run, undisturbed)
 
 

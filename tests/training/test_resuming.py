@@ -60,14 +60,14 @@ def test_ctrl_c_before_the_training_ends_with_a_line(start, tmp_path):
 
 
 def test_a_run_that_is_over_can_be_made_longer(tiny, trained, tmp_path):
-    run = train(tiny, tmp_path, "--trainer.max_epochs", "4")
+    run = train(tiny, tmp_path, "--trainer.max_epochs", "4", command="fit")
     main(["train", "--resume", str(run), "--trainer.max_epochs", "6"])
     assert_same_run(run, trained)
 
 
 def test_an_override_of_a_resumed_run_counts(tiny, tmp_path):
     run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
-    main(["train", "--resume", str(run), "--trainer.max_epochs", "2", "--model.frame_loss", "0"])
+    main(["fit", "--resume", str(run), "--trainer.max_epochs", "2", "--model.frame_loss", "0"])
     losses = [float(row["train/loss"]) for row in rows(run / "metrics.csv") if row["train/loss"]]
     assert losses[1] < 0.75 * losses[0]  # a third of it was the frames' part
 
@@ -77,8 +77,8 @@ def test_the_options_of_a_resumed_run_are_recorded_and_those_before_are_kept(tin
     configs = [(run / "config.yaml").read_text()]
     main(["fit", "--resume", str(run)])
     assert [path.name for path in run.glob("config*")] == ["config.yaml"]
-    for epochs in (2, 3):
-        main(["train", "--resume", str(run), f"--trainer.max_epochs={epochs}"])
+    for command, epochs in (("fit", 2), ("train", 3)):
+        main([command, "--resume", str(run), f"--trainer.max_epochs={epochs}"])
         configs.append((run / "config.yaml").read_text())
     assert configs[1] == configs[0].replace("  max_epochs: 1\n", "  max_epochs: 2\n") != configs[0]
     assert configs[2] == configs[0].replace("  max_epochs: 1\n", "  max_epochs: 3\n")
@@ -128,7 +128,7 @@ def test_a_moved_run_keeps_its_best_checkpoint(tiny, tmp_path):
     before = content(run, "best")
     moved = run.rename(tmp_path / "moved")
     worse = ["--model.frame_loss=100", "--trainer.max_epochs=3"]  # it counts in the monitored loss
-    main(["train", "--resume", str(moved), *worse])
+    main(["fit", "--resume", str(moved), *worse])
     assert content(moved)["epoch"] == 2
     assert content(moved, "best")["epoch"] == before["epoch"]
 
