@@ -8,11 +8,14 @@ from tt_actions.main import main
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
 from tt_actions.skeleton.layouts import BLAZEPOSE33
 from tt_actions.sources.synthetic.generate import synthesize
+from tt_actions.sources.synthetic.scene import World
 from tt_actions.video.encoder import write_video
 from tt_actions.video.frames import read_frames
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "strokes.yaml"
 NUM_CLIPS = 4
+SHORT = World(clip_s=(2.0, 2.0))
+"""The shortest clips: finding joints takes time for every image."""
 
 
 def train_on_joints(folder):
@@ -24,7 +27,7 @@ def train_on_joints(folder):
 
 def film_strokes(folder):
     """A video of four strokes, one after the other, with the joints as they were drawn."""
-    synthesize(folder / "drawn", NUM_CLIPS, NUM_CLIPS, size=(320, 240), num_workers=1)
+    synthesize(folder / "drawn", NUM_CLIPS, NUM_CLIPS, size=(320, 240), num_workers=1, world=SHORT)
     clips = sorted((folder / "drawn").rglob("*.mp4"), key=lambda path: path.name.split("_")[1])
     write_video(folder / "match.mp4", np.concatenate([read_frames(clip).values for clip in clips]), fps=30)
     truths = [np.load(clip.with_suffix(".npz"))["joints_2d"] for clip in clips]
