@@ -284,7 +284,7 @@ FROZEN = '--model.lr_scales={"cnn": 0}'
 
 
 def test_torchrun_makes_one_run_and_decodes_every_clip_once(tiny, strokes, tmp_path):
-    """Both processes begin with an empty cache, one of them tests no clip, and a frozen part stays as it is."""
+    """Both begin with an empty cache, one of them tests no clip, and a frozen part stays as it is."""
     source = divide(strokes, tmp_path / "clips.csv", ["train"] * 20 + ["val"] * 3 + ["test"])
     words = ["train", *tiny, source, FROZEN, "--trainer.max_epochs=1", "--runs"]
     cache = tmp_path / "cache"
