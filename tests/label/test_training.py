@@ -20,7 +20,7 @@ EXPERIMENT = Path(__file__).parents[2] / "experiments" / "strokes.yaml"
 def marks(posed_clips, tmp_path):
     """The marks of a single video of twelve drawn strokes."""
     clips = sorted(posed_clips.glob("*/*.mp4"))
-    frames = [read_frames(clip, fps=30).values for clip in clips]
+    frames = [read_frames(clip, fps=30, start_s=0.5, end_s=1.5).values for clip in clips]
     ends_s = np.cumsum([len(own) for own in frames]) / 30
     write_video(tmp_path / "match.mp4", np.concatenate(frames), fps=30)
     session = LabelSession(tmp_path / "marks.csv", [unmarked(tmp_path / "match.mp4", ["anna"])])
