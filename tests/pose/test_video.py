@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from joint_match import SHORT
 
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
@@ -26,12 +27,17 @@ JOINTS = ("shoulder", "hip", "knee", "wrist")
 def drawn(tmp_path_factory):
     """A drawn stroke in a video of 640x480, with the true joints."""
     out = tmp_path_factory.mktemp("drawn")
-    synthesize(out, 1, 2, size=(640, 480), num_workers=1)
+    synthesize(out, 1, 2, size=(640, 480), num_workers=1, world=SHORT)
     return next(out.rglob("*.mp4"))
 
 
-def test_the_joints_of_a_drawn_player_are_where_they_were_drawn(drawn):
-    poses = find_poses(drawn, pose_rate(drawn, 30))
+@pytest.fixture(scope="module")
+def poses(drawn):
+    """The joints found in it, for all tests."""
+    return find_poses(drawn, pose_rate(drawn, 30))
+
+
+def test_the_joints_of_a_drawn_player_are_where_they_were_drawn(drawn, poses):
     truth = np.load(drawn.with_suffix(".npz"))
     assert poses.values.shape == (len(truth["joints_2d"]), 33, 6)
     assert not np.isnan(poses.values).any()
@@ -44,16 +50,15 @@ def test_the_joints_of_a_drawn_player_are_where_they_were_drawn(drawn):
             assert np.median(np.linalg.norm(found - true, axis=1)) < 0.08 * height
 
 
-def test_joints_in_space_stand_upright_and_have_the_size_of_a_person(drawn):
-    world = find_poses(drawn, 30).values[..., WORLD]
+def test_joints_in_space_stand_upright_and_have_the_size_of_a_person(poses):
+    world = poses.values[..., WORLD]
     assert np.abs(world[:, [BLAZEPOSE33.index(f"{s}_hip") for s in ("left", "right")]].mean(1)).max() < 0.05
     tall = world[:, BLAZEPOSE33.index("nose"), 1] - world[:, BLAZEPOSE33.index("left_ankle"), 1]
     assert 0.9 < np.median(tall) < 1.8
 
 
-def test_a_region_moves_the_joints_back_to_the_whole_picture(drawn):
-    whole = find_poses(drawn, 30)
-    points = whole.values[..., POINTS]
+def test_a_region_moves_the_joints_back_to_the_whole_picture(drawn, poses):
+    points = poses.values[..., POINTS]
     x0, y0 = np.floor(points.min((0, 1)) - 40).clip(0).astype(int)
     x1, y1 = np.ceil(points.max((0, 1)) + 40).clip(0, (640, 480)).astype(int)
     part = find_poses(drawn, 30, roi=(int(x0), int(y0), int(x1), int(y1)))
@@ -62,10 +67,10 @@ def test_a_region_moves_the_joints_back_to_the_whole_picture(drawn):
     assert np.median(apart) < 6
 
 
-def test_a_stretch_is_that_part_of_the_whole(drawn):
-    whole, part = find_poses(drawn, 30), find_poses(drawn, 30, start_s=0.5, end_s=1.0)
-    assert part.times_s == pytest.approx(whole.times_s[15:30])
-    apart = np.linalg.norm(part.values[..., POINTS] - whole.values[15:30, :, POINTS], axis=-1)
+def test_a_stretch_is_that_part_of_the_whole(drawn, poses):
+    part = find_poses(drawn, 30, start_s=0.5, end_s=1.0)
+    assert part.times_s == pytest.approx(poses.times_s[15:30])
+    apart = np.linalg.norm(part.values[..., POINTS] - poses.values[15:30, :, POINTS], axis=-1)
     assert np.median(apart) < 4
 
 
@@ -114,8 +119,8 @@ def test_a_left_hander_looks_like_a_right_hander(drawn):
     assert preprocessing.to_right_handed(mirrored) == pytest.approx(joints)
 
 
-def test_visibility_is_a_probability(drawn):
-    visible = find_poses(drawn, 30).values[..., VISIBILITY]
+def test_visibility_is_a_probability(poses):
+    visible = poses.values[..., VISIBILITY]
     assert 0 <= visible.min() <= visible.max() <= 1
     assert visible[:, BLAZEPOSE33.index("nose")].mean() > 0.5
 
