@@ -32,6 +32,13 @@ def test_marks_of_a_renamed_video_are_found_by_its_content(labels, tmp_path):
     assert find_marks(labels, film(tmp_path / "c.mp4", 4.0)) is None
 
 
+def test_a_renamed_video_is_found_by_the_content_of_its_last_analysis(labels, tmp_path):
+    shorter = make_match(tmp_path / "b.mp4", [Stroke("serve", 1.5, 2.0, player="anna")], duration_s=4.0)
+    LabelSession(labels / "a.csv", [shorter]).close()  # nothing was marked yet
+    new = (tmp_path / "b.mp4").rename(tmp_path / "new.mp4")
+    assert find_marks(labels, new) == labels / "a.csv"
+
+
 def test_a_folder_with_the_name_of_a_log_is_none(labels, tmp_path):
     (labels / "a.csv.log").rename(labels / "c.csv.log")
     (labels / "a.csv.log").mkdir()  # the analysis of a.csv.log.mp4

@@ -67,15 +67,19 @@ def _list_videos(log: Path) -> list[tuple[Path, str | None]]:
     """Return path and content of the videos of a log; damage is reported when it is opened."""
     videos: list[tuple[Path, str | None]] = []
     for line in log.read_bytes().splitlines():
-        if not line.startswith((b'{"kind":"video"', b'{"kind":"moved"')):
+        if not line.startswith((b'{"kind":"video"', b'{"kind":"anew"', b'{"kind":"moved"')):
             continue
         try:
             event: dict[str, Any] = json.loads(line)
-            if event["kind"] == "video":
-                videos.append((log.parent / event["video"], event.get("content")))
-            else:
+            if event["kind"] == "moved":
                 number = event["video"]
                 videos[number] = log.parent / event["path"], videos[number][1]
+                continue
+            video = log.parent / event["video"], event.get("content")
+            if event["kind"] == "video":
+                videos.append(video)
+            else:
+                videos[event["number"]] = video
         except (ValueError, KeyError, IndexError, TypeError):
             continue
     return videos
