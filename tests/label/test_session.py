@@ -16,6 +16,7 @@ from tt_actions.errors import UserError
 from tt_actions.label.proposals import unmarked
 from tt_actions.label.session import LabelSession, StaleRevisionError
 from tt_actions.recognition.unnamed import REMARK
+from tt_actions.video.encoder import write_video
 
 NUM = 20
 LABELS = [CLASSES[number % 4] for number in range(NUM)]
@@ -250,6 +251,17 @@ def test_another_video_in_place_of_a_marked_one_is_reported(open_session, analys
         open_session(other)
     longer = make_match(tmp_path / "far" / "match.mp4", STROKES, ("anna", "bert"), duration_s=12)
     assert open_session(longer).remarks == []  # it has nothing to do with the marked one
+
+
+def test_another_video_of_the_same_name_place_and_length_is_reported(open_session, analysis):
+    session = open_session(analysis)
+    do(session, {"kind": "reject", "mark": 1})
+    session.close()
+    write_video(analysis.video, np.full((100, 32, 64, 3), 20, np.uint8), fps=10)
+    session = open_session(replace(analysis, strokes=STROKES[1:]))
+    (remark,) = session.remarks
+    assert "match.mp4' has another content than when its marks" in remark
+    assert len(session.state(0)["marks"]) == 2
 
 
 def test_a_log_of_an_earlier_version_finds_a_moved_video_by_name_and_length(open_session, analysis, tmp_path):

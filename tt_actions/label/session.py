@@ -51,7 +51,8 @@ class LabelSession:
 
     Attributes:
         remarks: What a person should know about the marks that were there: a video that was found again at
-            another place by its content, or strokes of a new analysis that are not taken.
+            another place by its content, one whose content has changed, or strokes of a new analysis that are
+            not taken.
 
     Raises:
         UserError: If a video appears twice, the files of the marks can't be used, or a video has replaced the
@@ -111,17 +112,26 @@ class LabelSession:
         sheet = store.book.sheets[number]
         if sheet.is_begun:
             sheet.check_same(analysis.video, analysis.duration_s, analysis.players)
-        if sheet.has_proposals_of(fresh):
-            return number
-        if sheet.is_begun:
+        if not sheet.has_proposals_of(fresh):
+            self._keep_or_replace(number, replace(fresh, content=content or file_digest(analysis.video)))
+        return number
+
+    def _keep_or_replace(self, number: int, fresh: Sheet) -> None:
+        """Take the proposals of a new analysis, or say why those of an earlier one stay."""
+        store = self._store
+        sheet = store.book.sheets[number]
+        if not sheet.is_begun:
+            store.push(anew_event(number, fresh, store.path.parent))
+        elif sheet.content not in (None, fresh.content):
+            self.remarks.append(
+                f"'{sheet.video}' has another content than when its marks in '{store.path}' were made. If it "
+                "shows another match, they do not fit: choose another `--out` to begin anew."
+            )
+        else:
             self.remarks.append(
                 f"The strokes of '{sheet.video}' in '{store.path}' stay those of the analysis with which you "
                 "began. To begin with those of the new one, choose another `--out`."
             )
-        else:
-            content = content or file_digest(analysis.video)
-            store.push(anew_event(number, replace(fresh, content=content), folder))
-        return number
 
     def _first_message(self) -> str:
         if self._joints and (lessons := self._store.book.lessons):
