@@ -152,6 +152,7 @@ def test_new_names_are_not_undone():
         ({"kind": "label", "mark": 1, "label": None}, "class name"),
         ({"kind": "move", "mark": 1, "end_s": "3"}, "`end_s` to be a time in seconds, but got '3'"),
         ({"kind": "move", "mark": 1, "end_s": float("nan")}, "`end_s` to be a time"),
+        ({"kind": "move", "mark": 1, "end_s": 10**400}, "`end_s` to be a time"),
         ({"kind": "move", "mark": 1, "start_s": None}, "`start_s` to be a time"),
         ({"kind": "add", "player": "carl", "start_s": 1, "end_s": 2}, "one of anna, bert, but got 'carl'"),
         ({"kind": "add", "player": "anna", "start_s": 9, "end_s": 11}, "within the 10 s"),

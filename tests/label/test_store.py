@@ -152,6 +152,7 @@ def test_a_manifest_that_someone_else_wrote_is_not_replaced(begun):
     [
         (2, "garbage", "line 3 is damaged"),
         (2, "[1]", "line 3 is damaged"),
+        (2, "[" * 100_000, "line 3 is damaged"),
         (2, '{"kind":"undo","video":7}', "but got: .*Restore"),
         (2, '{"kind":"change"}', "but got: .*Restore"),
         (0, '{"format":99}', "to have format 1, but got 99"),
@@ -166,6 +167,13 @@ def test_a_damaged_log_is_refused_and_kept(begun, line, text, message):
     with pytest.raises(UserError, match=message):
         Store(begun / "marks.csv")
     assert log.read_bytes() == before
+
+
+def test_a_log_with_the_name_of_nobody_is_refused(begun):
+    log = begun / "marks.csv.log"
+    log.write_text(log.read_text().replace('"id":1,"player":"anna"', '"id":1,"player":"anma"'))
+    with pytest.raises(UserError, match=r"marks\.csv\.log' as it was written, but got: .*Restore"):
+        Store(begun / "marks.csv")
 
 
 def test_one_process_at_a_time(begun):

@@ -1,6 +1,5 @@
 """The actions of the page, as dictionaries from outside, checked and converted to changes of marks."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +22,7 @@ from tt_actions.label.marks import (
 from tt_actions.label.sheet import Sheet
 
 _TIMES = ("start_s", "contact_s", "end_s")
+_LATEST_S = 1e9  # a whole number may be too large for a float
 
 
 def perform(sheet: Sheet, action: Mapping[str, Any]) -> Change:
@@ -82,7 +82,7 @@ def _mark(sheet: Sheet, action: Mapping[str, Any], name: str = "mark") -> Mark:
 
 def _time(action: Mapping[str, Any], name: str) -> float:
     value = action[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LATEST_S:
         raise UserError(f"Expected `{name}` to be a time in seconds, but got {value!r}.")
     return float(value)
 

@@ -46,7 +46,7 @@ class Journal:
     def _read(self, number: int, line: bytes) -> dict[str, Any]:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
             raise UserError(

@@ -57,6 +57,7 @@ class Store:
             )
         try:
             self.book = reduce(self._apply, events[1:], Book())
+            self._content()  # a damaged name or region shows in the rows
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             raise UserError(
                 f"Expected '{self._journal.path}' as it was written, but got: {error}. Restore the file "
