@@ -48,6 +48,12 @@ def test_each_stroke_becomes_a_proposed_mark(match):
     assert (sheet.next_id, sheet.rois, sheet.revision) == (4, ((0, 0, 32, 32), (0, 0, 64, 32)), 0)
 
 
+def test_a_stroke_that_ends_after_the_video_is_proposed_until_its_end(tmp_path):
+    late = Stroke("serve", 9.0, 10.3, 10.1, 0.6, "anna")
+    sheet = propose(make_match(tmp_path / "match.mp4", [late]))
+    assert sheet.marks == {1: Mark(1, "anna", 9.0, 10.0, 10.0)}
+
+
 def test_proposals_are_the_same_from_the_files_of_the_analysis(match, tmp_path):
     write_analysis(tmp_path / "out", match)
     stored, direct = propose(read_analysis(tmp_path / "out", match.video)), propose(match)

@@ -231,7 +231,8 @@ def test_a_confidence_that_is_none_is_refused(tmp_path, analysis, confidence):
         ("2,1,serve,left", "line 4: Expected a stroke with"),
         ("1,2,,left", "line 4: a stroke ''"),
         ("nan,2,serve,left", "line 4: Expected a stroke with"),
-        ("1,99,serve,left", "line 4: a stroke until 99 s; the video has 1.333 s"),
+        ("1,99,serve,left", "line 4: a stroke from 1 to 99 s; the video has 1.333 s"),
+        ("1.4,1.5,serve,left", r"line 4: a stroke from 1\.4 to 1\.5 s; the video has 1.333 s"),
         ("1", "line 4: "),
     ],
 )

@@ -35,7 +35,10 @@ def propose(analysis: MatchAnalysis) -> Sheet:
     check_name(analysis.video)
     marks, names = {}, {}
     for number, stroke in enumerate(analysis.strokes, 1):
-        marks[number] = Mark(number, str(stroke.player), stroke.start_s, stroke.end_s, stroke.contact_s)
+        # the last stroke may end a few frames after the video, where no clip can be read
+        end_s = min(stroke.end_s, analysis.duration_s)
+        contact_s = None if stroke.contact_s is None else min(stroke.contact_s, end_s)
+        marks[number] = Mark(number, str(stroke.player), stroke.start_s, end_s, contact_s)
         names[number] = Name(stroke.label, stroke.confidence, _find_margin(analysis, stroke))
     return Sheet(
         video=analysis.video,

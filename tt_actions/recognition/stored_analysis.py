@@ -229,8 +229,8 @@ def _read_stroke(row: Mapping[str, str], facts: _Facts) -> Stroke:
         player,
     )
     _check(
-        stroke.end_s <= facts.duration_s + _LATE_S,
-        f"a stroke until {stroke.end_s:g} s; the video has {facts.duration_s:g} s",
+        stroke.start_s < facts.duration_s and stroke.end_s <= facts.duration_s + _LATE_S,
+        f"a stroke from {stroke.start_s:g} to {stroke.end_s:g} s; the video has {facts.duration_s:g} s",
     )
     _check(
         stroke.confidence is None or 0 <= stroke.confidence <= 1,
