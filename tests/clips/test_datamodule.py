@@ -1,4 +1,5 @@
 import shutil
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from tt_actions.errors import UnreadableError
 from tt_actions.sources import UserJoints
 from tt_actions.sources.user_clips import ManifestSource
 from tt_actions.video.decoder import VideoWarning
+from tt_actions.video.info import probe
 
 SMALL = Preprocessing(fps=10, size=(16, 16), num_frames=4)
 LABELS = [0] * 12 + [1] * 4 + [2] * 2
@@ -235,6 +237,22 @@ def test_balanced_sampling_draws_every_class_equally_often():
     assert sum(counts.values()) == 300 * len(LABELS)
     for label in range(3):
         assert counts[label] / sum(counts.values()) == pytest.approx(1 / 3, abs=0.02)  # 3 standard errors
+
+
+def test_a_video_with_many_regions_is_opened_once(posed_clips, tmp_path):
+    videos = sorted(posed_clips.rglob("*.mp4"))[:2]
+    module = ClipDataModule(UserJoints(posed_clips), JointPreprocessing("ntu25"), cache_dir=tmp_path)
+    module.records = [
+        ClipRecord(video, "serve", 0.001 * number, roi=(0, 0, 80, 120), split="train")
+        for number in range(1000)
+        for video in videos
+    ]
+    start_s = time.monotonic()
+    for video in videos:
+        probe(video)
+    once_s = time.monotonic() - start_s
+    assert module.has_regions()
+    assert time.monotonic() - start_s < 100 * once_s
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.4, True), (0.6, False), (None, False)])

@@ -239,7 +239,12 @@ class ClipDataModule(pl.LightningDataModule):
         """
         training = [record for record in self.records if record.split == "train"]
         if isinstance(self.preprocessing, JointPreprocessing):
-            training = [record if _is_part(record) else replace(record, roi=None) for record in training]
+            in_videos = [record for record in training if record.path.suffix.lower() not in SUFFIXES]
+            areas = {path: _picture_area(path) for path in {r.path for r in in_videos if r.roi is not None}}
+            training = [
+                record if _is_part(record, areas.get(record.path, 0)) else replace(record, roi=None)
+                for record in training
+            ]
         return have_regions(training)
 
     def train_dataloader(self) -> DataLoader[Sample]:
@@ -301,10 +306,14 @@ class ClipDataModule(pl.LightningDataModule):
         )
 
 
-def _is_part(record: ClipRecord) -> bool:
-    """Return whether a clip shows less than half of its video's picture."""
-    if record.roi is None or record.path.suffix.lower() in SUFFIXES:
+def _picture_area(video: Path) -> int:
+    info = probe(video)
+    return info.width * info.height
+
+
+def _is_part(record: ClipRecord, area: int) -> bool:
+    """Return whether a clip shows less than half of its video's picture, which has this area in pixels."""
+    if record.roi is None:
         return False
     x0, y0, x1, y1 = record.roi
-    info = probe(record.path)
-    return 2 * (x1 - x0) * (y1 - y0) < info.width * info.height
+    return 2 * (x1 - x0) * (y1 - y0) < area
