@@ -189,6 +189,21 @@ def test_a_renamed_video_keeps_its_marks(folder, tmp_path, monkeypatch, label):
     ]
 
 
+def test_marks_of_a_video_in_another_file_are_pointed_out(folder, tmp_path, monkeypatch, label):
+    monkeypatch.chdir(tmp_path)
+    other = store(tmp_path / "second", make_match(tmp_path / "other.mp4", STROKES, duration_s=9.0))
+    line = (
+        "What was marked in '.*other.mp4' before is in 'runs/labels/other.csv' and not shown; it begins anew "
+        "in 'runs/labels/match.csv'. To go on with it, pass that file as `--out`."
+    )
+    both = [folder, other]
+    for folders, is_said in [([folder], False), ([other], False), (both, True), (both, False)]:
+        process, said = label("--from", *folders, "--port", 0, wanted="lines")
+        assert bool(re.search(line, said)) == is_said
+        process.terminate()
+        assert process.wait(10) == 0
+
+
 def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refuse("a video or the folder of an analysis, but got none")

@@ -63,13 +63,17 @@ def mark(
         )
     if folders:
         analyses = _read(videos, folders)
-        marks = _find_place(analyses[0].video) if out is None else out
-        check_place(marks)
+        videos = [analysis.video for analysis in analyses]
+        marks = _find_place(videos[0]) if out is None else out
+        book = check_place(marks)
     else:
         _check_videos(videos)
         marks = _find_place(videos[0]) if out is None else out
-        _check_same(check_place(marks), videos, options)
+        book = check_place(marks)
+        _check_same(book, videos, options)
         analyses = _analyze(videos, checkpoint, options)
+    if out is None:
+        _point_out_others(marks, book, videos)
     _serve(marks, analyses, port, no_browser)
 
 
@@ -98,6 +102,16 @@ def _find_place(video: Path) -> Path:
     with explain_failure(marks, "or choose another `--out`"):
         FOLDER.mkdir(parents=True, exist_ok=True)
     return marks if marks.exists() else find_marks(FOLDER, video) or marks
+
+
+def _point_out_others(marks: Path, book: Book, videos: Sequence[Path]) -> None:
+    """Say which videos are new in the file for the marks, but not in another one."""
+    for video in videos:
+        if book.find(video) is None and (other := find_marks(FOLDER, video)) not in (None, marks):
+            _say(
+                f"What was marked in '{video}' before is in '{other}' and not shown; it "
+                f"begins anew in '{marks}'. To go on with it, pass that file as `--out`."
+            )
 
 
 def _read(videos: Sequence[Path], folders: Sequence[Path]) -> list[MatchAnalysis]:
