@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pages import wait_for
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
+from tt_actions.files import write_json
 from tt_actions.main import main
 from tt_actions.recognition.stored_analysis import read_analysis
 from tt_actions.video.encoder import write_video
@@ -153,6 +155,25 @@ def test_other_players_than_before_are_refused_before_the_work(folder, tmp_path,
         "the players anna, but got 10.0 s and the players left, right", "match.mp4", "--players", "left,right"
     )
     assert not Path("runs/labels/match").exists()
+
+
+def test_a_video_that_is_cut_off_can_be_marked_again(tmp_path, monkeypatch, label):
+    """Its header says 10 s, but an analysis finds fewer."""
+    monkeypatch.chdir(tmp_path)
+    mine = [replace(stroke, player="player") for stroke in STROKES[:2]]
+    match = replace(make_match(tmp_path / "match.mp4", mine, ("player",)), duration_s=6.0)
+    folder = store(tmp_path / "out", match)
+    refuse(r"which is 6\.0 s long, but '.*match\.mp4' is 10\.0 s long", "--from", folder)
+    inputs = {"video": str(match.video), "bytes": match.video.stat().st_size}
+    write_json(folder / "analysis.json", inputs)
+    process, url = label("--from", folder, "--port", 0)
+    sent = {"video": 0, "revision": 0, "action": {"kind": "accept", "mark": 1}}
+    assert ask(url, "/apply", "POST", sent, **own(url))[0] == 200
+    process.terminate()
+    assert process.wait(10) == 0
+    refuse("missing.ckpt", "match.mp4", "--checkpoint", "missing.ckpt", error=FileNotFoundError)  # no length
+    film(match.video, 9.0)
+    refuse(r"with 6\.0 s and the players player, but got 9\.0 s", "match.mp4")
 
 
 def test_marks_that_another_process_writes_are_refused_before_the_work(folder, tmp_path, monkeypatch, label):
