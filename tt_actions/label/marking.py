@@ -61,19 +61,18 @@ def mark(
             "Expected `--from` without `--checkpoint`, `--sport`, `--players`, `--roi` and `--pose`, which "
             "are those of the analysis, but got one of them. Omit it."
         )
+    analyses = _read(videos, folders) if folders else []
     if folders:
-        analyses = _read(videos, folders)
         videos = [analysis.video for analysis in analyses]
-        marks = _find_place(videos[0]) if out is None else out
-        book = check_place(marks)
     else:
         _check_videos(videos)
-        marks = _find_place(videos[0]) if out is None else out
-        book = check_place(marks)
-        _check_same(book, videos, options)
-        analyses = _analyze(videos, checkpoint, options)
+    marks = _find_place(videos[0]) if out is None else out
+    book = check_place(marks)
     if out is None:
         _point_out_others(marks, book, videos)
+    if not folders:
+        _check_same(book, videos, options)
+        analyses = _analyze(videos, checkpoint, options)
     _serve(marks, analyses, port, no_browser)
 
 
