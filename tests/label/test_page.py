@@ -132,8 +132,11 @@ def test_a_group_without_a_name_is_named_by_one_key(desk, tmp_path, open_page):
     page = open_page(open_desk.url)
     assert page.locator("#classes button").count() == 0
     is_shown(page, "#alike-word", "all 3 that are called A")
-    press(page, "g")
+    is_shown(page, "#accept-word", "Name")
+    press(page, "Enter")
+    said(page, "A only says which strokes look alike. Type what they are")
     assert page.is_checked("#all-alike")
+    assert open_desk.rows() == []
     page.keyboard.type("forehand")
     press(page, "Enter")
     said(page, "3 strokes that were called A are called forehand")

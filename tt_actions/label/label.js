@@ -232,10 +232,15 @@
     if (!style) say(`There is no class ${digit} yet. Press C and type its name.`, true);
     else onMark((mark) => name(mark, style.name))();
   };
+  function typeName() {
+    if (alike(current()) > 1) $("all-alike").checked = true;
+    $("class-name").focus();
+  }
   const accept = onMark(async (mark) => {
     const label = labelOf(mark);
     if (label === null) { $("class-name").focus(); say("This stroke has no class yet. Press a number, or type a name."); return; }
     if (mark.status === "accepted") { step(1); return; }
+    if (!styleOf(label)) { typeName(); say(`${label} only says which strokes look alike. Type what they are, and press Enter.`); return; }
     await name(mark, label);
   });
   const reject = onMark(async (mark) => {
@@ -366,7 +371,7 @@
     $("alike").hidden = !isOneOfMany;
     if (isOneOfMany) $("alike-word").textContent = `all ${alike(mark)} that are called ${labelOf(mark)}`;
     else $("all-alike").checked = false;
-    $("accept-word").textContent = mark && labelOf(mark) !== null ? (mark.status === "accepted" ? "Next" : `Yes: ${labelOf(mark)}`) : "Accept";
+    $("accept-word").textContent = mark && labelOf(mark) !== null ? (mark.status === "accepted" ? "Next" : styleOf(labelOf(mark)) ? `Yes: ${labelOf(mark)}` : "Name") : "Accept";
     for (const id of ["accept", "reject", "split", "merge"]) $(id).disabled = !mark;
     document.querySelectorAll(".times tr").forEach((row) => {
       const time = mark ? mark[row.dataset.edge] : null;
@@ -521,10 +526,7 @@
       [["Enter"], "accept the proposed class; go on", ["enter"], accept],
       [["X"], "it is no stroke; go on", ["x", "delete", "backspace"], reject],
       [["C"], "type another class name", ["c"], () => $("class-name").focus()],
-      [["G"], "type another name for all strokes to check that are called like this one", ["g"], () => {
-        if (alike(current()) > 1) $("all-alike").checked = true;
-        $("class-name").focus();
-      }],
+      [["G"], "type another name for all strokes to check that are called like this one", ["g"], typeName],
       [["Z"], "undo", ["z"], again("undo", "Undone")],
       [["Y"], "redo", ["y"], again("redo", "Done again")],
     ]],

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tt_actions.match.live.frame_part import choose_lag
 from tt_actions.match.live.frames import FrameGrid
 from tt_actions.match.live.session import run_live
 from tt_actions.match.live.source import LiveSource
+from tt_actions.match.live.watch import describe_drops
 from tt_actions.recognition.pipeline import analyze_video
 from tt_actions.video.decoder import VideoWarning, open_decoder
 
@@ -102,6 +104,9 @@ def test_a_slow_network_drops_frames_and_says_how_many(video):
     num_frames = len(result.latencies_s)
     assert result.num_dropped > 10
     assert num_frames + result.num_dropped == 34
+    (remark,) = describe_drops(result)
+    assert remark.startswith(f"The machine was too slow: {result.num_dropped} of 34 images (")
+    assert describe_drops(replace(result, num_dropped=1)) == []
     assert result.latencies_s.max() < 1.5
     assert len(result.analysis.times_s) >= 32  # what was dropped keeps its place in time
     np.testing.assert_allclose(np.diff(result.analysis.times_s), 0.1)
@@ -239,4 +244,4 @@ def test_damage_of_a_file_is_a_remark_in_the_results(tmp_path, checkpoint):
         main([str(word) for word in [*words, "--players", "left,right"]])
     assert len(caught) == 1
     remarks = json.loads((tmp_path / "out" / "strokes.json").read_text())["remarks"]
-    assert remarks == [str(caught[0].message)]
+    assert remarks[0] == str(caught[0].message)

@@ -29,6 +29,9 @@ from tt_actions.match.results_folder import ANNOTATED
 from tt_actions.recognition.analysis import STROKE_COLUMNS, stroke_row, write_analysis, write_clock
 from tt_actions.video.damage import collect_damage
 
+NEARLY_NONE = 0.05
+"""Largest share of dropped images of which the results say nothing."""
+
 _REDRAW_S = 0.25
 
 
@@ -136,12 +139,26 @@ def watch(analysis: LiveAnalysis, out: Path, address: tuple[str, int] | None) ->
         terminal = Terminal(analysis.source.title, analysis.reader.unit)
         with terminal, stopped_by_signals(analysis), collect_damage() as damage:
             result = _follow(analysis, terminal, address, journal)
+        result = _with_remarks(result, describe_drops(result))
         with collect_damage(*damage):
             _write(out, analysis, _with_remarks(result, damage))
     for line in (_summarise(result), *result.analysis.remarks):
         terminal.print_line(line)
     if result.state == "failed":
         raise VideoError(f"{result.message.rstrip('.')}. The results until then are in '{out}'.")
+
+
+def describe_drops(result: LiveResult) -> list[str]:
+    """Return a remark if the machine was too slow to look at nearly all images.
+
+    Args:
+        result: The result of the analysis.
+    """
+    num_images = result.num_dropped + len(result.latencies_s)
+    if result.num_dropped <= NEARLY_NONE * num_images:
+        return []
+    share = f"{result.num_dropped} of {num_images} images ({result.num_dropped / num_images:.0%})"
+    return [f"The machine was too slow: {share} were dropped, so strokes may be missing or wrong."]
 
 
 def _with_remarks(result: LiveResult, remarks: Sequence[str]) -> LiveResult:
