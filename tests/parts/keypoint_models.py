@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from joint_match import SHORT
 
 from tt_actions.skeleton.layouts import COCO17, NTU25
 from tt_actions.sources.synthetic.generate import synthesize
@@ -41,7 +40,7 @@ def place_markers(joints):
 
 def film_markers(folder, num_clips=1, size=(640, 480)):
     """Draw strokes whose player wears the markers; return the places of the markers by video."""
-    synthesize(folder / "drawn", num_clips, 2, size=size, num_workers=1, world=SHORT)
+    synthesize(folder / "drawn", num_clips, 2, size=size, num_workers=1)
     found = {}
     for drawn in sorted((folder / "drawn").rglob("*.mp4")):
         with np.load(drawn.with_suffix(".npz")) as truth:
