@@ -37,6 +37,7 @@ from tt_actions.pose.video import iter_poses, pose_rate
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion, write_analysis
 from tt_actions.recognition.pose_log import gather_poses
 from tt_actions.recognition.stored_analysis import read_analysis
+from tt_actions.recognition.unnamed import MIN_HAND_SPEED
 
 NUMBERS = (4, 8, 12, 16, 24, 32, 48)
 AT_ONCE = 4
@@ -82,7 +83,7 @@ def find_match(fold: int, records: list[ClipRecord], out: Path, fps: int) -> Mat
         (NAME, "idle"),
         poses.times_s,
         np.zeros((1, num_images, 2), np.float32),
-        motion=PlayerMotion(poses.values, no_speed, poses.is_new_scene, 0.0),
+        motion=PlayerMotion(poses.values, no_speed, poses.is_new_scene, MIN_HAND_SPEED),
         rois=(records[0].roi,),
     )
     write_analysis(folder, analysis)

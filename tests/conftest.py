@@ -23,6 +23,11 @@ os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers():
+    """One process more than there are cores: a sixth of the time, a test waits for processes or browsers."""
+    return (os.cpu_count() or 1) + 1
+
+
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
     "--no-sandbox",

@@ -1,7 +1,7 @@
 """Errors that the user can correct: the command line prints them in one line, other errors as bugs."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 
 class UserError(ValueError):
@@ -16,7 +16,7 @@ class VideoError(UnreadableError):
     """A video file, or the requested part of it, can't be used."""
 
 
-def describe_unknown(words: str, known: Iterable[str]) -> str:
+def describe_unknown(words: str, known: Sequence[str]) -> str:
     """Return an error message about words that a command does not know, with the option that may be meant.
 
     Args:
@@ -27,10 +27,13 @@ def describe_unknown(words: str, known: Iterable[str]) -> str:
     'Expected an option that exists, but got `--chekpoint`. Did you mean `--checkpoint`?'
     >>> describe_unknown("more", ["--checkpoint"])
     "Expected only options, but got 'more'"
+    >>> describe_unknown("--seed=2", ["--data", "--seed_everything"])
+    'Expected an option that exists, but got `--seed`. Did you mean `--seed_everything`?'
     """
     word = words.split(maxsplit=1)[0].partition("=")[0]
     if not word.startswith("-"):
         return f"Expected only options, but got '{words}'"
-    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
+    begun = [flag for flag in known if len(word) > 3 and flag.startswith(word)]
+    nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=0.7)
     meant = f". Did you mean `{nearest[0]}`?" if nearest else ""
     return f"Expected an option that exists, but got `{word}`{meant}"

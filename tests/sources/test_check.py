@@ -3,7 +3,7 @@ import pytest
 
 from tt_actions.clips.manifest import write_manifest
 from tt_actions.clips.records import ClipRecord
-from tt_actions.sources.check import check
+from tt_actions.sources.command import check
 from tt_actions.video.encoder import write_video
 
 

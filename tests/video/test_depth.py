@@ -19,7 +19,7 @@ from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, LSTM, MOF, CNNLSTMPlus, R3DTransformer
 from tt_actions.recognition.loading import load
 from tt_actions.sources import SyntheticStrokes, UserDepth
-from tt_actions.sources.check import check
+from tt_actions.sources.command import check
 from tt_actions.training.augmentation import Augmentation, check_channels
 from tt_actions.video.depth import quantise, read_depth, scale_depth
 from tt_actions.video.depth_files import open_depth

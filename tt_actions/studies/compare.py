@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -129,14 +130,15 @@ def _check_options(trainings: Sequence[Training], has_own_clips: bool) -> None:
 
     If only some experiments reject the options, their trainings fail and are reported later.
     """
-    accepted, refused = [], None
+    accepted: list[tuple[str, dict[str, Any]]] = []
+    refused: UserError | None = None
     for training in trainings:
         try:
             accepted.append((training.name, read_settings(training.words)))
         except UserError as error:
             refused = error
-    if not accepted:
-        raise UserError(f"Expected options that `train` accepts, but got: {refused}")
+    if refused is not None and not accepted:
+        raise refused
     for name, settings in accepted:
         source = make_data(settings).source
         if source.is_untrimmed:
