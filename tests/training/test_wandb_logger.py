@@ -32,9 +32,13 @@ MAIN = "import sys; from tt_actions.main import main; main(sys.argv[1:]); print(
 
 
 @pytest.fixture(scope="module")
-def tracked(tiny, tmp_path_factory):
+def tracked(tiny, make_once):
     """Trainings at once, each with what it printed; the last word is whether it loaded W&B."""
-    folder = tmp_path_factory.mktemp("tracked")
+    folder = make_once("tracked", lambda out: train_tracked(tiny, out))
+    return {name: (folder / name / "version_0", (folder / f"{name}.txt").read_text()) for name in TROUBLES}
+
+
+def train_tracked(tiny, folder):
     (folder / "in the way" / "version_0" / "report").mkdir(parents=True)
     (folder / "in the way" / "version_0" / "wandb").touch()  # a file, where W&B wants a folder
     (folder / "in the way" / "version_0" / "report" / "worst_clips").touch()  # and the videos too
@@ -60,7 +64,8 @@ def tracked(tiny, tmp_path_factory):
         for process in processes.values():
             process.kill()
     assert not any(process.returncode for process in processes.values()), printed
-    return {name: (folder / name / "version_0", printed[name]) for name in TROUBLES}
+    for name, text in printed.items():
+        (folder / f"{name}.txt").write_text(text)
 
 
 @pytest.fixture(scope="module")
