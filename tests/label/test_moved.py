@@ -45,6 +45,7 @@ def test_a_folder_with_the_name_of_a_log_is_none(labels, tmp_path):
     assert find_marks(labels, tmp_path / "b.mp4") == labels / "c.csv"
 
 
-def test_a_damaged_log_is_left_to_those_who_open_it(labels, tmp_path):
+def test_a_damaged_log_is_named(labels, tmp_path):
     (labels / "a.csv.log").write_bytes(b'{"format":1}\n{"kind":"video"\n{"kind":"moved","video":7}\n\xff\n')
-    assert find_marks(labels, tmp_path / "b.mp4") is None
+    with pytest.warns(UserWarning, match=r"A video in the log '.*a\.csv\.log' can't be read"):
+        assert find_marks(labels, tmp_path / "b.mp4") is None

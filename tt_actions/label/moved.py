@@ -1,6 +1,7 @@
 """Marked videos that have another path now: they are found again by their content."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def find_marks(folder: Path, video: Path) -> Path | None:
 
 
 def _list_videos(log: Path) -> list[tuple[Path, str | None]]:
-    """Return path and content of the videos of a log; damage is reported when it is opened."""
+    """Return path and content of the videos of a log, with a warning if a line about one is damaged."""
     videos: list[tuple[Path, str | None]] = []
     for line in log.read_bytes().splitlines():
         if not line.startswith((b'{"kind":"video"', b'{"kind":"anew"', b'{"kind":"moved"')):
@@ -81,5 +82,9 @@ def _list_videos(log: Path) -> list[tuple[Path, str | None]]:
             else:
                 videos[event["number"]] = video
         except (ValueError, KeyError, IndexError, TypeError):
-            continue
+            warnings.warn(
+                f"A video in the log '{log}' can't be read, so its marks are not looked for there. To use "
+                f"them, pass `--out {log.with_suffix('')}`.",
+                stacklevel=2,
+            )
     return videos
