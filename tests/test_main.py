@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tt_actions.errors import UserError
-from tt_actions.main import COMMANDS, ISSUES, main, summaries
+from tt_actions.main import COMMANDS, ISSUES, SPINS, main, summaries
 from tt_actions.training.command import COMMON_OPTIONS, ROOTS
 
 OF_CLASSES = {
@@ -132,6 +132,17 @@ def test_help_and_mistakes_load_nothing_slow(words):
 
 def test_the_loaded_packages_would_be_seen():
     assert "torch" in loaded_by("train", "--help-all")
+
+
+@pytest.mark.parametrize("given", [None, "7"])
+def test_threads_that_wait_leave_their_core_to_others_unless_the_user_decides(monkeypatch, given):
+    name, value = SPINS
+    monkeypatch.setenv(name, given or "")
+    if given is None:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "argv", ["tt-actions", "--help"])
+    main()
+    assert os.environ[name] == (given or value)
 
 
 @pytest.mark.parametrize("command", EXPERIMENTS)

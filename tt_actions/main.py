@@ -41,6 +41,15 @@ TRACEBACK_VARIABLE = "TT_ACTIONS_TRACEBACK"
 """Environment variable that shows the traceback even of a user's mistake."""
 
 
+SPINS = ("GOMP_SPINCOUNT", "1000")
+"""Environment variable for how often a thread of torch asks whether the others are done before it sleeps.
+
+By default, it asks for milliseconds. On a busy machine, it thereby keeps the threads that it waits for from
+running: an epoch of ``cnn_lstm`` on two cores took 8 s alone, 21 s beside one busy process and 33 s beside
+two. With this value, it takes 7, 14 and 16 s. It must be set before torch is imported.
+"""
+
+
 def main(args: list[str] | None = None) -> None:
     """Run a command.
 
@@ -58,6 +67,7 @@ def main(args: list[str] | None = None) -> None:
         _run(args)
         return
     warnings.formatwarning = _one_line
+    os.environ.setdefault(*SPINS)
     try:
         _run(sys.argv[1:])
     except (UserError, OSError, FloatingPointError) as error:
