@@ -113,5 +113,20 @@ def strokes_of(labels: np.ndarray, fps: float, class_names: Sequence[str], backg
 STROKES = ("serve", "forehand", "backhand", "smash")
 """The four technical actions of the published CNN-LSTM, in its order."""
 
+NO_STROKE = "no_stroke"
+"""The label of clips in which the player does something else, such as walking."""
+
 IDLE = "idle"
 """The label of frames between strokes in untrimmed video."""
+
+
+def is_stroke(label: str) -> bool:
+    """Return whether a label is that of a stroke: neither :data:`NO_STROKE` nor :data:`IDLE`.
+
+    Args:
+        label: Class name.
+
+    >>> [is_stroke(label) for label in ("serve", "no_stroke", "idle")]
+    [True, False, False]
+    """
+    return label not in (NO_STROKE, IDLE)

@@ -45,6 +45,7 @@ def synthesize(
     pictures: bool = True,
     faults: bool = False,
     sport: Sport = "table_tennis",
+    pauses: int = 0,
 ) -> None:
     """Generate the missing files of a dataset of synthetic strokes.
 
@@ -74,6 +75,8 @@ def synthesize(
         faults: Whether three out of four clips show a fault; the ``.npz`` files then contain ``fault``, empty
             for none, and ``fault_size``.
         sport: What is played. Tennis also has volleys, and neither rallies nor faults.
+        pauses: Number of further clips in which the player waits, walks, runs, picks up a ball or bounces it;
+            their label is ``no_stroke``.
 
     Raises:
         ValueError: If a setting is out of range, or the folder was generated with other settings.
@@ -81,21 +84,21 @@ def synthesize(
     """
     settings = Settings(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures,
-        faults=faults, sport=sport,
+        faults=faults, sport=sport, pauses=pauses,
     )  # fmt: skip
     claim_folder(out, settings)
     manifest = out / "manifest.csv"
-    if _missing(settings, out) or (num_clips and not manifest.exists()):
+    if _missing(settings, out) or (settings.total_clips and not manifest.exists()):
         with lock_folder(out, f"Waiting for another process that is writing to '{out}'.", wait=True):
             if tasks := _missing(settings, out):  # another process may have generated them meanwhile
                 _run(tasks, num_workers or os.cpu_count() or 1)
-            if num_clips:
-                write_manifest(manifest, (_record(settings, out, i) for i in range(num_clips)))
+            if settings.total_clips:
+                write_manifest(manifest, (_record(settings, out, i) for i in range(settings.total_clips)))
 
 
 def _missing(settings: Settings, out: Path) -> list[Callable[[], None]]:
     """List the files that are still missing."""
-    clips = [i for i in range(settings.num_clips) if not _is_done(_clip_path(settings, out, i))]
+    clips = [i for i in range(settings.total_clips) if not _is_done(_clip_path(settings, out, i))]
     rallies = [i for i in range(settings.num_rallies) if not _is_done(rally_path(out, i))]
     return [
         *(partial(_make_clip, settings, out, i) for i in clips),

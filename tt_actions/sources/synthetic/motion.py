@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tt_actions.clips.strokes import STROKES
+from tt_actions.clips.strokes import NO_STROKE, STROKES
 from tt_actions.errors import UserError
 from tt_actions.sources.synthetic.ball import Arc, positions
 from tt_actions.sources.synthetic.exchange import (
@@ -17,6 +17,7 @@ from tt_actions.sources.synthetic.exchange import (
     draw_reply,
     unreturned_flight,
 )
+from tt_actions.sources.synthetic.pauses import pause
 from tt_actions.sources.synthetic.performance import perform
 from tt_actions.sources.synthetic.player import Player, Sport
 from tt_actions.sources.synthetic.strokes import plan_swing, smooth_step
@@ -144,28 +145,32 @@ def clip_motion(
 ) -> Motion:
     """Generate the motion of one stroke that begins at a random time, with waiting before and after.
 
+    With the label ``no_stroke``, the player waits, walks, runs, picks up a ball or bounces it instead.
+
     An opponent waits and follows the ball but does not play. It is thus clear from every camera side,
     mirrored or not, whose stroke determines the class of the clip.
 
     Args:
         rng: Random generator.
         player: The near player.
-        label: Class of the stroke.
+        label: Class of the stroke, or ``no_stroke``.
         duration_s: Length in seconds.
-        opponent: The player at the other end, or None.
+        opponent: The player at the other end, or None; there is none without a stroke.
         plan: Function that plans the stroke.
 
     Raises:
         ValueError: If ``label`` is not a stroke, or ``duration_s`` is too short for one.
     """
-    strokes = strokes_of(player.sport)
-    if label not in strokes:
-        raise UserError(f"Expected `label` to be one of {', '.join(strokes)}, but got '{label}'.")
+    labels = (*strokes_of(player.sport), NO_STROKE)
+    if label not in labels:
+        raise UserError(f"Expected `label` to be one of {', '.join(labels)}, but got '{label}'.")
     if duration_s < SHORTEST_CLIP_S:
         raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S:g}, long enough for any stroke, "
             f"but got {duration_s}."
         )
+    if label == NO_STROKE:
+        return _pause_motion(rng, player, duration_s)
     exchange = None
     if player.sport == "tennis":
         hit, arcs = draw_tennis_hit(rng, player, label, duration_s)
@@ -174,6 +179,12 @@ def clip_motion(
         exchange = _draw_clip(rng, player, label, duration_s, plan)
     players = (player,) if opponent is None else (player, opponent)
     return _move(rng, players, [exchange], duration_s)
+
+
+def _pause_motion(rng: np.random.Generator, player: Player, duration_s: float) -> Motion:
+    times_s = np.arange(round(duration_s * FPS)) / FPS
+    moving = PlayerMotion(player, *(part.astype(np.float32) for part in pause(rng, player, times_s)))
+    return Motion((moving,), np.full((len(times_s), 3), np.nan, np.float32), ())
 
 
 def _draw_clip(

@@ -105,12 +105,51 @@ def perform(
     toes, foot_yaw, centre = walk(player, times_s, plan_steps(rng, player, swings, times_s[-1]))
     gaze = _smooth(np.where(np.isnan(ball), [0.9 if side == 0 else -0.9, 0.0, 1.0], ball))
     pose = replace(_pose(channels, toes, foot_yaw, centre, to_court(gaze, player, side)), grip=grip)
-    joints, blade, rotation = solve(body_of(player), pose)
+    return into_world(*solve(body_of(player), pose), player, side)
+
+
+def into_world(
+    joints: np.ndarray, blade: np.ndarray, rotation: np.ndarray, player: Player, side: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Move a body and its racket from the court of a right-handed player who faces +x into the world.
+
+    Args:
+        joints: The joints.
+        blade: Centre of the blade.
+        rotation: Its rotation.
+        player: The player; a left-handed one is mirrored.
+        side: 0 for the near player, 1 for the opponent.
+
+    Shape:
+        ``(T, 25, 3)``, ``(T, 3)``, ``(T, 3, 3)`` -> the same.
+    """
     if player.left_handed:
         joints = joints[:, MIRRORED]
     axis, normal = (to_court(rotation[..., i], player, side) for i in (0, 2))
     rotation = np.stack([axis, np.cross(normal, axis), normal], -1)
     return to_court(joints, player, side), to_court(blade, player, side), rotation
+
+
+def embody(
+    player: Player, channels: np.ndarray, toes: np.ndarray, foot_yaw: np.ndarray, gaze: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute the body of a right-handed player at the origin who faces +x.
+
+    Args:
+        player: The player.
+        channels: Channels of the key poses.
+        toes: The toes of the left and right foot.
+        foot_yaw: Turn of the left and right foot to the left, in radians.
+        gaze: The point that the eyes follow.
+
+    Returns:
+        The result of :func:`tt_actions.sources.synthetic.body.solve`.
+
+    Shape:
+        channels ``(T, 24)``, toes ``(T, 2, 3)``, foot_yaw ``(T, 2)``, gaze ``(T, 3)``.
+    """
+    origin = np.zeros((len(channels), 2))
+    return solve(body_of(player), _pose(channels, toes, foot_yaw, origin, gaze))
 
 
 def _pauses(swings: Sequence[tuple[float, Swing]], end_s: float) -> list[tuple[float, float]]:

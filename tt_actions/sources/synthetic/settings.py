@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 
+from tt_actions.clips.strokes import NO_STROKE
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.sources.synthetic.camera import Size
@@ -26,6 +27,7 @@ _ABSENT: dict[str, object] = {
     "pictures": True,
     "faults": False,
     "sport": "table_tennis",
+    "pauses": 0,
 }  # values of settings that older folders don't contain
 
 
@@ -47,6 +49,7 @@ class Settings:
         edition: Version of the rendering code.
         faults: Whether three out of four strokes have a fault.
         sport: What is played.
+        pauses: Number of further clips, without a stroke.
 
     Raises:
         ValueError: If a number or the size is out of range.
@@ -65,9 +68,16 @@ class Settings:
     edition: int = EDITION
     faults: bool = False
     sport: Sport = "table_tennis"
+    pauses: int = 0
 
     def __post_init__(self) -> None:
-        for name, minimum in (("num_clips", 0), ("num_players", 2), ("seed", 0), ("num_rallies", 0)):
+        for name, minimum in (
+            ("num_clips", 0),
+            ("num_players", 2),
+            ("seed", 0),
+            ("num_rallies", 0),
+            ("pauses", 0),
+        ):
             if getattr(self, name) < minimum:
                 raise UserError(f"Expected `{name}` to be at least {minimum}, but got {getattr(self, name)}.")
         if self.sport not in get_args(Sport):
@@ -89,6 +99,11 @@ class Settings:
             raise UserError(
                 f"Expected `size` to be even numbers from 160x120 to 1280x720, but got {width}x{height}."
             )
+
+    @property
+    def total_clips(self) -> int:
+        """Number of clips, with and without a stroke."""
+        return self.num_clips + self.pauses
 
     def hall(self, rng: np.random.Generator) -> Hall:
         """Choose a random hall.
@@ -119,9 +134,13 @@ class Settings:
     def clip(self, index: int) -> tuple[str, int]:
         """Return the class and the player number of a clip, in turn, so that each player plays each class.
 
+        Clips without a stroke follow the others.
+
         Args:
             index: Number of the clip.
         """
+        if index >= self.num_clips:
+            return NO_STROKE, index % self.num_players
         strokes = strokes_of(self.sport)
         return strokes[index % len(strokes)], index // len(strokes) % self.num_players
 
