@@ -57,13 +57,13 @@ def clip(label, size):
     return PREPROCESSING.spec.complete(joints, times_s, "clip", is_timed=True).values
 
 
-def recognizer():
-    """A model that knows both classes from clips of one swing each."""
+def recognizer(names=CLASSES):
+    """A model that knows both classes, by the given names, from clips of one swing each."""
     clips = [clip(label, size) for size in (0.9, 1.0, 1.1) for label in CLASSES]
     network = JointKernel(2, "ntu25")
     inputs = torch.from_numpy(np.stack(clips)).movedim(-1, 2)
     network.collect(inputs, torch.full((6,), inputs.shape[1]), torch.tensor([0, 1] * 3))
     network.solve()
-    model = Recognizer(network, CLASSES, PREPROCESSING).eval()
+    model = Recognizer(network, names, PREPROCESSING).eval()
     model.typical_swing = find_typical_swing(clips, find_layout("ntu25"), 30)
     return model

@@ -6,6 +6,7 @@ import torch
 from drawn_motions import write
 from joint_match import NUM_CLIPS, film_strokes
 
+from tt_actions.clips.strokes import NO_STROKE
 from tt_actions.errors import UserError
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.recognition.stroke_names import FOLDER, load_names
@@ -21,7 +22,7 @@ by_sport = pytest.mark.parametrize("sport", SPORTS)
 def test_the_package_contains_a_small_network_for_each_sport(sport):
     model = load_names(sport)
     assert isinstance(model, Recognizer)
-    assert set(model.class_names) == set(strokes_of(sport))
+    assert set(model.class_names) == {*strokes_of(sport), NO_STROKE}
     assert model.typical_swing is not None
     assert (FOLDER / f"{sport}.ckpt").stat().st_size < 2e6
 
@@ -56,6 +57,17 @@ def test_a_network_names_the_strokes_of_drawn_players_that_it_never_saw(sport, h
                 hand=None if hand is None else ("left" if player.left_handed else "right"),
             )
             right.append(found.label == label)
+    assert np.mean(right) > 0.8
+
+
+@by_sport
+def test_a_network_tells_drawn_players_who_do_something_else(sport, tmp_path):
+    model, right = load_names(sport), []
+    for seed in range(24):
+        player = replace(draw_player(np.random.default_rng([78, seed]), "a"), sport=sport)
+        motion = clip_motion(np.random.default_rng(seed), player, NO_STROKE, 2.4, None)
+        found = model.predict(write(tmp_path / "pause.npz", motion), 0.2, 1.8)
+        right.append(found.label == NO_STROKE)
     assert np.mean(right) > 0.8
 
 

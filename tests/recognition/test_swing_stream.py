@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from bodies import landmarks, recognizer
 
+from tt_actions.clips.strokes import NO_STROKE
 from tt_actions.errors import UserError
 from tt_actions.recognition.joint_pipeline import StrokeReader
 from tt_actions.recognition.swing_stream import SwingStream
@@ -50,6 +51,20 @@ def test_the_strokes_are_those_of_the_whole(reader):
     found = [stroke for _, stroke in follow(reader, times_s, poses)]
     assert [stroke.label for stroke in found] == [stroke.label for stroke in whole]
     assert [stroke.contact_s for stroke in found] == pytest.approx([stroke.contact_s for stroke in whole])
+
+
+def test_swings_that_are_no_strokes_are_left_out():
+    reader = StrokeReader(recognizer(("lift", NO_STROKE)), Path("drawn"), 30)
+    times_s = np.arange(270) / 30
+    poses = landmarks(times_s, SWINGS)
+    lifts = [contact_s for contact_s, label in SWINGS if label == "lift"]
+    whole = reader.read(poses, times_s, SCENE[:270])
+    assert [stroke.contact_s for stroke in whole.strokes] == pytest.approx(lifts, abs=0.07)
+    assert whole.num_others == len(SWINGS) - len(lifts)
+    assert reader.class_names == ("lift",)
+    assert all(each.scores.shape == (1,) for each in whole.scored)
+    found = [stroke for _, stroke in follow(reader, times_s, poses)]
+    assert [stroke.contact_s for stroke in found] == pytest.approx(lifts, abs=0.07)
 
 
 def test_a_cut_ends_the_scene_and_forgets_it(reader):

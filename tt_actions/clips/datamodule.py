@@ -18,7 +18,7 @@ from tt_actions.clips.records import ClipRecord, Split, class_names, have_region
 from tt_actions.clips.samplers import EpochSampler, PartSampler, default_num_workers
 from tt_actions.clips.source import ClipSource
 from tt_actions.clips.splits import check_copies, split_clips
-from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.strokes import IDLE, NO_STROKE
 from tt_actions.clips.timing import StrokeTiming, count_timing
 from tt_actions.clips.typical import TypicalClip, find_typical
 from tt_actions.clips.typical_swing import TypicalSwing, find_typical_swing
@@ -229,7 +229,8 @@ class ClipDataModule(pl.LightningDataModule):
         if layout in PATHS:
             return None
         dataset = self.dataset("train")
-        clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
+        strokes = [record for record in dataset.records if record.label != NO_STROKE]
+        clips = (self.cache.frames(record, dataset.spec) for record in strokes)
         return find_typical_swing(clips, layout, dataset.spec.fps)
 
     def has_regions(self) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import Stroke, is_stroke
 from tt_actions.errors import UserError
 from tt_actions.recognition.segmenter import Segmenter, check_log_probs, make_stroke
 
@@ -53,8 +53,8 @@ class FixedLagSegmenter:
         self._into = np.ascontiguousarray(self.chain.transitions.T)
         self._states = np.arange(len(self.chain.classes))
         timing = segmenter.timing
-        is_stroke = [name != IDLE for name in timing.class_names]
-        self._memory = 2 * lag + 4 * math.ceil(timing.mean_frames[is_stroke].max()) + 1
+        strokes = [is_stroke(name) for name in timing.class_names]
+        self._memory = 2 * lag + 4 * math.ceil(timing.mean_frames[strokes].max()) + 1
         self._begin()
 
     def _begin(self) -> None:

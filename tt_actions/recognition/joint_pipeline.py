@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import IDLE, NO_STROKE, Stroke, is_stroke
 from tt_actions.errors import UserError
 from tt_actions.pose.video import iter_poses, pose_rate
 from tt_actions.recognition.analysis import MatchAnalysis, PlayerMotion
-from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion
+from tt_actions.recognition.joint_remarks import PoseRates, remark_on_motion, remark_on_other_movements
 from tt_actions.recognition.players import PlayerTrack
 from tt_actions.recognition.pose_log import Poses, gather_poses
 from tt_actions.recognition.swing_reader import SwingReader
@@ -50,7 +50,7 @@ def analyze_joints(
     reader = StrokeReader(model, video, pose_rate(video, model.preprocessing.fps))
     poses = find_poses_of(reader, tracks, on_progress)
     found = [reader.read(own, poses.times_s, poses.is_new_scene) for own in poses.values]
-    return assemble(reader, tracks, poses, model.class_names, found)
+    return assemble(reader, tracks, poses, reader.class_names, found)
 
 
 def find_poses_of(
@@ -72,7 +72,7 @@ def find_poses_of(
 
 
 class ScoredStroke(NamedTuple):
-    """A stroke, and the probability of each class.
+    """A stroke, and the probability of each class of strokes.
 
     Shape:
         scores ``(K,)``.
@@ -89,6 +89,7 @@ class PlayerStrokes(NamedTuple):
         scored: The strokes in order.
         speed: Speed of the faster hand in each image, in trunk lengths per second; NaN while the player is
             not found.
+        num_others: Number of swings that are no strokes.
 
     Shape:
         speed ``(T,)``.
@@ -96,6 +97,7 @@ class PlayerStrokes(NamedTuple):
 
     scored: list[ScoredStroke]
     speed: np.ndarray
+    num_others: int = 0
 
     @property
     def strokes(self) -> list[Stroke]:
@@ -105,6 +107,8 @@ class PlayerStrokes(NamedTuple):
 
 class StrokeReader(SwingReader):
     """Finds and classifies the swings in the joints of a player.
+
+    A model with a class ``no_stroke`` also tells which swings are strokes.
 
     Args:
         model: The trained model, in eval mode.
@@ -125,6 +129,7 @@ class StrokeReader(SwingReader):
             )
         super().__init__(preprocessing, model.typical_swing, video, fps)
         self.model = model
+        self.class_names = tuple(filter(is_stroke, model.class_names))
 
     def read(self, poses: np.ndarray, times_s: np.ndarray, is_new_scene: np.ndarray) -> PlayerStrokes:
         """Find the strokes of a player.
@@ -139,12 +144,15 @@ class StrokeReader(SwingReader):
         """
         speed = np.full(len(times_s), np.nan)
         found: list[ScoredStroke] = []
+        num_others = 0
         for scene, joints, own in self.scenes(poses, times_s, is_new_scene):
             speed[scene] = np.interp(times_s[scene], own.times_s, own.values)
             swings = find_swings(*own, self.typical)
             scores = [self.classify(joints, swing) for swing in swings]
-            found += map(self.name, separate(swings), scores)
-        return PlayerStrokes(found, speed)
+            kept = [i for i, own_scores in enumerate(scores) if self.is_stroke(own_scores)]
+            found += map(self.name, separate([swings[i] for i in kept]), [scores[i] for i in kept])
+            num_others += len(swings) - len(kept)
+        return PlayerStrokes(found, speed, num_others)
 
     def classify(self, joints: Timed, swing: Swing, num_frames: int = 0) -> np.ndarray:
         """Return the probability of each class for a swing.
@@ -155,11 +163,24 @@ class StrokeReader(SwingReader):
             num_frames: Number of frames of the whole swing if it is not over: the model continues it.
 
         Returns:
-            The probabilities ``(K,)``.
+            The probabilities ``(K,)`` of the classes of strokes. If the model knows what is no stroke, their
+            sum is the probability of a stroke.
         """
         part = self.cut(joints, swing)
         clip = self.spec.choose(self._continue(part, num_frames) if num_frames > len(part.values) else part)
-        return np.array(list(self.model.classify(*clip).probabilities.values()))
+        probabilities = self.model.classify(*clip).probabilities
+        return np.array([probabilities[name] for name in self.class_names])
+
+    def is_stroke(self, scores: np.ndarray) -> bool:
+        """Return whether a swing is more probably a stroke than not.
+
+        Args:
+            scores: Probability of each class of strokes.
+
+        Shape:
+            scores ``(K,)``.
+        """
+        return NO_STROKE not in self.model.class_names or bool(scores.sum() >= 0.5)
 
     def _continue(self, part: Timed, num_frames: int) -> Timed:
         known = torch.from_numpy(part.values).movedim(-1, 1)[None].to(self.model.device)
@@ -171,12 +192,12 @@ class StrokeReader(SwingReader):
 
         Args:
             swing: The swing.
-            scores: Probability of each class.
+            scores: Probability of each class of strokes.
 
         Shape:
             scores ``(K,)``.
         """
-        label = self.model.class_names[scores.argmax()]
+        label = self.class_names[scores.argmax()]
         confidence = min(float(scores.max()), 1.0)
         return ScoredStroke(Stroke(label, swing.start_s, swing.end_s, swing.contact_s, confidence), scores)
 
@@ -200,6 +221,8 @@ def assemble(
     speeds = np.stack([own.speed for own in found])
     names = tuple(track.name for track in tracks)
     strokes = [replace(s, player=name) for name, own in zip(names, found, strict=True) for s in own.strokes]
+    num_others = sum(own.num_others for own in found)
+    rates = PoseRates(reader.fps, reader.spec.fps)
     shown_s, ends_s = float(poses.times_s[-1]), probe(reader.video).duration_s
     return MatchAnalysis(
         video=reader.video,
@@ -210,8 +233,9 @@ def assemble(
         frame_classes=(*class_names, IDLE),
         times_s=poses.times_s,
         probabilities=np.stack([spread(own.scored, poses.times_s, len(class_names)) for own in found]),
-        remarks=remark_on_motion(
-            names, speeds, reader.typical, bool(strokes), PoseRates(reader.fps, reader.spec.fps)
+        remarks=(
+            *remark_on_motion(names, speeds, reader.typical, bool(num_others or strokes), rates),
+            *remark_on_other_movements(num_others),
         ),
         motion=PlayerMotion(
             poses.values, speeds.astype(np.float32), poses.is_new_scene, MIN_SPEED * reader.typical.speed
@@ -235,5 +259,5 @@ def spread(strokes: Sequence[ScoredStroke], times_s: np.ndarray, num_classes: in
     probabilities[:, -1] = 1
     for stroke, scores in strokes:
         first, last = np.searchsorted(times_s, [stroke.start_s, stroke.end_s])
-        probabilities[first:last] = [*scores, 0]
+        probabilities[first:last] = [*scores, max(0.0, 1 - scores.sum())]
     return probabilities

@@ -33,7 +33,7 @@ class PoseRates(NamedTuple):
 
 
 def remark_on_motion(
-    players: Sequence[str], speeds: np.ndarray, typical: TypicalSwing, has_strokes: bool, rates: PoseRates
+    players: Sequence[str], speeds: np.ndarray, typical: TypicalSwing, has_swings: bool, rates: PoseRates
 ) -> tuple[str, ...]:
     """Return the reasons why strokes may be missing, one sentence or two each.
 
@@ -42,7 +42,7 @@ def remark_on_motion(
         speeds: Speed of the faster hand of each player in each image, in trunk lengths per second; NaN while
             the player is not found.
         typical: The typical swing of the training clips.
-        has_strokes: Whether strokes were found.
+        has_swings: Whether swings were found.
         rates: How often the joints are found.
 
     Shape:
@@ -51,9 +51,24 @@ def remark_on_motion(
     remarks = [remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
     remarks.append(_remark_on_rate(rates))
     remarks.append(remark_on_length(speeds.shape[1]))
-    if speeds.shape[1] >= MIN_IMAGES and not has_strokes and not np.isnan(speeds).all():
+    if speeds.shape[1] >= MIN_IMAGES and not has_swings and not np.isnan(speeds).all():
         remarks.append(_remark_on_speed(float(np.nanmax(speeds)), typical))
     return tuple(remark for remark in remarks if remark is not None)
+
+
+def remark_on_other_movements(number: int) -> tuple[str, ...]:
+    """Return a remark if the model took swings for something else than strokes.
+
+    Args:
+        number: Number of these swings.
+
+    >>> remark_on_other_movements(2)
+    ('Not counted as strokes: 2 fast movements of a hand, such as walking or picking up a ball.',)
+    """
+    if not number:
+        return ()
+    movements = "1 fast movement" if number == 1 else f"{number} fast movements"
+    return (f"Not counted as strokes: {movements} of a hand, such as walking or picking up a ball.",)
 
 
 def remark_on_losses(player: str, speed: np.ndarray) -> str | None:

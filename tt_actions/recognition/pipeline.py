@@ -9,7 +9,7 @@ import numpy as np
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.specs import iter_tracks
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import Stroke, is_stroke
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TYPICAL_CLIP
 from tt_actions.errors import UserError
@@ -156,7 +156,7 @@ def _analyze_frames(
     return MatchAnalysis(
         video=video,
         duration_s=ends_s if shown < ends_s < shown + 1 / spec.fps else shown + 1 / spec.fps,
-        class_names=tuple(name for name in names if name != IDLE),
+        class_names=tuple(filter(is_stroke, names)),
         players=tuple(track.name for track in tracks),
         strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
         frame_classes=names,
@@ -201,8 +201,8 @@ def remark_on_lengths(strokes: Sequence[Stroke], timing: StrokeTiming) -> str | 
     if not strokes:
         return None
     median_s = float(np.median([stroke.end_s - stroke.start_s for stroke in strokes]))
-    is_stroke = np.array([name != IDLE for name in timing.class_names])
-    training_mean_s = float(np.average(timing.mean_frames[is_stroke])) / timing.fps
+    is_counted = np.array([is_stroke(name) for name in timing.class_names])
+    training_mean_s = float(np.average(timing.mean_frames[is_counted])) / timing.fps
     if median_s <= MAX_DURATION_RATIO * training_mean_s:
         return None
     return (

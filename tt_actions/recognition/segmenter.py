@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import torch
 
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import IDLE, Stroke, is_stroke
 from tt_actions.clips.timing import Segment, StrokeTiming, default_timing, find_segments
 from tt_actions.errors import UserError
 from tt_actions.models.chain import forward_backward, viterbi
@@ -252,7 +252,7 @@ def check_log_probs(log_probs: np.ndarray, times_s: np.ndarray, timing: StrokeTi
 def make_stroke(
     timing: StrokeTiming, label: int, first_s: float, last_s: float, confidence: float
 ) -> Stroke | None:
-    """Convert a segment to a stroke, or return None for idle time.
+    """Convert a segment to a stroke, or return None if it is no stroke.
 
     Args:
         timing: Frame rate, names and contacts of the classes.
@@ -266,7 +266,7 @@ def make_stroke(
     Stroke(label='forehand', start_s=0.45, end_s=1.05, contact_s=None, confidence=0.9, player=None)
     """
     name = timing.class_names[label]
-    if name == IDLE:
+    if not is_stroke(name):
         return None
     start_s, end_s = max(float(first_s) - 0.5 / timing.fps, 0.0), float(last_s) + 0.5 / timing.fps
     fraction = float(timing.contact[label])

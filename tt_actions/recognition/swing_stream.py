@@ -105,14 +105,18 @@ class SwingStream:
             is_new = self._contact_s + gap_s - _SAME_TIME_S <= contact_s <= latest_s + _SAME_TIME_S
             if is_new and speed[frame] >= speed[frame : frame + round(gap_s * fps)].max():
                 swing = place_swing(contact_s, first_s, last_s if is_over else math.inf, typical)
-                strokes.append(self._classify(joints, swing, last_s))
+                strokes += self._classify(joints, swing, last_s)
         return strokes
 
-    def _classify(self, joints: Timed, swing: Swing, last_s: float) -> ScoredStroke:
+    def _classify(self, joints: Timed, swing: Swing, last_s: float) -> list[ScoredStroke]:
+        """Return the stroke that a swing is, if it is one."""
         num_frames = round((swing.end_s - swing.start_s) * self.reader.spec.fps)
         seen = swing._replace(end_s=min(swing.end_s, last_s))
         scores = self.reader.classify(joints, seen, num_frames if seen.end_s < swing.end_s else 0)
+        self._contact_s = swing.contact_s
+        if not self.reader.is_stroke(scores):
+            return []
         start_s = max(seen.start_s, min(self._end_s, seen.contact_s))
         end_s = min(seen.end_s, seen.contact_s + MIN_GAP * self.reader.typical.seconds)
-        self._contact_s, self._end_s = swing.contact_s, end_s
-        return self.reader.name(seen._replace(start_s=start_s, end_s=end_s), scores)
+        self._end_s = end_s
+        return [self.reader.name(seen._replace(start_s=start_s, end_s=end_s), scores)]

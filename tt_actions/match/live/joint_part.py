@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import IDLE, Stroke, is_stroke
 from tt_actions.match.live.frames import FramePicker, LiveFrame, PoseRate
 from tt_actions.match.live.part import Found, LivePart, LiveReader, Now
 from tt_actions.pose.model import PoseModel
@@ -79,7 +79,7 @@ class JointPart(LivePart):
         for own, speed in zip(values, speeds, strict=True):
             for scene, _, known in self.reader.scenes(own, times_s, is_new_scene):
                 speed[scene] = np.interp(times_s[scene], known.times_s, known.values)
-        num_classes = len(self.reader.model.class_names)
+        num_classes = len(self.reader.class_names)
         probabilities = np.stack([spread(own, times_s, num_classes) for own in self.found])
         now = self._now(float(times_s[-1]))
         is_new_scene[0] = True  # nothing is carried across an interruption
@@ -105,7 +105,7 @@ class JointPart(LivePart):
         return stroke
 
     def _no_probabilities(self) -> np.ndarray:
-        return np.empty((len(self.tracks), 0, len(self.reader.model.class_names) + 1))
+        return np.empty((len(self.tracks), 0, len(self.reader.class_names) + 1))
 
     def _now(self, time_s: float) -> Now:
         """Return the last stroke of each player for a while, and idle time otherwise."""
@@ -138,7 +138,7 @@ class JointReader(LiveReader):
 
     def __init__(self, model: Recognizer, title: str, lag: int | None) -> None:
         fps = model.preprocessing.fps
-        super().__init__(model, fps, (*model.class_names, IDLE))
+        super().__init__(model, fps, (*filter(is_stroke, model.class_names), IDLE))
         self.wait_s = WAIT_S if lag is None else lag / fps
         self.reader = StrokeReader(model, Path(title), fps)
         SwingStream(self.reader, self.wait_s)  # checks the lag

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
-from tt_actions.clips.strokes import IDLE
+from tt_actions.clips.strokes import is_stroke
 from tt_actions.errors import VideoError
 from tt_actions.match.live.frame_part import FrameReader
 from tt_actions.match.live.frames import LiveFrame
@@ -247,7 +247,7 @@ class LiveAnalysis:
         analysis = MatchAnalysis(
             video=path,
             duration_s=(float(times_s[-1]) if len(times_s) else 0.0) + 1 / self.reader.fps,
-            class_names=tuple(name for name in frame_classes if name != IDLE),
+            class_names=tuple(filter(is_stroke, frame_classes)),
             players=tuple(track.name for track in self.tracks),
             strokes=tuple(strokes),
             frame_classes=frame_classes,
