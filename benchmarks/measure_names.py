@@ -5,12 +5,15 @@ Run as ``python benchmarks/measure_names.py SET --data DIR --out DIR``, where ``
 - tennis: a folder of videos with one subfolder per class; ``--roi`` is the region of the players.
 - table_tennis: a folder of videos or of landmarks with ``clips.csv`` and the columns path, label and hand.
 - thetis: ``DIR/<stroke>/pN.txt``, of which the twelve strokes count as five. ``--fps 18`` is their rate.
+- others: a folder of videos of people who play no strokes, with one subfolder per class; ``--sport`` chooses
+  the network.
 
 In each clip, the swing with the fastest hand counts, as it is found in a match; if none is found, the whole
 clip. The table gives the accuracy with a bootstrap interval over clips, once among all names that the network
 knows, and once among those that occur in the set; chance is the share of the most frequent class. A name is
 sure if its probability is at least ``UNSURE``. The calibration error is the mean difference between
-probability and accuracy over ten bins (Guo et al. 2017).
+probability and accuracy over ten bins (Guo et al. 2017). A last line says how many of the clips with a swing
+count as strokes, because their fastest swing is more probably one than not.
 """
 
 import argparse
@@ -18,7 +21,7 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from measure_skeletons import thetis_coarse
@@ -27,6 +30,7 @@ from rich.console import Console
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing, JointSpec
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.strokes import NO_STROKE
 from tt_actions.command_line import parse_roi
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.tables import Table
@@ -54,22 +58,29 @@ SETS: dict[str, tuple[NamedSport, Callable[[Path], list[ClipRecord]]]] = {
     "tennis": ("tennis", lambda folder: FolderSource(folder).records()),
     "table_tennis": ("table_tennis", listed),
     "thetis": ("tennis", thetis_coarse),
+    "others": ("table_tennis", lambda folder: FolderSource(folder).records()),
 }
 """For each set its sport, and the function that lists its clips."""
 
 
 class Named(NamedTuple):
-    """Probabilities of the names ``(N, K)``, the true classes ``(N,)``, and the names."""
+    """Probabilities of the names ``(N, K)``, true classes and whether there is a swing ``(N,)``, names."""
 
     probabilities: np.ndarray
     labels: np.ndarray
+    has_swing: np.ndarray
     names: tuple[str, ...]
 
     def among(self, classes: Sequence[str]) -> "Named":
         """Return the probabilities if only some classes can occur."""
         kept = [self.names.index(name) for name in classes]
         part = self.probabilities[:, kept]
-        return Named(part / part.sum(1, keepdims=True), self.labels, tuple(classes))
+        return Named(part / part.sum(1, keepdims=True), self.labels, self.has_swing, tuple(classes))
+
+    def count_strokes(self) -> str:
+        """Say how many of the clips with a swing count as strokes."""
+        others = self.probabilities[self.has_swing, self.names.index(NO_STROKE)]
+        return f"{(others <= 0.5).sum()} of {len(others)} clips with a swing count as strokes."
 
     @property
     def right(self) -> np.ndarray:
@@ -90,8 +101,10 @@ class Named(NamedTuple):
         )
 
 
-def name_clip(model: Recognizer, spec: JointSpec, joints: np.ndarray, record: ClipRecord) -> list[float]:
-    """Return the probabilities of the names of a clip's fastest swing."""
+def name_clip(
+    model: Recognizer, spec: JointSpec, joints: np.ndarray, record: ClipRecord
+) -> tuple[list[float], bool]:
+    """Return the probabilities of the names of a clip's fastest swing, and whether there is one."""
     times_s = np.arange(len(joints)) / spec.fps
     speed = hand_speeds(joints, find_layout(spec.layout), spec.fps).max(1)
     assert model.typical_swing is not None
@@ -103,7 +116,7 @@ def name_clip(model: Recognizer, spec: JointSpec, joints: np.ndarray, record: Cl
     )
     first, last = np.searchsorted(times_s, [fastest.start_s - 1e-6, fastest.end_s - 1e-6])
     part = spec.normalise(joints[first:last], record.path)
-    return list(model.classify(part, times_s[first:last], record.hand).probabilities.values())
+    return list(model.classify(part, times_s[first:last], record.hand).probabilities.values()), bool(swings)
 
 
 def name_all(
@@ -114,8 +127,9 @@ def name_all(
     spec = replace(model.preprocessing.spec, fps=fps or model.preprocessing.fps, roi=roi)
     spec = replace(spec, empty_frames="drop" if fps else "interpolate")  # tracking losses of a Kinect
     frames = FrameCache(cache)
-    rows = [name_clip(model, spec, np.array(frames.frames(r, spec)), r) for r in records]
-    return Named(np.array(rows), np.array([str(r.label) for r in records]), model.class_names)
+    found = [name_clip(model, spec, np.array(frames.frames(r, spec)), r) for r in records]
+    rows, has_swing = map(np.array, zip(*found, strict=True))
+    return Named(rows, np.array([str(r.label) for r in records]), has_swing, model.class_names)
 
 
 def row_of(title: str, named: Named) -> tuple[list[str], dict[str, object]]:
@@ -155,16 +169,21 @@ def main() -> None:
     parser.add_argument("set", choices=sorted(SETS))
     parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
     parser.add_argument("--out", type=Path, required=True, help="folder for the joints and the table")
+    parser.add_argument("--sport", choices=get_args(NamedSport), help="network (default: that of the set)")
     parser.add_argument("--names", type=Path, help="checkpoint (default: that of the package)")
     parser.add_argument("--fps", type=float, help="rate of files that do not give it (default: 30)")
     parser.add_argument("--roi", type=parse_roi, help="region of the players in videos: x0,y0,x1,y1")
     parser.add_argument("--quick", action="store_true", help="a smoke test on eight clips")
     options = parser.parse_args()
     sport, find = SETS[options.set]
+    sport = options.sport or sport
     records = find(options.data)
     records = records[:: max(1, len(records) // 8)] if options.quick else records
     model = load(options.names) if options.names else load_names(sport)
     named = name_all(model, records, options.fps, options.roi, options.out / "joints")
+    if options.set == "others":
+        Console().print(named.count_strokes())
+        return
     given = [record.hand for record in records]
     rows = [row_of("all names of the network", named)]
     present = [name for name in named.names if name in set(named.labels)]
@@ -178,7 +197,7 @@ def main() -> None:
         COLUMNS,
         [cells for cells, _ in rows],
         [numbers for _, numbers in rows],
-        [*confusions(among), "Interval: bootstrap over clips."],
+        [*confusions(among), named.count_strokes(), "Interval: bootstrap over clips."],
         [f"benchmarks/measure_names.py {options.set}"],
     )
     table.show(Console())
