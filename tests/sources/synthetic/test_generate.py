@@ -12,8 +12,9 @@ from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.strokes import STROKES
 from tt_actions.main import main
 from tt_actions.sources.synthetic.generate import _region, synthesize
+from tt_actions.sources.synthetic.motion import strokes_of
 from tt_actions.sources.synthetic.scene import World
-from tt_actions.sources.synthetic.settings import Settings
+from tt_actions.sources.synthetic.settings import EDITION, SPREAD_EDITION, Settings
 from tt_actions.sources.synthetic.source import SyntheticStrokes
 
 SMALL = {"num_players": 2, "size": (160, 120), "world": World(clip_s=(2.0, 2.1))}
@@ -38,8 +39,29 @@ def facts_of(path):
 def test_manifest_lists_each_class_with_its_player(made):
     records = read_manifest(made / "manifest.csv")
     assert [record.label for record in records] == list(STROKES)
-    assert {record.group for record in records} == {"player_00"}
+    assert [record.group for record in records] == ["player_00", "player_01", "player_00", "player_01"]
     assert all(record.path.is_file() and record.path.with_suffix(".npz").is_file() for record in records)
+
+
+def settings_of(num_clips, num_players, sport="table_tennis"):
+    return Settings(num_clips, num_players, 0, (320, 240), 0, 60.0, False, False, World(), sport=sport)
+
+
+@pytest.mark.parametrize(("num_clips", "num_players"), [(8, 4), (40, 40), (39, 40), (7, 6), (3, 5), (100, 40)])
+@pytest.mark.parametrize("sport", ["table_tennis", "tennis"])
+def test_few_clips_have_as_many_players_as_possible(num_clips, num_players, sport):
+    settings = settings_of(num_clips, num_players, sport)
+    clips = [settings.clip(index) for index in range(num_clips)]
+    assert len({player for _, player in clips}) == min(num_clips, num_players)
+    per_class = Counter(label for label, _ in set(clips))
+    assert min(per_class.values()) >= num_clips // len(strokes_of(sport))  # no player plays a class twice
+
+
+def test_enough_clips_have_each_player_in_each_class_and_the_players_of_earlier_versions():
+    settings = settings_of(24, 6)
+    assert [settings.clip(index)[1] for index in range(24)] == [index // 4 for index in range(24)]
+    assert (settings.edition, settings_of(23, 6).edition) == (EDITION, SPREAD_EDITION)
+    assert settings_of(0, 6).edition == EDITION  # rallies alone
 
 
 def test_regions_are_upright_and_hold_the_player(made):

@@ -20,6 +20,10 @@ EDITION = 2
 """Version of the rendering code, for changes that ``World`` does not show; files of different versions are
 not mixed."""
 
+SPREAD_EDITION = 3
+"""Version of datasets with fewer clips than players times strokes: their players were numbered differently in
+:data:`EDITION`. Raise both together."""
+
 PLAYERS, CLIPS, RALLIES, HALLS, REGIONS = range(5)
 """Purpose of each random stream; see :meth:`Settings.rng`."""
 
@@ -46,7 +50,6 @@ class Settings:
         silhouettes: Whether to save silhouettes.
         world: Ranges of the random scenes.
         pictures: Whether to render videos, or to save only the motion.
-        edition: Version of the rendering code.
         faults: Whether three out of four strokes have a fault.
         sport: What is played.
         pauses: Number of further clips, without a stroke.
@@ -65,7 +68,6 @@ class Settings:
     silhouettes: bool
     world: World
     pictures: bool = True
-    edition: int = EDITION
     faults: bool = False
     sport: Sport = "table_tennis"
     pauses: int = 0
@@ -131,8 +133,21 @@ class Settings:
         """
         return replace(draw_player(self.rng(PLAYERS, index), f"player_{index:02d}"), sport=self.sport)
 
+    @property
+    def edition(self) -> int:
+        """Version of the rendering code and of the numbering of the players."""
+        return SPREAD_EDITION if self._are_few else EDITION
+
+    @property
+    def _are_few(self) -> bool:
+        """Whether there are too few clips for each player to play each class."""
+        return 0 < self.num_clips < self.num_players * len(strokes_of(self.sport))
+
     def clip(self, index: int) -> tuple[str, int]:
-        """Return the class and the player number of a clip, in turn, so that each player plays each class.
+        """Return the class and the player number of a clip.
+
+        They take turns, so that each player plays each class. If there are too few clips for that, each
+        player still has a clip where possible, and each class has several players.
 
         Clips without a stroke follow the others.
 
@@ -142,7 +157,10 @@ class Settings:
         if index >= self.num_clips:
             return NO_STROKE, index % self.num_players
         strokes = strokes_of(self.sport)
-        return strokes[index % len(strokes)], index // len(strokes) % self.num_players
+        number = index // len(strokes)
+        if self._are_few:
+            number = index + index // math.lcm(len(strokes), self.num_players)
+        return strokes[index % len(strokes)], number % self.num_players
 
 
 def claim_folder(out: Path, settings: Settings) -> None:
@@ -157,7 +175,7 @@ def claim_folder(out: Path, settings: Settings) -> None:
         OSError: If the settings can't be written.
     """
     path = out / "settings.json"
-    new = json.dumps(asdict(settings), indent=2)
+    new = json.dumps(asdict(settings) | {"edition": settings.edition}, indent=2)
     if not path.exists():
         with write_atomically(path, "or choose another folder") as temporary:
             temporary.write_text(new, encoding="utf-8")
