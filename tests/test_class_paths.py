@@ -91,7 +91,7 @@ def test_every_command_refuses_a_checkpoint_that_names_other_classes(evil, tiny,
         ["explain", "--checkpoint", str(path), "--clip", video, *out],
         ["analyze", video, "--checkpoint", str(path), *out],
         ["live", "--checkpoint", str(path), "--source", video, *out],
-        ["coach", "--checkpoint", str(path), "--input", video, *out],
+        ["coach", video, "--checkpoint", str(path), *out],
         ["export", "--checkpoint", str(path), *out],
     ]
     for command in commands:

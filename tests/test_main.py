@@ -13,6 +13,7 @@ import yaml
 from tt_actions.errors import UserError
 from tt_actions.main import COMMANDS, ISSUES, SPINS, main, summaries
 from tt_actions.training.command import COMMON_OPTIONS, ROOTS
+from tt_actions.training.option_names import PARTS, names_of
 
 OF_CLASSES = {
     "--data.preprocessing.num_frames": 7,
@@ -73,6 +74,16 @@ def test_the_usual_options_and_how_all_begin_are_those_that_exist(capsys, comman
     assert {flag.partition(".")[0] for flag in everything if flag.startswith("--")} <= ROOTS
 
 
+@pytest.mark.parametrize("command", EXPERIMENTS)
+def test_the_names_read_from_the_source_code_are_those_of_the_options(capsys, command):
+    everything = set(entries(help_of(capsys, command)))
+    for part in PARTS:
+        # `--data.source.help` explains the classes of `--data.source`
+        options = {flag.split(".")[1] for flag in everything if flag.startswith(f"--{part}.")} - {"help"}
+        assert options <= names_of(part)
+        assert names_of(part) - options <= {"class_names", "preprocessing", "logger"}
+
+
 @pytest.mark.parametrize(("flag", "value"), OF_CLASSES.items())
 def test_the_usual_options_of_classes_exist(capsys, flag, value):
     config = Path(__file__).with_name("tiny.yaml")
@@ -119,6 +130,7 @@ def loaded_by(*words):
         *([command, "--help"] for command in COMMANDS),
         ["completion", "bash"],
         ["train", "--confg", "experiments/cnn.yaml"],
+        ["train", "--config", "experiments/cnn.yaml", "--trainer.max_epoch", "3"],
         ["train", "--config", "nowhere.yaml"],
         ["train", "--data", "nowhere"],
         ["analyze", "match.mp4", "--chekpoint", "best.ckpt"],
@@ -191,12 +203,42 @@ REFUSED = {
         "Expected an option that exists, but got `--trainer.fold`",
     ),
     "a word too much": (["more"], "Expected only options, but got 'more'"),
-    "an unknown argument of a class": (["--model.network.hiden_size", "8"], "'hiden_size' is not accepted"),
-    "a value of the wrong type": (["--trainer.max_epochs", "many"], "many"),
+    "an unknown argument of a class": (
+        ["--model.network.hiden_size", "8"],
+        "that `CNNLSTM` has, but got `model.network.hiden_size`. Did you mean `model.network.hidden_size`?",
+    ),
+    "a class without such an argument": (
+        ["--data.preprocessing.layout", "ntu25"],
+        "that `Preprocessing` has, but got `data.preprocessing.layout`. It has fps, size, ",
+    ),
+    "a choice": (
+        ["--wandb.mode", "onlin"],
+        "Expected `wandb.mode` to be auto, online, offline or disabled, but got 'onlin'.",
+    ),
+    "a list for a choice": (
+        ["--data.preprocessing.sampling", "[all]"],
+        "Expected `data.preprocessing.sampling` to be uniform, dense or all, but got ['all'].",
+    ),
+    "no list": (
+        ["--data.preprocessing.roi", "[1,2]"],
+        "Expected `data.preprocessing.roi` to be a list of 4 values, but got [1, 2].",
+    ),
+    "a word for the rate of an optimizer": (
+        ["--model.optimizer.lr", "x"],
+        "Expected `model.optimizer.lr` to be a number, but got 'x'.",
+    ),
+    "a choice of several lists": (["--trainer.precision", "17"], "to be 64, 32, 16, transformer-engine, "),
+    "a value of the wrong type": (
+        ["--trainer.max_epochs", "many"],
+        "Expected `trainer.max_epochs` to be a whole number, but got 'many'.",
+    ),
     "a rate below 0": (["--data.preprocessing.fps", "-1"], "Expected `fps` to be positive, but got -1.0"),
     "a value out of its list": (["--data.preprocessing.sampling", "some"], "some"),
     "a value out of its range": (["--data.batch_size", "0"], "`batch_size` to be at least 1, but got 0"),
-    "an unknown class": (["--model.network", "CNNLSTMM"], "CNNLSTMM"),
+    "an unknown class": (
+        ["--model.network", "CNNLSTMM"],
+        "`model.network` to be the import path of a class, but got 'CNNLSTMM'. Did you mean `CNNLSTM`?",
+    ),
     "a class of another kind": (["--model.network", "UserClips"], "UserClips"),
     "a foreign network": (
         ["--model.network", "subprocess.Popen"],

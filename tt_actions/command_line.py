@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from docstring_parser import DocstringStyle, parse
 from jsonargparse import ArgumentParser
 
-from tt_actions.errors import describe_unknown
+from tt_actions.errors import describe_type, describe_unknown
 
 TRUST_HELP = "Allow YAML files and checkpoints to use the classes of this package; may be repeated"
 
@@ -179,10 +179,14 @@ class CommandParser(ArgumentParser):
         name: The command.
         function: Its function: see :func:`list_options`. If it takes ``*words``, they receive the options
             that the parser does not know; a function ``explain_options`` in its module explains these.
+            ``FORMER_FLAGS`` in its module names options of earlier versions whose value is now an argument
+            without a name.
     """
 
     def __init__(self, name: str, function: Function) -> None:
-        self.explain_more = getattr(sys.modules[function.__module__], "explain_options", None)
+        module = sys.modules[function.__module__]
+        self.explain_more = getattr(module, "explain_options", None)
+        self.former_flags: Sequence[str] = getattr(module, "FORMER_FLAGS", ())
         self.command = name
         parameters = inspect.signature(function).parameters.values()
         rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -236,7 +240,9 @@ class CommandParser(ArgumentParser):
         flags = {option.key: option.flag for option in self.options}
         line = re.sub(
             r'Parser key "(\w+)":\s*Expected an? (.+?)\. Got value: (.*)',
-            lambda found: f"Expected `{flags[found[1]]}` to be {_plain(found[2])}, but got '{found[3]}'.",
+            lambda found: (
+                f"Expected `{flags[found[1]]}` to be {describe_type(found[2])}, but got '{found[3]}'."
+            ),
             " ".join(message.split()),
         )
         if found := re.fullmatch("the following arguments are required: (.*)", line):
@@ -278,12 +284,24 @@ class CommandParser(ArgumentParser):
                 rest.append(word)
         return own, rest
 
+    def _without_former(self, words: Sequence[str]) -> list[str]:
+        """Leave out the names of options of earlier versions, but not their values."""
+        kept = []
+        for word in words:
+            flag, is_joined, value = word.partition("=")
+            if flag not in self.former_flags:
+                kept.append(word)
+            elif is_joined:
+                kept.append(value)
+        return kept
+
     def read(self, words: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
         """Parse a command line into the positional and keyword arguments of the function.
 
         Args:
             words: The words of the command line.
         """
+        words = self._without_former(words)
         own, rest = self.split(words) if self.takes_more else (list(words), [])
         parsed = self.parse_args(own)
         given = {option.name: parsed[option.key] for option in self.options if option.key in parsed}
@@ -297,22 +315,6 @@ def _once(read: Callable[[str], Any]) -> Callable[[Any], Any]:
     jsonargparse checks a value by reading it again.
     """
     return lambda given: read(given) if isinstance(given, str) else given
-
-
-def _plain(kind: str) -> str:
-    """Describe a type in plain words.
-
-    Args:
-        kind: The type as jsonargparse writes it, such as ``<class 'float'>``.
-
-    >>> _plain("<class 'float'>"), _plain("typing.Literal['left', 'right']")
-    ('a number', 'left or right')
-    """
-    if kind.startswith("typing.Literal"):
-        *others, last = re.findall(r"'(.*?)'", kind)
-        return f"{', '.join(others)} or {last}" if others else last
-    names = {"float": "a number", "int": "a whole number"}
-    return names.get(kind.removeprefix("<class '").removesuffix("'>"), f"a {kind}")
 
 
 def take_trust(words: Sequence[str]) -> list[str]:

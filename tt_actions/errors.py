@@ -1,5 +1,6 @@
 """Errors that the user can correct: the command line prints them in one line, other errors as bugs."""
 
+import ast
 import difflib
 from collections.abc import Sequence
 
@@ -37,3 +38,25 @@ def describe_unknown(words: str, known: Sequence[str]) -> str:
     nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=0.7)
     meant = f". Did you mean `{nearest[0]}`?" if nearest else ""
     return f"Expected an option that exists, but got `{word}`{meant}"
+
+
+def describe_type(kind: str) -> str:
+    """Describe the type of an option in plain words.
+
+    Args:
+        kind: The type as jsonargparse writes it, such as ``<class 'float'>``.
+
+    >>> describe_type("<class 'float'>"), describe_type("typing.Literal['left', 'right']")
+    ('a number', 'left or right')
+    >>> describe_type("tuple with 4 elements")
+    'a list of 4 values'
+    """
+    if kind.startswith("typing.Literal"):
+        *others, last = dict.fromkeys(map(str, ast.literal_eval(kind.removeprefix("typing.Literal"))))
+        return f"{', '.join(others)} or {last}" if others else last
+    if kind.startswith("tuple with"):
+        return f"a list of {kind.split()[2]} values"
+    name = kind.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
+    names = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text"}
+    names |= {"tuple": "a list", "Tensor": "a tensor", "Path": "a path"}
+    return names.get(name, f"a {name}")

@@ -6,9 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from coached import coach, train, write_keypoints
+from coached import coach, to_words, train, write_keypoints
 from drawn_motions import draw, write
 
+from tt_actions.main import main
 from tt_actions.video.encoder import write_video
 
 LABELS = ("forehand", "smash")
@@ -89,6 +90,18 @@ def test_without_references_the_training_clips_are_the_references(room, tmp_path
     with pytest.raises(ValueError, match=r"splits.csv.* Pass `--reference`"):
         coach(("checkpoint", alone), ("input", stroke), ("out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_the_option_of_earlier_versions_is_accepted(room, tmp_path, is_joined, capsys):
+    _, checkpoint = room
+    stroke = write(tmp_path / "stroke.npz", draw("smash", 203))
+    former = [f"--input={stroke}"] if is_joined else ["--input", str(stroke)]
+    main(["coach", *former, *to_words(("checkpoint", checkpoint), ("out", tmp_path / "out"))])
+    assert (tmp_path / "out" / "coach.html").exists()
+    with pytest.raises(SystemExit):
+        main(["coach", "--help"])
+    assert "--input" not in capsys.readouterr().out
 
 
 def test_class_and_hand_are_those_that_the_user_names(room, tmp_path):

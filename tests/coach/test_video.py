@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from coached import coach
+from coached import coach, to_words
 
 from tt_actions.errors import UserError
 from tt_actions.files import write_rows
@@ -126,7 +126,7 @@ def join(clips, video):
 
 def coach_match(room, video, out, *more):
     known = (("checkpoint", room[1]), ("input", video), ("roi", REGION), ("hand", "right"), ("out", out))
-    main(["coach", "--match", *(f"--{name}={value}" for name, value in (*known, *more))])
+    main(["coach", "--match", *to_words(*known, *more)])
     return json.loads((out / "findings.json").read_text())
 
 
@@ -178,5 +178,5 @@ def test_options_that_do_not_go_together_are_refused(room, tmp_path):
         ((("joints", video),), "Expected only a video with `--match`"),
     ):
         with pytest.raises(UserError, match=reason):
-            main(["coach", "--match", *(f"--{name}={value}" for name, value in (*known, *more))])
+            main(["coach", "--match", *to_words(*known, *more)])
     assert not (tmp_path / "none").exists()

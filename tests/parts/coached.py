@@ -40,6 +40,11 @@ def write_keypoints(path, motion):
     return path
 
 
+def to_words(*options):
+    """The words of a command line; the ``input`` has no name."""
+    return [str(value) if name == "input" else f"--{name}={value}" for name, value in options]
+
+
 def coach(*options):
     """Run the command."""
-    main(["coach", *(f"--{name}={value}" for name, value in options)])
+    main(["coach", *to_words(*options)])

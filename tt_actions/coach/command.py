@@ -11,11 +11,14 @@ from tt_actions.errors import UserError
 from tt_actions.files import explain_failure
 from tt_actions.video.types import Roi
 
+FORMER_FLAGS = ("--input",)
+"""Options of earlier versions whose value is now an argument without a name."""
+
 
 def coach(
+    source: Path,
     *,
     checkpoint: Path,
-    input: Path,  # noqa: A002 - the option's name
     out: Path,
     match: bool = False,
     players: tuple[str, ...] = (),
@@ -36,8 +39,8 @@ def coach(
     findings, and writes them to ``coach.html``, ``findings.json`` and ``findings.csv``.
 
     Args:
+        source: A video, or a joint file. The built-in pose model finds the joints in a video.
         checkpoint: Checkpoint of a model of joints.
-        input: A video, or a joint file. The built-in pose model finds the joints in a video.
         out: Folder to write to; it is created if needed.
         match: The video is a match: judge all strokes of one player in it.
         players: Names of the players of a match from left to right, such as left,right; without --roi, each
@@ -58,26 +61,26 @@ def coach(
         cache_dir: Folder that keeps the joints found in videos (default: that of the training).
 
     Raises:
-        ValueError: If the model is not a model of joints, or the input or the references can't be used.
+        ValueError: If the model is not a model of joints, or the source or the references can't be used.
         OSError: If a file is missing or can't be written.
     """
-    _check_exist(checkpoint, input, reference, joints)
+    _check_exist(checkpoint, source, reference, joints)
     with _open_folder(out):
         from tt_actions.coach.match_command import MatchInput, coach_match
         from tt_actions.coach.stroke_command import coach_stroke, list_references_of, make_reader
         from tt_actions.skeleton.files import SUFFIXES
 
-        is_video = input.suffix.lower() not in SUFFIXES
-        _check_input(input, is_video, joints, pose, roi)
+        is_video = source.suffix.lower() not in SUFFIXES
+        _check_input(source, is_video, joints, pose, roi)
         _check_match(match, is_video and not joints, players, player, roi, against == "own", reference)
         model, reader = make_reader(checkpoint, pose, class_, fps, cache_dir)
         clips = None if against == "own" else list_references_of(model, checkpoint, reference)
         if match:
-            of_player = MatchInput(input, tuple(players), tuple(roi), player, class_, hand)
+            of_player = MatchInput(source, tuple(players), tuple(roi), player, class_, hand)
             coach_match(model, reader, of_player, clips, out)
         else:
             assert clips is not None
-            clip = ClipRecord(input, roi=next(iter(roi), None), hand=hand)
+            clip = ClipRecord(source, roi=next(iter(roi), None), hand=hand)
             coach_stroke(model, reader, clip, joints, class_, clips, out)
 
 

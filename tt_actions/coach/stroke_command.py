@@ -189,7 +189,7 @@ def _read_video_joints(info: VideoInfo, path: Path, layout: Layout) -> np.ndarra
     if joints.shape[-1] != 2:
         raise UserError(
             f"Expected the 2D joints of a video, but '{path}' contains 3D joints. Pass only the video, in "
-            "which the built-in pose model finds joints, or only the joint file, as `--input`."
+            "which the built-in pose model finds joints, or only the joint file, without `--joints`."
         )
     if info.num_frames and abs(info.num_frames - len(joints)) > 1:
         raise UserError(

@@ -9,6 +9,7 @@ from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from tt_actions.errors import UserError, describe_unknown
+from tt_actions.training.option_names import names_of
 
 COMMON_OPTIONS = {
     "--config": "YAML file of the experiment, such as experiments/cnn_lstm.yaml",
@@ -171,7 +172,7 @@ def run(
             f"Expected `--resume` with train or fit only, but got it with {command}. Pass a checkpoint: "
             f"`tt-actions {command} --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt`."
         )
-    _check_roots(command, words)
+    _check_names(command, words)
     _check_exist(_configs(words)[0], resume, None if "--print_config" in words else data)
     _run([command, *_with_data(words, resume, data, layout, pose)], resume, pose)
 
@@ -195,7 +196,7 @@ def _run(words: list[str], resume: Path | None, pose: str | None) -> None:
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 
     from tt_actions.training.cli import ActionCLI
-    from tt_actions.training.parser import relevant_error
+    from tt_actions.training.option_errors import relevant_error
     from tt_actions.training.processes import leave_group
     from tt_actions.training.run_directory import RUN_DIR_VARIABLE
 
@@ -241,14 +242,22 @@ def _configs(words: Sequence[str]) -> tuple[list[Path], int]:
     return configs, last
 
 
-def _check_roots(command: str, words: Sequence[str]) -> None:
-    """Raise an error for an option that begins like none before anything slow is imported."""
+def _check_names(command: str, words: Sequence[str]) -> None:
+    """Raise an error for an option that no part of an experiment has before anything slow is imported."""
     for word in words:
         flag = word.partition("=")[0]
-        if flag.startswith("--") and flag.partition(".")[0].rstrip("+") not in ROOTS:
-            text = describe_unknown(flag, [*COMMON_OPTIONS, *ROOTS])
-            ending = "" if text.endswith("?") else "."
-            raise UserError(f"{text}{ending} `tt-actions {command} --help-all` lists all options.")
+        root, *rest = flag.removeprefix("--").split(".")
+        if not flag.startswith("--"):
+            continue
+        known: Sequence[str] = [*COMMON_OPTIONS, *ROOTS]
+        if f"--{root}".rstrip("+") in ROOTS:
+            names = names_of(root) if rest else set()
+            if not names or rest[0].rstrip("+") in names:
+                continue
+            known = [f"--{root}.{name}" for name in names]
+        text = describe_unknown(flag, known)
+        ending = "" if text.endswith("?") else "."
+        raise UserError(f"{text}{ending} `tt-actions {command} --help-all` lists all options.")
 
 
 def _check_exist(configs: Sequence[Path], resume: Path | None, data: Path | None) -> None:

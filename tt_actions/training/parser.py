@@ -13,24 +13,21 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 import tt_actions.models
 import tt_actions.sources
-from tt_actions.class_paths import allow_in_experiments, refused_import, trust_installed, with_current_paths
+from tt_actions.class_paths import allow_in_experiments, trust_installed, with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.errors import UserError, describe_unknown
+from tt_actions.training.option_errors import in_one_line, relevant_error
 
 allow_in_experiments(tt_actions.models, tt_actions.sources)
 trust_installed()
 
-OTHER_KINDS = (
-    "does not correspond to a subclass",
-    "Not a valid subclass",
-    "Expected a <class 'NoneType'>",
-    "Expected a <class 'bool'>",
-    "Expected a path but",
-    "Does not validate against",
-    "a class path (str)",
-    "a dict with",
+CLASSES = tuple(
+    name
+    for module in (tt_actions.models, tt_actions.sources)
+    for name, member in vars(module).items()
+    if isinstance(member, type)
 )
-"""What jsonargparse says of the kinds of value that the user did not mean."""
+"""Names of the classes that experiments give without their module."""
 
 
 class QuietParser(LightningArgumentParser):
@@ -104,7 +101,7 @@ class QuietParser(LightningArgumentParser):
             message: The message.
             ex: The exception behind it, if any.
         """
-        line = _in_one_line(message)
+        line = in_one_line(message, CLASSES)
         if "are required" in line and "model.network" in line:
             line = "Expected `--config`, the YAML file of an experiment, such as experiments/cnn_lstm.yaml"
         if found := re.fullmatch("unrecognized arguments: (.*)", line):
@@ -125,23 +122,6 @@ class QuietParser(LightningArgumentParser):
 
 def _parsers_of(action: Action) -> list[ArgumentParser]:
     return list(action.choices.values()) if isinstance(action.choices, dict) else []
-
-
-def _in_one_line(message: str) -> str:
-    r"""Put a message of jsonargparse into one line, with the option that it is about and the value.
-
-    >>> _in_one_line("Parser key \"fps\": Expected a <class 'int'>. Got value: x")
-    '`fps`: Expected a whole number. Got value: x'
-    """
-    line = " ".join(relevant_error(message).split())
-    line = re.sub(r'Parser key "([\w.]+)": ?', "", line).rstrip(".")
-    for kind, name in (("int", "whole number"), ("float", "number"), ("bool", "true or false")):
-        line = line.replace(f"a <class '{kind}'>", f"a {name}" if kind != "bool" else name)
-    key, value = re.search(r'Parser key "([\w.]+)"', message), re.search(r"Given value: (.*)", message)
-    if "was not imported" in line or key is None:
-        return line
-    given = f", but got {value[1]}" if value and value[1] not in line else ""
-    return f"`{key[1]}`: {line}{given}"
 
 
 def make_data(settings: Mapping[str, Any]) -> ClipDataModule:
@@ -226,23 +206,3 @@ def refused_by_library(option: str) -> Iterator[None]:
         raise UserError(
             f"Expected valid arguments for `{option}`, but got an error: {reason}. Correct the arguments."
         ) from error
-
-
-def relevant_error(message: str) -> str:
-    r"""Reduce jsonargparse's message about a class option to the errors of the class that the user chose.
-
-    Args:
-        message: jsonargparse's message: all classes, the error with each of them, and the value.
-
-    >>> lines = ["Does not validate against any of the Union subtypes"]
-    >>> lines += ["Subtypes: [<class 'tt_actions.A'>, <class 'tt_actions.B'>]", "Errors:"]
-    >>> lines += ["  - A does not correspond to a subclass of B", "  - Expected c.", "Given value: x"]
-    >>> relevant_error("\n".join(lines))
-    'Expected c.'
-    """
-    refused = refused_import(message)
-    if refused is not None:
-        return refused
-    reasons = re.split(r"^ *- ", message.split("Given value", maxsplit=1)[0], flags=re.MULTILINE)[1:]
-    own = [reason.strip() for reason in reasons if not any(other in reason for other in OTHER_KINDS)]
-    return "\n".join(dict.fromkeys(own)) if own and "Union subtypes" in message else message

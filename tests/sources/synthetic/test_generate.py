@@ -47,7 +47,9 @@ def settings_of(num_clips, num_players, sport="table_tennis"):
     return Settings(num_clips, num_players, 0, (320, 240), 0, 60.0, False, False, World(), sport=sport)
 
 
-@pytest.mark.parametrize(("num_clips", "num_players"), [(8, 4), (40, 40), (39, 40), (7, 6), (3, 5), (100, 40)])
+@pytest.mark.parametrize(
+    ("num_clips", "num_players"), [(8, 4), (40, 40), (39, 40), (7, 6), (3, 5), (100, 40)]
+)
 @pytest.mark.parametrize("sport", ["table_tennis", "tennis"])
 def test_few_clips_have_as_many_players_as_possible(num_clips, num_players, sport):
     settings = settings_of(num_clips, num_players, sport)
