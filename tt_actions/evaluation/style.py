@@ -34,15 +34,15 @@ FONTS = [
 
 
 def shortened(name: str) -> str:
-    """Shorten a class name to the space available in a figure.
+    """Shorten a class name from its middle to the space available in a figure.
 
     Args:
         name: The class name.
 
     >>> shortened("a forehand that is played from far behind the table")
-    'a forehand that is played from far …'
+    'a forehand that is…r behind the table'
     """
-    return name if len(name) <= 36 else f"{name[:35]}…"
+    return name if len(name) <= 36 else f"{name[:18].rstrip()}…{name[-17:].lstrip()}"
 
 
 def tidy(axes: Axes) -> None:

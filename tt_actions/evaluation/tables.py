@@ -38,9 +38,10 @@ def screen_table(title: str, headings: list[str]) -> rich.table.Table:
     table = rich.table.Table(
         box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title=title, title_justify="left"
     )
-    table.add_column("", overflow="fold")
+    table.add_column("", overflow="fold", vertical="bottom")
     for heading in headings:
-        table.add_column(heading, justify="right", vertical="bottom")
+        widest = max(map(len, heading.split()), default=0)
+        table.add_column(heading, justify="right", vertical="bottom", overflow="fold", min_width=widest)
     return table
 
 

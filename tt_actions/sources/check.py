@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -70,8 +71,7 @@ def check_joints(data: Path, layout: str) -> int:
             problems[record.name] = str(error)
         else:
             durations[record] = len(times_s) / spec.fps
-    table = Table("suffix", "layout", title="Files by format")
-    table.add_column("files", justify="right")
+    table = _table("Files by format", "suffix", ["layout", "files"])
     for suffix, count in Counter(path.suffix for path in {record.path for record in records}).most_common():
         table.add_row(suffix, spec.layout, str(count))
     return _report(records, durations, problems, table)
@@ -84,7 +84,9 @@ def _report(
     console = Console()
     console.print(_class_table(records, durations))
     if any(record.group for record in records):
-        console.print(_group_table(records))
+        table = _group_table(records)
+        fits = Console(width=10_000).measure(table).maximum <= console.width
+        console.print(table if fits else _narrow_group_table(records))
     console.print(formats)
     for problem in dict.fromkeys(problems.values()):
         console.print(f"[red]unreadable:[/red] {escape(problem)}", soft_wrap=True)
@@ -129,9 +131,8 @@ def _duration_s(record: ClipRecord, info: VideoInfo | str) -> float | str:
 
 
 def _class_table(records: list[ClipRecord], durations: dict[ClipRecord, float]) -> Table:
-    table = Table("class", title="Clips by class")
-    for column in ("clips", "groups", "unreadable", "shortest (s)", "median (s)", "longest (s)"):
-        table.add_column(column, justify="right")
+    columns = ("clips", "groups", "unreadable", "shortest\n(s)", "median\n(s)", "longest\n(s)")
+    table = _table("Clips by class", "class", columns)
     names: list[str | None] = [*class_names(records)]
     for name in names or [None]:  # clips for prediction have no labels
         own = [record for record in records if record.label == name]
@@ -149,20 +150,41 @@ def _class_table(records: list[ClipRecord], durations: dict[ClipRecord, float]) 
 
 def _group_table(records: list[ClipRecord]) -> Table:
     names = class_names(records)
-    table = Table("group", title="Clips by group")
-    for name in (*names, "all"):
-        table.add_column(escape(name), justify="right")
-    groups: dict[str, Counter[str | None]] = defaultdict(Counter)
-    for record in records:
-        groups[record.group or "(none)"][record.label] += 1
-    for group, counts in sorted(groups.items()):
+    table = _table("Clips by group", "group", [escape(name) for name in (*names, "all")])
+    for group, counts in _count_by_group(records):
         table.add_row(escape(group), *(str(counts[name]) for name in names), str(counts.total()))
     return table
 
 
+def _narrow_group_table(records: list[ClipRecord]) -> Table:
+    """Table of the groups for a terminal that is too narrow for a column per class."""
+    names = class_names(records)
+    table = _table("Clips by group", "group", ["all"])
+    table.add_column("by class", overflow="fold")
+    for group, counts in _count_by_group(records):
+        own = ", ".join(f"{name} {counts[name]}" for name in names if counts[name])
+        table.add_row(escape(group), str(counts.total()), escape(own))
+    return table
+
+
+def _count_by_group(records: list[ClipRecord]) -> list[tuple[str, Counter[str | None]]]:
+    groups: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for record in records:
+        groups[record.group or "(none)"][record.label] += 1
+    return sorted(groups.items())
+
+
+def _table(title: str, names: str, columns: Iterable[str]) -> Table:
+    """Create a table whose names wrap, and whose numbers and headings are never cut."""
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title=title, title_justify="left")
+    table.add_column(names, overflow="fold", vertical="bottom")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True, vertical="bottom")
+    return table
+
+
 def _format_table(infos: Iterable[VideoInfo]) -> Table:
-    table = Table("frame size", "fps", "codec", title="Files by format")
-    table.add_column("files", justify="right")
+    table = _table("Files by format", "frame size", ["fps", "codec", "files"])
     counts = Counter((f"{info.width}x{info.height}", f"{info.fps:.4g}", info.codec) for info in infos)
     for kind, count in counts.most_common():
         table.add_row(*kind, str(count))
