@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -74,7 +75,13 @@ def test_a_notebook_begins_with_what_it_shows_and_holds_no_outputs(path):
     for cell in notebook.cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
-        assert cell.metadata == {}
+    parameters, *rest = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert parameters.metadata == {}  # users edit it
+    folded = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}  # for JupyterLab and for nbconvert
+    assert all(cell.metadata == folded for cell in rest)
+    pictures = re.findall(r"!\[.+\]\((.+)\)", first.source)
+    assert len(pictures) == (path.stem != "ablation")
+    assert all((path.parent / picture).is_file() for picture in pictures)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert set(notebook.metadata.language_info) == {"name"}  # no version that changes with each who runs it
 

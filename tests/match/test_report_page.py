@@ -131,7 +131,7 @@ def test_the_table_sorts_filters_and_downloads(match, open_page):
     expected = [str(number + 1) for number in range(len(found.strokes))]
     assert column(1) == expected
     assert download() == (folder / "strokes.csv").read_bytes()
-    for key, place in (("confidence", 6), ("label", 5), ("player", 7)):
+    for key, place in (("confidence", 4), ("label", 3), ("player", 7)):
         heading = page.locator(f"th[data-key='{key}']")
         for direction in ("ascending", "descending"):
             heading.locator("button").click()
@@ -198,6 +198,16 @@ def test_long_match_shows_a_part_of_its_rows_and_prints_all(open_page, tmp_path)
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) > 5
     assert page.locator("#printed svg").count() == 10  # a minute each
     assert page.locator("#table tbody tr").count() == 200
+
+
+def test_a_phone_shows_technique_and_confidence_without_scrolling(match, open_page):
+    page = open_page(match[0], width=390)
+    box = page.locator("#rows").bounding_box()
+    for key in ("number", "start", "label", "confidence"):
+        heading = page.locator(f"th[data-key='{key}']").bounding_box()
+        assert heading["x"] + heading["width"] <= box["x"] + box["width"]
+    right = [tile.bounding_box() for tile in page.locator(".tiles div").all()]
+    assert len({round(tile["width"]) for tile in right}) == 1  # no row of tiles is shorter
 
 
 def test_a_video_that_is_gone_is_told(open_page, match, tmp_path):

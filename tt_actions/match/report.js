@@ -219,9 +219,9 @@
     jump.tabIndex = -1;
     jump.setAttribute("aria-label", `Go to stroke ${stroke.number + 1} at ${clock(stroke.start, 2)}`);
     start.append(jump);
-    row.append(make("td", stroke.number + 1), start,
-      make("td", stroke.contact === null ? "–" : clock(stroke.contact, 2)), make("td", clock(stroke.end, 2)), label,
-      make("td", percent(stroke.confidence), unsure(stroke) ? "unsure" : ""), player);
+    row.append(make("td", stroke.number + 1), start, label,
+      make("td", percent(stroke.confidence), unsure(stroke) ? "unsure" : ""),
+      make("td", stroke.contact === null ? "–" : clock(stroke.contact, 2)), make("td", clock(stroke.end, 2)), player);
     return row;
   }
   function showPage(wanted) {

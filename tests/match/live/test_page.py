@@ -107,6 +107,18 @@ def test_strange_names_stay_text_on_a_phone(video, show, open_page):
     assert players[1] in page.locator(".tag").nth(1).inner_text()
 
 
+@pytest.mark.parametrize("width", [390, 700, 900, 1280])
+def test_tiles_fill_their_rows(video, show, open_page, width):
+    page = open_page(show(video).page.url, width=width)
+    room = page.locator(".tiles").bounding_box()
+    rows = {}
+    for tile in page.locator(".tiles div").all():
+        box = tile.bounding_box()
+        rows.setdefault(round(box["y"]), []).append(box)
+    assert all(row[-1]["x"] + row[-1]["width"] >= room["x"] + room["width"] - 1 for row in rows.values())
+    assert max(map(len, rows.values())) - min(map(len, rows.values())) <= 1
+
+
 def ask(page, path, method="GET", **headers):
     connection = http.client.HTTPConnection("127.0.0.1", page.server.port, timeout=5)
     connection.request(method, path, headers=headers)
