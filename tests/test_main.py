@@ -142,6 +142,28 @@ def test_help_and_mistakes_load_nothing_slow(words):
     assert loaded_by(*words) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["analyze", "match.mp4", "--out"],
+        ["compare", "--out"],
+        ["explain", "--checkpoint", "best.ckpt", "--clip", "clip.mp4", "--out"],
+        ["export", "--checkpoint", "best.ckpt", "--out"],
+        ["live", "--checkpoint", "best.ckpt", "--source", "0", "--out"],
+        ["sweep", "ablation", "--out"],
+        ["synth", "--out"],
+        ["train", "--config", "experiments/cnn.yaml", "--runs"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_place_that_can_not_be_written_to_is_refused_at_once(words, tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    words = [*words, str(tmp_path / "file" / "out")]
+    code, said = ended(monkeypatch, capsys, *words)
+    assert re.fullmatch(r"error: Expected to write '.*', but got: Not a directory\. .*\n?", said)
+    assert loaded_by(*words) == []
+
+
 def test_the_loaded_packages_would_be_seen():
     assert "torch" in loaded_by("train", "--help-all")
 

@@ -74,6 +74,23 @@ def explain_failure(path: Path, advice: str) -> Iterator[None]:
         ) from error
 
 
+def check_writable(folder: Path | None) -> None:
+    """Raise an error if no file can be written to a folder, before the work whose results it is for.
+
+    Nothing is created.
+
+    Args:
+        folder: The folder, which need not exist; with None, nothing is checked.
+
+    Raises:
+        OSError: If the folder, or the nearest one above it that exists, can't be written to.
+    """
+    if folder is not None:
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with explain_failure(folder, "or choose another folder"):
+            tempfile.TemporaryFile(dir=nearest).close()
+
+
 def write_rows(
     path: Path,
     header: Sequence[str],

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tt_actions.clips.records import Hand
+from tt_actions.files import check_writable
 from tt_actions.video.types import Roi
 
 
@@ -43,6 +44,7 @@ def explain(
     """
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
+    check_writable(out)
     from tt_actions.evaluation import explain as explaining
     from tt_actions.recognition.loading import load
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tt_actions.errors import UserError
+from tt_actions.files import check_writable
 
 
 def export(
@@ -40,6 +41,7 @@ def export(
         )
     if out is not None and out.exists() and not out.is_dir():
         raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
+    check_writable(out)
     from tt_actions.export.export import export_model
     from tt_actions.recognition.onnx_recognizer import check_installed, default_folder
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tt_actions.errors import UserError
+from tt_actions.files import check_writable
 from tt_actions.recognition.stroke_names import NamedSport
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
@@ -53,6 +54,7 @@ def analyze(
     if checkpoint is None and (crop is not None or engine != "torch"):
         option = "crop" if crop is not None else "engine"
         raise UserError(f"Expected `checkpoint` beside `{option}`, but got none. Add it, or omit `{option}`.")
+    check_writable(out)
     from tt_actions.match.jobs import Options, analyze_files
 
     options = Options(players, tuple(roi), crop, not no_video, not no_skeleton, engine, pose, sport)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tt_actions.files import check_writable
 from tt_actions.recognition.stroke_names import FOLDER, NamedSport
 
 
@@ -28,10 +29,11 @@ def compare(
     Returns:
         The exit code: 1 if a training failed.
     """
+    folder = out or Path("runs/compare_quick" if quick else "runs/compare")
+    check_writable(folder)
     from tt_actions.studies import compare as comparing
 
     num_seeds = seeds if seeds is not None else 1 if quick else 3
-    folder = out or Path("runs/compare_quick" if quick else "runs/compare")
     return comparing.compare(models, num_seeds, folder, data, quick, words, layout=layout)
 
 
@@ -56,6 +58,7 @@ def sweep(
     Returns:
         The exit code: 1 if a trial failed.
     """
+    check_writable(out)
     from tt_actions.studies import sweep as sweeping
 
     return sweeping.sweep(sweep, out, data, storage, words, layout=layout)

@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from itertools import pairwise
 from pathlib import Path
 
 from tt_actions.errors import UserError, describe_unknown
+from tt_actions.files import check_writable
 from tt_actions.training.option_names import names_of
 
 COMMON_OPTIONS = {
@@ -174,6 +176,9 @@ def run(
         )
     _check_names(command, words)
     _check_exist(_configs(words)[0], resume, None if "--print_config" in words else data)
+    for name, value in pairwise([*words, ""]):
+        if name == "--runs" or name.startswith("--runs="):
+            check_writable(Path(name.partition("=")[2] or value))
     _run([command, *_with_data(words, resume, data, layout, pose)], resume, pose)
 
 

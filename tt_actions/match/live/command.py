@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tt_actions.files import check_writable
 from tt_actions.local_server import HOST
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
@@ -55,6 +56,7 @@ def live(
         raise FileExistsError(
             f"Expected a new or empty folder to write to, but got '{out}'. Choose another `--out`."
         )
+    check_writable(out)
     from tt_actions.match.live.session import LiveAnalysis
     from tt_actions.match.live.source import LiveSource
     from tt_actions.match.live.watch import watch
