@@ -159,7 +159,7 @@ def test_help_and_mistakes_load_nothing_slow(words):
 def test_a_place_that_can_not_be_written_to_is_refused_at_once(words, tmp_path, capsys, monkeypatch):
     (tmp_path / "file").touch()
     words = [*words, str(tmp_path / "file" / "out")]
-    code, said = ended(monkeypatch, capsys, *words)
+    _, said = ended(monkeypatch, capsys, *words)
     assert re.fullmatch(r"error: Expected to write '.*', but got: Not a directory\. .*\n?", said)
     assert loaded_by(*words) == []
 

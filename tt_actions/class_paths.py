@@ -94,6 +94,15 @@ def trust(packages: Iterable[str]) -> None:
         set_parsing_settings(import_path_allowlist=[package])
 
 
+def is_trusted(path: str) -> bool:
+    """Return whether a class path belongs to a package that the user trusts.
+
+    Args:
+        path: The class path.
+    """
+    return any(path == root or path.startswith(f"{root}.") for root in _trusted)
+
+
 def trust_installed() -> None:
     """Trust the packages that installed distributions list as entry points of the group ``tt_actions``."""
     trust(entry.module for entry in entry_points(group="tt_actions"))
@@ -200,7 +209,7 @@ def _named_paths(content: Any, key: str = "", is_part: bool = False) -> Iterator
 def _is_allowed(path: str) -> bool:
     if "." not in path or path == "pytorch_lightning.cli.instantiate_module":
         return True  # short for a known class; what Lightning writes, which is not called
-    return path in _allowed or any(path == root or path.startswith(f"{root}.") for root in _trusted)
+    return path in _allowed or is_trusted(path)
 
 
 trust(filter(None, os.environ.get(TRUST_VARIABLE, "").split(",")))

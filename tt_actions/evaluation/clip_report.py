@@ -1,5 +1,6 @@
 """Report of a test on clips: numbers, tables and figures, on disk and on the screen."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def write_report(
     provenance: dict[str, Any],
     history: Path | None,
     monitor: str | None = "val/loss",
+    own: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Write a report: numbers, tables and figures, each file atomically.
 
@@ -44,6 +46,7 @@ def write_report(
         provenance: How the predictions were produced: see ``provenance``. Stored in ``metrics.json``.
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
+        own: Values of the metrics that the experiment adds; they are ``metrics`` in ``metrics.json``.
 
     Returns:
         The contents of ``metrics.json``.
@@ -53,6 +56,8 @@ def write_report(
         OSError: If a file can't be written.
     """
     metrics = {**measure(predictions), "provenance": finite_or_none(provenance)}
+    if own:
+        metrics["metrics"] = finite_or_none(dict(own))
     write_json(folder / "metrics.json", metrics, ADVICE)
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
@@ -91,6 +96,10 @@ def print_report(metrics: dict[str, Any], console: Console | None = None) -> Non
     if published:
         overall.add_row("published", *(_cell(published.get(key)) for key in OVERALL), "-", style="dim")
     console.print(overall)
+    if own := metrics.get("metrics"):
+        added = screen_table("Metrics of the experiment", list(own))
+        added.add_row("measured", *map(_cell, own.values()))
+        console.print(added)
 
     headings = [HEADINGS[0], *HEADINGS[4:], "clips"]
     per_class = screen_table(

@@ -40,7 +40,7 @@ def shortened(name: str) -> str:
         name: The class name.
 
     >>> shortened("a forehand that is played from far behind the table")
-    'a forehand that is…r behind the table'
+    'a forehand that is…behind the table'
     """
     return name if len(name) <= 36 else f"{name[:18].rstrip()}…{name[-17:].lstrip()}"
 

@@ -94,7 +94,10 @@ def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         shown = {key: _over_seeds(values[key], intervals.get(key)) for key in BY_CLASS}
         return {**shown, "support": runs[0].metrics["per_class"][name]["support"]}
 
+    own = dict.fromkeys(name for run in runs for name in run.metrics.get("metrics", {}))
+    values = {name: [run.metrics.get("metrics", {}).get(name) for run in runs] for name in own}
     return {
+        **({"metrics": {name: _over_seeds(by_seed) for name, by_seed in values.items()}} if own else {}),
         **{key: _over_seeds([run.metrics[key] for run in runs], intervals.get(key)) for key in OVERALL},
         "per_class": {name: of_class(name, index) for index, name in enumerate(classes)},
     }

@@ -99,18 +99,23 @@ def scores_table(numbers: Numbers) -> Table:
         numbers: As for :func:`write_comparison`.
     """
     rows, records = [], []
+    own = tuple(dict.fromkeys(name for one in numbers["models"].values() for name in one.get("metrics", {})))
+    columns = (*SCORES, *own)
     for model, scores in numbers["models"].items():
-        rows.append([model, *(_spread(scores[key]) for key in SCORES)])
-        records.append({"model": model, "source": "measured", **_plain_numbers(scores, SCORES)})
+        measured = {**scores, **scores.get("metrics", {})}
+        cells = [_spread(measured[key]) if key in measured else "-" for key in columns]
+        rows.append([model, *cells])
+        records.append({"model": model, "source": "measured", **_plain_numbers(measured, columns)})
         if published := _published(numbers, model):
-            rows.append([f"{model}, published", *(f"{published[key]:.3f}" for key in SCORES)])
-            records.append({"model": model, "source": "published", **_plain_numbers(published, SCORES)})
+            cells = [f"{published[key]:.3f}" if key in SCORES else "-" for key in columns]
+            rows.append([f"{model}, published", *cells])
+            records.append({"model": model, "source": "published", **_plain_numbers(published, columns)})
     notes = [
         "Measured: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap interval over "
         "test clips (2000 resamples, scores averaged over seeds). Precision, recall, F1: macro averages.",
         *_published_notes(numbers),
     ]
-    headings = ["model", *(SHOWN[key] for key in SCORES)]
+    headings = ["model", *(SHOWN[key] for key in SCORES), *(name.replace("_", " ") for name in own)]
     return Table("Table 1: models", headings, rows, records, notes, production_notes(numbers))
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from tt_actions.errors import UserError
 from tt_actions.studies.trainings import read_settings
-from tt_actions.training.cli import check_validation_metric
+from tt_actions.training.own_metrics import check_validation_metric
 
 if TYPE_CHECKING:
     import optuna

@@ -18,8 +18,6 @@ from tt_actions.clips.preprocessing import make_preprocessing
 from tt_actions.clips.records import have_regions
 from tt_actions.clips.unseen import check_unseen
 from tt_actions.errors import UserError
-from tt_actions.evaluation.clip_metrics import build_frame_metrics, build_metrics
-from tt_actions.evaluation.segment_metrics import STROKE_FIGURES
 from tt_actions.files import is_first_process
 from tt_actions.recognition.checkpoint import read_checkpoint
 from tt_actions.recognition.loading import restore_training_facts, with_pose
@@ -27,6 +25,7 @@ from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.libraries import keep_freed_memory, quieten_libraries
 from tt_actions.training.links import LINKS, TakenLinks
+from tt_actions.training.own_metrics import METRICS_HELP, check_metrics, check_validation_metric, make_metrics
 from tt_actions.training.parser import QuietParser, check_classes, errors_of_options, refused_by_library
 from tt_actions.training.resuming import check_changes
 from tt_actions.training.run_directory import (
@@ -142,6 +141,9 @@ class ActionCLI(LightningCLI):
             default=False,
             help="Compile the network with torch.compile. Checkpoints stay the same.",
         )
+        parser.add_argument(
+            "--metrics", type=list[dict[str, Any] | str] | None, default=None, help=METRICS_HELP
+        )
         parser.add_class_arguments(WandbOptions, "wandb")
         for of_data, of_model in LINKS:
             parser.link_arguments(f"data.{of_data}", f"model.{of_model}", apply_on="instantiate")
@@ -161,8 +163,9 @@ class ActionCLI(LightningCLI):
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
-        check_classes(self.config[command])
-        self._check_monitor(self.config[command])
+        own = check_metrics(self.config[command].metrics)
+        check_classes({key: value for key, value in vars(self.config[command]).items() if key != "metrics"})
+        self._check_monitor(self.config[command], own)
         if self.config[command].trainer.logger is not None:
             raise UserError(
                 "Expected no `trainer.logger`, because every run writes metrics.csv and `wandb.*` sets "
@@ -182,10 +185,10 @@ class ActionCLI(LightningCLI):
             before = parser.parse_args(self.unchanged)[command]
             check_changes(before, self.config[command], self.checkpoint)
 
-    def _check_monitor(self, config: Namespace) -> None:
+    def _check_monitor(self, config: Namespace, own: list[str]) -> None:
         if config.monitor is None:
             return
-        check_validation_metric(config.monitor, "monitor")
+        check_validation_metric(config.monitor, "monitor", own)
         if config.data.val_share == 0:
             raise UserError(
                 f"Expected validation clips for `monitor` {config.monitor}, but got `data.val_share` 0. "
@@ -223,6 +226,7 @@ class ActionCLI(LightningCLI):
             kwargs: Further arguments of the trainer.
         """
         config = self.config[str(self.subcommand)]
+        self.model.add_metrics(make_metrics(config.metrics, len(self.model.class_names)))
         self._prepare()
         kwargs |= launched_devices(config.trainer.devices, config.trainer.num_nodes)
         if config.trainer.fast_dev_run:
@@ -322,23 +326,3 @@ class ActionCLI(LightningCLI):
         if self.config[str(self.subcommand)].compile:
             # in place, to keep a checkpoint's keys; not dynamic, since some networks fail with dynamic shapes
             self.model.network.compile(dynamic=False)
-
-
-def check_validation_metric(metric: str, argument: str) -> None:
-    """Check that a name is the name of a validation metric.
-
-    Args:
-        metric: Name of a metric.
-        argument: Argument with the name, for the message.
-
-    Raises:
-        ValueError: If it is no validation metric.
-    """
-    figures = [*build_metrics(2), *build_frame_metrics(2), *STROKE_FIGURES]  # of clips, or of recordings
-    names = ["val/loss", *(f"val/{name}" for name in dict.fromkeys(figures))]
-    overall = [name for name in names if name != "val/class_accuracy"]
-    if metric not in overall and metric.rpartition("/")[0] not in names:
-        raise UserError(
-            f"Expected `{argument}` to be one of {', '.join(overall)}, or a metric of one class, such as "
-            f"val/class_accuracy/serve, but got '{metric}'."
-        )

@@ -38,7 +38,7 @@ COMMON_OPTIONS = {
 ROOTS = frozenset(
     f"--{name}"
     for name in (
-        *("ckpt_path", "compile", "config", "data", "experiment", "help", "model", "monitor"),
+        *("ckpt_path", "compile", "config", "data", "experiment", "help", "metrics", "model", "monitor"),
         *("print_config", "return_predictions", "runs", "seed_everything", "trainer", "verbose", "wandb"),
     )
 )

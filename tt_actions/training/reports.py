@@ -72,10 +72,11 @@ class ClipReport(RunReport[ClipResult]):
         if not trainer.is_global_zero:
             return
         folder = self.run_dir / "report"
-        metrics = write_report(folder, predictions, self.made_by(pl_module), self.history, self.monitor)
+        assert isinstance(pl_module, StrokeTask)
+        own = {name: float(trainer.callback_metrics[f"test/{name}"]) for name in pl_module.own_metrics}
+        metrics = write_report(folder, predictions, self.made_by(pl_module), self.history, self.monitor, own)
         data = trainer.datamodule  # type: ignore[attr-defined]
         records = {record.name: record for record in data.records}
-        assert isinstance(pl_module, StrokeTask)
         preprocessing = pl_module.recognizer.preprocessing
         worst = write_worst_clips(
             folder / "worst_clips", predictions, records, preprocessing, cache=data.cache

@@ -1,11 +1,13 @@
 """The LightningModule that trains a recogniser: loss, one shared step and metrics."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from tt_actions.clips.dataset import Batch
 from tt_actions.clips.preprocessing import make_preprocessing
@@ -112,9 +114,23 @@ class StrokeTask(pl.LightningModule):
         if optimizer is not None:
             group_parameters(network, self.lr_scales)  # before DDP, which registers all trainable parameters
         self.register_buffer("weights", weights_by_class(class_weights, class_names), persistent=False)
+        self.own_metrics: tuple[str, ...] = ()
         self.metrics = nn.ModuleDict(
             {f"{stage}_set": StageMetrics(class_names, settings.fps, stage == "train") for stage in STAGES}
         )
+
+    def add_metrics(self, metrics: Mapping[str, Metric]) -> None:
+        """Add metrics of the user to those of validation and test.
+
+        Args:
+            metrics: The metrics by name.
+
+        Raises:
+            UserError: If a metric does not fit untrimmed recordings.
+        """
+        self.own_metrics = tuple(metrics)
+        for stage in ("val", "test"):
+            self._metrics(stage).add(metrics)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer, and its schedule if there is one.

@@ -196,6 +196,7 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
 
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, "loss", "num_clips")})
+    run.summary.update({f"report/{key}": value for key, value in metrics.get("metrics", {}).items()})
     columns = [*BY_CLASS, *AREAS.values(), "support"]
     by_class = [[name, *(row[key] for key in columns)] for name, row in metrics["per_class"].items()]
     logged = {
