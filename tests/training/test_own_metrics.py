@@ -73,15 +73,17 @@ def own_parts(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_dir(own_parts, strokes, tmp_path_factory):
+def run_dir(own_parts, strokes, tmp_path_factory):  # noqa: ARG001 - the package must be there
     folder = tmp_path_factory.mktemp("run")
     experiment = folder / "graded.yaml"
-    experiment.write_text(TINY.read_text("utf-8") + METRICS, "utf-8")
+    lines = TINY.read_text("utf-8").splitlines()
+    unnamed = "\n".join(line for line in lines if not line.startswith("experiment:"))
+    experiment.write_text(unnamed + METRICS, "utf-8")
     options = {"runs": folder / "runs", "data.cache_dir": folder / "cache", "wandb.mode": "disabled"}
     options |= {"trainer.max_epochs": 1, "trainer.accelerator": "cpu", "monitor": "val/top_two"}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     main(["train", "--config", str(experiment), "--data", str(strokes), *words])
-    return folder / "runs" / "tiny" / "version_0"
+    return folder / "runs" / "graded" / "version_0"  # the name of the file
 
 
 def test_values_are_logged_and_in_the_report(run_dir):
@@ -126,7 +128,8 @@ def test_a_comparison_shows_them(run_dir):
         (["torchmetrics.MeanMetric"], "to take only preds, target, logits and lengths, but it takes value"),
     ],
 )
-def test_what_is_no_metric_is_refused(own_parts, entries, reason):
+@pytest.mark.usefixtures("own_parts")
+def test_what_is_no_metric_is_refused(entries, reason):
     with pytest.raises(UserError, match=reason):
         check_metrics(entries)
 
@@ -135,12 +138,13 @@ def test_what_a_class_refuses_is_an_error_of_the_user():
     entry = {"class_path": "MulticlassAccuracy", "init_args": {"top_k": 5}, "name": "top_5"}
     assert check_metrics([entry]) == ["top_5"]
     with pytest.raises(
-        UserError, match="arguments for `metrics: MulticlassAccuracy`, but got an error: .*top_k"
+        UserError, match=r"arguments for `metrics: MulticlassAccuracy`, but got an error: .*top_k"
     ):
         make_metrics([entry], 4)
 
 
-def test_recordings_have_no_clips_to_count(own_parts):
+@pytest.mark.usefixtures("own_parts")
+def test_recordings_have_no_clips_to_count():
     recordings = StageMetrics(["serve", "idle"], 10.0, False)
     with pytest.raises(UserError, match="`top_two` takes logits or lengths"):
         recordings.add(make_metrics(["own_parts.TopTwo"], 2))

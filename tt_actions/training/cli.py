@@ -126,7 +126,12 @@ class ActionCLI(LightningCLI):
         Args:
             parser: A subcommand's parser.
         """
-        parser.add_argument("--experiment", type=str, default="experiment", help="Name of the experiment.")
+        parser.add_argument(
+            "--experiment",
+            type=str | None,
+            default=None,
+            help="Name of the experiment and of the folder of its runs (default: the name of the YAML file).",
+        )
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder for all run directories.")
         parser.add_argument(
             "--monitor",
@@ -163,6 +168,8 @@ class ActionCLI(LightningCLI):
         assert isinstance(args, list)
         self.config = parser.parse_args(args)
         command = self.config.subcommand
+        if self.config[command].experiment is None:
+            self.config[command].experiment = _name_of(self.config[command].config)
         own = check_metrics(self.config[command].metrics)
         check_classes({key: value for key, value in vars(self.config[command]).items() if key != "metrics"})
         self._check_monitor(self.config[command], own)
@@ -326,3 +333,8 @@ class ActionCLI(LightningCLI):
         if self.config[str(self.subcommand)].compile:
             # in place, to keep a checkpoint's keys; not dynamic, since some networks fail with dynamic shapes
             self.model.network.compile(dynamic=False)
+
+
+def _name_of(files: list[Any] | None) -> str:
+    """Return the name of the first YAML file of an experiment."""
+    return Path(str(files[0])).stem if files else "experiment"

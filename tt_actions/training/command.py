@@ -16,7 +16,7 @@ from tt_actions.training.option_names import names_of
 COMMON_OPTIONS = {
     "--config": "YAML file of the experiment, such as experiments/cnn_lstm.yaml",
     "--ckpt_path": "Checkpoint to evaluate, such as runs/cnn_lstm/version_0/checkpoints/best.ckpt",
-    "--experiment": "Name of the folder of the runs (default: that in the YAML file)",
+    "--experiment": "Name of the folder of the runs (default: that of the YAML file)",
     "--runs": "Folder of all run directories (default: runs)",
     "--seed_everything": "Random seed (default: 0)",
     "--monitor": "Figure that selects the best checkpoint, such as val/accuracy (default: val/loss)",
