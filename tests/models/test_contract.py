@@ -1,14 +1,13 @@
 """The contract of all models, checked on every model: a new model is tested automatically.
 
-A model needs to be buildable as ``Model(num_classes=4)``; one of joints, which has a ``layout``, is given it.
-One that reads something else tells its input's shape past (B, T) in ``INPUT_SHAPES``, and one that has to be
-smaller or to step its ``OPTIONS``.
+A failure says what the contract asks for. Letters: B clips, T frames, K classes.
 """
 
 import importlib
 import inspect
 import io
 import pkgutil
+import re
 
 import pytest
 import torch
@@ -51,7 +50,16 @@ def reads_joints(model_class):
 
 def make(model_class, num_classes=4, **options):
     options |= {"layout": LAYOUT.name} if reads_joints(model_class) else {}
-    return model_class(num_classes, **options, **OPTIONS.get(model_class.__name__, {}))
+    try:
+        return model_class(num_classes, **options, **OPTIONS.get(model_class.__name__, {}))
+    except TypeError as error:
+        pytest.fail(
+            f"Expected to build the model as {model_class.__name__}(num_classes=4), because the tests know "
+            f"no more about it, but got: {error}. Make `num_classes` its first argument, call "
+            "super().__init__(num_classes), and give all other arguments defaults. If the tests need other "
+            "values, such as a smaller network, add them to OPTIONS in this file. A model of joints has an "
+            "argument `layout`, which the tests fill in."
+        )
 
 
 def build(model_class):
@@ -70,6 +78,27 @@ def draw(model_class, b, t):
     return torch.rand(b, t, *INPUT_SHAPES.get(model_class.__name__, FRAME_SHAPE), generator=generator)
 
 
+INPUTS = (
+    f"The tests pass frames {('B', 'T', *FRAME_SHAPE)}, or joints if the model has an argument `layout`. If "
+    "it reads something else, add the shape after (B, T) to INPUT_SHAPES in this file."
+).replace("'", "")
+NO_LEAK = (
+    "Expected the same result for a clip alone as in a batch, because padding must never leak: in eval mode, "
+    "frames past `lengths` and the other clips must not change the logits of valid frames. Mask what you "
+    "average, normalise or attend over, for example with `valid_frames` in tt_actions/models/averages.py."
+)
+SAME_STEPS = (
+    "Expected `advance`, called frame by frame or on stretches with the state that it returned, to give the "
+    "logits of `forward` on the whole clip, to within 1e-5. Keep in the state all that later frames need, "
+    "use no frame that comes later, and start from zero where the state is None."
+)
+
+
+def close(found, expected, asked, atol=1e-5, rtol=0):
+    """Compare tensors; a failure begins with what the contract asks for."""
+    torch.testing.assert_close(found, expected, atol=atol, rtol=rtol, msg=lambda said: f"{asked}\n{said}")
+
+
 def valid_part(logits, lengths):
     return [clip[:length] for clip, length in zip(logits, lengths.tolist(), strict=True)]
 
@@ -83,9 +112,15 @@ def test_models_are_found():
 @pytest.mark.parametrize("t", [1, 6])
 def test_gives_every_frame_logits(model_class, t):
     model = build(model_class)
-    logits = model(draw(model_class, 2, t), torch.full((2,), t))
-    assert logits.shape == (2, t, 4)
-    assert logits.isfinite().all()
+    try:
+        logits = model(draw(model_class, 2, t), torch.full((2,), t))
+    except (RuntimeError, ValueError) as error:
+        pytest.fail(f"Expected the model to read {t} frames, but got: {error} {INPUTS}")
+    assert logits.shape == (2, t, 4), (
+        f"Expected logits of every frame, (B, T, K) = (2, {t}, 4), but got {tuple(logits.shape)}. A model "
+        "that gives one result per clip repeats it for every frame."
+    )
+    assert logits.isfinite().all(), "Expected finite logits, also of clips with one frame, but some are not."
 
 
 @by_name
@@ -129,7 +164,10 @@ def test_gradient_reaches_every_parameter(model_class):
     assert logits.shape == (3, 5, 4)
     loss.backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert not dead
+    assert not dead, (
+        f"Expected a gradient in every parameter, but got none in {', '.join(dead)}. Use these parameters in "
+        "`forward`, or remove them."
+    )
 
 
 @pytest.mark.parametrize("model_class", IN_CLOSED_FORM, ids=lambda model: model.__name__)
@@ -158,9 +196,9 @@ def test_a_clip_does_not_depend_on_its_batch_or_padding(model_class):
     log_probs = model.clip_log_probability(logits, LENGTHS)
     for k, length in enumerate(LENGTHS.tolist()):
         alone = model(inputs[k : k + 1, :length], LENGTHS[k : k + 1])
-        torch.testing.assert_close(logits[k, :length], alone[0], atol=1e-5, rtol=1e-4)
+        close(logits[k, :length], alone[0], NO_LEAK, rtol=1e-4)
         clip = model.clip_log_probability(alone, LENGTHS[k : k + 1])
-        torch.testing.assert_close(log_probs[k], clip[0], atol=1e-5, rtol=1e-4)
+        close(log_probs[k], clip[0], NO_LEAK, rtol=1e-4)
 
 
 @by_name
@@ -173,13 +211,9 @@ def test_what_stands_in_the_padding_does_not_matter(model_class):
         clip[length:] = 1e3
     logits, logits_spoilt = model(inputs, LENGTHS), model(spoilt, LENGTHS)
     for plain, other in zip(valid_part(logits, LENGTHS), valid_part(logits_spoilt, LENGTHS), strict=True):
-        torch.testing.assert_close(plain, other, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(
-        model.clip_log_probability(logits, LENGTHS),
-        model.clip_log_probability(logits_spoilt, LENGTHS),
-        atol=1e-6,
-        rtol=1e-5,
-    )
+        close(plain, other, NO_LEAK, atol=1e-6, rtol=1e-5)
+    log_probs, spoilt = (model.clip_log_probability(each, LENGTHS) for each in (logits, logits_spoilt))
+    close(log_probs, spoilt, NO_LEAK, atol=1e-6, rtol=1e-5)
 
 
 @by_name
@@ -196,8 +230,16 @@ def test_the_memory_layout_of_loaded_batches_does_not_matter(model_class):
 def test_wrong_rank_is_refused(model_class, change):
     inputs = draw(model_class, 2, 3)
     inputs = inputs[:, 0] if change == "missing dimension" else inputs[None]
-    with pytest.raises(ValueError, match=r"Expected `\w+` to be \(B, T, .* but got \(\d"):
-        build(model_class)(inputs, torch.full((2,), 3))
+    model, wanted = build(model_class), r"Expected `\w+` to be \(B, T, .* but got \(\d"
+    try:
+        model(inputs, torch.full((2,), 3))
+        said = "no error"
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
+    assert re.match(wanted, said), (
+        f"Expected a ValueError that names the shape for inputs of {tuple(inputs.shape)}, but got {said}. "
+        "Call `check_frames` or `check_joints` of tt_actions/models/checks.py first in `forward` or `advance`."
+    )
 
 
 @by_name
@@ -211,7 +253,10 @@ def test_saved_weights_give_the_same_result(model_class):
     second = make(model_class).eval()
     second.load_state_dict(torch.load(file, weights_only=True))
     inputs = draw(model_class, 3, 5)
-    torch.testing.assert_close(first(inputs, LENGTHS), second(inputs, LENGTHS), atol=0, rtol=0)
+    asked = (
+        "Expected loaded weights to give the same result: keep all that is learnt in parameters or buffers."
+    )
+    close(first(inputs, LENGTHS), second(inputs, LENGTHS), asked, atol=0)
 
 
 @by_name
@@ -226,7 +271,7 @@ def test_stepping_through_a_clip_equals_forward(model_class):
     model = build(model_class).eval()
     inputs = draw(model_class, 2, 6)
     steps = step_through(model, inputs)
-    torch.testing.assert_close(torch.stack(steps, 1), model(inputs, torch.full((2,), 6)), atol=1e-5, rtol=0)
+    close(torch.stack(steps, 1), model(inputs, torch.full((2,), 6)), SAME_STEPS)
 
 
 @by_causal_name
@@ -238,7 +283,7 @@ def test_advancing_by_stretches_equals_forward(model_class, sizes):
     for stretch in inputs.split(sizes, 1):
         logits, state = model.advance(stretch, state)
         stretches.append(logits)
-    torch.testing.assert_close(torch.cat(stretches, 1), model(inputs, torch.full((2,), 6)), atol=1e-5, rtol=0)
+    close(torch.cat(stretches, 1), model(inputs, torch.full((2,), 6)), SAME_STEPS)
 
 
 @pytest.mark.parametrize("model_class", DELAYED, ids=lambda model: model.__name__)
@@ -285,7 +330,11 @@ def test_says_what_sets_it_apart(model_class):
     """Methods that only some kinds of models support raise an error in others; a property announces them."""
     model, name = build(model_class), model_class.__name__
     inputs, lengths = draw(model_class, 2, 4), torch.full((2,), 4)
-    assert model.input_kind == ("joints" if reads_joints(model_class) else "frames")
+    kind = "joints" if reads_joints(model_class) else "frames"
+    assert model.input_kind == kind, (
+        f"Expected `input_kind` to be {kind}, because the model has {'an' if kind == 'joints' else 'no'} "
+        f"argument `layout`, but got {model.input_kind}."
+    )
     assert (model.chain is not None) == (model.frame_network is not model)
     if model.is_causal:
         assert model.advance(inputs)[0].shape == (2, 4, 4)
