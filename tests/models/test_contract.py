@@ -238,7 +238,7 @@ def test_wrong_rank_is_refused(model_class, change):
         said = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
     assert re.match(wanted, said), (
         f"Expected a ValueError that names the shape for inputs of {tuple(inputs.shape)}, but got {said}. "
-        "Call `check_frames` or `check_joints` of tt_actions/models/checks.py first in `forward` or `advance`."
+        "Call `check_frames` or `check_joints` of tt_actions/models/checks.py in `forward` or `advance`."
     )
 
 

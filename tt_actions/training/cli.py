@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ class ActionCLI(LightningCLI):
         self.config = parser.parse_args(args)
         command = self.config.subcommand
         if self.config[command].experiment is None:
-            self.config[command].experiment = _name_of(self.config[command].config)
+            self.config[command].experiment = _name_of(args)
         own = check_metrics(self.config[command].metrics)
         check_classes({key: value for key, value in vars(self.config[command]).items() if key != "metrics"})
         self._check_monitor(self.config[command], own)
@@ -335,6 +336,10 @@ class ActionCLI(LightningCLI):
             self.model.network.compile(dynamic=False)
 
 
-def _name_of(files: list[Any] | None) -> str:
+def _name_of(args: list[str]) -> str:
     """Return the name of the first YAML file of an experiment."""
-    return Path(str(files[0])).stem if files else "experiment"
+    for flag, value in pairwise([*args, ""]):
+        name, _, joined = flag.partition("=")
+        if name in ("--config", "-c"):
+            return Path(joined or value).stem
+    return "experiment"
