@@ -74,6 +74,8 @@ def test_numbers_counted_by_hand() -> None:
     # a: pairs 2/4 and 2/3, frames of the clip's class 4/5 and 3/4; b: one frame, so no pair
     assert metrics["per_class"]["a"] == {
         "accuracy": 0.5,
+        "accuracy_low": 0.0,
+        "accuracy_high": 1.0,
         "temporal_consistency": pytest.approx((2 / 4 + 2 / 3) / 2),
         "frame_agreement": pytest.approx((4 / 5 + 3 / 4) / 2),
         "average_precision": pytest.approx((1 + 2 / 3) / 2, abs=1e-6),
@@ -82,6 +84,8 @@ def test_numbers_counted_by_hand() -> None:
     }
     assert metrics["per_class"]["b"] == {
         "accuracy": 1.0,
+        "accuracy_low": pytest.approx(0.025),  # one clip, right
+        "accuracy_high": 1.0,
         "temporal_consistency": None,
         "frame_agreement": 1.0,
         "average_precision": 0.5,
@@ -90,6 +94,8 @@ def test_numbers_counted_by_hand() -> None:
     }
     assert metrics["per_class"]["c"] == {
         "accuracy": None,
+        "accuracy_low": None,
+        "accuracy_high": None,
         "temporal_consistency": None,
         "frame_agreement": None,
         "average_precision": None,
@@ -103,6 +109,8 @@ def test_numbers_counted_by_hand() -> None:
     assert metrics["temporal_consistency"] == pytest.approx(7 / 12)
     assert metrics["frame_agreement"] == pytest.approx((0.775 + 1) / 2)
     assert metrics["num_clips"] == 3
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0.0, 1.0)
+    assert (metrics["interval_by"], metrics["num_groups"]) == ("clips", None)
 
 
 def test_numbers_agree_with_the_metrics_of_the_training() -> None:
@@ -176,7 +184,8 @@ def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> 
     assert list(rows[1].values())[:6] == ["1, second.mp4", "a", "b", "0.05", "0.9", "0.05"]
     assert [row["temporal_consistency"] for row in rows] == ["0.5", str(2 / 3), ""]
     assert read_rows(folder / "per_class.csv")[2] == {
-        "class": "c", "accuracy": "", "temporal_consistency": "", "frame_agreement": "",
+        "class": "c", "accuracy": "", "accuracy_low": "", "accuracy_high": "",
+        "temporal_consistency": "", "frame_agreement": "",
         "average_precision": "", "roc_auc": "", "support": "0",
     }  # fmt: skip
     assert (folder / "confusion_matrix.csv").read_text() == "label,a,b,c\na,1,1,0\nb,0,1,0\nc,0,0,0\n"

@@ -7,15 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL, measure
+from tt_actions.evaluation.clip_scores import BY_CLASS, CLASS_COLUMNS, OVERALL, measure
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.learning_curves import curves_figure
-from tt_actions.evaluation.pr_roc import (
-    AREAS,
-    AXES,
-    class_curves_figure,
-    curve_rows,
-)
+from tt_actions.evaluation.pr_roc import AXES, class_curves_figure, curve_rows
 from tt_actions.evaluation.predictions import ADVICE, Predictions, write_predictions
 from tt_actions.evaluation.published import PUBLISHED
 from tt_actions.evaluation.style import write_figure
@@ -62,9 +57,8 @@ def write_report(
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
     per_class = metrics["per_class"].items()
-    columns = [*BY_CLASS, *AREAS.values(), "support"]
-    rows = [[name, *(row[key] for key in columns)] for name, row in per_class]
-    write_rows(folder / "per_class.csv", ["class", *columns], rows, ADVICE)
+    rows = [[name, *(row[key] for key in CLASS_COLUMNS)] for name, row in per_class]
+    write_rows(folder / "per_class.csv", ["class", *CLASS_COLUMNS], rows, ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, ADVICE)

@@ -13,10 +13,14 @@ from torchmetrics.functional.classification import (
 
 from tt_actions.evaluation.pr_roc import AREAS
 from tt_actions.evaluation.predictions import Predictions, mean_or_nan
+from tt_actions.evaluation.significance import accuracy_interval, drawable_groups
 from tt_actions.files import finite_or_none
 
 OVERALL = ("accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement")
 BY_CLASS = ("accuracy", "temporal_consistency", "frame_agreement")
+ENDS = ("accuracy_low", "accuracy_high")
+CLASS_COLUMNS = (*BY_CLASS[:1], *ENDS, *BY_CLASS[1:], *AREAS.values(), "support")
+"""The numbers of a class, in the order of tables."""
 
 
 def measure(predictions: Predictions) -> dict[str, Any]:
@@ -24,7 +28,8 @@ def measure(predictions: Predictions) -> dict[str, Any]:
 
     Each class has these values:
 
-    - *accuracy*: the share of its clips that are classified correctly.
+    - *accuracy*: the share of its clips that are classified correctly, with the ends of its 95 % interval:
+      see :func:`tt_actions.evaluation.significance.accuracy_interval`.
     - *temporal consistency*: the mean share of adjacent frame pairs with the same predicted class. Clips with
       a single frame don't count.
     - *frame agreement*: the mean share of frames whose predicted class is that of the clip.
@@ -39,8 +44,9 @@ def measure(predictions: Predictions) -> dict[str, Any]:
 
     Returns:
         ``accuracy``, ``precision``, ``recall``, ``f1``, ``temporal_consistency``, ``frame_agreement``,
-        ``loss``, ``num_clips`` and ``per_class``. A number that is not finite or undefined is None, such as
-        the accuracy of a class without clips.
+        ``accuracy_low`` and ``accuracy_high`` (the 95 % interval), ``interval_by`` (groups or clips),
+        ``num_groups`` (None if a clip has no group), ``loss``, ``num_clips`` and ``per_class``. A number
+        that is not finite or undefined is None, such as the accuracy of a class without clips.
     """
     assert predictions.labels.min() >= 0, "a test clip has a label"
     by_clip = (
@@ -48,13 +54,14 @@ def measure(predictions: Predictions) -> dict[str, Any]:
         predictions.temporal_consistency,
         predictions.frame_agreement,
     )
+    intervals = _intervals(predictions)
     per_class = {}
     for index, name in enumerate(predictions.class_names):
         own = predictions.labels == index
         values = {key: mean_or_nan(clips[own]) for key, clips in zip(BY_CLASS, by_clip, strict=True)}
         curves = {AREAS[kind]: of_class[index] for kind, of_class in predictions.curves.items()}
         areas = {key: math.nan if curve is None else curve.area for key, curve in curves.items()}
-        per_class[name] = {**values, **areas, "support": int(own.sum())}
+        per_class[name] = {**values, **intervals[name], **areas, "support": int(own.sum())}
     macro = (multiclass_precision, multiclass_recall, multiclass_f1_score)
     predicted, labels = torch.from_numpy(predictions.predicted), torch.from_numpy(predictions.labels)
     num_classes = len(predictions.class_names)
@@ -65,9 +72,32 @@ def measure(predictions: Predictions) -> dict[str, Any]:
             for key, m in zip(OVERALL[1:4], macro, strict=True)
         },
         **{key: mean_or_nan(np.array([row[key] for row in per_class.values()])) for key in OVERALL[4:]},
+        **intervals[None],
         "loss": float(predictions.loss),
         "num_clips": len(predictions.names),
         "per_class": per_class,
     }
     known: dict[str, Any] = finite_or_none(numbers)
     return known
+
+
+def _intervals(predictions: Predictions) -> dict[str | None, dict[str, Any]]:
+    """Return the 95 % interval of each class's accuracy and, with what it is over, of the whole accuracy."""
+    is_right = predictions.predicted == predictions.labels
+    of_clips = predictions.groups or (None,) * len(is_right)
+    groups = drawable_groups(of_clips)
+    found: dict[str | None, dict[str, Any]] = {
+        None: {
+            **dict(zip(ENDS, accuracy_interval(is_right, groups), strict=True)),
+            "interval_by": "clips" if groups is None else "groups",
+            "num_groups": None if None in of_clips else len(set(of_clips)),
+        }
+    }
+    for index, name in enumerate(predictions.class_names):
+        own = predictions.labels == index
+        ends = (math.nan, math.nan)
+        if own.any():
+            theirs = None if groups is None else [groups[clip] for clip in np.flatnonzero(own)]
+            ends = accuracy_interval(is_right[own], theirs)
+        found[name] = dict(zip(ENDS, ends, strict=True))
+    return found

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,26 +20,38 @@ PANELS = (
 )
 
 
-def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
-    """Draw loss, accuracy, temporal consistency and learning rate by epoch.
+class LearningCurves(NamedTuple):
+    """The values of a training by epoch.
 
-    The best epoch is marked; if several are equally good, the first. Panels without values are omitted.
+    Args:
+        panels: Title -> label of a line -> epoch -> value. Lines and panels without values are omitted.
+        best: The best epoch, the first of several that are equally good; None if it is unknown.
+        why: What makes it the best, such as ``lowest val/loss``.
+    """
+
+    panels: dict[str, dict[str, dict[int, float]]]
+    best: int | None
+    why: str
+
+
+def read_curves(history: Path, monitor: str | None = "val/loss") -> LearningCurves:
+    """Read loss, accuracy, temporal consistency and learning rate by epoch.
 
     Args:
         history: The ``metrics.csv`` of Lightning's CSVLogger.
         monitor: The column that decides which epoch is best. The lowest value of a loss is best, or the
-            highest value of another column. None marks no epoch.
+            highest value of another column. None for no best epoch.
 
     Raises:
         ValueError: If the file contains none of these values.
     """
     series = read_history(history)
     rates = {name.removeprefix("lr-"): name for name in series if name.startswith("lr-")}
-    panels = [
-        (title, drawn)
+    panels = {
+        title: drawn
         for title, lines in (*PANELS, ("learning rate", rates))
         if (drawn := {label: series[name] for label, name in lines.items() if name in series})
-    ]
+    }
     if not panels:
         raise UserError(
             f"Expected '{history}' to contain losses, accuracies or learning rates by epoch, but it contains "
@@ -47,13 +60,29 @@ def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
     monitored = series.get(monitor, {}) if monitor else {}
     extreme, word = (min, "lowest") if monitor and monitor.endswith("loss") else (max, "highest")
     best = extreme(monitored, key=monitored.__getitem__, default=None)
-    num_columns = min(len(panels), 2)
-    num_rows = math.ceil(len(panels) / num_columns)
+    return LearningCurves(panels, best, f"{word} {monitor}")
+
+
+def curves_figure(history: Path, monitor: str | None = "val/loss") -> Figure:
+    """Draw loss, accuracy, temporal consistency and learning rate by epoch.
+
+    The best epoch is marked; if several are equally good, the first. Panels without values are omitted.
+
+    Args:
+        history: The ``metrics.csv`` of Lightning's CSVLogger.
+        monitor: The column that decides which epoch is best: see :func:`read_curves`. None marks no epoch.
+
+    Raises:
+        ValueError: If the file contains none of these values.
+    """
+    curves = read_curves(history, monitor)
+    num_columns = min(len(curves.panels), 2)
+    num_rows = math.ceil(len(curves.panels) / num_columns)
     figure = Figure(figsize=(5 * num_columns, 3 * num_rows + 0.3), layout="constrained", dpi=150)
-    for index, (title, lines) in enumerate(panels):
-        _draw_panel(figure.add_subplot(num_rows, num_columns, index + 1), title, lines, best)
-    if best is not None:
-        figure.suptitle(f"best epoch: {best} ({word} {monitor})", fontsize=11, color=GREY)
+    for number, (title, lines) in enumerate(curves.panels.items(), 1):
+        _draw_panel(figure.add_subplot(num_rows, num_columns, number), title, lines, curves.best)
+    if curves.best is not None:
+        figure.suptitle(f"best epoch: {curves.best} ({curves.why})", fontsize=11, color=GREY)
     return figure
 
 

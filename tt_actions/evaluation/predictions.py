@@ -35,6 +35,7 @@ class Predictions:
         probabilities: Class probabilities of each clip.
         frame_classes: For each clip, the predicted class of every valid frame.
         loss: Mean loss over the clips.
+        groups: Group of each clip, None for a clip without one; empty if none has one.
 
     Shape:
         labels ``(N,)``, int64; probabilities ``(N, K)``, float64; frame_classes N times ``(T_i,)``, int64.
@@ -49,6 +50,7 @@ class Predictions:
     probabilities: NDArray[np.float64]
     frame_classes: tuple[NDArray[np.int64], ...]
     loss: float
+    groups: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -59,6 +61,7 @@ class Predictions:
         assert self.labels.shape == (num_clips,)
         assert len(self.frame_classes) == num_clips
         assert self.probabilities.shape == (num_clips, len(self.class_names))
+        assert len(self.groups) in (0, num_clips)
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:

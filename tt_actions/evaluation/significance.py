@@ -1,7 +1,8 @@
-"""Statistical significance of differences: bootstrap intervals and McNemar's test."""
+"""Statistical significance: intervals of scores, and McNemar's test of a difference."""
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,13 @@ def bootstrap_interval(
     level: float = 0.95,
     num_resamples: int = 2000,
     seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> NDArray[np.float64]:
-    """Return the percentile bootstrap interval of a statistic over clips (Efron 1979).
+    """Return the percentile bootstrap interval of a statistic over groups or clips (Efron 1979).
 
-    Clips are drawn with replacement, as if they were independent. Clips of one player resemble each other, so
-    the true interval for new players is wider.
+    Whole groups are drawn with replacement if they are given (the cluster bootstrap of Davison and Hinkley
+    1997, section 3.8). Otherwise, clips are drawn as if they were independent. Clips of one player resemble
+    each other, so an interval over clips is too narrow for new players.
 
     Args:
         statistic: Function that gets how often each resample contains each clip, and returns the values of
@@ -29,6 +32,7 @@ def bootstrap_interval(
         level: Share of the resamples within the interval.
         num_resamples: Number of resamples *R*.
         seed: Seed of the random resamples.
+        groups: Group of each clip, or None to draw clips.
 
     Returns:
         The lower and the upper end of each value's interval; nan for a value that is undefined in every
@@ -40,13 +44,68 @@ def bootstrap_interval(
     >>> right = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0])
     >>> bootstrap_interval(lambda counts: counts @ right / 10, num_clips=10).tolist()
     [0.5, 1.0]
+    >>> share = lambda counts: counts @ right / counts.sum(1)
+    >>> bootstrap_interval(share, num_clips=10, groups=["p"] * 8 + ["q"] * 2).tolist()
+    [0.0, 1.0]
     """
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(num_clips, np.full(num_clips, 1 / num_clips), size=num_resamples)
+    units = np.arange(num_clips) if groups is None else np.unique(groups, return_inverse=True)[1]
+    num_units = int(units.max()) + 1
+    counts = rng.multinomial(num_units, np.full(num_units, 1 / num_units), size=num_resamples)[:, units]
     tail = (1 - level) / 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN")  # the result is nan then
         return np.asarray(np.nanquantile(statistic(counts), [tail, 1 - tail], axis=0))
+
+
+def drawable_groups(groups: Sequence[str | None]) -> list[str] | None:
+    """Return the groups if intervals are over them: if every clip has one, and not all have the same.
+
+    Args:
+        groups: Group of each clip, or None for a clip without a group.
+
+    >>> drawable_groups(["p", "p", "q"]), drawable_groups(["p", None]), drawable_groups(["p", "p"])
+    (['p', 'p', 'q'], None, None)
+    """
+    known = [group for group in groups if group]
+    return known if len(known) == len(groups) and len(set(known)) > 1 else None
+
+
+def accuracy_interval(
+    is_right: NDArray[np.bool_], groups: Sequence[str] | None = None, level: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of a share of right clips.
+
+    It is the bootstrap interval over groups or clips. If all clips are right, or all wrong, each resample is
+    too, so the interval is then the exact one of Clopper and Pearson (1934), with a group or clip as one
+    trial. With a single group, of which some clips are right, the interval is unknown.
+
+    Args:
+        is_right: Whether each clip is right; at least one clip.
+        groups: Group of each clip, or None to draw clips.
+        level: Share of the resamples within the interval.
+
+    Returns:
+        The lower and the upper end; nan if they are unknown.
+
+    Shape:
+        is_right ``(N,)``.
+
+    >>> accuracy_interval(np.array([True] * 8 + [False] * 2))
+    (0.5, 1.0)
+    >>> [round(end, 3) for end in accuracy_interval(np.ones(13, bool))]
+    [0.753, 1.0]
+    """
+    num_units = len(is_right) if groups is None else len(set(groups))
+    if is_right.all() or not is_right.any():
+        far = ((1 - level) / 2) ** (1 / num_units)
+        return (far, 1.0) if is_right.all() else (0.0, 1 - far)
+    if num_units == 1:
+        return math.nan, math.nan
+    low, high = bootstrap_interval(
+        lambda counts: counts @ is_right / counts.sum(1), len(is_right), level, groups=groups
+    )
+    return float(low), float(high)
 
 
 class McNemar(NamedTuple):

@@ -41,11 +41,18 @@ class WorstClip(NamedTuple):
 
     Args:
         path: The video.
-        caption: The true and the predicted class of the clip with their probabilities, and its name.
+        title: The true and the predicted class of the clip with their probabilities.
+        name: Name of the clip.
     """
 
     path: Path
-    caption: str
+    title: str
+    name: str
+
+    @property
+    def caption(self) -> str:
+        """The title and the name."""
+        return f"{self.title} ({self.name})"
 
 
 def write_worst_clips(
@@ -97,7 +104,7 @@ def write_worst_clips(
                 stacklevel=2,
             )
         else:
-            worst.append(WorstClip(path, f"{', '.join(lines)} ({record.name})"))
+            worst.append(WorstClip(path, ", ".join(lines), record.name))
     for old in set(folder.glob("*.mp4")) - {clip.path for clip in worst}:
         old.unlink()
     return worst

@@ -12,6 +12,7 @@ from tt_actions.clips.strokes import shift
 from tt_actions.evaluation.clip_report import print_report, write_report
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
+from tt_actions.evaluation.run_page import write_run_page
 from tt_actions.evaluation.worst_clips import write_worst_clips
 from tt_actions.models.averages import frame_log_probabilities
 from tt_actions.recognition.segmenter import make_segmenters
@@ -71,21 +72,22 @@ class ClipReport(RunReport[ClipResult]):
         predictions = self._predictions(trainer, pl_module)
         if not trainer.is_global_zero:
             return
-        folder = self.run_dir / "report"
         assert isinstance(pl_module, StrokeTask)
+        folder, facts = self.run_dir / "report", self.facts(trainer, pl_module)
         own = {name: float(trainer.callback_metrics[f"test/{name}"]) for name in pl_module.own_metrics}
-        metrics = write_report(folder, predictions, self.made_by(pl_module), self.history, self.monitor, own)
+        metrics = write_report(folder, predictions, self.made_by(pl_module), facts.history, self.monitor, own)
         data = trainer.datamodule  # type: ignore[attr-defined]
         records = {record.name: record for record in data.records}
         preprocessing = pl_module.recognizer.preprocessing
         worst = write_worst_clips(
             folder / "worst_clips", predictions, records, preprocessing, cache=data.cache
         )
+        page = write_run_page(folder, facts, metrics, predictions, worst)
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
                 logger.attempt(lambda run: log_report(run, folder, predictions, worst))
         print_report(metrics)
-        say(f"report: {folder}")
+        say(f"report: {page}")
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the predictions.
@@ -103,6 +105,7 @@ class ClipReport(RunReport[ClipResult]):
     def _predictions(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Predictions:
         clips = gather(trainer, self.results)
         assert isinstance(pl_module, StrokeTask)
+        groups = {record.name: record.group for record in trainer.datamodule.records}  # type: ignore[attr-defined]
         return Predictions(
             class_names=pl_module.class_names,
             names=tuple(clips),
@@ -110,6 +113,7 @@ class ClipReport(RunReport[ClipResult]):
             probabilities=np.stack([clip.probabilities for clip in clips.values()]),
             frame_classes=tuple(clip.frame_classes for clip in clips.values()),
             loss=float(trainer.callback_metrics.get("test/loss", math.nan)),
+            groups=tuple(groups[name] for name in clips),
         )
 
 
@@ -173,7 +177,7 @@ class RallyReport(RunReport[Recording]):
             make_segmenters(pl_module.recognizer),
             made_by,
             loss,
-            self.history,
+            self.history(pl_module),
             self.monitor,
         )
         for logger in trainer.loggers:

@@ -12,7 +12,9 @@ from pytorch_lightning.callbacks import Callback
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.evaluation.provenance import provenance
+from tt_actions.evaluation.run_page import RunFacts
 from tt_actions.training.console import say
+from tt_actions.training.task import StrokeTask
 
 Result = TypeVar("Result")
 
@@ -85,15 +87,46 @@ class RunReport(Callback, Generic[Result]):
         Args:
             pl_module: The model.
         """
-        config = self.run_dir / "config.yaml"
-        text, seconds = config.read_text() if config.is_file() else "", time.perf_counter() - self.started_s
-        return provenance(text, self.seed, seconds, pl_module.device)
+        seconds = time.perf_counter() - self.started_s
+        return provenance(self._config, self.seed, seconds, pl_module.device)
+
+    def facts(self, trainer: pl.Trainer, pl_module: StrokeTask) -> RunFacts:
+        """Return what the run was asked to do.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        return RunFacts(
+            experiment=self.run_dir.parent.name,
+            version=self.run_dir.name,
+            command="train" if self._has_trained else "test",
+            config=self._config,
+            network=type(pl_module.network).__name__,
+            num_parameters=sum(parameter.numel() for parameter in pl_module.parameters()),
+            records=trainer.datamodule.records,  # type: ignore[attr-defined]
+            history=self.history(pl_module),
+            monitor=self.monitor,
+        )
+
+    def history(self, pl_module: StrokeTask) -> Path | None:
+        """Return the ``metrics.csv`` of the training, or None if there are no learning curves.
+
+        Args:
+            pl_module: The model; one that is fitted once, without gradients, has no learning curves.
+        """
+        history = self.run_dir / "metrics.csv"
+        has_curves = self._has_trained and pl_module.network.learns_by_gradient
+        return history if has_curves and history.is_file() else None
 
     @property
-    def history(self) -> Path | None:
-        """The ``metrics.csv`` of the training, or None if the run did not train."""
-        history = self.run_dir / "metrics.csv"
-        return history if any(self.run_dir.glob("checkpoints/*.ckpt")) and history.is_file() else None
+    def _config(self) -> str:
+        config = self.run_dir / "config.yaml"
+        return config.read_text("utf-8") if config.is_file() else ""
+
+    @property
+    def _has_trained(self) -> bool:
+        return any(self.run_dir.glob("checkpoints/*.ckpt"))
 
 
 def gather(trainer: pl.Trainer, own: dict[str, Any]) -> dict[str, Any]:

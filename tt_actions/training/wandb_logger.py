@@ -13,8 +13,8 @@ import numpy as np
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
-from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
-from tt_actions.evaluation.pr_roc import AREAS, AXES, CurveKind
+from tt_actions.evaluation.clip_scores import CLASS_COLUMNS, ENDS, OVERALL
+from tt_actions.evaluation.pr_roc import AXES, CurveKind
 from tt_actions.evaluation.predictions import Predictions, prediction_rows
 from tt_actions.evaluation.worst_clips import WorstClip
 
@@ -195,12 +195,11 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
     import wandb
 
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, "loss", "num_clips")})
+    run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, *ENDS, "loss", "num_clips")})
     run.summary.update({f"report/{key}": value for key, value in metrics.get("metrics", {}).items()})
-    columns = [*BY_CLASS, *AREAS.values(), "support"]
-    by_class = [[name, *(row[key] for key in columns)] for name, row in metrics["per_class"].items()]
+    by_class = [[name, *(row[key] for key in CLASS_COLUMNS)] for name, row in metrics["per_class"].items()]
     logged = {
-        "per_class": wandb.Table(columns=["class", *columns], data=by_class),
+        "per_class": wandb.Table(columns=["class", *CLASS_COLUMNS], data=by_class),
         "worst_clips": _worst_table(predictions),
         "confusion": wandb.plot.confusion_matrix(
             y_true=predictions.labels.tolist(),

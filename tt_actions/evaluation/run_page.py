@@ -1,0 +1,212 @@
+"""The page of a run: what was asked, what came out, and what produced it, in one self-contained HTML file."""
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+
+from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.evaluation.calibration import calibration_bins, expected_calibration_error
+from tt_actions.evaluation.html_page import build_page
+from tt_actions.evaluation.interval_text import explain_interval
+from tt_actions.evaluation.learning_curves import LearningCurves, read_curves
+from tt_actions.evaluation.predictions import ADVICE, Predictions
+from tt_actions.evaluation.run_drawings import (
+    HEIGHT,
+    WIDTH,
+    draw_confusion,
+    draw_learning_curves,
+    draw_reliability,
+)
+from tt_actions.evaluation.run_options import describe_options, describe_provenance
+from tt_actions.evaluation.worst_clips import WorstClip
+from tt_actions.files import write_atomically
+
+_TEMPLATE = Path(__file__).with_name("run_page.html.j2")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run was asked to do.
+
+    Args:
+        experiment: Name of the experiment.
+        version: Name of the run directory.
+        command: Command of the run, such as train.
+        config: The whole configuration as YAML.
+        network: Class of the network.
+        num_parameters: Number of its parameters.
+        records: All clips, with their splits.
+        history: The training's ``metrics.csv``, or None if there is nothing to draw.
+        monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
+    """
+
+    experiment: str
+    version: str
+    command: str
+    config: str
+    network: str
+    num_parameters: int
+    records: Sequence[ClipRecord]
+    history: Path | None
+    monitor: str | None
+
+
+class SplitRow(NamedTuple):
+    """A row of the table of splits: a class or ``groups``, and its number in each split."""
+
+    name: str
+    counts: list[int]
+
+
+class Video(NamedTuple):
+    """A worst clip as a data URI, with its classes and the name of its file."""
+
+    source: str
+    title: str
+    name: str
+
+
+def write_run_page(
+    folder: Path,
+    facts: RunFacts,
+    metrics: Mapping[str, Any],
+    predictions: Predictions,
+    worst: Sequence[WorstClip],
+) -> Path:
+    """Write ``index.html``, completely or not at all.
+
+    Args:
+        folder: Folder to write to; it is created if needed.
+        facts: What the run was asked to do.
+        metrics: The result of :func:`tt_actions.evaluation.clip_report.write_report`.
+        predictions: The predictions in the report.
+        worst: Videos of the worst clips, which the page contains.
+
+    Returns:
+        The page.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    path = folder / "index.html"
+    with write_atomically(path, ADVICE) as temporary:
+        page = render_run_page(facts, metrics, predictions, worst)
+        temporary.write_text(page, encoding="utf-8", errors="replace")
+    return path
+
+
+def render_run_page(
+    facts: RunFacts, metrics: Mapping[str, Any], predictions: Predictions, worst: Sequence[WorstClip]
+) -> str:
+    """Return the page of a run as HTML text.
+
+    All names are escaped. The content security policy blocks scripts and all external files.
+
+    Args:
+        facts: What the run was asked to do.
+        metrics: The result of :func:`tt_actions.evaluation.clip_report.write_report`.
+        predictions: The predictions in the report.
+        worst: Videos of the worst clips.
+    """
+    curves = None if facts.history is None else read_curves(facts.history, facts.monitor)
+    bins = calibration_bins(predictions.probabilities, predictions.labels)
+    error = expected_calibration_error(bins)
+    page = build_page(
+        _TEMPLATE,
+        "media-src data:; img-src data:",
+        facts=facts,
+        metrics=metrics,
+        findings=describe_result(metrics, predictions, error, curves),
+        notes=explain_interval(metrics),
+        options=describe_options(facts.config),
+        provenance=describe_provenance(metrics["provenance"]),
+        confusion=draw_confusion(predictions.confusion, predictions.class_names),
+        charts=[] if curves is None else draw_learning_curves(curves),
+        reliability=draw_reliability(bins),
+        calibration_error=error,
+        width=WIDTH,
+        height=HEIGHT,
+        videos=[_embed(clip) for clip in worst],
+        splits=get_args(Split),
+        split_rows=count_splits(facts.records),
+    )
+    return page.html
+
+
+def describe_result(
+    metrics: Mapping[str, Any],
+    predictions: Predictions,
+    calibration_error: float,
+    curves: LearningCurves | None,
+) -> list[str]:
+    """Say in sentences what came out of a test.
+
+    Args:
+        metrics: The contents of ``metrics.json``.
+        predictions: The predictions.
+        calibration_error: The expected calibration error.
+        curves: The learning curves of the training, if it has any.
+    """
+    matrix, names = predictions.confusion, predictions.class_names
+    num_clips, usual = int(matrix.sum()), int(matrix.sum(1).argmax())
+    share = matrix.sum(1)[usual] / num_clips
+    sentences = [
+        f"{matrix.trace()} of {num_clips} test clips are classified correctly. Always predicting the most "
+        f"frequent class, {names[usual]}, would be correct for {share:.0%}.",
+    ]
+    known = {name: row["accuracy"] for name, row in metrics["per_class"].items() if row["support"]}
+    best, weakest = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+    if known[best] > known[weakest]:
+        sentences.append(
+            f"Highest accuracy: {best} ({known[best]:.2f}). Lowest: {weakest} ({known[weakest]:.2f})."
+        )
+    wrong = matrix - np.diag(np.diag(matrix))
+    if wrong.any():
+        true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
+        sentences.append(
+            f"Most frequent confusion: {names[true]} predicted as {names[predicted]} "
+            f"({wrong[true, predicted]} of {matrix[true].sum()} clips)."
+        )
+    confidence = float(predictions.probabilities.max(1).mean())
+    sentences.append(
+        f"Mean confidence: {confidence:.2f}, {_calibration(confidence - metrics['accuracy'])} "
+        f"(expected calibration error {calibration_error:.2f})."
+    )
+    if curves is not None and curves.best is not None:
+        last = max(epoch for lines in curves.panels.values() for values in lines.values() for epoch in values)
+        sentences.append(f"Best epoch: {curves.best} of {last} ({curves.why}).")
+    return sentences
+
+
+def _calibration(excess: float) -> str:
+    if abs(excess) < 0.05:
+        return "close to the accuracy"
+    return f"{abs(excess):.2f} {'above' if excess > 0 else 'below'} the accuracy"
+
+
+def count_splits(records: Sequence[ClipRecord]) -> list[SplitRow]:
+    """Count the clips of each class, all clips and all groups in each split.
+
+    Args:
+        records: The clips with their splits.
+    """
+    counts = Counter((label, record.split) for record in records for label in record.labels)
+    splits = get_args(Split)
+    rows = [
+        SplitRow(name, [counts[name, split] for split in splits])
+        for name in sorted({label for label, _ in counts})
+    ]
+    own = [[record for record in records if record.split == split] for split in splits]
+    rows.append(SplitRow("all", [len(clips) for clips in own]))
+    groups = [len({clip.group for clip in clips} - {None}) for clips in own]
+    return [*rows, SplitRow("groups", groups)] if any(groups) else rows
+
+
+def _embed(clip: WorstClip) -> Video:
+    text = base64.b64encode(clip.path.read_bytes()).decode()
+    return Video(f"data:video/mp4;base64,{text}", clip.title, Path(clip.name).name)
