@@ -25,7 +25,7 @@ from tt_actions.evaluation.clip_report import print_report, write_report
 from tt_actions.evaluation.clip_scores import measure
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.provenance import provenance
-from tt_actions.evaluation.published import PUBLISHED
+from tt_actions.evaluation.published import PUBLISHED, published_results
 
 
 def by_hand() -> Predictions:
@@ -233,9 +233,9 @@ def test_loss_that_is_not_finite_is_null(tmp_path: Path) -> None:
     assert json.loads(text, parse_constant=refuse_constant) == metrics
 
 
-def printed(metrics: dict[str, Any], width: int = 80) -> str:
+def printed(metrics: dict[str, Any], width: int = 80, asked: bool | None = None, name: str = "own") -> str:
     console = Console(file=io.StringIO(), width=width)
-    print_report(metrics, console)
+    print_report(metrics, published_results(name, metrics["per_class"], asked), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -246,8 +246,8 @@ def cells(text: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in reversed(rows)}
 
 
-def test_strokes_are_printed_beside_the_published_figures() -> None:
-    text = printed(measure(at_random(STROKES, 115)))
+def test_cnn_lstm_on_four_strokes_is_printed_beside_the_published_figures() -> None:
+    text = printed(measure(at_random(STROKES, 115)), name="cnn_lstm")
     assert max(map(len, text.splitlines())) <= 80
     assert "published (private data)" in text
     lines = cells(text)
@@ -256,11 +256,48 @@ def test_strokes_are_printed_beside_the_published_figures() -> None:
     assert set(PUBLISHED["cnn_lstm"]["per_class"]) == set(STROKES)
 
 
+def test_other_models_are_printed_beside_published_figures_on_request_alone() -> None:
+    metrics = measure(at_random(STROKES, 115))
+    assert "published" not in printed(metrics, name="stgcn")
+    assert "published" not in printed(metrics, name="cnn_lstm", asked=False)
+    assert cells(printed(metrics, name="stgcn", asked=True))["published"][0] == "0.923"
+    assert cells(printed(metrics, name="cnn", asked=True))["published"][0] == "0.875"
+    others = measure(by_hand())
+    assert "published" not in printed(others, name="cnn_lstm")
+    text = printed(others, name="cnn_lstm", asked=True)
+    assert cells(text)["published"][0] == "0.923"
+    assert cells(text)["a"][-2:] == ["-", "-"]  # no such stroke was published
+
+
+def test_an_accuracy_is_printed_with_its_interval_its_clips_and_what_it_is_over() -> None:
+    text = printed(measure(by_hand()))
+    assert "Test on 3 clips" in text
+    lines = text.splitlines()
+    [below] = [lines[i + 1] for i, line in enumerate(lines) if line.strip().startswith("measured")]
+    assert below.split() == ["[0.00,", "1.00]"]
+    words = " ".join(text.split())
+    assert "95 % interval, bootstrap over clips" in words
+    assert "the same players may be in the training set and in the test set" in words
+    grouped = dataclasses.replace(at_random(STROKES, 40), groups=tuple(f"p{i % 12}" for i in range(40)))
+    text = printed(measure(grouped))
+    assert "Test on 40 clips of 12 groups" in text
+    assert "bootstrap over the 12 groups." in text
+    assert "same players" not in text
+
+
+def test_results_without_intervals_are_printed_as_they_are() -> None:
+    metrics = measure(by_hand())  # as an earlier version wrote them
+    for row in (metrics, *metrics["per_class"].values()):
+        for key in ("accuracy_low", "accuracy_high", "interval_by", "num_groups"):
+            row.pop(key, None)
+    assert "[" not in printed(metrics)
+
+
 def test_other_classes_are_printed_alone_and_unknowns_as_dashes() -> None:
     text = printed(measure(by_hand()))
     assert "published" not in text
     lines = cells(text)
-    assert lines["measured"] == ["0.667", "0.750", "0.750", "0.667", "0.583", f"{(0.775 + 1) / 2:.3f}", "3"]
+    assert lines["measured"] == ["0.667", "0.750", "0.750", "0.667", "0.583", f"{(0.775 + 1) / 2:.3f}"]
     assert lines["a"] == ["0.500", "0.583", "0.775", "2"]
     assert lines["c"] == ["-", "-", "-", "0"]
 

@@ -32,7 +32,9 @@ def facts(**changed):
         ClipRecord(Path(f"{i}.mp4"), CLASSES[i % 4], group=f"player {i}", split="test" if i > 3 else "train")
         for i in range(8)
     ]
-    return replace(RunFacts("tiny", "version_3", "test", "", "CNNLSTM", 1234, records, None, None), **changed)
+    return replace(
+        RunFacts("tiny", "version_3", "test", "", "CNNLSTM", 1234, records, None, None, {}), **changed
+    )
 
 
 def predicted(class_names, num_clips=40, groups=()):

@@ -159,7 +159,7 @@ def test_early_stopping_is_added_beside_the_callbacks_of_a_run(tiny, tmp_path):
     assert (run / "report" / "metrics.json").is_file()
 
 
-def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp_path):
+def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp_path, capsys):
     best = content(trained, "best")["epoch"]
     logged = [row for row in rows(trained / "metrics.csv") if row["val/loss"]][best]
     checkpoint = str(trained / "checkpoints" / "best.ckpt")
@@ -167,6 +167,12 @@ def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp
     measured = rows(run / "metrics.csv")[0]
     for name in ("val/loss", "val/accuracy", "val/temporal_consistency"):
         assert float(measured[name]) == pytest.approx(float(logged[name]), rel=1e-5)
+    printed = capsys.readouterr().out
+    num_clips = sum(row["split"] == "val" for row in rows(run / "splits.csv"))
+    assert f"Validation on {num_clips} clips of " in printed
+    assert re.search(
+        rf"measured +{float(measured['val/accuracy']):.3f} .*\n +\[\d\.\d\d, \d\.\d\d\]", printed
+    )
 
 
 @pytest.mark.parametrize("command", ["validate", "test"])

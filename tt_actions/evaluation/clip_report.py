@@ -9,10 +9,11 @@ from rich.text import Text
 
 from tt_actions.evaluation.clip_scores import BY_CLASS, CLASS_COLUMNS, OVERALL, measure
 from tt_actions.evaluation.confusion_matrix import confusion_figure
+from tt_actions.evaluation.interval_text import count_clips, explain_interval, write_interval
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.pr_roc import AXES, class_curves_figure, curve_rows
 from tt_actions.evaluation.predictions import ADVICE, Predictions, write_predictions
-from tt_actions.evaluation.published import PUBLISHED
+from tt_actions.evaluation.published import PUBLISHED_NOTE
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
@@ -73,43 +74,48 @@ def write_report(
     return metrics
 
 
-def print_report(metrics: dict[str, Any], console: Console | None = None) -> None:
-    """Print the overall and per-class results next to the published ones.
-
-    The published results appear only if the classes are the four published strokes.
+def print_report(
+    metrics: Mapping[str, Any],
+    published: Mapping[str, Any] | None = None,
+    console: Console | None = None,
+    title: str = "Test",
+) -> None:
+    """Print the overall and per-class results, with the intervals of accuracies below them.
 
     Args:
         metrics: The result of :func:`write_report`, or the contents of a ``metrics.json``.
+        published: Published results to print next to them: see
+            :func:`tt_actions.evaluation.published.published_results`.
         console: Console to print to; None for standard output.
+        title: What was done with the clips.
     """
-    console = console or Console()
-    printed = PUBLISHED["cnn_lstm"]
-    published = printed if set(metrics["per_class"]) == set(printed["per_class"]) else None
-    overall = screen_table("Test", [*HEADINGS, "clips"])
-    overall.add_row("measured", *(_cell(metrics[key]) for key in OVERALL), str(metrics["num_clips"]))
+    console, published = console or Console(), published or {}
+    overall = screen_table(f"{title} on {count_clips(metrics)}", [*HEADINGS])
+    overall.add_row("measured", *(_cell(metrics[key]) for key in OVERALL))
+    if interval := write_interval(metrics):
+        overall.add_row("", interval)
     if published:
-        overall.add_row("published", *(_cell(published.get(key)) for key in OVERALL), "-", style="dim")
+        overall.add_row("published", *(_cell(published.get(key)) for key in OVERALL), style="dim")
     console.print(overall)
     if own := metrics.get("metrics"):
         added = screen_table("Metrics of the experiment", list(own))
         added.add_row("measured", *map(_cell, own.values()))
         console.print(added)
 
+    by_class = published.get("per_class", {})
     headings = [HEADINGS[0], *HEADINGS[4:], "clips"]
     per_class = screen_table(
-        "By class", headings + ["published\naccuracy", "published\nconsistency"] * bool(published)
+        "By class", headings + ["published\naccuracy", "published\nconsistency"] * bool(by_class)
     )
     for name, row in metrics["per_class"].items():
-        measured = [*(_cell(row[key]) for key in BY_CLASS), str(row["support"])]
-        published_cells = map(_cell, published["per_class"][name].values()) if published else ()
-        per_class.add_row(Text(name), *measured, *(Text(value, style="dim") for value in published_cells))
+        cells = [*(_cell(row[key]) for key in BY_CLASS), str(row["support"])]
+        others = [Text(_cell(by_class.get(name, {}).get(key)), style="dim") for key in BY_CLASS[:2]]
+        per_class.add_row(Text(name), *cells, *others * bool(by_class))
+        if interval := write_interval(row):
+            per_class.add_row("", interval)
     console.print(per_class)
-    if published:
-        console.print(
-            "published (private data): results of the CNN-LSTM's authors on their own clips, not on these.",
-            style="dim",
-            highlight=False,
-        )
+    for note in (*explain_interval(metrics), *[PUBLISHED_NOTE] * bool(published)):
+        console.print(Text(note, style="dim"))
 
 
 def _cell(value: float | None) -> str:

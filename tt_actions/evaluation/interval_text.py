@@ -14,6 +14,19 @@ NO_GROUPS = (
 )
 
 
+def write_interval(scores: Mapping[str, Any]) -> str:
+    """Write the interval of an accuracy; empty if it is unknown.
+
+    Args:
+        scores: ``accuracy_low`` and ``accuracy_high``, if they are known.
+
+    >>> write_interval({"accuracy_low": 0.75, "accuracy_high": 1.0})
+    '[0.75, 1.00]'
+    """
+    low, high = (scores.get(end) for end in ENDS)
+    return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
+
+
 def write_accuracy(scores: Mapping[str, Any]) -> str:
     """Write an accuracy with its interval, if it is known.
 
@@ -21,15 +34,25 @@ def write_accuracy(scores: Mapping[str, Any]) -> str:
         scores: ``accuracy`` and, if they are known, ``accuracy_low`` and ``accuracy_high``.
 
     >>> write_accuracy({"accuracy": 0.9, "accuracy_low": 0.75, "accuracy_high": 1.0})
-    '0.900 [0.750, 1.000]'
-    >>> write_accuracy({"accuracy": 0.9}), write_accuracy({"accuracy": None})
-    ('0.900', '-')
+    '0.900 [0.75, 1.00]'
+    >>> write_accuracy({"accuracy": 0.9})
+    '0.900'
     """
-    if scores["accuracy"] is None:
-        return "-"
-    low, high = (scores.get(end) for end in ENDS)
-    ends = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-    return f"{scores['accuracy']:.3f}{ends}"
+    return f"{scores['accuracy']:.3f} {write_interval(scores)}".strip()
+
+
+def count_clips(metrics: Mapping[str, Any]) -> str:
+    """Write the number of clips and, if it is known, of their groups.
+
+    Args:
+        metrics: The contents of ``metrics.json``.
+
+    >>> count_clips({"num_clips": 1}), count_clips({"num_clips": 16, "num_groups": 4})
+    ('1 clip', '16 clips of 4 groups')
+    """
+    num_clips, num_groups = metrics["num_clips"], metrics.get("num_groups")
+    groups = f" of {num_groups} group{'s' * (num_groups != 1)}" if num_groups else ""
+    return f"{num_clips} clip{'s' * (num_clips != 1)}{groups}"
 
 
 def explain_interval(metrics: Mapping[str, Any]) -> list[str]:
@@ -39,14 +62,15 @@ def explain_interval(metrics: Mapping[str, Any]) -> list[str]:
         metrics: The contents of ``metrics.json``; of a version that wrote no intervals, there is no sentence.
 
     >>> explain_interval({"interval_by": "groups", "num_groups": 24})
-    ['Intervals: 95 %, bootstrap over the 24 groups of the test clips.']
+    ['In brackets: 95 % interval, bootstrap over the 24 groups.']
     """
     if "interval_by" not in metrics:
         return []
     num_groups = metrics["num_groups"]
     if metrics["interval_by"] == "groups":
-        few = " So few groups make them too narrow." if num_groups < FEW_GROUPS else ""
-        return [f"Intervals: 95 %, bootstrap over the {num_groups} groups of the test clips.{few}"]
-    alone = "" if num_groups is None else " All test clips are of one group."
-    alike = " Clips of one player are alike, so for new players the intervals are too narrow."
-    return [f"Intervals: 95 %, bootstrap over clips.{alone}{alike}", *[NO_GROUPS] * (num_groups is None)]
+        few = " So few groups make it too narrow." if num_groups < FEW_GROUPS else ""
+        return [f"In brackets: 95 % interval, bootstrap over the {num_groups} groups.{few}"]
+    alone = "" if num_groups is None else " All clips are of one group."
+    alike = " Clips of one player are alike, so for new players it is too narrow."
+    remarks = [NO_GROUPS] * (num_groups is None)
+    return [f"In brackets: 95 % interval, bootstrap over clips.{alone}{alike}", *remarks]

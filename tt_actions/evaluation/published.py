@@ -1,5 +1,6 @@
 """The results that the authors of the CNN-LSTM report for it and for the models they compare it with."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 PUBLISHED: dict[str, dict[str, Any]] = {
@@ -36,3 +37,24 @@ PUBLISHED_NOTE = (
     "published (private data): results that the authors of the CNN-LSTM report for their own clips. "
     "They are not comparable with the results here."
 )
+
+
+def published_results(
+    experiment: str, class_names: Iterable[str], asked: bool | None = None
+) -> Mapping[str, Any]:
+    """Return the published results to show next to those of a run; empty for none.
+
+    Args:
+        experiment: Name of the experiment.
+        class_names: Names of the classes.
+        asked: Whether to show them. None shows them for ``cnn_lstm`` on the four published strokes alone.
+
+    >>> published_results("cnn_lstm", ["serve", "forehand", "backhand", "smash"])["accuracy"]
+    0.923
+    >>> published_results("stgcn", ["serve", "forehand", "backhand", "smash"])
+    {}
+    """
+    original = PUBLISHED["cnn_lstm"]
+    if asked is None:
+        asked = experiment == "cnn_lstm" and set(class_names) == set(original["per_class"])
+    return PUBLISHED.get(experiment, original) if asked else {}

@@ -15,6 +15,7 @@ from tt_actions.evaluation.html_page import build_page
 from tt_actions.evaluation.interval_text import explain_interval
 from tt_actions.evaluation.learning_curves import LearningCurves, read_curves
 from tt_actions.evaluation.predictions import ADVICE, Predictions
+from tt_actions.evaluation.published import PUBLISHED_NOTE
 from tt_actions.evaluation.run_drawings import (
     HEIGHT,
     WIDTH,
@@ -43,6 +44,7 @@ class RunFacts:
         records: All clips, with their splits.
         history: The training's ``metrics.csv``, or None if there is nothing to draw.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
+        published: Published results to show next to those of the run; empty for none.
     """
 
     experiment: str
@@ -54,6 +56,7 @@ class RunFacts:
     records: Sequence[ClipRecord]
     history: Path | None
     monitor: str | None
+    published: Mapping[str, Any]
 
 
 class SplitRow(NamedTuple):
@@ -123,6 +126,7 @@ def render_run_page(
         metrics=metrics,
         findings=describe_result(metrics, predictions, error, curves),
         notes=explain_interval(metrics),
+        published_note=PUBLISHED_NOTE,
         options=describe_options(facts.config),
         provenance=describe_provenance(metrics["provenance"]),
         confusion=draw_confusion(predictions.confusion, predictions.class_names),

@@ -13,6 +13,7 @@ def compare(
     data: Path | None = None,
     layout: str | None = None,
     quick: bool = False,
+    published: bool = False,
     out: Path | None = None,
 ) -> int:
     """Train several experiments with several seeds on one split, and write tables and figures.
@@ -24,6 +25,7 @@ def compare(
         data: Your own clips instead of those of the experiments: a folder or a manifest CSV.
         layout: Layout of the joints in your own clips, such as ntu25.
         quick: Run a smoke test of a few minutes; ignore its numbers.
+        published: Show all published results, not only those of cnn_lstm on its four strokes.
         out: Folder to write to (default: runs/compare, or runs/compare_quick with --quick).
 
     Returns:
@@ -34,7 +36,9 @@ def compare(
     from tt_actions.studies import compare as comparing
 
     num_seeds = seeds if seeds is not None else 1 if quick else 3
-    return comparing.compare(models, num_seeds, folder, data, quick, words, layout=layout)
+    return comparing.compare(
+        models, num_seeds, folder, data, quick, words, layout=layout, published=published
+    )
 
 
 def sweep(

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from tt_actions.errors import UserError
+from tt_actions.evaluation.interval_text import count_clips, write_accuracy
 from tt_actions.files import lock_folder
 from tt_actions.sources.user_source import data_words, user_source
 from tt_actions.studies.comparison import compare_runs
@@ -50,6 +51,7 @@ def compare(
     options: Sequence[str] = (),
     console: Console | None = None,
     layout: str | None = None,
+    published: bool = False,
 ) -> int:
     """Run all missing trainings of a comparison one after the other, and write the comparison.
 
@@ -65,6 +67,8 @@ def compare(
         options: Options of every training.
         console: Console to print to (default: standard output).
         layout: Layout of the joints in ``data``, for the experiments on joints.
+        published: Whether to show the published results of all models that have some, not only those of
+            ``cnn_lstm`` on its four strokes.
 
     Returns:
         The exit code: 1 if a training failed.
@@ -88,7 +92,7 @@ def compare(
     with lock_folder(out, in_use):
         try:
             with stopping_by_sigterm():
-                return _compare(trainings, out, quick, console)
+                return _compare(trainings, out, quick, published, console)
         except KeyboardInterrupt:
             console.print("Stopped. Run the same command again to resume.")
             raise
@@ -171,7 +175,9 @@ def _data_options(config: Path, data: Path | None, layout: str | None, quick: bo
     return words + [f"--trainer.{key}={value}" for key, value in QUICK_TRAINER.items()] * quick
 
 
-def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bool, console: Console) -> int:
+def _compare(
+    trainings: Mapping[tuple[str, int], Training], out: Path, quick: bool, published: bool, console: Console
+) -> int:
     if quick:
         console.print(QUICK_NOTE, style="bold red")
     runs: dict[str, dict[int, FinishedRun]] = {model: {} for model, _ in trainings}
@@ -188,7 +194,8 @@ def _compare(trainings: Mapping[tuple[str, int], Training], out: Path, quick: bo
         check_same_clips([run for by_seed in runs.values() for run in by_seed.values()])
     tested = {model: by_seed for model, by_seed in runs.items() if by_seed}
     if tested:
-        write_comparison(out, {**compare_runs(tested), "quick": quick, "failed": failed}, console)
+        numbers = {**compare_runs(tested), "quick": quick, "all_published": published, "failed": failed}
+        write_comparison(out, numbers, console)
         say(f"comparison: {out}", console)
     if failed:
         console.print(
@@ -213,5 +220,5 @@ def _finished_run(training: Training, label: str, console: Console) -> Path:
             )
     metrics = json.loads((run_dir / "report" / "metrics.json").read_text("utf-8"))
     result = "already done" if earlier.done else f"done in {format_duration(time.perf_counter() - started_s)}"
-    say(f"{label} {result}, accuracy {metrics['accuracy']:.3f}", console)
+    say(f"{label} {result}, accuracy {write_accuracy(metrics)} on {count_clips(metrics)}", console)
     return run_dir

@@ -1,5 +1,6 @@
 """Statistics of a comparison: means over seeds, confidence intervals, significance tests and costs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import fmean, stdev
@@ -11,7 +12,12 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
-from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
+from tt_actions.evaluation.significance import (
+    accuracy_interval,
+    bootstrap_interval,
+    drawable_groups,
+    mcnemar,
+)
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips
@@ -74,6 +80,8 @@ def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
         "split_seed": data["split_seed"],
         "classes": list(every[0].metrics["per_class"]),
         "num_test_clips": len(every[0].names),
+        "num_groups": None if None in every[0].groups else len(set(every[0].groups)),
+        "interval_by": "groups" if drawable_groups(every[0].groups) else "clips",
         "seeds": sorted({seed for by_seed in runs.values() for seed in by_seed}),
         "commits": sorted({made["commit"] or "unknown" for made in made_by}),
         "devices": sorted({made["device"] for made in made_by}),
@@ -83,13 +91,15 @@ def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
 
 def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     classes = list(runs[0].metrics["per_class"])
-    num_clips = len(runs[0].names)
-    overall = bootstrap_interval(partial(overall_scores, runs), num_clips)  # (2, 4)
-    by_class = bootstrap_interval(partial(class_scores, runs), num_clips)  # (2, K, 2)
+    num_clips, groups = len(runs[0].names), drawable_groups(runs[0].groups)
+    overall = bootstrap_interval(partial(overall_scores, runs), num_clips, groups=groups)  # (2, 4)
+    by_class = bootstrap_interval(partial(class_scores, runs), num_clips, groups=groups)  # (2, K, 2)
     intervals = dict(zip(OVERALL[:4], overall.T.tolist(), strict=True))
+    intervals |= _special_interval(runs, np.arange(num_clips), groups)
 
     def of_class(name: str, index: int) -> dict[str, Any]:
         intervals = dict(zip(BY_CLASS[:2], by_class[:, index].T.tolist(), strict=True))
+        intervals |= _special_interval(runs, np.flatnonzero(runs[0].labels == index), groups)
         values = {key: [run.metrics["per_class"][name][key] for run in runs] for key in BY_CLASS}
         shown = {key: _over_seeds(values[key], intervals.get(key)) for key in BY_CLASS}
         return {**shown, "support": runs[0].metrics["per_class"][name]["support"]}
@@ -101,6 +111,17 @@ def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         **{key: _over_seeds([run.metrics[key] for run in runs], intervals.get(key)) for key in OVERALL},
         "per_class": {name: of_class(name, index) for index, name in enumerate(classes)},
     }
+
+
+def _special_interval(
+    runs: Sequence[FinishedRun], own: NDArray[np.int64], groups: Sequence[str] | None
+) -> dict[str, list[float]]:
+    """Return the interval of the accuracy on some clips where the bootstrap can't vary: exact, or nan."""
+    theirs = None if groups is None else [groups[clip] for clip in own]
+    is_right = np.stack([run.predicted[own] == run.labels[own] for run in runs])
+    if len(own) and (is_right.all() or not is_right.any()):
+        return {"accuracy": list(accuracy_interval(is_right[0], theirs))}
+    return {"accuracy": [math.nan, math.nan]} if theirs is not None and len(set(theirs)) == 1 else {}
 
 
 def _over_seeds(values: Sequence[float | None], interval: Sequence[float] | None = None) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from tt_actions.evaluation.bars import Bars, bars_figure
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
-from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
+from tt_actions.evaluation.interval_text import explain_interval
+from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE, published_results
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
@@ -37,7 +38,8 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
     Args:
         folder: Folder to write to; it must exist.
         numbers: The result of :func:`tt_actions.studies.comparison.compare_runs`, with ``quick`` (whether
-            this is only a smoke test) and ``failed`` (the missing trainings).
+            this is only a smoke test), ``failed`` (the missing trainings) and, optionally, ``all_published``
+            (whether to show published results of other models than ``cnn_lstm``).
         console: Console to print to.
     """
     published = {name: figures for name in numbers["models"] if (figures := _published(numbers, name))}
@@ -60,9 +62,10 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
 
 
 def _published(numbers: Numbers, model: str) -> dict[str, Any]:
-    """Return the published results of a model, if the classes are the four published strokes."""
-    strokes = PUBLISHED[REFERENCE]["per_class"]
-    return PUBLISHED.get(model, {}) if set(numbers["made_by"]["classes"]) == set(strokes) else {}
+    """Return the published results that stand next to those of a model."""
+    if numbers.get("all_published"):
+        return PUBLISHED.get(model, {})
+    return dict(published_results(model, numbers["made_by"]["classes"]))
 
 
 def production_notes(numbers: Numbers) -> list[str]:
@@ -111,8 +114,9 @@ def scores_table(numbers: Numbers) -> Table:
             rows.append([f"{model}, published", *cells])
             records.append({"model": model, "source": "published", **_plain_numbers(published, columns)})
     notes = [
-        "Measured: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap interval over "
-        "test clips (2000 resamples, scores averaged over seeds). Precision, recall, F1: macro averages.",
+        "Measured: mean ± standard deviation over seeds. The resampled scores are averaged over seeds. "
+        "Precision, recall, F1: macro averages.",
+        *explain_interval(numbers["made_by"]),
         *_published_notes(numbers),
     ]
     headings = ["model", *(SHOWN[key] for key in SCORES), *(name.replace("_", " ") for name in own)]
@@ -143,8 +147,8 @@ def actions_table(numbers: Numbers) -> Table:
         "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
         "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames "
         "with the class of the clip. For all actions, consistency and agreement are means over the actions. "
-        "Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
-        "interval over test clips.",
+        "Shown: mean ± standard deviation over seeds.",
+        *explain_interval(numbers["made_by"]),
         *_published_notes(numbers),
     ]
     headings = ["model, action", *(SHOWN[key] for key in BY_CLASS), "clips"]
@@ -272,5 +276,5 @@ def actions_figure(numbers: Numbers) -> Figure:
 
 
 def _small_print(numbers: Numbers) -> str:
-    lines = "Bars: mean over seeds. Lines: 95 % bootstrap interval over test clips."
+    lines = f"Bars: mean over seeds. Lines: 95 % bootstrap interval over {numbers['made_by']['interval_by']}."
     return " ".join([lines, *production_notes(numbers)])

@@ -26,6 +26,7 @@ class FinishedRun(NamedTuple):
         predicted: Predicted class of each test clip.
         probabilities: Probabilities of the *K* classes for each test clip.
         consistency: Temporal consistency of each test clip; nan for a clip of one frame.
+        groups: Group of each test clip; None for a clip without one.
         clips: Name, label and digest of every clip of the run, and whether it is a test clip.
 
     Shape:
@@ -39,6 +40,7 @@ class FinishedRun(NamedTuple):
     predicted: NDArray[np.int64]
     probabilities: Shares
     consistency: Shares
+    groups: list[str | None]
     clips: frozenset[tuple[str, str, str, bool]]
 
     @property
@@ -69,9 +71,9 @@ def read_finished_run(folder: Path) -> FinishedRun:
         )
     metrics = json.loads(path.read_text("utf-8"))
     with (folder / "splits.csv").open(newline="", encoding="utf-8") as file:
-        clips = frozenset(
-            (row["name"], row["label"], row["digest"], row["split"] == "test") for row in csv.DictReader(file)
-        )
+        splits = list(csv.DictReader(file))
+    groups = {row["name"]: row["group"] or None for row in splits}
+    clips = frozenset((row["name"], row["label"], row["digest"], row["split"] == "test") for row in splits)
     with (folder / "report" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
     classes = list(metrics["per_class"])
@@ -83,6 +85,7 @@ def read_finished_run(folder: Path) -> FinishedRun:
         predicted=np.array([classes.index(row["predicted"]) for row in rows]),
         probabilities=np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows]),
         consistency=np.array([float(row["temporal_consistency"] or "nan") for row in rows]),
+        groups=[groups[row["name"]] for row in rows],
         clips=clips,
     )
 

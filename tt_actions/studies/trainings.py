@@ -151,7 +151,8 @@ def _settings_of(run_dir: Path) -> dict[str, Any] | None:
 def _plain(config: Any) -> dict[str, Any]:
     plain = with_current_paths(OmegaConf.to_container(config))
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key != "runs"}  # the folder may be moved
+    others = ("runs", "published")  # the folder may be moved; what is shown changes no result
+    return {str(key): value for key, value in plain.items() if key not in others}
 
 
 def train(training: Training, stopped: Path | None, on_line: Callable[[str], Any]) -> Path:

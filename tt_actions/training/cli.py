@@ -150,6 +150,10 @@ class ActionCLI(LightningCLI):
         parser.add_argument(
             "--metrics", type=list[dict[str, Any] | str] | None, default=None, help=METRICS_HELP
         )
+        shown = (
+            "Show published results next to those of a test (default: only for cnn_lstm on its four strokes)."
+        )
+        parser.add_argument("--published", type=bool | None, default=None, help=shown)
         parser.add_class_arguments(WandbOptions, "wandb")
         for of_data, of_model in LINKS:
             parser.link_arguments(f"data.{of_data}", f"model.{of_model}", apply_on="instantiate")
@@ -244,7 +248,7 @@ class ActionCLI(LightningCLI):
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
         callbacks = run_callbacks(
-            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed
+            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed, config.published
         )
         self.trainer_defaults = {"callbacks": callbacks}
         step = None

@@ -39,7 +39,8 @@ ROOTS = frozenset(
     f"--{name}"
     for name in (
         *("ckpt_path", "compile", "config", "data", "experiment", "help", "metrics", "model", "monitor"),
-        *("print_config", "return_predictions", "runs", "seed_everything", "trainer", "verbose", "wandb"),
+        *("published", "print_config", "return_predictions", "runs", "seed_everything", "trainer"),
+        *("verbose", "wandb"),
     )
 )
 """What an option of an experiment begins with."""

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 
 from tt_actions.clips.dataset import NO_NAME, Batch
 from tt_actions.clips.strokes import shift
 from tt_actions.evaluation.clip_report import print_report, write_report
+from tt_actions.evaluation.clip_scores import measure
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
 from tt_actions.evaluation.run_page import write_run_page
@@ -62,6 +64,29 @@ class ClipReport(RunReport[ClipResult]):
 
     on_predict_batch_end = on_test_batch_end
 
+    def on_validation_batch_end(self, trainer: pl.Trainer, *others: Any, **more: Any) -> None:
+        """Store the predictions for a batch, unless it is validated during a training.
+
+        Args:
+            trainer: The trainer.
+            others: The same as for :meth:`on_test_batch_end`.
+            more: The same.
+        """
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.on_test_batch_end(trainer, *others, **more)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print the results of the command ``validate``.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            predictions = self._predictions(trainer, pl_module, "val/loss")
+            if trainer.is_global_zero:
+                print_report(measure(predictions), title="Validation")
+
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write and print the report.
 
@@ -86,7 +111,7 @@ class ClipReport(RunReport[ClipResult]):
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
                 logger.attempt(lambda run: log_report(run, folder, predictions, worst))
-        print_report(metrics)
+        print_report(metrics, facts.published)
         say(f"report: {page}")
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -102,7 +127,9 @@ class ClipReport(RunReport[ClipResult]):
             write_predictions(path, predictions)
             say(f"predictions: {path}")
 
-    def _predictions(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Predictions:
+    def _predictions(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: str = "test/loss"
+    ) -> Predictions:
         clips = gather(trainer, self.results)
         assert isinstance(pl_module, StrokeTask)
         groups = {record.name: record.group for record in trainer.datamodule.records}  # type: ignore[attr-defined]
@@ -112,7 +139,7 @@ class ClipReport(RunReport[ClipResult]):
             labels=np.array([clip.label for clip in clips.values()]),
             probabilities=np.stack([clip.probabilities for clip in clips.values()]),
             frame_classes=tuple(clip.frame_classes for clip in clips.values()),
-            loss=float(trainer.callback_metrics.get("test/loss", math.nan)),
+            loss=float(trainer.callback_metrics.get(loss, math.nan)),
             groups=tuple(groups[name] for name in clips),
         )
 

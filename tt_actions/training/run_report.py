@@ -7,11 +7,13 @@ from typing import Any, Generic, TypeVar
 
 import pytorch_lightning as pl
 import torch
+import yaml
 from pytorch_lightning.callbacks import Callback
 
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.evaluation.provenance import provenance
+from tt_actions.evaluation.published import published_results
 from tt_actions.evaluation.run_page import RunFacts
 from tt_actions.training.console import say
 from tt_actions.training.task import StrokeTask
@@ -26,13 +28,14 @@ class RunReport(Callback, Generic[Result]):
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: Metric that selects the best checkpoint; None for the last checkpoint.
+        published: Whether to show published results. None shows them for ``cnn_lstm`` on their classes alone.
 
     Attributes:
         results: The test's results, by the name of the clip or recording.
     """
 
-    def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
-        self.run_dir, self.seed, self.monitor = run_dir, seed, monitor
+    def __init__(self, run_dir: Path, seed: int, monitor: str | None, published: bool | None = None) -> None:
+        self.run_dir, self.seed, self.monitor, self.published = run_dir, seed, monitor, published
         self.started_s = time.perf_counter()
         self.results: dict[str, Result] = {}
 
@@ -97,8 +100,9 @@ class RunReport(Callback, Generic[Result]):
             trainer: The trainer.
             pl_module: The model.
         """
+        experiment = (yaml.safe_load(self._config) or {}).get("experiment", self.run_dir.parent.name)
         return RunFacts(
-            experiment=self.run_dir.parent.name,
+            experiment=experiment,
             version=self.run_dir.name,
             command="train" if self._has_trained else "test",
             config=self._config,
@@ -107,6 +111,7 @@ class RunReport(Callback, Generic[Result]):
             records=trainer.datamodule.records,  # type: ignore[attr-defined]
             history=self.history(pl_module),
             monitor=self.monitor,
+            published=published_results(experiment, pl_module.class_names, self.published),
         )
 
     def history(self, pl_module: StrokeTask) -> Path | None:

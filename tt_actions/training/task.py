@@ -215,14 +215,14 @@ class StrokeTask(pl.LightningModule):
             return None
         return self._step(batch, "train").loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
-        """Evaluate a validation batch.
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002 - Lightning's
+        """Evaluate a validation batch and return its predictions.
 
         Args:
             batch: The clips.
             batch_idx: Index of the batch in the epoch.
         """
-        self._step(batch, "val")
+        return self._evaluate(batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Evaluate a test batch and return its predictions.
@@ -231,8 +231,7 @@ class StrokeTask(pl.LightningModule):
             batch: The clips.
             batch_idx: Index of the batch in the epoch.
         """
-        output = self._step(batch, "test")
-        return {"logits": output.logits, "log_probs": output.log_probs}
+        return self._evaluate(batch, "test")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the predictions for a batch.
@@ -255,6 +254,10 @@ class StrokeTask(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
         self._log_epoch("test")
+
+    def _evaluate(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
+        output = self._step(batch, stage)
+        return {"logits": output.logits, "log_probs": output.log_probs}
 
     def _step(self, batch: Batch, stage: Stage) -> Output:
         frames, frame_labels = batch.inputs, batch.frame_labels

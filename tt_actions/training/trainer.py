@@ -72,6 +72,31 @@ class ActionTrainer(pl.Trainer):
         """
         return super().test(model, dataloaders, ckpt_path, verbose, datamodule, weights_only)
 
+    def validate(
+        self,
+        model: pl.LightningModule | None = None,
+        dataloaders: Any = None,
+        ckpt_path: Path | str | None = None,
+        verbose: bool = False,
+        datamodule: pl.LightningDataModule | None = None,
+        weights_only: bool | None = None,
+    ) -> Any:
+        """Validate a model; for clips, without printing Lightning's table, since the report replaces it.
+
+        Args:
+            model: The model to validate.
+            dataloaders: Data loaders of the clips, instead of a data module.
+            ckpt_path: Checkpoint to validate.
+            verbose: Whether to print Lightning's table for clips too.
+            datamodule: The clips.
+            weights_only: Whether to accept only checkpoints of weights and plain values.
+
+        Returns:
+            The metrics by name, for each loader.
+        """
+        verbose = verbose or bool(getattr(datamodule, "is_untrimmed", False))
+        return super().validate(model, dataloaders, ckpt_path, verbose, datamodule, weights_only)
+
 
 PROFILERS: dict[str, type[SimpleProfiler | AdvancedProfiler | PyTorchProfiler]] = {
     "simple": SimpleProfiler,
@@ -140,7 +165,9 @@ def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
         )
 
 
-def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool) -> list[Callback]:
+def run_callbacks(
+    run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool, published: bool | None
+) -> list[Callback]:
     """Create the callbacks of every run: checkpoints, seeds, logging and the report.
 
     Args:
@@ -148,6 +175,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: b
         seed: The run's seed.
         monitor: Validation metric that selects the best checkpoint; None for the last checkpoint.
         is_untrimmed: Whether the data are untrimmed recordings, not clips.
+        published: Whether to show published results; None for the default.
     """
     report = RallyReport if is_untrimmed else ClipReport
     folder = run_dir / "checkpoints"
@@ -169,7 +197,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: b
         LearningRateMonitor(logging_interval="epoch"),
         GradientNorms(),
         EpochLine(monitor),
-        report(run_dir, seed, monitor),
+        report(run_dir, seed, monitor, published),
         best,
         last,
         StopNotice(run_dir),
