@@ -179,6 +179,26 @@ def test_a_run_carries_the_confusion_matrix_and_the_curves_as_charts(tracked, wr
         assert f"report/{kind}_curve" in str(written.config["_wandb"])  # the chart on that table
 
 
+def test_a_run_carries_the_page_of_its_report(tracked, written, files):
+    [said] = written.logged("report/page")
+    page = files / said["path"]
+    assert page.read_bytes() == (tracked["offline"][0] / "report" / "index.html").read_bytes()
+
+
+def test_the_best_checkpoint_is_an_artifact_and_its_epoch_in_the_summary(tracked, written):
+    run, _ = tracked["offline"]
+    losses = [float(row["val/loss"]) for row in rows(run / "metrics.csv") if row["val/loss"]]
+    best = losses.index(min(losses)) + 1
+    assert written.summary["best_epoch"] == best
+    assert written.summary["val/loss"] == {"min": pytest.approx(min(losses))}
+    [artifact] = [one for one in written.artifacts.values() if one.type == "model"]
+    [entry] = artifact.manifest.contents
+    assert entry.path == "best.ckpt"
+    assert entry.local_path == str(run / "checkpoints" / "best.ckpt")
+    assert "best" in artifact.aliases
+    assert json.loads(artifact.metadata) == {"epoch": best, "score": pytest.approx(min(losses))}
+
+
 def test_a_run_carries_the_worst_clips(tracked, written, files):
     run, _ = tracked["offline"]
     [said] = written.logged("report/worst_clips")

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,8 +16,10 @@ from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.evaluation.provenance import provenance
 from tt_actions.evaluation.published import published_results
 from tt_actions.evaluation.run_page import RunFacts
+from tt_actions.training.callbacks import RunCheckpoint
 from tt_actions.training.console import say
 from tt_actions.training.task import StrokeTask
+from tt_actions.training.wandb_logger import Tracker, log_best_checkpoint
 
 Result = TypeVar("Result")
 
@@ -83,6 +86,23 @@ class RunReport(Callback, Generic[Result]):
                 f"{network}, {num_parameters:,} parameters; {noun}: {splits['train']} for training, "
                 f"{splits['val']} for validation, {splits['test']} for testing"
             )
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Log the best checkpoint to W&B.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        best = trainer.checkpoint_callback
+        if not (trainer.is_global_zero and isinstance(best, RunCheckpoint) and best.best_model_path):
+            return
+        path = Path(best.best_model_path)
+        epoch = 1 + torch.load(path, map_location="cpu", weights_only=True, mmap=True)["epoch"]
+        score = None if best.best_model_score is None else float(best.best_model_score)
+        for logger in trainer.loggers:
+            if isinstance(logger, Tracker):
+                logger.attempt(partial(log_best_checkpoint, checkpoint=path, epoch=epoch, score=score))
 
     def made_by(self, pl_module: pl.LightningModule) -> dict[str, Any]:
         """Return the provenance of the result: config, seed, duration and device.

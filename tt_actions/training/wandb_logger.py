@@ -148,6 +148,9 @@ class Tracker(Logger):
         )
         run.define_metric("trainer/global_step")
         run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+        if (monitor := self.config.get("monitor")) and run.sweep_id is None:  # a sweep reads the plain value
+            best = "min" if monitor.endswith("loss") else "max"
+            run.define_metric(monitor, step_metric="trainer/global_step", step_sync=True, summary=best)
         return run
 
     @rank_zero_only
@@ -181,10 +184,30 @@ class Tracker(Logger):
             self.attempt(lambda run: run.finish(exit_code))
 
 
-def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: Sequence[WorstClip]) -> None:
-    """Log a report of clips to W&B: summary, tables, charts, images and videos, and the files as an artifact.
+def log_best_checkpoint(run: "wandb.Run", checkpoint: Path, epoch: int, score: float | None) -> None:
+    """Log the best checkpoint of a training to W&B: the file as an artifact, its epoch in the summary.
 
-    The artifact refers to the files in place. Upload an offline run before you move or delete them.
+    The artifact refers to the file in place.
+
+    Args:
+        run: A run that is not finished.
+        checkpoint: The checkpoint.
+        epoch: Its epoch, counted from 1.
+        score: Its value of the metric that selects the best checkpoint; None without such a metric.
+    """
+    import wandb
+
+    run.summary.update({"best_epoch": epoch})
+    facts = {"epoch": epoch, "score": score}
+    artifact = wandb.Artifact(f"checkpoint-{run.id}", type="model", metadata=facts)
+    artifact.add_file(str(checkpoint.resolve()), skip_cache=True, policy="immutable")
+    run.log_artifact(artifact, aliases=["best"])
+
+
+def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: Sequence[WorstClip]) -> None:
+    """Log a report of clips to W&B: summary, page, tables, charts, images and videos, and the files.
+
+    The artifact of the files refers to them in place. Upload an offline run before you move or delete them.
 
     Args:
         run: A run that is not finished.
@@ -209,6 +232,7 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
         ),
         **{f"{kind}_curve": _curve_chart(predictions, kind) for kind in AXES},
         **{path.stem: wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))},
+        "page": wandb.Html(str(folder / "index.html"), inject=False),
         "worst_videos": [wandb.Video(str(clip.path), caption=clip.caption, format="mp4") for clip in worst],
     }
     run.log({f"report/{key}": value for key, value in logged.items() if value})
