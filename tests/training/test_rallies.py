@@ -68,6 +68,7 @@ def test_windows_carry_the_labels_of_their_frames(rallies, cache_dir):
 def test_a_training_leaves_a_report_of_every_way_of_finding_strokes(rally_run):
     report = {path.name for path in (rally_run / "report").iterdir()}
     assert report == {
+        "index.html",
         "metrics.json",
         "segmentation.csv",
         "strokes.csv",

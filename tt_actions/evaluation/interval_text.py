@@ -8,11 +8,6 @@ from tt_actions.evaluation.clip_scores import ENDS
 FEW_GROUPS = 10
 """Number of groups below which a bootstrap interval over groups is clearly too narrow."""
 
-NO_GROUPS = (
-    "Clips without a group: the same players may be in the training set and in the test set, and then the "
-    "accuracy for new players is lower. Fill in the manifest's `group` column."
-)
-
 
 def write_interval(scores: Mapping[str, Any]) -> str:
     """Write the interval of an accuracy; empty if it is unknown.
@@ -59,18 +54,24 @@ def explain_interval(metrics: Mapping[str, Any]) -> list[str]:
     """Say what the intervals of a test are over, and what that leaves out.
 
     Args:
-        metrics: The contents of ``metrics.json``; of a version that wrote no intervals, there is no sentence.
+        metrics: The contents of ``metrics.json``; if there are no intervals, there is no sentence.
 
     >>> explain_interval({"interval_by": "groups", "num_groups": 24})
     ['In brackets: 95 % interval, bootstrap over the 24 groups.']
     """
-    if "interval_by" not in metrics:
+    noun = metrics.get("interval_by")
+    if noun is None:
         return []
     num_groups = metrics["num_groups"]
-    if metrics["interval_by"] == "groups":
+    if noun == "groups":
         few = " So few groups make it too narrow." if num_groups < FEW_GROUPS else ""
         return [f"In brackets: 95 % interval, bootstrap over the {num_groups} groups.{few}"]
-    alone = "" if num_groups is None else " All clips are of one group."
-    alike = " Clips of one player are alike, so for new players it is too narrow."
-    remarks = [NO_GROUPS] * (num_groups is None)
-    return [f"In brackets: 95 % interval, bootstrap over clips.{alone}{alike}", *remarks]
+    alone = "" if num_groups is None else f" All {noun} are of one group."
+    alike = f" {noun.capitalize()} of one player are alike, so for new players it is too narrow."
+    sentences = [f"In brackets: 95 % interval, bootstrap over {noun}.{alone}{alike}"]
+    if num_groups is None:
+        sentences.append(
+            f"Some {noun} have no group, so the same players may be in the training set and in the test set. "
+            "For new players, the accuracy is then lower. Fill in the column 'group' of the manifest."
+        )
+    return sentences

@@ -1,5 +1,6 @@
 """Report of a test on untrimmed recordings: the strokes found by several methods, with metrics."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.evaluation.clip_scores import ENDS
 from tt_actions.evaluation.confusion_matrix import confusion_figure
+from tt_actions.evaluation.interval_text import explain_interval, write_accuracy
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
 from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
+from tt_actions.evaluation.significance import bootstrap_interval, drawable_groups
 from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
@@ -44,6 +48,7 @@ class Recording:
         scores: For a conditional random field, the scores below its chain; None for other models.
         labels: True class of each frame.
         strokes: The true strokes, with times in seconds from the start of the recording.
+        group: Player, match or scene; None if it is unknown.
 
     Shape:
         log_probs and scores ``(T, K)``, labels ``(T,)``.
@@ -53,6 +58,7 @@ class Recording:
     scores: np.ndarray | None
     labels: np.ndarray
     strokes: tuple[Stroke, ...]
+    group: str | None = None
 
 
 def find_strokes(
@@ -84,7 +90,7 @@ def measure_recordings(
 
     Returns:
         For each method, the results of :func:`measure_strokes` and, under ``frames``, those of
-        :func:`frame_metrics`.
+        :func:`frame_metrics` with the 95 % interval of the accuracy.
     """
     true = {name: recording.strokes for name, recording in recordings.items()}
     labels = np.concatenate([recording.labels for recording in recordings.values()])
@@ -94,9 +100,35 @@ def measure_recordings(
         names, fps = segmenter.timing.class_names, segmenter.timing.fps
         measured[method] = {
             **measure_strokes(strokes, true, names, fps),
-            "frames": frame_metrics(np.concatenate(list(classes.values())), labels, names),
+            "frames": {
+                **frame_metrics(np.concatenate(list(classes.values())), labels, names),
+                **dict(zip(ENDS, _frame_interval(recordings, classes), strict=True)),
+            },
         }
     return measured
+
+
+def _interval_by(groups: Sequence[str | None]) -> str | None:
+    """Return what the intervals are over; None if there is a single recording and so no interval."""
+    return None if len(groups) == 1 else "groups" if drawable_groups(groups) else "recordings"
+
+
+def _frame_interval(
+    recordings: Mapping[str, Recording], classes: Mapping[str, np.ndarray]
+) -> tuple[float, float]:
+    """Return the interval of the frame accuracy over groups or recordings; nan for a single one."""
+    if len(recordings) == 1:
+        return math.nan, math.nan
+    num_right = np.array(
+        [((r.labels == classes[name]) & (r.labels >= 0)).sum() for name, r in recordings.items()]
+    )
+    num_frames = np.array([(r.labels >= 0).sum() for r in recordings.values()])
+    low, high = bootstrap_interval(
+        lambda counts: counts @ num_right / np.maximum(counts @ num_frames, 1),
+        len(recordings),
+        groups=drawable_groups([r.group for r in recordings.values()]),
+    )
+    return float(low), float(high)
 
 
 def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:
@@ -150,8 +182,13 @@ def write_rally_report(
     measured = measure_recordings(recordings, segmenters)
     last = list(segmenters)[-1]
     names = segmenters[last].timing.class_names
+    groups = [recording.group for recording in recordings.values()]
+    over = {
+        "interval_by": _interval_by(groups),
+        "num_groups": None if None in groups else len(set(groups)),
+    }
     metrics: dict[str, Any] = finite_or_none(
-        {"segmentation": measured, "used": last, "loss": loss, "provenance": provenance}
+        {"segmentation": measured, "used": last, **over, "loss": loss, "provenance": provenance}
     )
     write_json(folder / "metrics.json", metrics, ADVICE)
     rows = ([method, *table_metrics(metrics["segmentation"][method]).values()] for method in segmenters)
@@ -231,4 +268,11 @@ def print_rally_report(metrics: dict[str, Any], console: Console | None = None) 
     for method, measured in metrics["segmentation"].items():
         cells = table_metrics(measured).values()
         table.add_row(Text(method), *("-" if value is None else f"{value:.3f}" for value in cells))
-    (console or Console()).print(table)
+    console = console or Console()
+    console.print(table)
+    intervals = (
+        f"{method} {write_accuracy(measured['frames'])}"
+        for method, measured in metrics["segmentation"].items()
+    )
+    for note in (f"Frame accuracy: {', '.join(intervals)}.", *explain_interval(metrics)):
+        console.print(Text(note, style="dim"))

@@ -150,28 +150,29 @@ def draw_reliability(bins: CalibrationBins, num_bins: int = 10) -> Reliability:
 
 
 class Cell(NamedTuple):
-    """A cell of the confusion matrix: number of clips, share of the row, CSS class of the shade and title."""
+    """A cell of the confusion matrix: count, share of the row, CSS class of the shade and title."""
 
-    num_clips: int
+    num: int
     share: str
     style: str
     title: str
 
 
 class Row(NamedTuple):
-    """A row of the confusion matrix: the true class, its number of clips and its cells."""
+    """A row of the confusion matrix: the true class, its count and its cells."""
 
     name: str
-    num_clips: int
+    num: int
     cells: list[Cell]
 
 
-def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str]) -> list[Row]:
+def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], unit: str = "clips") -> list[Row]:
     """Return the cells of a confusion matrix, shaded by their share of the true class.
 
     Args:
         matrix: Number of clips by true class (row) and predicted class (column).
         class_names: Names of the *K* classes.
+        unit: What is counted.
 
     Shape:
         matrix ``(K, K)``.
@@ -183,7 +184,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str]) -> lis
         for predicted, count in zip(class_names, counts, strict=True):
             share = count / max(total, 1)
             style = f"s{math.ceil(_NUM_SHADES * share)}"
-            title = f"{count} of {total} clips of {true} are predicted as {predicted}"
+            title = f"{count} of {total} {unit} of {true} are predicted as {predicted}"
             cells.append(Cell(count, f"{share:.0%}" if count else "", style, title))
         rows.append(Row(true, total, cells))
     return rows

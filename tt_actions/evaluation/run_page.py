@@ -12,7 +12,7 @@ import numpy as np
 from tt_actions.clips.records import ClipRecord, Split
 from tt_actions.evaluation.calibration import calibration_bins, expected_calibration_error
 from tt_actions.evaluation.html_page import build_page
-from tt_actions.evaluation.interval_text import explain_interval
+from tt_actions.evaluation.interval_text import explain_interval, write_interval
 from tt_actions.evaluation.learning_curves import LearningCurves, read_curves
 from tt_actions.evaluation.predictions import ADVICE, Predictions
 from tt_actions.evaluation.published import PUBLISHED_NOTE
@@ -27,7 +27,7 @@ from tt_actions.evaluation.run_options import describe_options, describe_provena
 from tt_actions.evaluation.worst_clips import WorstClip
 from tt_actions.files import write_atomically
 
-_TEMPLATE = Path(__file__).with_name("run_page.html.j2")
+TEMPLATE = Path(__file__).with_name("run_page.html.j2")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,19 @@ class RunFacts:
     history: Path | None
     monitor: str | None
     published: Mapping[str, Any]
+
+    @property
+    def curves(self) -> LearningCurves | None:
+        """The learning curves of the training, or None without a training."""
+        return None if self.history is None else read_curves(self.history, self.monitor)
+
+
+class Tile(NamedTuple):
+    """A number at the head of the page: its title, its value and its interval in words."""
+
+    title: str
+    value: float | None
+    interval: str = ""
 
 
 class SplitRow(NamedTuple):
@@ -116,30 +129,53 @@ def render_run_page(
         predictions: The predictions in the report.
         worst: Videos of the worst clips.
     """
-    curves = None if facts.history is None else read_curves(facts.history, facts.monitor)
     bins = calibration_bins(predictions.probabilities, predictions.labels)
     error = expected_calibration_error(bins)
+    curves = facts.curves
     page = build_page(
-        _TEMPLATE,
+        TEMPLATE,
         "media-src data:; img-src data:",
-        facts=facts,
-        metrics=metrics,
+        **common_values(facts, metrics, curves),
         findings=describe_result(metrics, predictions, error, curves),
-        notes=explain_interval(metrics),
+        tiles=[
+            Tile("accuracy", metrics["accuracy"], write_interval(metrics)),
+            Tile("F1", metrics["f1"]),
+            Tile("temporal consistency", metrics["temporal_consistency"]),
+            Tile("test clips", metrics["num_clips"]),
+        ],
+        unit="clips",
+        methods=[],
         published_note=PUBLISHED_NOTE,
-        options=describe_options(facts.config),
-        provenance=describe_provenance(metrics["provenance"]),
         confusion=draw_confusion(predictions.confusion, predictions.class_names),
-        charts=[] if curves is None else draw_learning_curves(curves),
         reliability=draw_reliability(bins),
         calibration_error=error,
-        width=WIDTH,
-        height=HEIGHT,
         videos=[_embed(clip) for clip in worst],
-        splits=get_args(Split),
-        split_rows=count_splits(facts.records),
     )
     return page.html
+
+
+def common_values(
+    facts: RunFacts, metrics: Mapping[str, Any], curves: LearningCurves | None
+) -> dict[str, Any]:
+    """Return the values for the template that pages of all kinds of runs need.
+
+    Args:
+        facts: What the run was asked to do.
+        metrics: The contents of ``metrics.json``.
+        curves: The learning curves of the training, if it has any.
+    """
+    return {
+        "facts": facts,
+        "metrics": metrics,
+        "notes": explain_interval(metrics),
+        "options": describe_options(facts.config),
+        "provenance": describe_provenance(metrics["provenance"]),
+        "charts": [] if curves is None else draw_learning_curves(curves),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "splits": get_args(Split),
+        "split_rows": count_splits(facts.records),
+    }
 
 
 def describe_result(
@@ -181,10 +217,19 @@ def describe_result(
         f"Mean confidence: {confidence:.2f}, {_calibration(confidence - metrics['accuracy'])} "
         f"(expected calibration error {calibration_error:.2f})."
     )
-    if curves is not None and curves.best is not None:
-        last = max(epoch for lines in curves.panels.values() for values in lines.values() for epoch in values)
-        sentences.append(f"Best epoch: {curves.best} of {last} ({curves.why}).")
-    return sentences
+    return sentences + describe_best_epoch(curves)
+
+
+def describe_best_epoch(curves: LearningCurves | None) -> list[str]:
+    """Say which epoch is best; nothing if it is unknown.
+
+    Args:
+        curves: The learning curves of the training, if it has any.
+    """
+    if curves is None or curves.best is None:
+        return []
+    last = max(epoch for lines in curves.panels.values() for values in lines.values() for epoch in values)
+    return [f"Best epoch: {curves.best} of {last} ({curves.why})."]
 
 
 def _calibration(excess: float) -> str:

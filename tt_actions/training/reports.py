@@ -13,6 +13,7 @@ from tt_actions.clips.strokes import shift
 from tt_actions.evaluation.clip_report import print_report, write_report
 from tt_actions.evaluation.clip_scores import measure
 from tt_actions.evaluation.predictions import Predictions, write_predictions
+from tt_actions.evaluation.rally_page import write_rally_page
 from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
 from tt_actions.evaluation.run_page import write_run_page
 from tt_actions.evaluation.worst_clips import write_worst_clips
@@ -183,6 +184,7 @@ class RallyReport(RunReport[Recording]):
                 None if scores is None else scores[i, :length],
                 batch.frame_labels[i, :length].numpy(force=True),
                 tuple(shift(stroke, -record.start_s) for stroke in record.strokes or ()),
+                record.group,
             )
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -197,18 +199,14 @@ class RallyReport(RunReport[Recording]):
             return
         assert isinstance(pl_module, StrokeTask)
         folder, loss = self.run_dir / "report", float(trainer.callback_metrics.get("test/loss", math.nan))
+        facts, segmenters = self.facts(trainer, pl_module), make_segmenters(pl_module.recognizer)
         made_by = self.made_by(pl_module)
         metrics = write_rally_report(
-            folder,
-            recordings,
-            make_segmenters(pl_module.recognizer),
-            made_by,
-            loss,
-            self.history(pl_module),
-            self.monitor,
+            folder, recordings, segmenters, made_by, loss, facts.history, self.monitor
         )
+        page = write_rally_page(folder, facts, metrics, recordings, segmenters[metrics["used"]])
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
                 logger.attempt(lambda run: log_rally_report(run, folder))
         print_rally_report(metrics)
-        say(f"report: {folder}")
+        say(f"report: {page}")

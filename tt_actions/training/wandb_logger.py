@@ -240,7 +240,7 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
 
 
 def log_rally_report(run: "wandb.Run", folder: Path) -> None:
-    """Log a report of untrimmed recordings to W&B: summary and images, and the files as an artifact.
+    """Log a report of untrimmed recordings to W&B: summary, page and images, and the files as an artifact.
 
     Args:
         run: A run that is not finished.
@@ -252,7 +252,9 @@ def log_rally_report(run: "wandb.Run", folder: Path) -> None:
         for row in csv.DictReader(file):
             way = row.pop("way")
             run.summary.update({f"report/{way}/{key}": float(cell) for key, cell in row.items() if cell})
-    run.log({f"report/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))})
+    page = {"report/page": wandb.Html(str(folder / "index.html"), inject=False)}
+    images = {f"report/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))}
+    run.log({**page, **images})
     _log_folder(run, folder)
 
 
