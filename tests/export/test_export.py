@@ -154,6 +154,8 @@ def test_int8_is_measured_beside_float(exported, strokes):
     measured = read_description(exported).int8
     assert set(measured["engines"]) == {"torch", "onnx", "onnx int8"}
     assert measured["num_clips"] > 0
+    for figures in measured["engines"].values():
+        assert figures["accuracy_low"] <= figures["accuracy"] <= figures["accuracy_high"]
     assert measured["verdict"].startswith("int8 is " if measured["is_gain"] else "int8 has no advantage")
     record = read_manifest(strokes)[0]
     eight, full = (
@@ -317,3 +319,4 @@ def test_int8_is_called_a_gain_only_where_it_is_one(speeds, accuracies, said):
     assert said in verdict(comparison)
     assert comparison.is_gain == ("has no advantage" not in verdict(comparison))
     assert "onnx int8" in table(comparison)
+    assert "0.900" in table(comparison)

@@ -312,6 +312,7 @@ def test_marks_teach_the_names_of_the_others(open_session, drawn):
     assert learning["num_by_class"] == dict.fromkeys(sorted(CLASSES), 3)
     assert learning["wanted_class"] == min(CLASSES)
     assert learning["message"].startswith("Learnt from 12 marks. A model of all others names")
+    assert re.search(r"names \d+% of them correctly \(95 % interval: \d+% to \d+%\)\.", learning["message"])
     assert "Next, mark more strokes of backhand: 3 so far" in learning["message"]
     others = state["marks"][13:]
     right = [mark["proposed_label"] == label for mark, label in zip(others, LABELS[13:], strict=True)]

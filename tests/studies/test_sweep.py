@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def run_here(path, out, options, **more):
     return code, text.getvalue()
 
 
+def names_of(run, folder, split):
+    return [row["name"] for row in rows(folder / "runs" / run / "splits.csv") if row["split"] == split]
+
+
 def test_two_workers_do_every_point_once_and_record_what_fails(write, options, start, tmp_path):
     widths = {"model.network.init_args.hidden_size": {"values": [8, 0, 12]}}  # the network refuses 0
     path = write(parameters=widths | {"trainer.max_epochs": {"value": 2}})
@@ -81,6 +86,8 @@ def test_two_workers_do_every_point_once_and_record_what_fails(write, options, s
         history = [one for one in rows(Path(row["run"]) / "metrics.csv") if one["val/loss"]]
         best = min(history, key=lambda one: float(one["val/loss"]))
         assert float(row["val/accuracy"]) == pytest.approx(float(best["val/accuracy"]))
+    assert f"{len(names_of(runs[0], folder, 'val'))} validation clips and " in printed
+    assert re.search(r"\d\.\d{3} \[\d\.\d\d, \d\.\d\d\]", (folder / "trials.md").read_text("utf-8"))
     for name in ("trials.md", "trials.tex", "effects.png", "effects.svg"):
         assert (folder / name).stat().st_size
     assert "2 done, 1 failed" in (folder / "trials.md").read_text("utf-8")

@@ -1,6 +1,5 @@
 """Report of a test on untrimmed recordings: the strokes found by several methods, with metrics."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from tt_actions.evaluation.interval_text import explain_interval, write_accuracy
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
 from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
-from tt_actions.evaluation.significance import bootstrap_interval, drawable_groups
+from tt_actions.evaluation.significance import drawable_groups, share_interval
 from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
@@ -117,18 +116,11 @@ def _frame_interval(
     recordings: Mapping[str, Recording], classes: Mapping[str, np.ndarray]
 ) -> tuple[float, float]:
     """Return the interval of the frame accuracy over groups or recordings; nan for a single one."""
-    if len(recordings) == 1:
-        return math.nan, math.nan
-    num_right = np.array(
-        [((r.labels == classes[name]) & (r.labels >= 0)).sum() for name, r in recordings.items()]
-    )
-    num_frames = np.array([(r.labels >= 0).sum() for r in recordings.values()])
-    low, high = bootstrap_interval(
-        lambda counts: counts @ num_right / np.maximum(counts @ num_frames, 1),
-        len(recordings),
-        groups=drawable_groups([r.group for r in recordings.values()]),
-    )
-    return float(low), float(high)
+    pairs = [(classes[name], recording.labels) for name, recording in recordings.items()]
+    num_right = np.array([((found == true) & (true >= 0)).sum() for found, true in pairs])
+    num_frames = np.array([(true >= 0).sum() for _, true in pairs])
+    groups = drawable_groups([recording.group for recording in recordings.values()])
+    return share_interval(num_right, num_frames, groups)
 
 
 def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:

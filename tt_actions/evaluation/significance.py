@@ -108,6 +108,40 @@ def accuracy_interval(
     return float(low), float(high)
 
 
+def share_interval(
+    num_right: NDArray[np.integer],
+    num_frames: NDArray[np.integer],
+    groups: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the bootstrap interval of the share of right frames in recordings of different lengths.
+
+    Args:
+        num_right: Number of right frames of each recording.
+        num_frames: Number of its frames.
+        groups: Group of each recording, or None to draw recordings.
+        level: Share of the resamples within the interval.
+
+    Returns:
+        The lower and the upper end; nan for a single recording or group.
+
+    Shape:
+        num_right and num_frames ``(N,)``.
+
+    >>> share_interval(np.array([10, 0]), np.array([10, 10]))
+    (0.0, 1.0)
+    """
+    if len(num_right if groups is None else set(groups)) == 1:
+        return math.nan, math.nan
+    low, high = bootstrap_interval(
+        lambda counts: counts @ num_right / np.maximum(counts @ num_frames, 1),
+        len(num_right),
+        level,
+        groups=groups,
+    )
+    return float(low), float(high)
+
+
 class McNemar(NamedTuple):
     """Result of McNemar's test: the clips on which two models differ, and the p-value.
 

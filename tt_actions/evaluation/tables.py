@@ -145,7 +145,12 @@ class Table:
         table = screen_table(self.title, [heading.replace(" ", "\n") for heading in self.headings[1:]])
         for name, *cells in self.rows:
             style = "dim" if "published" in name else None
-            table.add_row(Text(name), *(Text(cell.replace(" [", "\n[")) for cell in cells), style=style)
+            parts = [cell.partition(" [") for cell in cells]
+            table.add_row(Text(name), *(Text(value) for value, _, _ in parts), style=style)
+            if any(bracket for _, bracket, _ in parts):
+                table.add_row(
+                    "", *(Text((bracket + rest).strip()) for _, bracket, rest in parts), style=style
+                )
         console.print(table)
         for note in self.notes:
             console.print(Text(note, style="dim"))

@@ -8,6 +8,10 @@ import numpy as np
 import torch
 
 from tt_actions.clips.dataset import NO_FRAME_LABEL, Sample
+from tt_actions.evaluation.clip_scores import ENDS
+from tt_actions.evaluation.interval_text import write_accuracy
+from tt_actions.evaluation.significance import accuracy_interval, share_interval
+from tt_actions.files import finite_or_none
 from tt_actions.recognition.recognizer import Recognizer
 
 MAX_ACCURACY_LOSS = 0.01
@@ -29,11 +33,16 @@ class EngineFigures:
         num_bytes: Size of its files.
         accuracy: Share of the clips that are classified correctly; for untrimmed recordings, share of the
             frames.
+        accuracy_low: Lower end of the 95 % bootstrap interval of the accuracy over clips or recordings; None
+            if it is unknown.
+        accuracy_high: Its upper end.
     """
 
     ms_per_clip: float
     num_bytes: int
     accuracy: float
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +106,12 @@ def table(comparison: Comparison) -> str:
         comparison: The results.
     """
     first = comparison.engines["onnx"].accuracy
-    lines = [f"{'engine':<10} {'ms/clip':>10} {'size, KB':>10} {'accuracy':>9} {'change':>7}"]
+    lines = [f"{'engine':<10} {'ms/clip':>10} {'size, KB':>10} {'accuracy [95 %]':>20} {'change':>7}"]
     for name, figures in comparison.engines.items():
         size, change = figures.num_bytes / 1000, 100 * (figures.accuracy - first)
         shown = f"{change:+.1f}" if name != "onnx" else ""
-        accuracy = f"{100 * figures.accuracy:.1f} %"
-        lines.append(f"{name:<10} {figures.ms_per_clip:>10.2f} {size:>10.0f} {accuracy:>9} {shown:>7}")
+        accuracy = write_accuracy(asdict(figures))
+        lines.append(f"{name:<10} {figures.ms_per_clip:>10.2f} {size:>10.0f} {accuracy:>20} {shown:>7}")
     return "\n".join(lines)
 
 
@@ -125,7 +134,7 @@ def compare_engines(
         name: EngineFigures(
             ms_per_clip=1000 * float(np.median(times_s[name])),
             num_bytes=num_bytes[name],
-            accuracy=accuracy(model, samples),
+            **finite_or_none(measure_accuracy(model, samples)),
         )
         for name, model in engines.items()
     }
@@ -161,21 +170,27 @@ def time_engines(
 
 
 @torch.inference_mode()
-def accuracy(model: Recognizer, samples: Sequence[Sample]) -> float:
-    """Return the share of clips that a model classifies correctly; for untrimmed recordings, of frames.
+def measure_accuracy(model: Recognizer, samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the accuracy of a model with its 95 % interval over the samples; nan for an unknown end.
+
+    It is the share of clips that are classified correctly; for untrimmed recordings, of frames.
 
     Args:
         model: The model.
         samples: The clips.
     """
-    right: list[bool] = []
+    right, total = [], []
     for sample in samples:
         lengths = torch.tensor([sample.length])
         logits = model(sample.frames[None], lengths)
         if model.is_untrimmed:
             is_known = sample.frame_labels != NO_FRAME_LABEL
-            right += (logits[0].argmax(-1) == sample.frame_labels)[is_known].tolist()
+            right.append(int((logits[0].argmax(-1) == sample.frame_labels)[is_known].sum()))
+            total.append(int(is_known.sum()))
         else:
             log_probs = model.network.clip_log_probability(logits, lengths)
-            right.append(int(log_probs.argmax()) == sample.label)
-    return float(np.mean(right))
+            right.append(int(int(log_probs.argmax()) == sample.label))
+            total.append(1)
+    num_right, num_frames = np.array(right), np.array(total)
+    ends = share_interval(num_right, num_frames) if model.is_untrimmed else accuracy_interval(num_right == 1)
+    return {"accuracy": float(num_right.sum() / num_frames.sum()), **dict(zip(ENDS, ends, strict=True))}

@@ -8,6 +8,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from tt_actions.errors import UserError
+from tt_actions.evaluation.significance import accuracy_interval
 from tt_actions.label.marks import Mark, Name
 from tt_actions.label.proposals import margin_of
 from tt_actions.models.joint_kernel import JointKernel
@@ -39,6 +40,7 @@ class MarkModel:
     Attributes:
         class_names: The labels in alphabetical order.
         accuracy: Share of the marks that a model of the others names correctly.
+        interval: The 95 % interval of the accuracy, over marks.
         recalls: The same for each class.
 
     Raises:
@@ -61,6 +63,7 @@ class MarkModel:
             left_out, _ = self._model.solve()
         is_right = (left_out.argmax(1) == classes).numpy()
         self.accuracy = float(is_right.mean())
+        self.interval = accuracy_interval(is_right)
         self.recalls = {
             label: float(is_right[classes.numpy() == number].mean())
             for number, label in enumerate(self.class_names)

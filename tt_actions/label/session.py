@@ -321,8 +321,10 @@ def _describe(mark: Mark, name: Name | None) -> dict[str, Any]:
 
 
 def _summarise(model: MarkModel, num_known: int, num_accepted: int, wanted: str | None) -> str:
+    low, high = model.interval
     sentences = [
-        f"Learnt from {num_known} marks. A model of all others names {model.accuracy:.0%} of them correctly."
+        f"Learnt from {num_known} marks. A model of all others names {model.accuracy:.0%} of them correctly "
+        f"(95 % interval: {low:.0%} to {high:.0%})."
     ]
     if num_known < num_accepted:
         sentences.append(f"Of {num_accepted - num_known} more marks the joints are unknown.")

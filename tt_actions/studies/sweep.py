@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tt_actions.clips.splits import read_split_clips
 from tt_actions.errors import UserError
+from tt_actions.evaluation.clip_scores import ENDS
 from tt_actions.evaluation.history import read_history
 from tt_actions.sources.user_source import data_words
 from tt_actions.studies.finished_run import read_finished_run
@@ -206,13 +208,15 @@ class Worker:
             say(f"{label} failed: {message}  (its log: {training.log})", self.console)
             raise TrialFailedError(message) from error
         tested = read_finished_run(run_dir).metrics
-        figures = epochs.at_best | {f"test/{key}": tested[key] for key in MEASURED}
+        num_val = sum(record.split == "val" for record in read_split_clips(run_dir / "splits.csv"))
+        figures = epochs.at_best | {f"test/{key}": tested.get(key) for key in (*MEASURED, *ENDS)}
         trial.set_user_attr("figures", figures)
+        trial.set_user_attr("num_clips", {"val": num_val, "test": tested["num_clips"]})
         trial.set_user_attr("run", str(run_dir))
         source = str(OmegaConf.load(run_dir / "config.yaml").data.source.class_path).rpartition(".")[2]
         trial.set_user_attr("made_by", {"source": source, "commit": tested["provenance"]["commit"]})
         duration = format_duration(time.perf_counter() - started_s)
-        say(f"{label} {file.metric} {value:.3f}, done in {duration}", self.console)
+        say(f"{label} {file.metric} {value:.3f} on {num_val} clips, done in {duration}", self.console)
         return value
 
     def _trained(self, training: Training, trial: "optuna.Trial", label: str) -> Path:

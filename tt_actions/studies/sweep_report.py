@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
+from tt_actions.evaluation.clip_scores import ENDS
+from tt_actions.evaluation.interval_text import write_accuracy
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
@@ -118,7 +120,7 @@ def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequ
             [
                 str(trial.user_attrs["slot"]),
                 *("-" if value is None else level_label(value) for value in values.values()),
-                *("-" if column not in figures else f"{figures[column]:.3f}" for column in columns),
+                *(_write_figure(column, figures) for column in columns),
                 f"{state}: {detail}" if detail else state,
             ]
         )
@@ -131,9 +133,28 @@ def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequ
     notes = [
         f"Ranked by {file.metric} on the validation clips ({'higher' if file.maximize else 'lower'} is "
         "better). All numbers are from the epoch of the checkpoint that the run keeps. Test numbers do not "
-        "affect the ranking."
+        "affect the ranking.",
+        *_clip_notes(trials),
     ]
     return Table(f"Sweep {file.name}", headings, rows, records, notes, _made_by(file, trials, options))
+
+
+def _write_figure(column: str, figures: dict[str, Any]) -> str:
+    if figures.get(column) is None:
+        return "-"
+    ends = {end: figures.get(f"test/{end}") for end in ENDS} if column == "test/accuracy" else {}
+    return write_accuracy({"accuracy": figures[column], **ends})
+
+
+def _clip_notes(trials: Sequence["FrozenTrial"]) -> list[str]:
+    counts = next((counted for trial in trials if (counted := trial.user_attrs.get("num_clips"))), None)
+    if counts is None:
+        return []
+    return [
+        f"{counts['val']} validation clips and {counts['test']} test clips. In brackets: 95 % interval of "
+        "the test accuracy. The validation numbers of the best trials are optimistic, because the trials are "
+        "chosen by them."
+    ]
 
 
 def _narrow(table: Table, num_factors: int) -> Table:
