@@ -17,7 +17,7 @@ TEXTS = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in PAGES}
 COMMAND = re.compile(
     r"(?:[A-Z_]+=\S+ )*(?:make|python|torchrun|srun|wandb|\S*bin/\w[\w-]*|tt-actions)(?: |$)"
 )
-LIGHTNING = ("train", "fit", "validate", "test", "predict")
+LIGHTNING = ("train", "fit", "validate", "test")
 OWN = {"my_model"}  # names that stand for the reader's
 GENERATED = re.compile(
     r"(?:contributing|changelog)\.md|reference/(?:experiments\.md|commands/.*|python/.*)|figures/.*"

@@ -164,15 +164,14 @@ def test_the_checkpoint_alone_predicts_what_is_reported(run):
     assert predicted.probabilities == pytest.approx(expected, abs=2e-4)
 
 
-@pytest.mark.parametrize("command", ["test", "predict"])
-def test_the_saved_config_and_checkpoint_give_the_same_predictions_again(run_of_kind, tmp_path, command):
+def test_the_saved_config_and_checkpoint_give_the_same_predictions_again(run_of_kind, tmp_path):
     run = run_of_kind
     checkpoint = run / "checkpoints" / "best.ckpt"
     config = ["--config", str(run / "config.yaml"), "--runs", str(tmp_path)]
-    main([command, *config, "--ckpt_path", str(checkpoint)])
+    main(["test", *config, "--ckpt_path", str(checkpoint)])
     report = tmp_path / run.parent.name / "version_0" / "report"
     assert rows(report / "predictions.csv") == rows(run / "report" / "predictions.csv")
-    assert (report / "metrics.json").exists() == (command == "test")
+    assert (report / "metrics.json").is_file()
 
 
 def test_a_saved_config_repeats_the_run(run_of_kind, tmp_path):

@@ -22,7 +22,7 @@ OF_CLASSES = {
 }
 """The usual options that belong to a class, which the help of all options does not list."""
 
-EXPERIMENTS = ["train", "fit", "validate", "test", "predict"]
+EXPERIMENTS = ["train", "fit", "validate", "test"]
 
 
 def help_of(capsys, command, *, everything=True):
@@ -135,6 +135,9 @@ def loaded_by(*words):
         ["train", "--data", "nowhere"],
         ["analyze", "match.mp4", "--chekpoint", "best.ckpt"],
         ["analyze"],
+        ["predict", "nowhere", "--checkpoint", "best.ckpt"],
+        ["predict", ".", "--checkpoint", "nowhere.ckpt"],
+        ["predict", ".", "--chekpoint", "best.ckpt"],
     ],
     ids=" ".join,
 )
@@ -455,7 +458,7 @@ def test_every_command_ends_with_a_line_and_a_code(monkeypatch, capsys, args, co
     assert not Path("x").exists()
 
 
-@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+@pytest.mark.parametrize("command", ["validate", "test"])
 def test_an_untrained_network_is_not_measured(monkeypatch, capsys, tiny, tmp_path, command):
     runs = tmp_path / "runs"
     code, said = ended(monkeypatch, capsys, command, *tiny, "--runs", runs)

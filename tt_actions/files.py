@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,31 @@ def check_writable(folder: Path | None) -> None:
         nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with explain_failure(folder, "or choose another folder"):
             tempfile.TemporaryFile(dir=nearest).close()
+
+
+@contextmanager
+def open_folder(out: Path) -> Iterator[None]:
+    """Create a folder for results before the work, to report a wrong path first; remove it if it stays empty.
+
+    Args:
+        out: The folder that `--out` names.
+
+    Raises:
+        UserError: If it is a file.
+        OSError: If it can't be written.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"Expected a folder to write to, but '{out}' is a file. Choose another `--out`.")
+    with explain_failure(out, "or choose another `--out`"):
+        is_new = not out.exists()
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    try:
+        yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it has results
+                out.rmdir()
 
 
 def write_rows(

@@ -15,7 +15,7 @@ COMMANDS = {
     "fit": "training.command:fit",
     "validate": "training.command:validate",
     "test": "training.command:test",
-    "predict": "training.command:predict",
+    "predict": "evaluation.predict_command:predict",
     "explain": "evaluation.command:explain",
     "analyze": "match.command:analyze",
     "live": "match.live.command:live",

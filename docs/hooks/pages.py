@@ -36,7 +36,7 @@ ROOMS = (
 """The rooms from top to bottom; a room that is not listed comes after them."""
 
 COMMANDS = "reference/commands"
-EXPERIMENT_COMMANDS = ("train", "fit", "validate", "test", "predict")
+EXPERIMENT_COMMANDS = ("train", "fit", "validate", "test")
 """Commands whose usual help lists only some of their options."""
 
 PYTHON = "reference/python"

@@ -54,10 +54,15 @@ def test_a_model_trained_on_regions_does_not_predict_clips_without_one(trained, 
     records = read_manifest(strokes)[:4]
     lines = ["path,split", *(f"{record.path},test" for record in records)]
     (tmp_path / "clips.csv").write_text("\n".join(lines) + "\n")
-    words = ["predict", "--config", str(trained / "config.yaml"), "--data.source", "UserClips"]
-    words += ["--data.source.path", str(tmp_path / "clips.csv"), "--data.cache_dir", str(tmp_path / "cache")]
     with pytest.raises(ValueError, match="Expected `roi`, the player's region in pixels"):
-        main([*words, "--ckpt_path", str(trained / "checkpoints" / "best.ckpt"), "--runs", str(tmp_path)])
+        main(
+            [
+                "predict",
+                str(tmp_path / "clips.csv"),
+                "--checkpoint",
+                str(trained / "checkpoints" / "best.ckpt"),
+            ]
+        )
 
 
 @pytest.mark.parametrize(

@@ -110,13 +110,13 @@ def test_two_processes_learn_and_measure_what_one_does(start, tiny, uneven, alon
         assert torch.allclose(mine[name], weight, atol=1e-5), name
 
 
-def test_a_set_with_fewer_clips_than_processes_is_predicted(start, tiny, uneven, alone, strokes, tmp_path):
+def test_a_set_with_fewer_clips_than_processes_is_tested(start, tiny, uneven, alone, strokes, tmp_path):
     tested = rows(alone / "report" / "predictions.csv")[0]
     manifest = tmp_path / "one.csv"
     [record] = [r for r in read_manifest(strokes) if r.name == tested["name"]]
     write_manifest(manifest, [replace(record, split="test")])
     words = [*tiny, *uneven, f"--data.source.path={manifest}", "--trainer.devices=2", "--ckpt_path"]
-    process = start("predict", *words, alone / "checkpoints" / "best.ckpt", "--runs", tmp_path)
+    process = start("test", *words, alone / "checkpoints" / "best.ckpt", "--runs", tmp_path)
     assert "Warning" not in wait(process)
     [row] = rows(only_run(tmp_path) / "report" / "predictions.csv")
     for name in ("predicted", "name"):

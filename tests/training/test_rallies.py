@@ -121,10 +121,10 @@ def test_every_experiment_on_rallies_trains_and_may_begin_with_the_weights_of_th
     assert load(run / "checkpoints" / "best.ckpt").timing is not None
 
 
-def test_recordings_are_not_predicted_but_analysed(rally_run, tmp_path):
-    checkpoint = ["--ckpt_path", str(rally_run / "checkpoints" / "best.ckpt")]
+def test_recordings_are_not_predicted_but_analysed(rally_run, rallies):
+    checkpoint = ["--checkpoint", str(rally_run / "checkpoints" / "best.ckpt")]
     with pytest.raises(ValueError, match="tt-actions analyze"):
-        main(["predict", "--config", str(rally_run / "config.yaml"), *checkpoint, "--runs", str(tmp_path)])
+        main(["predict", str(rallies.out), *checkpoint])
 
 
 def test_recordings_can_not_be_drawn_by_class(rally_run, tmp_path):

@@ -180,7 +180,6 @@ def test_a_checkpoint_is_not_measured_on_clips_that_it_learnt_from(tiny, trained
     checkpoint = ["--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
     with pytest.raises(ValueError, match=rf"now in {'val' if command == 'validate' else 'test'}, but was in"):
         train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command=command)
-    train(tiny, tmp_path, *checkpoint, "--data.split_seed=3", command="predict")
 
 
 def relabelled(strokes, folder, change):
@@ -207,13 +206,9 @@ def test_a_set_for_test_alone_is_measured_whole(tiny, trained, strokes, tmp_path
         train(tiny, tmp_path, data, "--data.classes=[serve,smash]")
 
 
-def test_clips_without_labels_are_predicted_and_nothing_else(tiny, trained, strokes, tmp_path):
+def test_clips_without_labels_are_refused(tiny, trained, strokes, tmp_path):
     data = relabelled(strokes, tmp_path, lambda r: replace(r, label=None))
     checkpoint = ["--ckpt_path", without_its_run(trained / "checkpoints" / "best.ckpt", tmp_path)]
-    run = train(tiny, tmp_path, data, *checkpoint, command="predict")
-    predicted = rows(run / "report" / "predictions.csv")
-    assert len(predicted) == 24
-    assert {row["label"] for row in predicted} == {""}
     for command, options in (("test", checkpoint), ("fit", [])):
         with pytest.raises(ValueError, match="Expected labelled clips"):
             train(tiny, tmp_path, data, *options, command=command)

@@ -227,7 +227,7 @@ class FrameCache:
             OSError: If the digest can't be stored.
         """
         try:
-            files = sorted(p for p in video.iterdir() if p.is_file()) if video.is_dir() else [video]
+            files = _list_files(video)
             states = [file.stat() for file in files]
             note = self.folder / "digests" / _hash(os.fsencode(video.absolute()))
             changed_ns = max((state.st_mtime_ns for state in states), default=0)
@@ -235,8 +235,7 @@ class FrameCache:
             stored = note.read_text(encoding="ascii", errors="replace") if note.is_file() else ""
             if re.fullmatch(re.escape(fingerprint) + "[0-9a-f]{40}", stored):
                 return stored.removeprefix(fingerprint)
-            digests = [_file_digest(file) for file in files]
-            digest = digests[0] if files == [video] else _hash("".join(digests).encode())
+            digest = content_digest(video)
         except OSError as error:
             raise UnreadableError(
                 f"Expected '{video}' to be readable, but got: {error.strerror}. "
@@ -253,6 +252,23 @@ class FrameCache:
         except UnreadableError as error:
             return str(error)
         return None
+
+
+def content_digest(video: Path) -> str:
+    """Return the digest of a file's content, or of that of all files in a folder of images.
+
+    Args:
+        video: The file or the folder.
+
+    Raises:
+        OSError: If a file can't be read.
+    """
+    digests = [_file_digest(file) for file in _list_files(video)]
+    return _hash("".join(digests).encode()) if video.is_dir() else digests[0]
+
+
+def _list_files(video: Path) -> list[Path]:
+    return sorted(path for path in video.iterdir() if path.is_file()) if video.is_dir() else [video]
 
 
 def _file_digest(path: Path) -> str:

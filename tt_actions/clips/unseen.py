@@ -27,9 +27,29 @@ def check_unseen(run_dir: Path, records: Sequence[ClipRecord], digest: Callable[
     Raises:
         ValueError: If the run used one of the clips for training or selection.
     """
+    used = find_used(run_dir, records, digest)
+    if used:
+        record, split = next(iter(used.items()))
+        raise UserError(
+            f"Expected to evaluate on clips that the run '{run_dir}' was not trained on, but {len(used)} of "
+            f"{len(records)} were used there. For example, '{record.name}' is now in {record.split}, but was "
+            f"in {split}. Use the clips and split options of its config.yaml, or new clips."
+        )
+
+
+def find_used(
+    run_dir: Path, records: Sequence[ClipRecord], digest: Callable[[Path], str]
+) -> dict[ClipRecord, Split | None]:
+    """Return the clips that a run trained with or selected its checkpoint by, with their split there.
+
+    Args:
+        run_dir: Directory of the run; no clip is found if it does not say which clips it used.
+        records: The clips; those that the run used in the same split don't count.
+        digest: Returns the digest of a file's content.
+    """
     path = run_dir / "splits.csv"
     if not path.is_file():
-        return
+        return {}
     with path.open(newline="", encoding="utf-8") as file:
         before: dict[str, list[ClipRecord]] = defaultdict(list)
         for row in csv.DictReader(file):
@@ -37,13 +57,7 @@ def check_unseen(run_dir: Path, records: Sequence[ClipRecord], digest: Callable[
                 clip = ClipRecord.from_name(row["name"])
                 before[row["digest"]].append(replace(clip, split=cast(Split, row["split"])))
     seen = [(r, clip.split) for r in records for clip in _find_seen(r, before.get(digest(r.path), []))]
-    if used := list({r: split for r, split in seen if split not in ("test", r.split)}.items()):
-        record, split = used[0]
-        raise UserError(
-            f"Expected to evaluate on clips that the run '{run_dir}' was not trained on, but {len(used)} of "
-            f"{len(records)} were used there. For example, '{record.name}' is now in {record.split}, but was "
-            f"in {split}. Use the clips and split options of its config.yaml, or new clips."
-        )
+    return {r: split for r, split in seen if split not in ("test", r.split)}
 
 
 def _find_seen(record: ClipRecord, before: Sequence[ClipRecord]) -> list[ClipRecord]:

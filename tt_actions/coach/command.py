@@ -1,14 +1,12 @@
 """The ``coach`` command."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from tt_actions.clips.records import ClipRecord, Hand
 from tt_actions.errors import UserError
-from tt_actions.files import explain_failure
+from tt_actions.files import open_folder
 from tt_actions.video.types import Roi
 
 FORMER_FLAGS = ("--input",)
@@ -65,7 +63,7 @@ def coach(
         OSError: If a file is missing or can't be written.
     """
     _check_exist(checkpoint, source, reference, joints)
-    with _open_folder(out):
+    with open_folder(out):
         from tt_actions.coach.match_command import MatchInput, coach_match
         from tt_actions.coach.stroke_command import coach_stroke, list_references_of, make_reader
         from tt_actions.skeleton.files import SUFFIXES
@@ -88,23 +86,6 @@ def _check_exist(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.exists():
             raise FileNotFoundError(f"Expected '{path}', but there is no such file. Check the path.")
-
-
-@contextmanager
-def _open_folder(out: Path) -> Iterator[None]:
-    """Create a folder before the work, to report a wrong path first; remove it if it stays empty."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"Expected a folder to write to, but '{out}' is a file. Choose another `--out`.")
-    with explain_failure(out, "or choose another `--out`"):
-        is_new = not out.exists()
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    try:
-        yield
-    finally:
-        if is_new:
-            with suppress(OSError):  # it has results
-                out.rmdir()
 
 
 def _check_input(

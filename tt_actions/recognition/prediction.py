@@ -29,6 +29,17 @@ class ClipPrediction:
     frame_probabilities: np.ndarray
     times_s: np.ndarray
 
+    @property
+    def ranking(self) -> list[tuple[str, float]]:
+        """The classes with their probabilities, the most likely first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])
+
+    @property
+    def temporal_consistency(self) -> float | None:
+        """Share of adjacent frame pairs of one predicted class; None for a single frame."""
+        classes = self.frame_probabilities.argmax(1)
+        return float((classes[1:] == classes[:-1]).mean()) if len(classes) > 1 else None
+
 
 def make_prediction(
     network: ActionModel, class_names: Sequence[str], logits: Tensor, times_s: np.ndarray

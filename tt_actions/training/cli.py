@@ -16,12 +16,11 @@ import tt_actions.training.joint_augmentation  # noqa: F401 - jsonargparse finds
 from tt_actions.class_paths import with_current_paths
 from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.preprocessing import make_preprocessing
-from tt_actions.clips.records import have_regions
 from tt_actions.clips.unseen import check_unseen
 from tt_actions.errors import UserError
 from tt_actions.files import is_first_process
 from tt_actions.recognition.checkpoint import read_checkpoint
-from tt_actions.recognition.loading import restore_training_facts, with_pose
+from tt_actions.recognition.loading import with_pose
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.libraries import keep_freed_memory, quieten_libraries
@@ -51,20 +50,19 @@ from tt_actions.training.wandb_logger import Tracker, WandbOptions
 quieten_libraries()
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 
-EVALUATION_COMMANDS = ("validate", "test", "predict")
+EVALUATION_COMMANDS = ("validate", "test")
 """Commands that evaluate a checkpoint without training."""
 
 EVALUATED_SPLITS = {
     **dict.fromkeys(("train", "fit"), ("val", "test")),
     "validate": ("val",),
     "test": ("test",),
-    "predict": (),
 }
 """The splits on which each command reports metrics."""
 
 
 class ActionCLI(LightningCLI):
-    """Runs train, fit, validate, test or predict with an experiment's YAML and options.
+    """Runs train, fit, validate or test with an experiment's YAML and options.
 
     Args:
         args: The arguments of the command line.
@@ -295,21 +293,12 @@ class ActionCLI(LightningCLI):
             check_fits(self.model, self.checkpoint)
         elif not config.ckpt_path:
             self.model.take_initial_weights()
-        if self.subcommand == "predict" and self.datamodule.is_untrimmed:
-            raise UserError(
-                "Expected a model for clips with predict, but got a model for untrimmed recordings. "
-                "Use `tt-actions analyze VIDEO --checkpoint ...`."
-            )
         self.datamodule.prepare_data()
         if self._is_fit:
             self.model.recognizer.timing = self.datamodule.timing()
             self.model.recognizer.typical_clip = self.datamodule.typical_clip()
             self.model.recognizer.typical_swing = self.datamodule.typical_swing()
             self.model.recognizer.has_regions = self.datamodule.has_regions()
-        if self.subcommand == "predict" and not have_regions(self.datamodule.records):
-            restore_training_facts(self.model.recognizer, self.checkpoint)
-            if any(self.datamodule.preprocessing.has_pixels(r.path) for r in self.datamodule.records):
-                self.model.recognizer.check_region(None)
         self._check_measured((None if self.resume else config.ckpt_path) or self.model.init_from)
 
     def _check_measured(self, begun_with: str | None) -> None:

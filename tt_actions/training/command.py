@@ -1,4 +1,4 @@
-"""The commands that run an experiment: train, fit, validate, test and predict."""
+"""The commands that run an experiment: train, fit, validate and test."""
 
 import argparse
 import io
@@ -50,7 +50,6 @@ EXAMPLES = {
     "fit": "tt-actions fit --config experiments/cnn_lstm.yaml --data my_clips",
     "validate": "tt-actions validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt",
     "test": "tt-actions test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt --data clips",
-    "predict": "tt-actions predict --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt --data new",
 }
 
 
@@ -118,20 +117,6 @@ def test(*words: str, data: Path | None = None, layout: str | None = None, pose:
     run("test", words, None, data, layout, pose)
 
 
-def predict(
-    *words: str, data: Path | None = None, layout: str | None = None, pose: str | None = None
-) -> None:
-    """Write a checkpoint's predictions for the test clips, or for all clips of a manifest without labels.
-
-    Args:
-        *words: All other options set values of the experiment, of which these are the usual ones.
-        data: Your own clips instead of those of the experiment: a folder, a manifest CSV or annotations.
-        layout: Layout of the joints in your own clips, such as ntu25.
-        pose: Model that finds the joints in videos: blazepose, or onnx:PATH.
-    """
-    run("predict", words, None, data, layout, pose)
-
-
 def explain_options(command: str) -> str:
     """Return the help text of the options that most users need.
 
@@ -141,7 +126,7 @@ def explain_options(command: str) -> str:
     parser = argparse.ArgumentParser(add_help=False, usage=argparse.SUPPRESS)
     options = parser.add_argument_group("options of the experiment")
     for flag, text in COMMON_OPTIONS.items():
-        if flag != "--ckpt_path" or command in ("validate", "test", "predict"):
+        if flag != "--ckpt_path" or command in ("validate", "test"):
             options.add_argument(flag, action="store_true", help=text.replace("%", "%%"))
     return f"{parser.format_help()}\nexample:\n  {EXAMPLES[command]}\n"
 
