@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tt_actions.recognition.recognizer import normalise
+from tt_actions.recognition.normalisation import normalise
 from tt_actions.training.augmentation import Augmentation
 
 OFF = {

@@ -10,9 +10,9 @@ from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import MaxNLocator
 
 from tt_actions.files import write_atomically
+from tt_actions.recognition import figures
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Colours that are distinguishable with any colour vision: Okabe and Ito, Color Universal Design, 2008."""
+COLOURS = figures.COLOURS
 
 GREY = "#767676"
 

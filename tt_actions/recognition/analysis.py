@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,12 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically, write_rows
 from tt_actions.pose.video import POINTS, VISIBILITY, WORLD
+from tt_actions.recognition.result_forms import PICTURES, make_data_frame
 from tt_actions.skeleton.layouts import BLAZEPOSE33
 from tt_actions.video.types import Roi
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ADVICE = "and analyse the match again"
 
@@ -49,9 +54,9 @@ class PlayerMotion(NamedTuple):
         return bool(is_known[..., POINTS].any() and not is_known[..., WORLD].any())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MatchAnalysis:
-    """The strokes of a match, and the probabilities from which they were found.
+    """The strokes of a match, and the probabilities from which they were found; a notebook draws them.
 
     Args:
         video: The video that was analysed.
@@ -114,6 +119,55 @@ class MatchAnalysis:
         """The video's file name, with question marks for bytes that can't be decoded."""
         return self.video.name.encode("utf-8", "replace").decode()
 
+    def __repr__(self) -> str:
+        counts = Counter(stroke.label for stroke in self.strokes)
+        strokes = ", ".join(f"{name} {number}" for name, number in counts.most_common(4))
+        more = ", ..." if len(counts) > 4 else ""
+        players = "" if len(self.players) < 2 else f"; {', '.join(self.players)}"
+        remarks = "" if not self.remarks else f"; {len(self.remarks)} remark{'s'[: len(self.remarks) - 1]}"
+        found = f"{len(self.strokes)} strokes" + (f": {strokes}{more}" if strokes else "")
+        return f"MatchAnalysis({self.name!r}, {self.duration_s:.1f} s; {found}{players}{remarks})"
+
+    def plot(self) -> "Figure":
+        """Draw the strokes over time, one row per player."""
+        from tt_actions.recognition.figures import plot_match
+
+        return plot_match(self)
+
+    def save(self, path: Path | str) -> None:
+        """Write the analysis to a folder, or a part of it to a file.
+
+        Args:
+            path: A folder for the files of :func:`write_analysis`, a ``.csv`` file for the strokes, or a
+                ``.png``, ``.svg`` or ``.pdf`` file for the timeline.
+
+        Raises:
+            OSError: If a file can't be written.
+        """
+        path = Path(path)
+        if path.suffix == ".csv":
+            write_strokes(path, self)
+        elif path.suffix in PICTURES:
+            from tt_actions.recognition.figures import write_picture
+
+            write_picture(path, self.plot())
+        else:
+            write_analysis(path, self)
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row per stroke and the columns :data:`STROKE_COLUMNS`.
+
+        Raises:
+            UserError: If pandas is not installed.
+        """
+        strokes = self.strokes
+        return make_data_frame({name: [getattr(s, name) for s in strokes] for name in STROKE_COLUMNS})
+
+    def _repr_png_(self) -> bytes:
+        from tt_actions.recognition.figures import to_png
+
+        return to_png(self.plot())
+
 
 def stroke_cells(stroke: Stroke) -> tuple[float | None, ...]:
     """Round a stroke's numbers as in the files: times to milliseconds, the confidence to four decimals.
@@ -160,6 +214,19 @@ def write_clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def write_strokes(path: Path, analysis: MatchAnalysis) -> None:
+    """Write the strokes of an analysis as a CSV file.
+
+    Args:
+        path: The file.
+        analysis: The results.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    write_rows(path, STROKE_COLUMNS, map(stroke_row, analysis.strokes), ADVICE)
+
+
 def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
     """Write ``strokes.csv``, ``strokes.json``, ``frames.npz`` and, for a model of joints, ``joints.npz``.
 
@@ -173,7 +240,7 @@ def write_analysis(folder: Path, analysis: MatchAnalysis) -> None:
     Raises:
         OSError: If a file can't be written.
     """
-    write_rows(folder / "strokes.csv", STROKE_COLUMNS, map(stroke_row, analysis.strokes), ADVICE)
+    write_strokes(folder / "strokes.csv", analysis)
     document = {
         "video": analysis.name,
         "duration_s": round(analysis.duration_s, 3),

@@ -17,6 +17,7 @@ from tt_actions.models.base import ActionModel, Average
 from tt_actions.models.causal import CausalModel
 from tt_actions.models.crf import CRF
 from tt_actions.onnx_session import missing_package_error, open_session
+from tt_actions.recognition.normalisation import Normalisation
 from tt_actions.recognition.onnx_description import (
     FILE,
     Format,
@@ -25,7 +26,7 @@ from tt_actions.recognition.onnx_description import (
     read_description,
 )
 from tt_actions.recognition.onnx_joints import INPUTS, OnnxJointNetwork
-from tt_actions.recognition.recognizer import Normalisation, Recognizer
+from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.skeleton.layouts import find_layout
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from tt_actions.errors import UserError
 from tt_actions.recognition.analysis import MatchAnalysis
 from tt_actions.recognition.joint_pipeline import analyze_joints
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
+from tt_actions.recognition.progress import show_progress
 from tt_actions.recognition.segmenter import make_segmenter, stroke_timing
 from tt_actions.recognition.stream import (
     CausalStream,
@@ -105,7 +106,8 @@ def analyze_video(
         players: Names of the players, in the order of ``rois`` or from left to right; empty for one player.
         rois: Regions (x0, y0, x1, y1) in pixels: one per player, one that the players share, or none.
         crop: ``motion`` follows the player in each region; None for the setting of the training.
-        on_progress: Called with the number of seconds of the video that are processed.
+        on_progress: Called with the number of seconds of the video that are processed; None for a progress
+            bar in a terminal or a notebook.
         pose: The model that finds joints if there is no ``model``, which has its own; None for the built-in
             one.
 
@@ -120,6 +122,9 @@ def analyze_video(
     """
     video = Path(video)
     tracks = find_tracks(model, video, players, rois)
+    if on_progress is None:
+        with show_progress("finding strokes", probe(video).duration_s, "s") as shown:
+            return analyze_video(model, video, players, rois, crop, shown, pose)
     if model is None:
         if crop is not None:
             raise UserError(f"Expected no `crop` without a model, but got '{crop}'. Omit it, or use a model.")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import Self, overload
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tt_actions.clips.dataset import HANDS
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
@@ -20,39 +20,14 @@ from tt_actions.clips.typical_swing import TypicalSwing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel
 from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.clip_input import Clip, read_clip
+from tt_actions.recognition.normalisation import Normalisation
 from tt_actions.recognition.pipeline import analyze_video, open_stream
 from tt_actions.recognition.prediction import ClipPrediction, make_prediction
+from tt_actions.recognition.progress import show_progress
 from tt_actions.recognition.stream import FrameStream
 from tt_actions.video.regions import Crop
 from tt_actions.video.types import Roi
-
-
-class Normalisation(nn.Module):
-    """Normalises frames for a network; joints pass through unchanged.
-
-    Args:
-        means: Mean of each channel, in [0, 1], which is subtracted; empty for joints.
-        stds: Standard deviation of each channel, by which the difference is divided.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, means: Sequence[float] = (), stds: Sequence[float] = ()) -> None:
-        super().__init__()
-        for name, values in (("mean", means), ("std", stds)):
-            self.register_buffer(name, torch.tensor(values).float().view(-1, 1, 1), persistent=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the normalised inputs.
-
-        Args:
-            inputs: Raw frames, uint8 or float in [0, 1], or joints.
-
-        Shape:
-            frames ``(..., C, H, W)`` -> the same.
-        """
-        return normalise(inputs, self.mean, self.std) if len(self.mean) else inputs
 
 
 class Recognizer:
@@ -224,38 +199,75 @@ class Recognizer:
                 "columns of a manifest."
             )
 
-    def predict(
+    @overload  # a str is a sequence too
+    def predict(  # type: ignore[overload-overlap]
         self,
-        path: Path | str,
+        clip: Clip,
         start_s: float = 0.0,
         end_s: float | None = None,
         roi: Roi | None = None,
         hand: Hand | None = None,
-    ) -> ClipPrediction:
-        """Classify the stroke of one clip.
+        fps: float | None = None,
+    ) -> ClipPrediction: ...
+
+    @overload
+    def predict(
+        self,
+        clip: Sequence[Clip],
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        roi: Roi | None = None,
+        hand: Hand | None = None,
+        fps: float | None = None,
+    ) -> list[ClipPrediction]: ...
+
+    def predict(
+        self,
+        clip: Clip | Sequence[Clip],
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        roi: Roi | None = None,
+        hand: Hand | None = None,
+        fps: float | None = None,
+    ) -> ClipPrediction | list[ClipPrediction]:
+        """Classify the stroke of one clip, or of each of several clips.
 
         Args:
-            path: The video file; for a model that reads joints, a joint file or a video.
+            clip: The video file; for a model that reads joints, a joint file or a video. It may also be an
+                array of RGB frames, or of joints for a model that reads them, or a list of any of these,
+                which shows a progress bar in a terminal or a notebook.
             start_s: Start of the clip in seconds.
             end_s: End of the clip in seconds, or None for the end of the file.
             roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
             hand: Playing hand of the player, for a model that reads joints; None if it is unknown.
+            fps: Frames per second of an array; None for a file, which says it.
+
+        Shape:
+            an array of frames ``(T, H, W, 3)``, uint8; of joints ``(T, V, C)``.
 
         Returns:
-            The class, the probabilities of all classes, and those of each frame with its time.
+            The class, the probabilities of all classes, and those of each frame with its time; for a list of
+            clips, a list of these.
 
         Raises:
-            UnreadableError: If the clip can't be read.
-            UserError: If the model was trained on regions, but there is none.
+            UnreadableError: If a clip can't be read.
+            UserError: If the model was trained on regions, but there is none, or an array has another form.
         """
+        if isinstance(clip, Sequence) and not isinstance(clip, str):
+            found = []
+            with show_progress("naming strokes", len(clip), "clips") as on_progress:
+                for number, each in enumerate(clip, 1):
+                    found.append(self.predict(each, start_s, end_s, roi, hand, fps))
+                    on_progress(number)
+            return found
         if hand is not None:
-            check_hand(hand, path)
+            check_hand(hand, "the array" if isinstance(clip, np.ndarray) else clip)
             if isinstance(self.preprocessing, Preprocessing):
                 raise UserError(
                     f"Expected no `hand`, because the model reads video frames, but got {hand}. Remove it."
                 )
-        values, times_s = self.preprocessing.read_clip(path, start_s, end_s, roi)
-        if self.preprocessing.has_pixels(Path(path)):
+        values, times_s, has_pixels = read_clip(self.preprocessing, clip, start_s, end_s, roi, fps)
+        if has_pixels:
             self.check_region(roi)
         return self.classify(values, times_s, hand)
 
@@ -298,7 +310,8 @@ class Recognizer:
                 player.
             rois: Regions (x0, y0, x1, y1) in pixels: one per player, one that the players share, or none.
             crop: ``motion`` follows the player in each region; None for the setting of the training.
-            on_progress: Called with the number of seconds of the video that are processed.
+            on_progress: Called with the number of seconds of the video that are processed; None for a
+                progress bar in a terminal or a notebook.
 
         Returns:
             The strokes of all players, and the probabilities of all frames.
@@ -309,30 +322,3 @@ class Recognizer:
             ValueError: If names and regions don't match.
         """
         return analyze_video(self, Path(video), players, rois, crop, on_progress)
-
-
-def normalise(frames: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Normalise frames for a network.
-
-    It works row by row; pixel by pixel takes four times as long.
-
-    Args:
-        frames: The clips, uint8 or float in [0, 1].
-        mean: Mean of each channel, which is subtracted from pixels in [0, 1].
-        std: Standard deviation of each channel, by which the difference is divided.
-
-    Shape:
-        frames ``(B, T, C, H, W)``, mean and std ``(C, 1, 1)`` -> ``(B, T, C, H, W)``, with the memory layout
-        of :class:`tt_actions.clips.dataset.Batch`.
-
-    >>> half, quarter = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
-    >>> normalise(torch.full((1, 1, 3, 1, 1), 255, dtype=torch.uint8), half, quarter).flatten().tolist()
-    [2.0, 2.0, 2.0]
-    """
-    b, t, num_channels, height, width = frames.shape
-    mean, std = (value.expand(num_channels, 1, 1).flatten().repeat(width) for value in (mean, std))
-    rows = frames.permute(0, 1, 3, 4, 2).flatten(3)  # (B, T, H, W*C), a view of a loader's batch
-    if not rows.is_floating_point():
-        rows = rows.to(mean.dtype).div_(255)
-    rows = (rows.to(mean.dtype) - mean).div_(std)
-    return rows.view(b, t, height, width, num_channels).permute(0, 1, 4, 2, 3)
