@@ -54,7 +54,7 @@ def open_page(visits):
 
 def test_a_killed_server_loses_nothing_and_the_page_goes_on(folder, tmp_path, label, open_page):
     marks = tmp_path / "marks.csv"
-    process, url = label("--from", folder, "--out", marks, "--port", 0)
+    process, url = label(folder / "strokes.csv", "--out", marks, "--port", 0)
     page = open_page(url)
     is_shown(page, "#done", "0 of 4 checked")
     press(page, "1", "2", "x")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from tt_actions.clips.records import ClipRecord, Hand, Split
+from tt_actions.clips.stroke_table import find_places, is_stroke_table
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.video.types import Roi
@@ -33,7 +34,9 @@ def read_manifest(path: Path) -> list[ClipRecord]:
     """Read the clips listed in a CSV file.
 
     The columns are ``path,label,start_s,end_s,x0,y0,x1,y1,group,split,hand,contact_s,player`` in any order.
-    Only ``path`` is required. An empty cell means none, and relative paths start at the manifest's folder.
+    Only ``path`` is required; ``confidence`` is ignored. An empty cell means none, and relative paths start
+    at the manifest's folder. The ``strokes.csv`` of an analysis is a manifest too: the files beside it tell
+    the video and the regions.
 
     Args:
         path: The CSV file.
@@ -55,7 +58,7 @@ def read_manifest(path: Path) -> list[ClipRecord]:
 
 
 def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read the rows of a manifest as text.
+    """Read the rows of a manifest, or of the strokes of an analysis, as text.
 
     Args:
         path: The CSV file.
@@ -77,6 +80,8 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             reader = csv.DictReader(file, strict=True)
             _check_columns(path, reader.fieldnames or ())
             rows = [(reader.line_num, _strip(path, reader.line_num, row)) for row in reader]
+        if is_stroke_table(reader.fieldnames or ()):
+            rows = _place_strokes(path, rows)
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"Expected '{path}' to be a CSV file in UTF-8, but got: {error}.") from error
     except PermissionError as error:
@@ -106,12 +111,23 @@ def name_line(path: Path, line: int) -> Iterator[None]:
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in COLUMNS]
+    unknown = [name for name in names if name not in (*COLUMNS, "confidence")]  # which nothing needs
+    if is_stroke_table(names) and len(set(names)) == len(names):
+        return
     if "path" not in names or unknown or len(set(names)) < len(names):
         raise UserError(
             f"Expected the first line of '{path}' to contain `path` and, optionally, other columns out of "
             f"{','.join(COLUMNS)}, each at most once, but got {','.join(names) or 'nothing'}."
         )
+
+
+def _place_strokes(path: Path, rows: list[tuple[int, dict[str, str]]]) -> list[tuple[int, dict[str, str]]]:
+    """Add the video and the region of the player to the strokes of an analysis."""
+    places, placed = find_places(path), []
+    for line, row in rows:
+        with name_line(path, line):
+            placed.append((line, places.complete(row)))
+    return placed
 
 
 def _strip(path: Path, line: int, row: dict[str | None, str]) -> dict[str, str]:

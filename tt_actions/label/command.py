@@ -27,7 +27,8 @@ def label(
     manifest, from which `train` learns. Started again, the page goes on where you stopped.
 
     Args:
-        videos: Videos to mark. With --from, they are the videos of these folders, if they have been moved.
+        videos: Videos to mark, or the strokes.csv of their analyses. With --from, they are the videos of
+            these folders, if they have been moved.
         from_: Folders that `analyze` has written; their strokes are the proposals.
         checkpoint: Checkpoint of a trained model that names the proposals, if there is no --from (default:
             none; strokes that look alike share a letter).

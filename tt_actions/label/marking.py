@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from types import FrameType
 
+from tt_actions.clips.stroke_table import FACTS_FILE
 from tt_actions.errors import UserError
 from tt_actions.files import explain_failure, file_digest
 from tt_actions.label.book import Book
@@ -44,7 +45,8 @@ def mark(
     """Serve the page on which to mark strokes until Ctrl-C.
 
     Args:
-        videos: Videos to mark; with folders, their videos, if they have been moved.
+        videos: Videos to mark, or the ``strokes.csv`` of their analyses; with folders, their videos, if they
+            have been moved.
         folders: Folders of analyses; their strokes are the proposals.
         checkpoint: Checkpoint of the model that finds the proposals if there are no folders.
         options: Options of the analysis that finds them.
@@ -56,6 +58,8 @@ def mark(
         UserError: If there are no proposals, or the videos, the folders or the marks can't be used.
         OSError: If a file is missing or can't be written, or the port isn't available.
     """
+    if not folders and videos and all(_is_strokes(video) for video in videos):
+        videos, folders = [], [strokes.parent for strokes in videos]
     if folders and (checkpoint is not None or options != Options()):
         raise UserError(
             "Expected `--from` without `--checkpoint`, `--sport`, `--players`, `--roi` and `--pose`, which "
@@ -93,6 +97,11 @@ def _serve(marks: Path, analyses: Sequence[MatchAnalysis], port: int, no_browser
     _say(f"{found} marked in '{marks}'. Go on with the same command.")
     if num_marks:
         _say(f'Train a model on them: make train EXP=strokes DATA="{marks}"')
+
+
+def _is_strokes(path: Path) -> bool:
+    """Return whether a file contains the strokes of the analysis in its folder."""
+    return path.name == "strokes.csv" and path.with_name(FACTS_FILE).is_file()
 
 
 def _find_place(video: Path) -> Path:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tt_actions.clips import stroke_table
 from tt_actions.errors import UserError
 from tt_actions.files import explain_failure
 
-INPUTS_FILE = "analysis.json"
+INPUTS_FILE = stroke_table.INPUTS_FILE
 """The file that records the inputs of a result folder; it is written last."""
 
 ANNOTATED = "annotated.mp4"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tt_actions.clips import stroke_table
 from tt_actions.clips.strokes import Stroke
 from tt_actions.errors import UserError
 from tt_actions.files import write_atomically, write_rows
@@ -24,7 +25,7 @@ ADVICE = "and analyse the match again"
 
 _PARTS_OF_PIXEL = 8  # the pose model is not more accurate than an eighth of a pixel
 
-STROKE_COLUMNS = ("start_s", "contact_s", "end_s", "label", "confidence", "player")
+STROKE_COLUMNS = stroke_table.COLUMNS
 
 
 class PlayerMotion(NamedTuple):
