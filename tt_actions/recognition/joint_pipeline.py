@@ -234,7 +234,9 @@ def assemble(
         times_s=poses.times_s,
         probabilities=np.stack([spread(own.scored, poses.times_s, len(class_names)) for own in found]),
         remarks=(
-            *remark_on_motion(names, speeds, reader.typical, bool(num_others or strokes), rates),
+            *remark_on_motion(
+                names, speeds, reader.typical, [bool(own.scored or own.num_others) for own in found], rates
+            ),
             *remark_on_other_movements(num_others),
         ),
         motion=PlayerMotion(

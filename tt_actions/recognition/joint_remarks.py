@@ -33,7 +33,11 @@ class PoseRates(NamedTuple):
 
 
 def remark_on_motion(
-    players: Sequence[str], speeds: np.ndarray, typical: TypicalSwing, has_swings: bool, rates: PoseRates
+    players: Sequence[str],
+    speeds: np.ndarray,
+    typical: TypicalSwing,
+    has_swings: Sequence[bool],
+    rates: PoseRates,
 ) -> tuple[str, ...]:
     """Return the reasons why strokes may be missing, one sentence or two each.
 
@@ -42,7 +46,7 @@ def remark_on_motion(
         speeds: Speed of the faster hand of each player in each image, in trunk lengths per second; NaN while
             the player is not found.
         typical: The typical swing of the training clips.
-        has_swings: Whether swings were found.
+        has_swings: Whether swings of each player were found.
         rates: How often the joints are found.
 
     Shape:
@@ -51,8 +55,12 @@ def remark_on_motion(
     remarks = [remark_on_losses(player, speed) for player, speed in zip(players, speeds, strict=True)]
     remarks.append(_remark_on_rate(rates))
     remarks.append(remark_on_length(speeds.shape[1]))
-    if speeds.shape[1] >= MIN_IMAGES and not has_swings and not np.isnan(speeds).all():
-        remarks.append(_remark_on_speed(float(np.nanmax(speeds)), typical))
+    if speeds.shape[1] >= MIN_IMAGES:
+        remarks += [
+            _remark_on_speed(player, float(np.nanmax(speed)), typical)
+            for player, speed, has_own in zip(players, speeds, has_swings, strict=True)
+            if not has_own and not np.isnan(speed).all()
+        ]
     return tuple(remark for remark in remarks if remark is not None)
 
 
@@ -118,16 +126,17 @@ def _remark_on_rate(rates: PoseRates) -> str | None:
     )
 
 
-def _remark_on_speed(fastest: float, typical: TypicalSwing) -> str:
-    """Say why no hand made a swing."""
+def _remark_on_speed(player: str, fastest: float, typical: TypicalSwing) -> str:
+    """Say why no hand of a player made a swing."""
     least = MIN_SPEED * typical.speed
+    hand = "No hand" if player == NO_NAME else f"No hand of {player}"
     if fastest < least:
         return (
-            f"No hand moved fast enough for a stroke: the fastest reached {fastest:.1f} trunk lengths per "
+            f"{hand} moved fast enough for a stroke: the fastest reached {fastest:.1f} trunk lengths per "
             f"second, and a stroke needs {least:.1f}. Check that the skeleton in the annotated video follows "
-            "the player. If it does, train on clips of such strokes."
+            "the player. If it does, mark the strokes with `tt-actions label` and train on them."
         )
     return (
-        "No hand made a swing: none became much faster and then slower again. Check that the skeleton in "
+        f"{hand} made a swing: none became much faster and then slower again. Check that the skeleton in "
         "the annotated video follows the player, and that the video shows whole strokes."
     )

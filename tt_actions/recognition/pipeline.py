@@ -14,11 +14,13 @@ from tt_actions.clips.timing import StrokeTiming
 from tt_actions.clips.typical import TYPICAL_CLIP
 from tt_actions.errors import UserError
 from tt_actions.recognition.analysis import MatchAnalysis
+from tt_actions.recognition.frame_remarks import remark_on_confidence, remark_on_frames
 from tt_actions.recognition.joint_pipeline import analyze_joints
 from tt_actions.recognition.players import PlayerTrack, lay_tracks
 from tt_actions.recognition.progress import show_progress
 from tt_actions.recognition.segmenter import make_segmenter, stroke_timing
 from tt_actions.recognition.stream import (
+    MIN_RATIO_TO_CHANCE,
     CausalStream,
     FrameStream,
     WindowStream,
@@ -135,8 +137,11 @@ def analyze_video(
     if not players:  # named players divide the frame among them
         model.check_region(tracks[0].roi, crop)
     if isinstance(model.preprocessing, JointPreprocessing):
-        return analyze_joints(model, video, tracks, on_progress)
-    return _analyze_frames(model, video, tracks, crop, on_progress)
+        analysis = analyze_joints(model, video, tracks, on_progress)
+    else:
+        analysis = _analyze_frames(model, video, tracks, crop, on_progress)
+    doubt = remark_on_confidence(analysis.strokes)
+    return analysis if doubt is None else replace(analysis, remarks=(*analysis.remarks, doubt))
 
 
 def _analyze_frames(
@@ -157,17 +162,22 @@ def _analyze_frames(
     ]
     names = segmenter.timing.class_names
     shown, ends_s = float(shown_s[-1]), probe(video).duration_s
-    remark = remark_on_lengths(strokes, stroke_timing(model))
+    probabilities = segmenter.frame_probabilities(log_probs).astype(np.float32)
+    least = MIN_RATIO_TO_CHANCE / len(model.class_names)
+    track_names = tuple(track.name for track in tracks)
     return MatchAnalysis(
         video=video,
         duration_s=ends_s if shown < ends_s < shown + 1 / spec.fps else shown + 1 / spec.fps,
         class_names=tuple(filter(is_stroke, names)),
-        players=tuple(track.name for track in tracks),
+        players=track_names,
         strokes=tuple(sorted(strokes, key=lambda stroke: stroke.start_s)),
         frame_classes=names,
         times_s=shown_s,
-        probabilities=segmenter.frame_probabilities(log_probs).astype(np.float32),
-        remarks=() if remark is None else (remark,),
+        probabilities=probabilities,
+        remarks=(
+            *filter(None, [remark_on_lengths(strokes, stroke_timing(model))]),
+            *remark_on_frames(track_names, strokes, names, probabilities, stream.gate, least),
+        ),
         rois=tuple(track.roi for track in tracks),
     )
 

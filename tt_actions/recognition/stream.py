@@ -13,6 +13,7 @@ from torch import Tensor
 from tt_actions.clips.sampling import Sampling, sample_indices
 from tt_actions.clips.typical import TYPICAL_CLIP, motion_of
 from tt_actions.models.averages import frame_log_probabilities
+from tt_actions.recognition.frame_remarks import GateRecord
 from tt_actions.video.types import Image
 
 if TYPE_CHECKING:
@@ -101,10 +102,15 @@ class FrameStream(ABC):
 
     Args:
         model: The trained model, in eval mode.
+
+    Attributes:
+        gate: Why a model of clips took frames for idle time; None for a model that learnt idle time, and
+            before the first window.
     """
 
     def __init__(self, model: "Recognizer") -> None:
         self.model = model
+        self.gate: GateRecord | None = None
 
     @abstractmethod
     def push(self, frames: np.ndarray) -> Tensor:
@@ -243,11 +249,12 @@ class WindowStream(FrameStream):
     def _with_idle(self, clip_probs: Tensor, window: np.ndarray) -> Tensor:
         """Add the idle class to a window's clip probabilities (P, K)."""
         typical = self.model.typical_clip or TYPICAL_CLIP
-        motion = torch.tensor([motion_of(frames) for frames in window])
-        is_stroke = stroke_probability(motion / max(typical.motion, MIN_MOTION))[:, None]
-        is_stroke = is_stroke * (
-            clip_probs.amax(-1, keepdim=True) >= MIN_RATIO_TO_CHANCE / clip_probs.shape[-1]
-        )
+        motion = torch.tensor([motion_of(frames) for frames in window]) / max(typical.motion, MIN_MOTION)
+        highest = clip_probs.amax(-1)
+        self.gate = self.gate or GateRecord(len(window))
+        self.gate.add(motion.numpy(), highest.numpy())
+        is_clear = highest >= MIN_RATIO_TO_CHANCE / clip_probs.shape[-1]
+        is_stroke = (stroke_probability(motion) * is_clear)[:, None]
         return torch.cat([clip_probs * is_stroke, 1 - is_stroke], -1)
 
     def _emit(self, num_frames: int) -> Tensor:
