@@ -133,7 +133,11 @@ class StageMetrics(nn.Module):
         return [strokes_of(row, self.fps, self.class_names, IDLE) for row in labels.numpy(force=True)]
 
     def compute(self) -> dict[str, Tensor]:
-        """Return all metrics by name, identical in every process, and reset."""
+        """Return all metrics by name, identical in every process, and reset.
+
+        Raises:
+            UserError: If a metric of the experiment is neither one number nor one per class.
+        """
         metrics = {"loss": self.mean_loss.compute()}
         own = {} if self.own is None else self.own.compute()
         for name, value in {**self.metrics.compute(), **own}.items():
