@@ -22,6 +22,7 @@ OTHER_KINDS = (
 
 KIND = re.compile(r"Expected an? (<class '[\w.]+'>|typing\.Literal\[.*?\]|tuple with \d+ elements)")
 NO_CLASS = re.compile(r"Expected a dot import path string: ([^.\s]+)")
+NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 OF_CLASS = re.compile(r"Problem with given class_path '([\w.]+)': ?")
 NOT_ACCEPTED = re.compile(r"Option '([\w.]+)' is not accepted")
 OF_A_PART = re.compile(r"Expected `([\w.]+)` to be .*? but got (?:'.*?'|\[.*?\]|\{.*?\})")
@@ -40,7 +41,7 @@ def in_one_line(message: str, classes: tuple[str, ...] = ()) -> str:
     line = " ".join(relevant_error(message).split())
     found = re.search(r'Parser key "([\w.]+)"', message)
     if "was not imported" in line or found is None:
-        return line
+        return line.rstrip(".")
     key = found[1]
     line = re.sub(r'Parser key "[\w.]+": ?', "", line).rstrip(".")
     if part := OF_A_PART.search(line):
@@ -52,8 +53,8 @@ def in_one_line(message: str, classes: tuple[str, ...] = ()) -> str:
     given = "" if value is None else value[1]
     if wanted := _wanted(KIND.findall(message)):
         return f"Expected `{key}` to be {wanted}, but got {_quoted(given)}"
-    if unknown := NO_CLASS.search(line):
-        return _unknown_class(key, unknown[1], classes)
+    if unknown := NO_CLASS.search(line) or NO_MODULE.search(line):
+        return _unknown_class(key, unknown, classes)
     given = f", but got {given}" if given and given not in line and "NestedArg" not in given else ""
     return f"`{key}`: {OF_CLASS.sub('', line)}{given}"
 
@@ -83,10 +84,15 @@ def _unknown_option(key: str, option: str, class_path: str) -> str:
     return f"{line}. It has {', '.join(own) or 'none'}"
 
 
-def _unknown_class(key: str, name: str, classes: tuple[str, ...]) -> str:
-    nearest = difflib.get_close_matches(name, classes, n=1, cutoff=0.7)
+def _unknown_class(key: str, unknown: re.Match[str], classes: tuple[str, ...]) -> str:
+    if unknown.re is NO_MODULE:
+        return (
+            f"Expected Python to find the package '{unknown[1]}' of `{key}`, but it does not. Put its folder "
+            "into PYTHONPATH, or install it"
+        )
+    nearest = difflib.get_close_matches(unknown[1], classes, n=1, cutoff=0.7)
     meant = f". Did you mean `{nearest[0]}`?" if nearest else ""
-    return f"Expected `{key}` to be the import path of a class, but got '{name}'{meant}"
+    return f"Expected `{key}` to be the import path of a class, but got '{unknown[1]}'{meant}"
 
 
 def relevant_error(message: str) -> str:
