@@ -34,20 +34,12 @@ def folder(tmp_path_factory):
 
 
 def run(folder, command):
-    """Run a command of the tutorial with this Python, on one thread; return what it prints."""
+    """Run a command of the tutorial with this Python, for one epoch; return what it prints."""
     path, _, words = command.removeprefix("PYTHONPATH=").partition(" .venv/bin/tt-actions ")
-    code = "import sys; sys.path.remove(''); from tt_actions.main import main; main()"  # as the installed command
+    code = "import sys; sys.path.remove(''); from tt_actions.main import main; main()"  # as installed
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path, str(ROOT)]), "WANDB_MODE": "disabled"}
-    words = [
-        sys.executable,
-        "-c",
-        code,
-        *words.split(),
-        "--trainer.accelerator",
-        "cpu",
-        "--trainer.max_epochs",
-        "1",
-    ]
+    short = ["--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"]
+    words = [sys.executable, "-c", code, *words.split(), *short]
     end = subprocess.run(
         words, cwd=folder, env=environment, text=True, capture_output=True, timeout=PATIENCE_S, check=False
     )
