@@ -100,7 +100,10 @@ def test_confusion_matrix_shows_a_training_of_its_own_and_the_run_that_is_given(
     assert len(pictures(own)) == len(pictures(outputs)) == NUM_PICTURES["confusion_matrix"]
     assert "Ignore the numbers" in printed(own)
     text = printed(outputs)
-    assert f"CNNLSTM of {trained}, 4 test clips" in text
+    assert re.search(
+        rf"CNNLSTM of {re.escape(str(trained))}: accuracy [\d.]+ \[.*\] on 4 clips of 1 group", text
+    )
+    assert "In brackets: 95 % interval, bootstrap over clips." in text
     assert "Ignore the numbers" not in text
 
 

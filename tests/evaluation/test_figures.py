@@ -116,6 +116,15 @@ def test_confusion_figure_shows_counts_and_shares() -> None:
     assert "30 of 40 clips correct: accuracy 0.750" in texts
 
 
+def test_confusion_figure_tells_the_interval_and_what_is_counted() -> None:
+    figure = confusion_figure(
+        np.array([[30, 10], [0, 0]]), ["serve", "idle"], interval="[0.6, 0.9]", unit="frames"
+    )
+    texts = drawn_texts(figure)
+    assert "30 of 40 frames correct: accuracy 0.750 [0.6, 0.9]" in texts
+    assert not any("clips" in text for text in texts)
+
+
 def test_confusion_figure_shares_out_columns_too() -> None:
     texts = drawn_texts(confusion_figure(np.array([[30, 0], [10, 0]]), ["serve", "smash"], "predicted"))
     for text in ("30", "75%", "10", "25%", "serve", "serve\n(40)", "smash\n(no clips)"):

@@ -63,7 +63,8 @@ def write_report(
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, ADVICE)
-    write_figure(folder / "confusion_matrix.png", confusion_figure(predictions.confusion, classes), ADVICE)
+    figure = confusion_figure(predictions.confusion, classes, interval=write_interval(metrics))
+    write_figure(folder / "confusion_matrix.png", figure, ADVICE)
     for kind, curves in predictions.curves.items():
         header, points = ["class", "threshold", *AXES[kind]], curve_rows(curves, classes)
         write_rows(folder / f"{kind}_curves.csv", header, points, ADVICE)

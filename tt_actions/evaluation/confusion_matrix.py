@@ -13,15 +13,21 @@ from tt_actions.evaluation.style import FONTS, shortened
 
 
 def confusion_figure(
-    matrix: NDArray[np.int64], class_names: Sequence[str], shares_of: Literal["true", "predicted"] = "true"
+    matrix: NDArray[np.int64],
+    class_names: Sequence[str],
+    shares_of: Literal["true", "predicted"] = "true",
+    interval: str = "",
+    unit: str = "clips",
 ) -> Figure:
     """Draw a confusion matrix, with counts in the cells and shares as colours and percentages.
 
     Args:
-        matrix: Number of clips by true class (row) and predicted class (column).
+        matrix: Number of clips or frames by true class (row) and predicted class (column).
         class_names: Names of the *K* classes.
         shares_of: ``true`` for shares of each row, with recall on the diagonal, or ``predicted`` for shares
             of each column, with precision on the diagonal.
+        interval: The interval of the accuracy in words, for the title.
+        unit: What is counted.
 
     Shape:
         matrix ``(K, K)``, with at least one clip.
@@ -39,16 +45,14 @@ def confusion_figure(
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(matrix.shape):
         _write_cell(axes, row, column, int(matrix[row, column]), shares[row, column], cell)
-    axes.set_title(
-        f"{matrix.trace()} of {matrix.sum()} clips correct: accuracy {matrix.trace() / matrix.sum():.3f}",
-        pad=12,
-    )
-    counts = [f"({n})" if n else "(no clips)" for n in totals.tolist()]
-    _name_cells(axes, names, counts, of_rows)
+    accuracy = f"accuracy {matrix.trace() / matrix.sum():.3f} {interval}".strip()
+    axes.set_title(f"{matrix.trace()} of {matrix.sum()} {unit} correct: {accuracy}", pad=12)
+    counts = [f"({n})" if n else f"(no {unit})" for n in totals.tolist()]
+    _name_cells(axes, names, counts, of_rows, unit)
     return figure
 
 
-def _name_cells(axes: Axes, names: list[str], counts: list[str], of_rows: bool) -> None:
+def _name_cells(axes: Axes, names: list[str], counts: list[str], of_rows: bool, unit: str) -> None:
     num_classes = len(names)
     upright = num_classes <= 6 and max(map(len, names)) <= 11
     between = "  " if of_rows or not upright else "\n"
@@ -64,8 +68,8 @@ def _name_cells(axes: Axes, names: list[str], counts: list[str], of_rows: bool) 
     )
     rows = counted if of_rows else names
     axes.set_yticks(range(num_classes), rows, parse_math=False, fontfamily=FONTS)
-    axes.set_xlabel("predicted" if of_rows else "predicted (clips)", labelpad=8)
-    axes.set_ylabel("true (clips)" if of_rows else "true", labelpad=8)
+    axes.set_xlabel("predicted" if of_rows else f"predicted ({unit})", labelpad=8)
+    axes.set_ylabel(f"true ({unit})" if of_rows else "true", labelpad=8)
     edges = np.arange(num_classes + 1) - 0.5
     axes.set_xticks(edges, minor=True)
     axes.set_yticks(edges, minor=True)

@@ -13,7 +13,7 @@ from rich.text import Text
 from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.evaluation.clip_scores import ENDS
 from tt_actions.evaluation.confusion_matrix import confusion_figure
-from tt_actions.evaluation.interval_text import explain_interval, write_accuracy
+from tt_actions.evaluation.interval_text import explain_interval, write_accuracy, write_interval
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
 from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
@@ -193,7 +193,9 @@ def write_rally_report(
     )
     counts = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
     write_rows(folder / "confusion_matrix.csv", ["label", *names], counts, ADVICE)
-    write_figure(folder / "confusion_matrix.png", confusion_figure(matrix, names), ADVICE)
+    interval = write_interval(metrics["segmentation"][last]["frames"])
+    figure = confusion_figure(matrix, names, interval=interval, unit="frames")
+    write_figure(folder / "confusion_matrix.png", figure, ADVICE)
     write_figure(folder / "timelines.png", timelines_figure(recordings, strokes, names), ADVICE)
     if history is not None:
         write_figure(folder / "curves.png", curves_figure(history, monitor), ADVICE)

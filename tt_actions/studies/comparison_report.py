@@ -276,5 +276,6 @@ def actions_figure(numbers: Numbers) -> Figure:
 
 
 def _small_print(numbers: Numbers) -> str:
-    lines = f"Bars: mean over seeds. Lines: 95 % bootstrap interval over {numbers['made_by']['interval_by']}."
+    over = numbers["made_by"].get("interval_by", "clips")
+    lines = f"Bars: mean over seeds. Lines: 95 % bootstrap interval over {over}."
     return " ".join([lines, *production_notes(numbers)])
