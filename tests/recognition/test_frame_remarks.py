@@ -90,7 +90,10 @@ def test_nothing_is_said_of_a_video_that_suits_the_model(tmp_path):
 def test_an_unsure_model_is_doubted(noise):
     analysis = analyze_video(of_clips(0.45, 20.0), noise)
     assert analysis.strokes
-    assert any(remark.startswith("The model is unsure: half of the strokes") for remark in analysis.remarks)
+    assert any(
+        remark.startswith("The model is unsure: the median confidence of the strokes is")
+        for remark in analysis.remarks
+    )
 
 
 def test_the_terminal_and_the_page_say_why_nothing_is_found(trained, tmp_path, capsys, monkeypatch):

@@ -19,8 +19,8 @@ MIN_CONFIDENCE = 0.5
 _STILL = 0.02  # motion, relative to the training clips, of a picture that stands still
 
 _TRY = (
-    "Check with `tt-actions predict` what the model says of some clips of this camera. If it is wrong, mark "
-    "strokes with `tt-actions label` and train on them."
+    "Check that the video shows whole strokes. If it does, mark some with `tt-actions label` and train on "
+    "them."
 )
 
 
@@ -130,6 +130,11 @@ def _explain_gate(gate: GateRecord, number: int, least_probability: float) -> st
 
 
 def _explain_idle(highest: float) -> str:
+    if highest >= 0.5:
+        return (
+            f"its clearest moment is a stroke with a probability of {100 * highest:.0f} %, but too short or "
+            f"unclear. {_TRY}"
+        )
     return (
         "the model takes the whole video for the time between strokes. The clearest moment is a stroke with "
         f"a probability of {100 * highest:.0f} %. The picture may be unlike that of the training: give each "
@@ -147,12 +152,13 @@ def remark_on_confidence(strokes: Sequence[Stroke]) -> str | None:
     >>> remark_on_confidence([Stroke("serve", 0, 1, confidence=0.9)]) is None
     True
     >>> print(remark_on_confidence([Stroke("serve", 0, 1, confidence=0.31)]))
-    The model is unsure: half of the strokes have a confidence of 31 % or less. It may not know this kind ...
+    The model is unsure: the median confidence of the strokes is 31 %. It may not know this kind of ...
     """
     known = [stroke.confidence for stroke in strokes if stroke.confidence is not None]
     if not known or (median := float(np.median(known))) >= MIN_CONFIDENCE:
         return None
     return (
-        f"The model is unsure: half of the strokes have a confidence of {100 * median:.0f} % or less. It may "
-        f"not know this kind of picture or stroke. {_TRY}"
+        f"The model is unsure: the median confidence of the strokes is {100 * median:.0f} %. It may not know "
+        "this kind of picture or stroke. Check some of them on the page. If they are wrong, mark strokes "
+        "with `tt-actions label` and train on them."
     )

@@ -8,6 +8,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.stroke_table import is_stroke_table
 from tt_actions.errors import UserError
 from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.folders import SUFFIXES
@@ -77,6 +78,7 @@ def _suffixes(preprocessing: Preprocessing | JointPreprocessing) -> tuple[str, .
 
 
 def _is_manifest(path: Path) -> bool:
-    """Return whether a CSV file lists clips, and is no table of joints: it has the column ``path``."""
+    """Return whether a CSV file lists clips or the strokes of an analysis, and is no table of joints."""
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        return "path" in next(csv.reader(file), [])
+        names = next(csv.reader(file), [])
+    return "path" in names or is_stroke_table(names)
