@@ -224,3 +224,25 @@ def test_drawing_loads_only_when_asked_for_and_a_terminal_shows_a_bar(trained, c
     assert b"finding strokes: " in shown
     quiet = subprocess.run(words, capture_output=True, text=True, check=True)
     assert quiet.stderr == ""
+
+
+def test_a_notebook_shows_a_bar_and_the_pictures(trained, clip):
+    nbformat, nbclient = (pytest.importorskip(name) for name in ("nbformat", "nbclient"))
+    checkpoint, video = trained / "checkpoints" / "best.ckpt", str(clip.path)
+    cells = [
+        f"import tt_actions\nmodel = tt_actions.load({str(checkpoint)!r})",
+        f"model.predict([{video!r}] * 3, roi=(0, 0, 80, 120))[0]",
+        f"model.predict({video!r}, roi=(0, 0, 80, 120)).plot()",
+        f"model.analyze({video!r}, players=['all'])",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    for cell in notebook.cells[1:]:
+        pictures = [part for part in cell.outputs if "image/png" in part.get("data", {})]
+        assert len(pictures) == 1
+    written = [
+        "".join(part.text for part in cell.outputs if part.output_type == "stream") for cell in notebook.cells
+    ]
+    assert "naming strokes: " in written[1]
+    assert "finding strokes: " in written[3]
+    assert "Warning" not in "".join(written)
