@@ -15,7 +15,16 @@ DEPTH = Preprocessing(fps=10, size=(16, 16), picture="depth")
 @pytest.fixture
 def folder(tmp_path):
     """Clips of every kind, and files that are none."""
-    for name in ("a.mp4", "serve/b.MOV", "serve/.hidden.mp4", "c.skeleton", "d.npz", "d.mp4", "notes.pdf"):
+    for name in (
+        "a.mp4",
+        "serve/b.MOV",
+        "serve/.hidden.mp4",
+        "c.skeleton",
+        "d.npz",
+        "d.mp4",
+        "notes.pdf",
+        "predictions.json",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "manifest.csv").write_text("path,label\na.mp4,serve\n")

@@ -22,7 +22,7 @@ from tt_actions.files import write_json, write_rows
 from tt_actions.recognition.prediction import ClipPrediction
 from tt_actions.recognition.progress import show_progress
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.sources.clip_list import list_clips
+from tt_actions.sources.clip_list import RESULT_FILES, list_clips
 from tt_actions.video.types import Roi
 
 
@@ -235,10 +235,10 @@ def write_answers(out: Path, answers: Answers, checkpoint: Path) -> None:
         for record, prediction in answers.clips
     ]
     columns = ["name", "label", "predicted", *(f"p_{name}" for name in names), "temporal_consistency"]
-    write_rows(out / "predictions.csv", columns, rows)
+    write_rows(out / RESULT_FILES[0], columns, rows)
     marks = answers.marks
     write_json(
-        out / "predictions.json",
+        out / RESULT_FILES[1],
         {
             "checkpoint": str(checkpoint),
             "class_names": names,

@@ -15,6 +15,10 @@ from tt_actions.sources.folders import SUFFIXES
 from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
 
 
+RESULT_FILES = ("predictions.csv", "predictions.json")
+"""What ``tt-actions predict`` writes, maybe into the folder of the clips."""
+
+
 def list_clips(
     source: Path, preprocessing: Preprocessing | JointPreprocessing, class_names: Sequence[str]
 ) -> list[ClipRecord]:
@@ -54,6 +58,7 @@ def _find_clips(folder: Path, preprocessing: Preprocessing | JointPreprocessing)
         path
         for path in sorted(folder.rglob("*"))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.name not in RESULT_FILES
         and _is_clip(path, preprocessing)
     ]
     others = {path.with_suffix("") for path in found if path.suffix.lower() not in SUFFIXES}
