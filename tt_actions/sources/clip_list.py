@@ -14,7 +14,6 @@ from tt_actions.skeleton.files import SUFFIXES as JOINT_SUFFIXES
 from tt_actions.sources.folders import SUFFIXES
 from tt_actions.video.depth_files import SUFFIX as DEPTH_SUFFIX
 
-
 RESULT_FILES = ("predictions.csv", "predictions.json")
 """What ``tt-actions predict`` writes, maybe into the folder of the clips."""
 
