@@ -69,6 +69,9 @@ def test_a_training_leaves_a_report_of_every_way_of_finding_strokes(rally_run):
     report = {path.name for path in (rally_run / "report").iterdir()}
     assert report == {
         "metrics.json",
+        "per_class.csv",
+        "per_class.md",
+        "per_class.tex",
         "segmentation.csv",
         "strokes.csv",
         "confusion_matrix.csv",

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from tt_actions.evaluation.class_table import class_table
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL, measure
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.learning_curves import curves_figure
@@ -33,8 +34,8 @@ def write_report(
 ) -> dict[str, Any]:
     """Write a report: numbers, tables and figures, each file atomically.
 
-    The files are ``metrics.json``, ``predictions.csv`` (one row per clip), ``per_class.csv``,
-    ``confusion_matrix.csv`` (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and
+    The files are ``metrics.json``, ``predictions.csv`` (one row per clip), ``per_class`` (``.csv``, ``.md``,
+    ``.tex``), ``confusion_matrix.csv`` (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and
     ``roc_curves`` (``.csv``, ``.png``) and, after a training, ``curves.png``. An empty cell or a JSON null
     stands for a number that is undefined.
 
@@ -56,10 +57,9 @@ def write_report(
     write_json(folder / "metrics.json", metrics, ADVICE)
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
-    per_class = metrics["per_class"].items()
-    columns = [*BY_CLASS, *AREAS.values(), "support"]
-    rows = [[name, *(row[key] for key in columns)] for name, row in per_class]
-    write_rows(folder / "per_class.csv", ["class", *columns], rows, ADVICE)
+    per_class = metrics["per_class"].values()
+    more = {key: [row[key] for row in per_class] for key in (*BY_CLASS, *AREAS.values())}
+    class_table(predictions.confusion, classes, provenance, more).write(folder / "per_class", ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, ADVICE)

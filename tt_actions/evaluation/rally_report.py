@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.evaluation.class_table import class_table
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
@@ -130,7 +131,8 @@ def write_rally_report(
 
     The files are ``metrics.json``, ``segmentation.csv`` (one row per method of finding strokes),
     ``strokes.csv`` (the strokes that the last method found, and the true ones), ``confusion_matrix.csv`` and
-    ``.png`` of frames, ``timelines.png`` and, after a training, ``curves.png``.
+    ``.png`` of frames, ``per_class`` of frames (``.csv``, ``.md``, ``.tex``), ``timelines.png`` and, after a
+    training, ``curves.png``.
 
     Args:
         folder: Folder to write to; created if it doesn't exist.
@@ -164,6 +166,7 @@ def write_rally_report(
     )
     counts = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
     write_rows(folder / "confusion_matrix.csv", ["label", *names], counts, ADVICE)
+    class_table(matrix, names, provenance, things="frames").write(folder / "per_class", ADVICE)
     write_figure(folder / "confusion_matrix.png", confusion_figure(matrix, names), ADVICE)
     write_figure(folder / "timelines.png", timelines_figure(recordings, strokes, names), ADVICE)
     if history is not None:

@@ -10,12 +10,15 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from tt_actions.evaluation.class_table import SCORES as CLASS_SCORES
+from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
+from tt_actions.files import finite_or_none
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips
-from tt_actions.studies.resampled_scores import class_scores, overall_scores
+from tt_actions.studies.resampled_scores import overall_scores, resampled_class_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 
 REFERENCE = "cnn_lstm"
@@ -85,13 +88,18 @@ def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     classes = list(runs[0].metrics["per_class"])
     num_clips = len(runs[0].names)
     overall = bootstrap_interval(partial(overall_scores, runs), num_clips)  # (2, 4)
-    by_class = bootstrap_interval(partial(class_scores, runs), num_clips)  # (2, K, 2)
+    by_class = bootstrap_interval(partial(resampled_class_scores, runs), num_clips)  # (2, K, 2)
     intervals = dict(zip(OVERALL[:4], overall.T.tolist(), strict=True))
 
     def of_class(name: str, index: int) -> dict[str, Any]:
         intervals = dict(zip(BY_CLASS[:2], by_class[:, index].T.tolist(), strict=True))
         values = {key: [run.metrics["per_class"][name][key] for run in runs] for key in BY_CLASS}
         shown = {key: _over_seeds(values[key], intervals.get(key)) for key in BY_CLASS}
+        by_seed = [class_scores(run.confusion) for run in runs]
+        shown |= {
+            key: _over_seeds([finite_or_none(float(getattr(scores, key)[index])) for scores in by_seed])
+            for key in CLASS_SCORES
+        }
         return {**shown, "support": runs[0].metrics["per_class"][name]["support"]}
 
     return {

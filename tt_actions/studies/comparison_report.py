@@ -14,7 +14,9 @@ from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
 from tt_actions.evaluation.style import write_figure
 from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
+from tt_actions.studies.class_comparison import class_comparison_table
 from tt_actions.studies.comparison import REFERENCE
+from tt_actions.studies.score_cells import BOLD_NOTE, bold_in_groups, plain_numbers, spread
 
 QUICK_NOTE = "QUICK: a smoke test on a few clips and epochs. Ignore these numbers."
 SYNTHETIC_NOTE = "Synthetic strokes: these results say nothing about real video."
@@ -32,7 +34,7 @@ Numbers = dict[str, Any]
 
 
 def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
-    """Write ``comparison.json``, three tables and two figures, and print the tables.
+    """Write ``comparison.json``, four tables and two figures, and print the tables.
 
     Args:
         folder: Folder to write to; it must exist.
@@ -48,6 +50,7 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
         "table_1": scores_table(numbers),
         "table_2": actions_table(numbers),
         "table_3": costs_table(numbers),
+        "table_4": class_comparison_table(numbers["models"], production_notes(numbers)),
     }
     for name, table in tables.items():
         table.write(folder / name)
@@ -99,19 +102,24 @@ def scores_table(numbers: Numbers) -> Table:
         numbers: As for :func:`write_comparison`.
     """
     rows, records = [], []
+    means: list[list[float | None] | None] = []
     for model, scores in numbers["models"].items():
-        rows.append([model, *(_spread(scores[key]) for key in SCORES)])
-        records.append({"model": model, "source": "measured", **_plain_numbers(scores, SCORES)})
+        rows.append([model, *(spread(scores[key]) for key in SCORES)])
+        means.append([scores[key]["mean"] for key in SCORES])
+        records.append({"model": model, "source": "measured", **plain_numbers(scores, SCORES)})
         if published := _published(numbers, model):
             rows.append([f"{model}, published", *(f"{published[key]:.3f}" for key in SCORES)])
-            records.append({"model": model, "source": "published", **_plain_numbers(published, SCORES)})
+            means.append(None)
+            records.append({"model": model, "source": "published", **plain_numbers(published, SCORES)})
     notes = [
         "Measured: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap interval over "
-        "test clips (2000 resamples, scores averaged over seeds). Precision, recall, F1: macro averages.",
+        "test clips (2000 resamples, scores averaged over seeds). Precision, recall, F1: macro averages. "
+        f"{BOLD_NOTE}",
         *_published_notes(numbers),
     ]
     headings = ["model", *(SHOWN[key] for key in SCORES)]
-    return Table("Table 1: models", headings, rows, records, notes, production_notes(numbers))
+    bold = bold_in_groups(means, ["all"] * len(rows))
+    return Table("Table 1: models", headings, rows, records, notes, production_notes(numbers), bold)
 
 
 def actions_table(numbers: Numbers) -> Table:
@@ -121,29 +129,33 @@ def actions_table(numbers: Numbers) -> Table:
         numbers: As for :func:`write_comparison`.
     """
     rows, records = [], []
+    means: list[list[float | None] | None] = []
     for model, scores in numbers["models"].items():
         published = _published(numbers, model).get("per_class", {})
         support = {"support": numbers["made_by"]["num_test_clips"]}
         for action, own in (*scores["per_class"].items(), ("all", {**scores, **support})):
             names = {"model": model, "action": action}
-            rows.append([f"{model}, {action}", *(_spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
-            bare = _plain_numbers(own, BY_CLASS)
+            rows.append([f"{model}, {action}", *(spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
+            means.append([own[key]["mean"] for key in BY_CLASS])
+            bare = plain_numbers(own, BY_CLASS)
             records.append({**names, "source": "measured", **bare, "test_clips": own["support"]})
             if reported := published.get(action):
                 shown = [f"{reported[key]:.3f}" if key in reported else "-" for key in BY_CLASS]
                 rows.append([f"{model}, {action}, published", *shown, "-"])
-                bare = _plain_numbers(reported, BY_CLASS)
+                means.append(None)
+                bare = plain_numbers(reported, BY_CLASS)
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
         "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
         "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames "
         "with the class of the clip. For all actions, consistency and agreement are means over the actions. "
         "Shown: mean ± standard deviation over seeds and, in brackets, the 95 % bootstrap "
-        "interval over test clips.",
+        f"interval over test clips. {BOLD_NOTE}",
         *_published_notes(numbers),
     ]
     headings = ["model, action", *(SHOWN[key] for key in BY_CLASS), "clips"]
-    return Table("Table 2: actions", headings, rows, records, notes, production_notes(numbers))
+    bold = bold_in_groups(means, [record["action"] for record in records])
+    return Table("Table 2: actions", headings, rows, records, notes, production_notes(numbers), bold)
 
 
 def costs_table(numbers: Numbers) -> Table:
@@ -161,7 +173,7 @@ def costs_table(numbers: Numbers) -> Table:
                 model,
                 f"{costs['parameters']:,}",
                 f"{costs['multiply_adds'] / 1e6:,.1f}",
-                _spread(seconds, ".0f"),
+                spread(seconds, ".0f"),
                 f"{costs['clips_per_second']:,.0f}",
                 "-" if memory is None else f"{memory:,.0f}",
                 f"{test['only_first']} : {test['only_second']}" if test else "-",
@@ -197,32 +209,6 @@ def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
 
 def _published_notes(numbers: Numbers) -> list[str]:
     return [PUBLISHED_NOTE] if any(_published(numbers, model) for model in numbers["models"]) else []
-
-
-def _spread(score: Mapping[str, Any], form: str = ".3f") -> str:
-    """Write a score as ``mean ± std [low, high]``; missing parts are omitted.
-
-    >>> _spread({"mean": 0.5, "std": 0.1, "interval": [0.4, 0.625]})
-    '0.500 ± 0.100 [0.400, 0.625]'
-    """
-    if score["mean"] is None:
-        return "-"
-    std = "" if score["std"] is None else f" ± {score['std']:{form}}"
-    ends = (
-        "" if score["interval"] is None else " [{:{form}}, {:{form}}]".format(*score["interval"], form=form)
-    )
-    return f"{score['mean']:{form}}{std}{ends}"
-
-
-def _plain_numbers(scores: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, float | None]:
-    """Return scores as plain numbers by column; a published score is a single number."""
-    bare: dict[str, float | None] = {}
-    for key in keys:
-        score = scores.get(key)
-        parts = score if isinstance(score, Mapping) else {"mean": score, "std": None, "interval": None}
-        low, high = parts["interval"] or (None, None)
-        bare |= {key: parts["mean"], f"{key}_std": parts["std"], f"{key}_low": low, f"{key}_high": high}
-    return bare
 
 
 def _bars(label: str, scores: list[Mapping[str, Any]], published: list[float | None]) -> Bars:
