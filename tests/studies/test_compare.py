@@ -34,7 +34,7 @@ from tt_actions.studies.trainings import Training, find_earlier, read_settings, 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
 FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg")}
-FILES |= {f"table_{n}.{s}" for n in (1, 2, 3, 4) for s in ("md", "csv", "tex")}
+FILES |= {f"table_{n}.{s}" for n in (1, 2, 3, 4, 5) for s in ("md", "csv", "tex")}
 
 
 class Compared(NamedTuple):
@@ -159,7 +159,7 @@ def test_published_figures_stand_apart_from_measured_ones(compared):
 
 def test_every_table_says_what_produced_it(compared):
     commit = compared.numbers["made_by"]["commits"][0]
-    for number in (1, 2, 3, 4):
+    for number in (1, 2, 3, 4, 5):
         for suffix in ("md", "csv", "tex"):
             text = (compared.out / f"table_{number}.{suffix}").read_text("utf-8")
             assert "UserClips" in text
@@ -354,6 +354,24 @@ def test_scores_over_seeds_are_means_of_all_seeds(compared):
     assert second["mcnemar"]["against"] == "first"
     assert second["mcnemar"]["only_first"] == sum(together & ~alone)
     assert second["mcnemar"]["only_second"] == sum(alone & ~together)
+    (pair,) = compare_runs({"first": {0: run}, "second": seeds})["pairs"]
+    assert (pair["only_first"], pair["only_second"]) == (sum(alone & ~together), sum(together & ~alone))
+
+
+def test_precision_recall_and_f1_of_a_class_are_those_of_the_run(compared):
+    for row in rows(compared.out / "table_4.csv"):
+        report = rows(compared.run(row["model"]) / "report" / "per_class.csv")
+        (own,) = (one for one in report if one["class"] == row["class"])
+        for key in ("precision", "recall", "f1", "support"):
+            assert (row[key] == own[key] == "") or float(row[key]) == pytest.approx(float(own[key]), abs=1e-5)
+
+
+def test_the_best_of_the_measured_models_is_in_bold(compared):
+    text = (compared.out / "table_1.md").read_text("utf-8")
+    means = {model: scores["f1"]["mean"] for model, scores in compared.numbers["models"].items()}
+    best = max(means, key=means.get)
+    bold = [line.split(" |")[0].removeprefix("| ") for line in text.splitlines() if line.endswith("** |")]
+    assert bold == ([best] if len(set(means.values())) > 1 else [])
 
 
 def test_macro_scores_are_those_of_scikit_learn():

@@ -18,6 +18,7 @@ from tt_actions.files import finite_or_none
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips
+from tt_actions.studies.pairs import compare_pairs
 from tt_actions.studies.resampled_scores import overall_scores, resampled_class_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 
@@ -34,7 +35,8 @@ def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any
     Returns:
         ``made_by`` with the provenance, and ``models`` with the seeds, scores, scores ``per_class`` and
         ``costs`` of each model, and ``mcnemar`` for all but the reference model. Each score has ``mean``,
-        ``std`` (None for one seed), ``interval`` (None if there is none) and ``by_seed``.
+        ``std`` (None for one seed), ``interval`` (None if there is none) and ``by_seed``. ``pairs`` has the
+        tests of all pairs of models: see :func:`tt_actions.studies.pairs.compare_pairs`.
 
     Raises:
         ValueError: If the runs were not tested on the same clips.
@@ -63,7 +65,7 @@ def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any
         if name != reference:
             test = mcnemar(right[name], right[reference])
             models[name]["mcnemar"] = {"against": reference, **test._asdict()}
-    return {"made_by": _made_by(runs), "models": models}
+    return {"made_by": _made_by(runs), "models": models, "pairs": compare_pairs(right)}
 
 
 def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
 from tt_actions.studies.class_comparison import class_comparison_table
 from tt_actions.studies.comparison import REFERENCE
+from tt_actions.studies.pairs import pairs_table, summary
 from tt_actions.studies.score_cells import BOLD_NOTE, bold_in_groups, plain_numbers, spread
 
 QUICK_NOTE = "QUICK: a smoke test on a few clips and epochs. Ignore these numbers."
@@ -34,7 +35,7 @@ Numbers = dict[str, Any]
 
 
 def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
-    """Write ``comparison.json``, four tables and two figures, and print the tables.
+    """Write ``comparison.json``, the tables and figures, and print the tables.
 
     Args:
         folder: Folder to write to; it must exist.
@@ -52,10 +53,13 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
         "table_3": costs_table(numbers),
         "table_4": class_comparison_table(numbers["models"], production_notes(numbers)),
     }
+    if numbers["pairs"]:
+        num_clips = numbers["made_by"]["num_test_clips"]
+        tables["table_5"] = pairs_table(numbers["pairs"], num_clips, production_notes(numbers))
     for name, table in tables.items():
         table.write(folder / name)
         table.show(console)
-    for note in production_notes(numbers):
+    for note in (*[summary(numbers["pairs"])] * bool(numbers["pairs"]), *production_notes(numbers)):
         console.print(note, markup=False)
     for name, figure in {"figure_2": scores_figure(numbers), "figure_3": actions_figure(numbers)}.items():
         for suffix in (".png", ".svg"):
@@ -200,9 +204,9 @@ def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
     if against:
         notes.append(
             f"McNemar: exact two-sided test against {against} on the paired test clips, not corrected for "
-            "the number of tests. The prediction of a model is the class with the highest mean probability "
-            "over its seeds. Only one correct: clips that only this model classifies correctly : clips that "
-            f"only {against} classifies correctly."
+            "the number of tests; table 5 has all pairs, corrected. The prediction of a model is the class "
+            "with the highest mean probability over its seeds. Only one correct: clips that only this model "
+            f"classifies correctly : clips that only {against} classifies correctly."
         )
     return notes
 
