@@ -33,7 +33,7 @@ from tt_actions.studies.trainings import Training, find_earlier, read_settings, 
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
-FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg")}
+FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg", "pdf")}
 FILES |= {f"table_{n}.{s}" for n in (1, 2, 3, 4, 5) for s in ("md", "csv", "tex")}
 
 
@@ -174,7 +174,7 @@ def test_quick_and_drawn_figures_say_that_they_mean_nothing(compared, tmp_path):
     text = io.StringIO()
     write_comparison(tmp_path, numbers, Console(file=text, width=100))
     for path in tmp_path.glob("*.*"):
-        if path.suffix not in (".png", ".svg"):
+        if path.suffix not in (".png", ".svg", ".pdf"):
             assert "Ignore these numbers" in path.read_text("utf-8"), path
             assert "these results say nothing about real video" in path.read_text("utf-8"), path
     assert "Ignore these numbers" in text.getvalue()

@@ -81,7 +81,7 @@ def test_two_workers_do_every_point_once_and_record_what_fails(write, options, s
         history = [one for one in rows(Path(row["run"]) / "metrics.csv") if one["val/loss"]]
         best = min(history, key=lambda one: float(one["val/loss"]))
         assert float(row["val/accuracy"]) == pytest.approx(float(best["val/accuracy"]))
-    for name in ("trials.md", "trials.tex", "effects.png", "effects.svg"):
+    for name in ("trials.md", "trials.tex", "effects.png", "effects.svg", "effects.pdf"):
         assert (folder / name).stat().st_size
     assert "2 done, 1 failed" in (folder / "trials.md").read_text("utf-8")
     assert (out / "small.db").is_file()

@@ -12,6 +12,7 @@ def compare(
     data: Path | None = None,
     layout: str | None = None,
     quick: bool = False,
+    shares: tuple[str, ...] = (),
     out: Path | None = None,
 ) -> int:
     """Train several experiments with several seeds on one split, and write tables and figures.
@@ -23,16 +24,21 @@ def compare(
         data: Your own clips instead of those of the experiments: a folder or a manifest CSV.
         layout: Layout of the joints in your own clips, such as ntu25.
         quick: Run a smoke test of a few minutes; ignore its numbers.
+        shares: Also train on these shares of the training clips, such as 0.1,0.3,1, for the accuracy over the
+            number of clips.
         out: Folder to write to (default: runs/compare, or runs/compare_quick with --quick).
 
     Returns:
         The exit code: 1 if a training failed.
     """
     from tt_actions.studies import compare as comparing
+    from tt_actions.studies.shares import read_shares
 
     num_seeds = seeds if seeds is not None else 1 if quick else 3
     folder = out or Path("runs/compare_quick" if quick else "runs/compare")
-    return comparing.compare(models, num_seeds, folder, data, quick, words, layout=layout)
+    return comparing.compare(
+        models, num_seeds, folder, data, quick, words, layout=layout, shares=read_shares(shares)
+    )
 
 
 def sweep(

@@ -51,7 +51,7 @@ def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any
         name: {
             "seeds": list(by_seed),
             "runs": [str(run.folder) for run in by_seed.values()],
-            **_scores(list(by_seed.values())),
+            **scores_over_seeds(list(by_seed.values())),
             "costs": {
                 **_costs(list(by_seed.values()), tasks[name]),
                 "clips_per_second": clips_per_second[name],
@@ -86,7 +86,12 @@ def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
     }
 
 
-def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+def scores_over_seeds(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Return the scores of a model, overall and per class, with deviations over seeds and intervals.
+
+    Args:
+        runs: One run per seed, tested on the same clips.
+    """
     classes = list(runs[0].metrics["per_class"])
     num_clips = len(runs[0].names)
     overall = bootstrap_interval(partial(overall_scores, runs), num_clips)  # (2, 4)

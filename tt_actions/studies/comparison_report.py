@@ -11,7 +11,7 @@ from rich.console import Console
 from tt_actions.evaluation.bars import Bars, bars_figure
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE
-from tt_actions.evaluation.style import write_figure
+from tt_actions.evaluation.style import write_figures
 from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
 from tt_actions.studies.class_comparison import class_comparison_table
@@ -62,8 +62,7 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
     for note in (*[summary(numbers["pairs"])] * bool(numbers["pairs"]), *production_notes(numbers)):
         console.print(note, markup=False)
     for name, figure in {"figure_2": scores_figure(numbers), "figure_3": actions_figure(numbers)}.items():
-        for suffix in (".png", ".svg"):
-            write_figure((folder / name).with_suffix(suffix), figure)
+        write_figures(folder / name, figure)
 
 
 def _published(numbers: Numbers, model: str) -> dict[str, Any]:
@@ -89,9 +88,15 @@ def production_notes(numbers: Numbers) -> list[str]:
         f"model and seed (split_seed {made['split_seed']}); training seeds {seeds}; commit {commits}."
     ]
     if numbers["failed"]:
-        missing = ", ".join(f"{failed['model']} seed {failed['seed']}" for failed in numbers["failed"])
+        missing = ", ".join(
+            f"{failed['model']} seed {failed['seed']}{_of_share(failed)}" for failed in numbers["failed"]
+        )
         notes.append(f"Missing because the training failed: {missing}.")
     return notes + [SYNTHETIC_NOTE] * (made["source"] == "SyntheticStrokes") + [QUICK_NOTE] * numbers["quick"]
+
+
+def _of_share(failed: Mapping[str, Any]) -> str:
+    return f" on {failed['share']:.0%} of the clips" if "share" in failed else ""
 
 
 def _short(commit: str) -> str:

@@ -69,10 +69,11 @@ def pairs_table(
     notes = [
         f"Only one correct: of {num_clips} test clips, those that only the first model of the pair "
         "classifies correctly : those that only the second does. p: exact two-sided test of McNemar. p "
-        f"(Holm): corrected for {len(pairs)} {'test' if len(pairs) == 1 else 'tests'}. Result: at the level {LEVEL} "
-        "of p (Holm). No evidence does not mean that the two models are equally good. The prediction of a "
-        "model is the class with the highest mean probability over its seeds. The test treats clips as "
-        "independent. Clips of one player are alike, so for new players the p-values are too low.",
+        f"(Holm): corrected for {len(pairs)} {'test' if len(pairs) == 1 else 'tests'}. Result: at the level "
+        f"{LEVEL} of p (Holm). No evidence does not mean that the two models are equally good. The "
+        "prediction of a model is the class with the highest mean probability over its seeds. The test "
+        "treats clips as independent. Clips of one player are alike, so for new players the p-values are too "
+        "low.",
     ]
     return Table(
         f"Table {number}: pairs of models", headings, rows, [*map(dict, pairs)], notes, list(made_by)
