@@ -1,5 +1,6 @@
 """Report of a test on clips: numbers, tables and figures, on disk and on the screen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tt_actions.evaluation.pr_roc import (
 )
 from tt_actions.evaluation.predictions import ADVICE, Predictions, write_predictions
 from tt_actions.evaluation.published import PUBLISHED
-from tt_actions.evaluation.style import write_figure
+from tt_actions.evaluation.style import write_figures
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 
@@ -31,6 +32,7 @@ def write_report(
     provenance: dict[str, Any],
     history: Path | None,
     monitor: str | None = "val/loss",
+    formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """Write a report: numbers, tables and figures, each file atomically.
 
@@ -45,6 +47,7 @@ def write_report(
         provenance: How the predictions were produced: see ``provenance``. Stored in ``metrics.json``.
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
+        formats: Formats of the figures.
 
     Returns:
         The contents of ``metrics.json``.
@@ -63,14 +66,15 @@ def write_report(
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, ADVICE)
-    write_figure(folder / "confusion_matrix.png", confusion_figure(predictions.confusion, classes), ADVICE)
+    confusion = confusion_figure(predictions.confusion, classes)
+    write_figures(folder / "confusion_matrix", confusion, formats, ADVICE)
     for kind, curves in predictions.curves.items():
         header, points = ["class", "threshold", *AXES[kind]], curve_rows(curves, classes)
         write_rows(folder / f"{kind}_curves.csv", header, points, ADVICE)
         figure = class_curves_figure(kind, curves, classes)
-        write_figure(folder / f"{kind}_curves.png", figure, ADVICE)
+        write_figures(folder / f"{kind}_curves", figure, formats, ADVICE)
     if history is not None:
-        write_figure(folder / "curves.png", curves_figure(history, monitor), ADVICE)
+        write_figures(folder / "curves", curves_figure(history, monitor), formats, ADVICE)
     return metrics
 
 

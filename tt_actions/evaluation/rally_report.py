@@ -16,7 +16,7 @@ from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
 from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
-from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
+from tt_actions.evaluation.style import COLOURS, GREY, HATCHES, tidy, write_figures
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 from tt_actions.recognition.segmenter import Segmenter
@@ -126,6 +126,7 @@ def write_rally_report(
     loss: float,
     history: Path | None,
     monitor: str | None,
+    formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """Write a report on untrimmed recordings: numbers, tables and figures, each file atomically.
 
@@ -142,6 +143,7 @@ def write_rally_report(
         loss: Mean loss.
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
+        formats: Formats of the figures.
 
     Returns:
         The contents of ``metrics.json``.
@@ -167,10 +169,10 @@ def write_rally_report(
     counts = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
     write_rows(folder / "confusion_matrix.csv", ["label", *names], counts, ADVICE)
     class_table(matrix, names, provenance, things="frames").write(folder / "per_class", ADVICE)
-    write_figure(folder / "confusion_matrix.png", confusion_figure(matrix, names), ADVICE)
-    write_figure(folder / "timelines.png", timelines_figure(recordings, strokes, names), ADVICE)
+    write_figures(folder / "confusion_matrix", confusion_figure(matrix, names), formats, ADVICE)
+    write_figures(folder / "timelines", timelines_figure(recordings, strokes, names), formats, ADVICE)
     if history is not None:
-        write_figure(folder / "curves.png", curves_figure(history, monitor), ADVICE)
+        write_figures(folder / "curves", curves_figure(history, monitor), formats, ADVICE)
     return metrics
 
 
@@ -204,15 +206,22 @@ def timelines_figure(
     shown = list(recordings)[:num_shown]
     figure = Figure(figsize=(12, 0.9 + 0.75 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(c for c in class_names if c != IDLE)}
+    looks: dict[str, dict[str, Any]] = {
+        name: {
+            "facecolor": COLOURS[i % len(COLOURS)],
+            "hatch": HATCHES[i % len(HATCHES)],
+            "edgecolor": "white",
+        }
+        for i, name in enumerate(c for c in class_names if c != IDLE)
+    }
     for row, name in enumerate(shown):
         for position, listed in ((row - 0.18, recordings[name].strokes), (row + 0.18, strokes[name])):
-            for label, colour in colours.items():
+            for label, look in looks.items():
                 spans = [(s.start_s, s.end_s - s.start_s) for s in listed if s.label == label]
-                axes.broken_barh(spans, (position - 0.15, 0.3), facecolors=colour)
+                axes.broken_barh(spans, (position - 0.15, 0.3), lw=0, **look)
         axes.axhline(row + 0.5, color=GREY, linewidth=0.4)
-    for label, colour in colours.items():
-        axes.plot([], [], color=colour, linewidth=6, label=label)
+    for label, look in looks.items():
+        axes.fill_between([], [], lw=0, label=label, **look)
     axes.set_yticks(range(len(shown)), [f"{i + 1}: true\nfound" for i in range(len(shown))], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("seconds")

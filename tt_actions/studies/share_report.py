@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import ScalarFormatter
 from rich.console import Console
 
 from tt_actions.clips.splits import read_split_clips
@@ -127,9 +127,9 @@ def shares_figure(models: Mapping[str, Any], made_by: Sequence[str]) -> Figure:
     ticks = sorted({round(point["num_clips"]) for points in models.values() for point in points})
     axes.set_xticks(ticks, minor=False)
     axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
     axes.set(xlabel="training clips", ylabel="accuracy", ylim=(0, 1.04))
-    legend = axes.legend(frameon=False, fontsize=9, loc="lower right", handlelength=3.4)
+    legend = figure.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=3, handlelength=3.4)
     for text in legend.get_texts():
         text.set_parse_math(False)
     has_seeds = all(point["accuracy"]["std"] is not None for points in models.values() for point in points)

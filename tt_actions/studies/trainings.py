@@ -156,7 +156,8 @@ def _plain(config: Any) -> dict[str, Any]:
         plain["data"] = {
             key: value for key, value in data.items() if key not in ("train_share", "share_seed")
         }
-    return {str(key): value for key, value in plain.items() if key != "runs"}  # the folder may be moved
+    # the folder may be moved, and the figures are no part of the training
+    return {str(key): value for key, value in plain.items() if key not in ("runs", "figures")}
 
 
 def train(training: Training, stopped: Path | None, on_line: Callable[[str], Any]) -> Path:

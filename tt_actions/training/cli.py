@@ -38,6 +38,7 @@ from tt_actions.training.run_directory import (
     lock_run_dir,
     resumable_checkpoint,
 )
+from tt_actions.training.run_report import FIGURES_HELP, FigureFormats
 from tt_actions.training.task import StrokeTask
 from tt_actions.training.trainer import (
     ActionTrainer,
@@ -142,6 +143,7 @@ class ActionCLI(LightningCLI):
             default=False,
             help="Compile the network with torch.compile. Checkpoints stay the same.",
         )
+        parser.add_argument("--figures", type=FigureFormats | None, default=None, help=FIGURES_HELP)
         parser.add_class_arguments(WandbOptions, "wandb")
         for of_data, of_model in LINKS:
             parser.link_arguments(f"data.{of_data}", f"model.{of_model}", apply_on="instantiate")
@@ -232,7 +234,7 @@ class ActionCLI(LightningCLI):
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
         callbacks = run_callbacks(
-            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed
+            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed, config.figures
         )
         self.trainer_defaults = {"callbacks": callbacks}
         step = None

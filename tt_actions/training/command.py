@@ -35,7 +35,7 @@ COMMON_OPTIONS = {
 ROOTS = frozenset(
     f"--{name}"
     for name in (
-        *("ckpt_path", "compile", "config", "data", "experiment", "help", "model", "monitor"),
+        *("ckpt_path", "compile", "config", "data", "experiment", "figures", "help", "model", "monitor"),
         *("print_config", "return_predictions", "runs", "seed_everything", "trainer", "verbose", "wandb"),
     )
 )

@@ -72,7 +72,9 @@ class ClipReport(RunReport[ClipResult]):
         if not trainer.is_global_zero:
             return
         folder = self.run_dir / "report"
-        metrics = write_report(folder, predictions, self.made_by(pl_module), self.history, self.monitor)
+        metrics = write_report(
+            folder, predictions, self.made_by(pl_module), self.history, self.monitor, self.formats
+        )
         data = trainer.datamodule  # type: ignore[attr-defined]
         records = {record.name: record for record in data.records}
         assert isinstance(pl_module, StrokeTask)
@@ -174,6 +176,7 @@ class RallyReport(RunReport[Recording]):
             loss,
             self.history,
             self.monitor,
+            self.formats,
         )
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):

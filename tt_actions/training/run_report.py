@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +16,9 @@ from tt_actions.training.console import say
 
 Result = TypeVar("Result")
 
+FigureFormats = Literal["pdf", "svg", "pdf,svg"]
+FIGURES_HELP = "Formats of the report's figures besides PNG, for papers. Each takes about half a second."
+
 
 class RunReport(Callback, Generic[Result]):
     """Writes the splits when the data are ready, and the report after a test.
@@ -24,13 +27,17 @@ class RunReport(Callback, Generic[Result]):
         run_dir: The run's directory.
         seed: The run's seed.
         monitor: Metric that selects the best checkpoint; None for the last checkpoint.
+        figures: Formats of the figures besides PNG, separated by commas; None for none.
 
     Attributes:
         results: The test's results, by the name of the clip or recording.
     """
 
-    def __init__(self, run_dir: Path, seed: int, monitor: str | None) -> None:
+    def __init__(
+        self, run_dir: Path, seed: int, monitor: str | None, figures: FigureFormats | None = None
+    ) -> None:
         self.run_dir, self.seed, self.monitor = run_dir, seed, monitor
+        self.formats = ("png", *(figures.split(",") if figures else ()))
         self.started_s = time.perf_counter()
         self.results: dict[str, Result] = {}
 

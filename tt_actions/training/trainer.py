@@ -22,6 +22,7 @@ from tt_actions.training.console import say
 from tt_actions.training.processes import launched_processes, launcher
 from tt_actions.training.reports import ClipReport, RallyReport
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE
+from tt_actions.training.run_report import FigureFormats
 from tt_actions.training.task import StrokeTask
 
 
@@ -140,7 +141,9 @@ def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
         )
 
 
-def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool) -> list[Callback]:
+def run_callbacks(
+    run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool, figures: FigureFormats | None = None
+) -> list[Callback]:
     """Create the callbacks of every run: checkpoints, seeds, logging and the report.
 
     Args:
@@ -148,6 +151,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: b
         seed: The run's seed.
         monitor: Validation metric that selects the best checkpoint; None for the last checkpoint.
         is_untrimmed: Whether the data are untrimmed recordings, not clips.
+        figures: Formats of the report's figures besides PNG; None for none.
     """
     report = RallyReport if is_untrimmed else ClipReport
     folder = run_dir / "checkpoints"
@@ -169,7 +173,7 @@ def run_callbacks(run_dir: Path, seed: int, monitor: str | None, is_untrimmed: b
         LearningRateMonitor(logging_interval="epoch"),
         GradientNorms(),
         EpochLine(monitor),
-        report(run_dir, seed, monitor),
+        report(run_dir, seed, monitor, figures),
         best,
         last,
         StopNotice(run_dir),
