@@ -178,7 +178,6 @@ def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> 
     assert read_rows(folder / "per_class.csv")[2] == {
         "class": "c", "accuracy": "", "temporal_consistency": "", "frame_agreement": "",
         "average_precision": "", "roc_auc": "", "precision": "", "recall": "", "f1": "", "support": "0",
-        "made_by": "Made by tt_actions: commit unknown, seed 3.",
     }  # fmt: skip
     assert (folder / "confusion_matrix.csv").read_text() == "label,a,b,c\na,1,1,0\nb,0,1,0\nc,0,0,0\n"
     assert read_rows(folder / "pr_curves.csv")[:3] == [

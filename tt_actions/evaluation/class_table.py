@@ -92,9 +92,9 @@ def class_table(
         for index, name in enumerate(class_names)
     ]
     accuracy = f"Accuracy {np.trace(confusion) / total:.3f} on {total} {things}."
-    notes = [f"{accuracy} Support: number of {things} of the class. {AVERAGES_NOTE}"]
+    notes = [f"{accuracy} Support: number of {things} of the class. {AVERAGES_NOTE}", made_by(provenance)]
     headings = ["class", *SCORES.values(), "support"]
-    return Table("Results by class", headings, rows, records, notes, [made_by(provenance)])
+    return Table("Results by class", headings, rows, records, notes, made_by=[])
 
 
 def _averages(scores: ClassScores) -> dict[str, list[float]]:

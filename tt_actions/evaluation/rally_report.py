@@ -118,6 +118,16 @@ def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:
     }
 
 
+def hub_scores(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """Return the scores of one method that a model card shows.
+
+    Args:
+        metrics: The result of :func:`measure_recordings` for one method.
+    """
+    shown = table_metrics(metrics)
+    return {"frame_accuracy": shown["frames"], "edit_score": shown["edit"], "f1_at_50": shown["f1_50"]}
+
+
 def write_rally_report(
     folder: Path,
     recordings: Mapping[str, Recording],

@@ -91,8 +91,10 @@ class Table:
         for suffix, text in ((".md", self.markdown()), (".tex", self.latex())):
             with write_atomically(path.with_suffix(suffix), advice) as temporary:
                 temporary.write_text(text, "utf-8")
-        rows = [[*record.values(), " ".join(self.made_by)] for record in self.records]
-        write_rows(path.with_suffix(".csv"), [*self.records[0], "made_by"], rows, advice)
+        made_by = {"made_by": " ".join(self.made_by)} if self.made_by else {}
+        records = [{**record, **made_by} for record in self.records]
+        rows = [list(record.values()) for record in records]
+        write_rows(path.with_suffix(".csv"), list(records[0]), rows, advice)
 
     def show(self, console: Console) -> None:
         """Print the table without the note on how it was produced.

@@ -10,8 +10,9 @@ import torch
 from tt_actions.clips.dataset import NO_NAME, Batch
 from tt_actions.clips.strokes import shift
 from tt_actions.evaluation.clip_report import print_report, write_report
+from tt_actions.evaluation.clip_scores import OVERALL
 from tt_actions.evaluation.predictions import Predictions, write_predictions
-from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
+from tt_actions.evaluation.rally_report import Recording, hub_scores, print_rally_report, write_rally_report
 from tt_actions.evaluation.worst_clips import write_worst_clips
 from tt_actions.models.averages import frame_log_probabilities
 from tt_actions.recognition.segmenter import make_segmenters
@@ -72,12 +73,12 @@ class ClipReport(RunReport[ClipResult]):
         if not trainer.is_global_zero:
             return
         folder = self.run_dir / "report"
-        metrics = write_report(
-            folder, predictions, self.made_by(pl_module), self.history, self.monitor, self.formats
-        )
+        made_by = self.made_by(pl_module)
+        metrics = write_report(folder, predictions, made_by, self.history, self.monitor, self.formats)
         data = trainer.datamodule  # type: ignore[attr-defined]
         records = {record.name: record for record in data.records}
         assert isinstance(pl_module, StrokeTask)
+        self.write_cards(trainer, pl_module, {key: metrics[key] for key in OVERALL[:4]}, made_by)
         preprocessing = pl_module.recognizer.preprocessing
         worst = write_worst_clips(
             folder / "worst_clips", predictions, records, preprocessing, cache=data.cache
@@ -178,6 +179,7 @@ class RallyReport(RunReport[Recording]):
             self.monitor,
             self.formats,
         )
+        self.write_cards(trainer, pl_module, hub_scores(metrics["segmentation"][metrics["used"]]), made_by)
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
                 logger.attempt(lambda run: log_rally_report(run, folder))

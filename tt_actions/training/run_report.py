@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -13,6 +14,9 @@ from tt_actions.clips.datamodule import ClipDataModule
 from tt_actions.clips.splits import check_same_splits, write_splits
 from tt_actions.evaluation.provenance import provenance
 from tt_actions.training.console import say
+from tt_actions.training.hub_cards import write_cards
+from tt_actions.training.run_facts import gather_facts
+from tt_actions.training.task import StrokeTask
 
 Result = TypeVar("Result")
 
@@ -95,6 +99,25 @@ class RunReport(Callback, Generic[Result]):
         config = self.run_dir / "config.yaml"
         text, seconds = config.read_text() if config.is_file() else "", time.perf_counter() - self.started_s
         return provenance(text, self.seed, seconds, pl_module.device)
+
+    def write_cards(
+        self,
+        trainer: pl.Trainer,
+        task: StrokeTask,
+        scores: Mapping[str, float | None],
+        made_by: dict[str, Any],
+    ) -> None:
+        """Write the model card and the data card of the run into its report.
+
+        Args:
+            trainer: The trainer.
+            task: The model.
+            scores: Scores on the test clips by name.
+            made_by: The provenance of the result.
+        """
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        facts = gather_facts(self.run_dir, data, task, scores, made_by, is_trained=self.history is not None)
+        write_cards(self.run_dir / "report", facts)
 
     @property
     def history(self) -> Path | None:
