@@ -173,7 +173,7 @@ def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> 
     folder = tmp_path / "runs" / "report"
     metrics = write_report(folder, by_hand(), {"seed": 3, "seconds": math.inf}, history)
     tables = {"metrics.json", "predictions.csv", "per_class.csv", "confusion_matrix.csv"}
-    tables |= {"pr_curves.csv", "roc_curves.csv"}
+    tables |= {"pr_curves.csv", "roc_curves.csv", "per_class.md", "per_class.tex"}
     figures = {"confusion_matrix.png", "curves.png", "pr_curves.png", "roc_curves.png"}
     assert {path.name for path in folder.iterdir()} == tables | figures
     read = json.loads((folder / "metrics.json").read_text("utf-8"), parse_constant=refuse_constant)
@@ -186,7 +186,7 @@ def test_report_folder_holds_what_the_run_directory_promises(tmp_path: Path) -> 
     assert read_rows(folder / "per_class.csv")[2] == {
         "class": "c", "accuracy": "", "accuracy_low": "", "accuracy_high": "",
         "temporal_consistency": "", "frame_agreement": "",
-        "average_precision": "", "roc_auc": "", "support": "0",
+        "average_precision": "", "roc_auc": "", "precision": "", "recall": "", "f1": "", "support": "0",
     }  # fmt: skip
     assert (folder / "confusion_matrix.csv").read_text() == "label,a,b,c\na,1,1,0\nb,0,1,0\nc,0,0,0\n"
     assert read_rows(folder / "pr_curves.csv")[:3] == [

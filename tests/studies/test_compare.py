@@ -33,8 +33,8 @@ from tt_actions.studies.trainings import Training, find_earlier, read_settings, 
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
-FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg")}
-FILES |= {f"table_{n}.{s}" for n in (1, 2, 3) for s in ("md", "csv", "tex")}
+FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg", "pdf")}
+FILES |= {f"table_{n}.{s}" for n in (1, 2, 3, 4, 5) for s in ("md", "csv", "tex")}
 
 
 class Compared(NamedTuple):
@@ -166,7 +166,7 @@ def test_the_published_figures_of_other_models_are_shown_on_request(compared, tm
 
 def test_every_table_says_what_produced_it(compared):
     commit = compared.numbers["made_by"]["commits"][0]
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4, 5):
         for suffix in ("md", "csv", "tex"):
             text = (compared.out / f"table_{number}.{suffix}").read_text("utf-8")
             assert "UserClips" in text
@@ -181,7 +181,7 @@ def test_quick_and_drawn_figures_say_that_they_mean_nothing(compared, tmp_path):
     text = io.StringIO()
     write_comparison(tmp_path, numbers, Console(file=text, width=100))
     for path in tmp_path.glob("*.*"):
-        if path.suffix not in (".png", ".svg"):
+        if path.suffix not in (".png", ".svg", ".pdf"):
             assert "Ignore these numbers" in path.read_text("utf-8"), path
             assert "these results say nothing about real video" in path.read_text("utf-8"), path
     assert "Ignore these numbers" in text.getvalue()
@@ -364,6 +364,24 @@ def test_scores_over_seeds_are_means_of_all_seeds(compared):
     assert second["mcnemar"]["against"] == "first"
     assert second["mcnemar"]["only_first"] == sum(together & ~alone)
     assert second["mcnemar"]["only_second"] == sum(alone & ~together)
+    (pair,) = compare_runs({"first": {0: run}, "second": seeds})["pairs"]
+    assert (pair["only_first"], pair["only_second"]) == (sum(alone & ~together), sum(together & ~alone))
+
+
+def test_precision_recall_and_f1_of_a_class_are_those_of_the_run(compared):
+    for row in rows(compared.out / "table_4.csv"):
+        report = rows(compared.run(row["model"]) / "report" / "per_class.csv")
+        (own,) = (one for one in report if one["class"] == row["class"])
+        for key in ("precision", "recall", "f1", "support"):
+            assert (row[key] == own[key] == "") or float(row[key]) == pytest.approx(float(own[key]), abs=1e-5)
+
+
+def test_the_best_of_the_measured_models_is_in_bold(compared):
+    text = (compared.out / "table_1.md").read_text("utf-8")
+    means = {model: scores["f1"]["mean"] for model, scores in compared.numbers["models"].items()}
+    best = max(means, key=means.get)
+    bold = [line.split(" |")[0].removeprefix("| ") for line in text.splitlines() if line.endswith("** |")]
+    assert bold == ([best] if len(set(means.values())) > 1 else [])
 
 
 def test_a_model_that_is_always_right_has_an_interval_of_some_width(compared):

@@ -88,7 +88,7 @@ def test_two_workers_do_every_point_once_and_record_what_fails(write, options, s
         assert float(row["val/accuracy"]) == pytest.approx(float(best["val/accuracy"]))
     assert f"{len(names_of(runs[0], folder, 'val'))} validation clips and " in printed
     assert re.search(r"\d\.\d{3} \[\d\.\d\d, \d\.\d\d\]", (folder / "trials.md").read_text("utf-8"))
-    for name in ("trials.md", "trials.tex", "effects.png", "effects.svg"):
+    for name in ("trials.md", "trials.tex", "effects.png", "effects.svg", "effects.pdf"):
         assert (folder / name).stat().st_size
     assert "2 done, 1 failed" in (folder / "trials.md").read_text("utf-8")
     assert (out / "small.db").is_file()

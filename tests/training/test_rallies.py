@@ -70,6 +70,11 @@ def test_a_training_leaves_a_report_of_every_way_of_finding_strokes(rally_run):
     assert report == {
         "index.html",
         "metrics.json",
+        "per_class.csv",
+        "per_class.md",
+        "per_class.tex",
+        "model_card.md",
+        "data_card.md",
         "segmentation.csv",
         "strokes.csv",
         "confusion_matrix.csv",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from run_files import PATIENCE_S, rows
+from run_files import PATIENCE_S, rows, train
 
 from tt_actions.training.run_directory import (
     RunCSVLogger,
@@ -143,3 +143,16 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_figures_for_papers_are_written_on_request(trained, tiny, tmp_path):
+    best = ["--ckpt_path", str(trained / "checkpoints" / "best.ckpt")]
+    run = train(tiny, tmp_path, *best, "--figures", "pdf,svg", command="test")
+    assert (run / "report" / "confusion_matrix.pdf").read_bytes().startswith(b"%PDF-")
+    for suffix in (".png", ".pdf", ".svg"):
+        assert {path.stem for path in (run / "report").glob(f"*{suffix}")} == {
+            "confusion_matrix",
+            "pr_curves",
+            "roc_curves",
+        }
+    assert not [*(trained / "report").glob("*.pdf")]

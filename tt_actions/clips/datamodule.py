@@ -16,6 +16,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.clips.records import ClipRecord, Split, class_names, have_regions
 from tt_actions.clips.samplers import EpochSampler, PartSampler, default_num_workers
+from tt_actions.clips.shares import keep_share
 from tt_actions.clips.source import ClipSource
 from tt_actions.clips.splits import check_copies, split_clips
 from tt_actions.clips.strokes import IDLE, NO_STROKE
@@ -40,6 +41,9 @@ class ClipDataModule(pl.LightningDataModule):
         test_share: Share of the clips used for testing. A split that the source prescribes takes precedence.
         split_seed: Seed of the split. It is separate from the training seed, so that runs with different
             training seeds use the same split.
+        train_share: Share of the training clips to train on, in whole groups, to see how accuracy depends on
+            their number. A smaller share is part of a larger one.
+        share_seed: Seed of the choice of this share.
         num_folds: Number of cross-validation folds. Fold number ``fold`` is then the test set.
         fold: Number of the fold to test on, from 0 to ``num_folds`` - 1.
         balanced: Whether to draw every class equally often in training.
@@ -61,6 +65,8 @@ class ClipDataModule(pl.LightningDataModule):
         val_share: float = 0.15,
         test_share: float = 0.2,
         split_seed: int = 0,
+        train_share: float = 1.0,
+        share_seed: int = 0,
         num_folds: int | None = None,
         fold: int | None = None,
         balanced: bool = False,
@@ -76,6 +82,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.preprocessing = preprocessing
         self.batch_size = batch_size
         self.val_share, self.test_share, self.split_seed = val_share, test_share, split_seed
+        self.train_share, self.share_seed = train_share, share_seed
         self.num_folds, self.fold = num_folds, fold
         self.balanced = balanced
         self.skip_unreadable = skip_unreadable
@@ -127,7 +134,7 @@ class ClipDataModule(pl.LightningDataModule):
             records, self.val_share, self.test_share, self.split_seed, self.num_folds, self.fold
         )
         check_copies(records, self.cache.digest)
-        return records
+        return keep_share(records, self.train_share, self.share_seed)
 
     def _check_strokes_inside(self, records: list[ClipRecord]) -> None:
         spec = self.preprocessing.spec

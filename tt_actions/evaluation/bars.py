@@ -1,6 +1,5 @@
 """Bar charts: scores by group or class, and numbers of clips."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, get_args
 
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tt_actions.clips.records import ClipRecord, Split, class_names
-from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.style import COLOURS, FONTS, HATCHES, shortened, small_print, tidy
 
 
 class Bars(NamedTuple):
@@ -59,13 +58,11 @@ def bars_figure(groups: Sequence[str], bars: Sequence[Bars], title: str, note: s
     key = figure.legend(keys, labels, loc="outside upper left", ncols=int(inches // 1.45), **legend)
     for text in (key.get_title(), *key.get_texts()):
         text.set_parse_math(False)
-    small_print = {"x": 0.01, "ha": "left", "fontsize": 7.5, "color": GREY, "parse_math": False}
-    figure.supxlabel(textwrap.fill(note, int(inches * 16)), **small_print)
+    small_print(figure, note)
     return figure
 
 
 def _draw_bars(axes: Axes, positions: NDArray[np.floating], width: float, bars: Bars, number: int) -> None:
-    hatch = "///" if number >= len(COLOURS) else None  # the colours repeat
     colour = COLOURS[number % len(COLOURS)]
     axes.bar(
         positions,
@@ -73,7 +70,7 @@ def _draw_bars(axes: Axes, positions: NDArray[np.floating], width: float, bars: 
         width,
         color=colour,
         label=bars.label,
-        hatch=hatch,
+        hatch=HATCHES[number % len(HATCHES)],
         ec="white",
         lw=0,
     )

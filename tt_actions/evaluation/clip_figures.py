@@ -17,12 +17,9 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tt_actions.errors import UserError
-from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.style import COLOURS, FONTS, GREY, line_look, shortened, tidy
 from tt_actions.video.flow import optical_flow
 from tt_actions.video.following import camera_motion
-
-STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
-"""Line styles, which change when there are more classes than colours."""
 
 HEAT_COLOURS = "inferno"
 MAX_OPACITY = 0.75
@@ -175,8 +172,7 @@ def _draw_probabilities(
         axes.plot(
             times_s,
             values,
-            color=COLOURS[number % len(COLOURS)],
-            linestyle=STYLES[number // len(COLOURS) % len(STYLES)],
+            **line_look(number),
             linewidth=2.8 if class_names[number] == marked else 1.4,
             marker="o",
             ms=4 if class_names[number] == marked else 2.5,

@@ -1,12 +1,13 @@
 """Report of a test on clips: numbers, tables and figures, on disk and on the screen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from tt_actions.evaluation.class_table import class_table
 from tt_actions.evaluation.clip_scores import BY_CLASS, CLASS_COLUMNS, OVERALL, measure
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.interval_text import count_clips, explain_interval, write_interval
@@ -14,7 +15,7 @@ from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.pr_roc import AXES, class_curves_figure, curve_rows
 from tt_actions.evaluation.predictions import ADVICE, Predictions, write_predictions
 from tt_actions.evaluation.published import PUBLISHED_NOTE
-from tt_actions.evaluation.style import write_figure
+from tt_actions.evaluation.style import write_figures
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 
@@ -28,11 +29,12 @@ def write_report(
     history: Path | None,
     monitor: str | None = "val/loss",
     own: Mapping[str, float] | None = None,
+    formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """Write a report: numbers, tables and figures, each file atomically.
 
-    The files are ``metrics.json``, ``predictions.csv`` (one row per clip), ``per_class.csv``,
-    ``confusion_matrix.csv`` (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and
+    The files are ``metrics.json``, ``predictions.csv`` (one row per clip), ``per_class`` (``.csv``, ``.md``,
+    ``.tex``), ``confusion_matrix.csv`` (rows are true classes), ``confusion_matrix.png``, ``pr_curves`` and
     ``roc_curves`` (``.csv``, ``.png``) and, after a training, ``curves.png``. An empty cell or a JSON null
     stands for a number that is undefined.
 
@@ -43,6 +45,7 @@ def write_report(
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
         own: Values of the metrics that the experiment adds; they are ``metrics`` in ``metrics.json``.
+        formats: Formats of the figures.
 
     Returns:
         The contents of ``metrics.json``.
@@ -57,21 +60,21 @@ def write_report(
     write_json(folder / "metrics.json", metrics, ADVICE)
     classes = predictions.class_names
     write_predictions(folder / "predictions.csv", predictions)
-    per_class = metrics["per_class"].items()
-    rows = [[name, *(row[key] for key in CLASS_COLUMNS)] for name, row in per_class]
-    write_rows(folder / "per_class.csv", ["class", *CLASS_COLUMNS], rows, ADVICE)
+    per_class = metrics["per_class"].values()
+    more = {key: [row[key] for row in per_class] for key in CLASS_COLUMNS}
+    class_table(predictions.confusion, classes, provenance, more).write(folder / "per_class", ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, ADVICE)
-    figure = confusion_figure(predictions.confusion, classes, interval=write_interval(metrics))
-    write_figure(folder / "confusion_matrix.png", figure, ADVICE)
+    confusion = confusion_figure(predictions.confusion, classes, interval=write_interval(metrics))
+    write_figures(folder / "confusion_matrix", confusion, formats, ADVICE)
     for kind, curves in predictions.curves.items():
         header, points = ["class", "threshold", *AXES[kind]], curve_rows(curves, classes)
         write_rows(folder / f"{kind}_curves.csv", header, points, ADVICE)
         figure = class_curves_figure(kind, curves, classes)
-        write_figure(folder / f"{kind}_curves.png", figure, ADVICE)
+        write_figures(folder / f"{kind}_curves", figure, formats, ADVICE)
     if history is not None:
-        write_figure(folder / "curves.png", curves_figure(history, monitor), ADVICE)
+        write_figures(folder / "curves", curves_figure(history, monitor), formats, ADVICE)
     return metrics
 
 

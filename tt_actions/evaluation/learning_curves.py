@@ -2,16 +2,19 @@
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tt_actions.errors import UserError
 from tt_actions.evaluation.history import read_history
-from tt_actions.evaluation.style import COLOURS, GREY, tidy
+from tt_actions.evaluation.style import COLOURS, GREY, LINE_STYLES, line_look, tidy
 
-STAGE_COLOURS = {"training": COLOURS[0], "validation": COLOURS[5]}
+STAGE_LOOKS: dict[str, dict[str, Any]] = {
+    "training": {"color": COLOURS[0], "linestyle": LINE_STYLES[1]},
+    "validation": {"color": COLOURS[5], "linestyle": LINE_STYLES[0]},
+}
 
 PANELS = (
     ("loss", {"training": "train/loss", "validation": "val/loss"}),
@@ -90,11 +93,11 @@ def _draw_panel(axes: Axes, title: str, lines: dict[str, dict[int, float]], best
     if best is not None:
         axes.axvline(best, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for number, (label, values) in enumerate(lines.items()):
-        colour = STAGE_COLOURS.get(label, COLOURS[(2 + number) % len(COLOURS)])
+        look = STAGE_LOOKS.get(label, line_look(2 + number))
         marker = "o" if len(values) < 15 else None
-        axes.plot(list(values), list(values.values()), marker=marker, ms=4, color=colour, label=label)
+        axes.plot(list(values), list(values.values()), marker=marker, ms=4, label=label, **look)
         if best in values:
-            axes.plot(best, values[best], "o", ms=7, color=colour, mec="white", mew=1.2, zorder=3)
+            axes.plot(best, values[best], "o", ms=7, color=look["color"], mec="white", mew=1.2, zorder=3)
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel("epoch")
     axes.margins(y=0.12)

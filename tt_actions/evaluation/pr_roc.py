@@ -15,8 +15,7 @@ from torchmetrics.functional.classification import (
     binary_roc,
 )
 
-from tt_actions.evaluation.clip_figures import STYLES
-from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.style import FONTS, GREY, line_look, shortened, tidy
 
 CurveKind = Literal["pr", "roc"]
 
@@ -128,6 +127,7 @@ def class_curves_figure(
     legend = axes.legend(
         title="average precision (chance level)" if kind == "pr" else "area under the curve",
         alignment="left", frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5),
+        handlelength=3.4,
     )  # fmt: skip
     for text, name, curve in zip(legend.get_texts(), class_names, curves, strict=True):
         text.set_text(f"{_legend_value(kind, curve)}  {shortened(name)}")
@@ -149,8 +149,7 @@ def _draw(axes: Axes, kind: CurveKind, curve: ClassCurve | None, number: int) ->
         [] if curve is None else curve.y[:end],  # past full recall, precision only falls
         # between two recalls, the precision is that of the next clip found
         drawstyle="steps-pre" if kind == "pr" else "default",
-        color=COLOURS[number % len(COLOURS)],
-        linestyle=STYLES[number // len(COLOURS) % len(STYLES)],
+        **line_look(number),
         linewidth=1.8,
         label=str(number),  # not the class name: Matplotlib hides labels such as _other
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.evaluation.class_table import class_table
 from tt_actions.evaluation.clip_scores import ENDS
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.interval_text import explain_interval, write_accuracy, write_interval
@@ -18,7 +19,7 @@ from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
 from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
 from tt_actions.evaluation.significance import drawable_groups, share_interval
-from tt_actions.evaluation.style import COLOURS, GREY, tidy, write_figure
+from tt_actions.evaluation.style import COLOURS, GREY, HATCHES, tidy, write_figures
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 from tt_actions.recognition.segmenter import Segmenter
@@ -141,6 +142,16 @@ def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:
     }
 
 
+def hub_scores(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """Return the scores of one method that a model card shows.
+
+    Args:
+        metrics: The result of :func:`measure_recordings` for one method.
+    """
+    shown = table_metrics(metrics)
+    return {"frame_accuracy": shown["frames"], "edit_score": shown["edit"], "f1_at_50": shown["f1_50"]}
+
+
 def write_rally_report(
     folder: Path,
     recordings: Mapping[str, Recording],
@@ -149,12 +160,14 @@ def write_rally_report(
     loss: float,
     history: Path | None,
     monitor: str | None,
+    formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """Write a report on untrimmed recordings: numbers, tables and figures, each file atomically.
 
     The files are ``metrics.json``, ``segmentation.csv`` (one row per method of finding strokes),
     ``strokes.csv`` (the strokes that the last method found, and the true ones), ``confusion_matrix.csv`` and
-    ``.png`` of frames, ``timelines.png`` and, after a training, ``curves.png``.
+    ``.png`` of frames, ``per_class`` of frames (``.csv``, ``.md``, ``.tex``), ``timelines.png`` and, after a
+    training, ``curves.png``.
 
     Args:
         folder: Folder to write to; created if it doesn't exist.
@@ -164,6 +177,7 @@ def write_rally_report(
         loss: Mean loss.
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
+        formats: Formats of the figures.
 
     Returns:
         The contents of ``metrics.json``.
@@ -193,12 +207,13 @@ def write_rally_report(
     )
     counts = ([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
     write_rows(folder / "confusion_matrix.csv", ["label", *names], counts, ADVICE)
+    class_table(matrix, names, provenance, things="frames").write(folder / "per_class", ADVICE)
     interval = write_interval(metrics["segmentation"][last]["frames"])
-    figure = confusion_figure(matrix, names, interval=interval, unit="frames")
-    write_figure(folder / "confusion_matrix.png", figure, ADVICE)
-    write_figure(folder / "timelines.png", timelines_figure(recordings, strokes, names), ADVICE)
+    confusion = confusion_figure(matrix, names, interval=interval, unit="frames")
+    write_figures(folder / "confusion_matrix", confusion, formats, ADVICE)
+    write_figures(folder / "timelines", timelines_figure(recordings, strokes, names), formats, ADVICE)
     if history is not None:
-        write_figure(folder / "curves.png", curves_figure(history, monitor), ADVICE)
+        write_figures(folder / "curves", curves_figure(history, monitor), formats, ADVICE)
     return metrics
 
 
@@ -232,15 +247,22 @@ def timelines_figure(
     shown = list(recordings)[:num_shown]
     figure = Figure(figsize=(12, 0.9 + 0.75 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(c for c in class_names if c != IDLE)}
+    looks: dict[str, dict[str, Any]] = {
+        name: {
+            "facecolor": COLOURS[i % len(COLOURS)],
+            "hatch": HATCHES[i % len(HATCHES)],
+            "edgecolor": "white",
+        }
+        for i, name in enumerate(c for c in class_names if c != IDLE)
+    }
     for row, name in enumerate(shown):
         for position, listed in ((row - 0.18, recordings[name].strokes), (row + 0.18, strokes[name])):
-            for label, colour in colours.items():
+            for label, look in looks.items():
                 spans = [(s.start_s, s.end_s - s.start_s) for s in listed if s.label == label]
-                axes.broken_barh(spans, (position - 0.15, 0.3), facecolors=colour)
+                axes.broken_barh(spans, (position - 0.15, 0.3), lw=0, **look)
         axes.axhline(row + 0.5, color=GREY, linewidth=0.4)
-    for label, colour in colours.items():
-        axes.plot([], [], color=colour, linewidth=6, label=label)
+    for label, look in looks.items():
+        axes.fill_between([], [], lw=0, label=label, **look)
     axes.set_yticks(range(len(shown)), [f"{i + 1}: true\nfound" for i in range(len(shown))], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("seconds")

@@ -1,7 +1,10 @@
 """The style of all figures, and writing them to files."""
 
+import textwrap
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -15,6 +18,18 @@ from tt_actions.recognition import figures
 COLOURS = figures.COLOURS
 
 GREY = "#767676"
+
+LINE_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+"""Line styles, so that lines are distinguishable without colours."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Markers of points on lines, so that these are distinguishable without colours."""
+
+HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo")
+"""Hatches of areas, so that these are distinguishable without colours."""
+
+FIGURE_FORMATS = ("png", "svg", "pdf")
+"""Formats of figures that are meant for papers."""
 
 _INSTALLED = get_font_names()
 
@@ -31,6 +46,19 @@ FONTS = [
     ),
 ]  # fmt: skip
 """Fonts of class names, in order of preference; the later ones cover Chinese, Japanese and Korean."""
+
+
+def line_look(number: int) -> dict[str, Any]:
+    """Return colour and style of a line, different for the first 24 lines, and without colours for four.
+
+    Args:
+        number: Number of the line, from 0.
+
+    >>> len({str(line_look(number)) for number in range(24)})
+    24
+    """
+    style = number + number // (2 * len(COLOURS))
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": LINE_STYLES[style % len(LINE_STYLES)]}
 
 
 def shortened(name: str) -> str:
@@ -59,21 +87,52 @@ def tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def small_print(figure: Figure, note: str) -> None:
+    """Write a note in small print below a figure.
+
+    Args:
+        figure: The figure.
+        note: The note; its lines are wrapped.
+    """
+    width = int(figure.get_figwidth() * 16)
+    figure.supxlabel(
+        textwrap.fill(note, width), x=0.01, ha="left", fontsize=7.5, color=GREY, parse_math=False
+    )
+
+
+def write_figures(
+    path: Path,
+    figure: Figure,
+    formats: Sequence[str] = FIGURE_FORMATS,
+    advice: str = "and run it again",
+) -> None:
+    """Write a figure in several formats: see :func:`write_figure`.
+
+    Args:
+        path: The files, without a suffix.
+        figure: The figure.
+        formats: The formats: ``png``, ``svg`` or ``pdf``.
+        advice: What to do besides checking space and permissions if a file can't be written.
+    """
+    for suffix in formats:
+        write_figure(path.with_suffix(f".{suffix}"), figure, advice)
+
+
 def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -> None:
     """Write a figure atomically and reproducibly: the same figure always gives the same bytes.
 
     Args:
-        path: The file; its suffix sets the format: ``.png`` or ``.svg``.
+        path: The file; its suffix sets the format: ``.png``, ``.svg`` or ``.pdf``.
         figure: The figure.
         advice: What to do besides checking space and permissions if the file can't be written.
 
     Raises:
         OSError: If it can't be written.
     """
-    undated = {"Date": None} if path.suffix == ".svg" else None
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
     with (
         write_atomically(path, advice) as temporary,
-        matplotlib.rc_context({"svg.hashsalt": "tt_actions"}),
+        matplotlib.rc_context({"svg.hashsalt": "tt_actions", "pdf.fonttype": 42}),  # 3 is refused by journals
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # one warning per letter

@@ -1,6 +1,6 @@
 """Tables for the screen and as Markdown, CSV and LaTeX."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.text import Text
 
+from tt_actions.evaluation.latex import latex_table
 from tt_actions.files import write_atomically, write_rows
-
-_LATEX = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-)
-
-
-def _latex(text: str) -> str:
-    r"""Escape text for LaTeX; double hyphens stay as they are, as in command-line options.
-
-    >>> print(_latex("--lr < 50%"))
-    -{}-lr \textless{} 50\%
-    """
-    return re.sub("-(?=-)", "-{}", text.translate(_LATEX))
 
 
 def screen_table(title: str, headings: list[str]) -> rich.table.Table:
@@ -56,6 +42,7 @@ class Table:
         records: The same rows as plain numbers: column name to value, with None for unknown.
         notes: Sentences below the table that explain the columns.
         made_by: Sentences below the notes that say how the table was produced.
+        bold: Row and column of each cell in bold: see :func:`best_cells`.
     """
 
     title: str
@@ -64,6 +51,7 @@ class Table:
     records: list[dict[str, Any]]
     notes: list[str]
     made_by: list[str]
+    bold: frozenset[tuple[int, int]] = frozenset()
 
     def markdown(self) -> str:
         r"""Return the table as Markdown.
@@ -78,61 +66,36 @@ class Table:
         By test.
         <BLANKLINE>
         """
+        cells = [[_in_bold(cell, at in self.bold) for at, cell in row] for row in self._placed()]
         rules = ["---", *["---:"] * (len(self.headings) - 1)]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
         head = ["| " + " | ".join(row) + " |" for row in (self.headings, rules)]
         return "\n".join(
             [f"**{self.title}**", "", *head, *lines, "", *_paragraphs([*self.notes, *self.made_by])]
         )
 
+    def _placed(self) -> list[list[tuple[tuple[int, int], str]]]:
+        """Return the rows, each cell with its row and column."""
+        return [[((i, j), cell) for j, cell in enumerate(row)] for i, row in enumerate(self.rows)]
+
     def latex(self) -> str:
-        r"""Return the table as LaTeX that needs no package.
+        """Return the table as LaTeX: see :func:`tt_actions.evaluation.latex.latex_table`."""
+        return latex_table(self.title, self.headings, self.rows, [*self.notes, *self.made_by], self.bold)
 
-        >>> print(Table("T", ["model", "F1"], [["cnn_lstm", "0.5 ± 0.1"]], [], ["50 %."], []).latex())
-        \begin{table}
-        \centering
-        \caption{T}
-        \begin{tabular}{lr}
-        \hline
-        model & F1 \\
-        \hline
-        cnn\_lstm & 0.5 $\pm$ 0.1 \\
-        \hline
-        \end{tabular}
-        \par\footnotesize
-        50 \%.
-        \end{table}
-        <BLANKLINE>
-        """
-        head, *body = (" & ".join(_latex(cell) for cell in row) for row in (self.headings, *self.rows))
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_latex(self.title)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
-            r"\hline",
-            rf"{head} \\",
-            r"\hline",
-            *(rf"{row} \\" for row in body),
-            r"\hline",
-            r"\end{tabular}",
-            r"\par\footnotesize",
-            *(_latex(note) for note in (*self.notes, *self.made_by)),
-            r"\end{table}",
-        ]
-        return "\n".join([*lines, ""])
-
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, advice: str = "and run the command again") -> None:
         """Write the table as ``.md``, ``.csv`` (plain numbers, with the production note) and ``.tex``.
 
         Args:
             path: Path of the files, without a suffix.
+            advice: What to do besides checking space and permissions if a file can't be written.
         """
         for suffix, text in ((".md", self.markdown()), (".tex", self.latex())):
-            with write_atomically(path.with_suffix(suffix)) as temporary:
+            with write_atomically(path.with_suffix(suffix), advice) as temporary:
                 temporary.write_text(text, "utf-8")
-        rows = [[*record.values(), " ".join(self.made_by)] for record in self.records]
-        write_rows(path.with_suffix(".csv"), [*self.records[0], "made_by"], rows)
+        made_by = {"made_by": " ".join(self.made_by)} if self.made_by else {}
+        records = [{**record, **made_by} for record in self.records]
+        rows = [list(record.values()) for record in records]
+        write_rows(path.with_suffix(".csv"), list(records[0]), rows, advice)
 
     def show(self, console: Console) -> None:
         """Print the table without the note on how it was produced.
@@ -143,18 +106,45 @@ class Table:
             console: Console to print to.
         """
         table = screen_table(self.title, [heading.replace(" ", "\n") for heading in self.headings[1:]])
-        for name, *cells in self.rows:
+        for (_, name), *cells in self._placed():
             style = "dim" if "published" in name else None
-            parts = [cell.partition(" [") for cell in cells]
-            table.add_row(Text(name), *(Text(value) for value, _, _ in parts), style=style)
-            if any(bracket for _, bracket, _ in parts):
-                table.add_row(
-                    "", *(Text((bracket + rest).strip()) for _, bracket, rest in parts), style=style
-                )
+            parts = [(cell.partition(" ["), "bold" if at in self.bold else "") for at, cell in cells]
+            table.add_row(Text(name), *(Text(value, bold) for (value, _, _), bold in parts), style=style)
+            if any(bracket for (_, bracket, _), _ in parts):
+                intervals = (Text((bracket + rest).strip()) for (_, bracket, rest), _ in parts)
+                table.add_row("", *intervals, style=style)
         console.print(table)
         for note in self.notes:
             console.print(Text(note, style="dim"))
         console.print()
+
+
+def best_cells(
+    values: Sequence[Sequence[float | None]], lower_is_better: Sequence[int] = (), digits: int = 3
+) -> frozenset[tuple[int, int]]:
+    """Return row and column of the best value of each column, to the digits that are shown.
+
+    A column has no best value if fewer than two rows have one, or if all are equal.
+
+    Args:
+        values: The values of each row, without its name, which is column 0; None for a missing value.
+        lower_is_better: The columns of which the lowest value is best.
+        digits: Number of decimals that are compared.
+
+    >>> sorted(best_cells([[0.9001, 3.0], [0.9004, 1.0], [0.2, None]], lower_is_better=[2]))
+    [(0, 1), (1, 1), (1, 2)]
+    """
+    best = set()
+    for column, numbers in enumerate(zip(*values, strict=True), 1):
+        known = {row: round(number, digits) for row, number in enumerate(numbers) if number is not None}
+        if len(set(known.values())) > 1:
+            extreme = min(known.values()) if column in lower_is_better else max(known.values())
+            best |= {(row, column) for row, number in known.items() if number == extreme}
+    return frozenset(best)
+
+
+def _in_bold(cell: str, is_bold: bool) -> str:
+    return f"**{cell}**" if is_bold else cell
 
 
 def _paragraphs(notes: list[str]) -> list[str]:

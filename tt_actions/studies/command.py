@@ -14,6 +14,7 @@ def compare(
     layout: str | None = None,
     quick: bool = False,
     published: bool = False,
+    shares: tuple[str, ...] = (),
     out: Path | None = None,
 ) -> int:
     """Train several experiments with several seeds on one split, and write tables and figures.
@@ -26,6 +27,8 @@ def compare(
         layout: Layout of the joints in your own clips, such as ntu25.
         quick: Run a smoke test of a few minutes; ignore its numbers.
         published: Show all published results, not only those of cnn_lstm on its four strokes.
+        shares: Also train on these shares of the training clips, such as 0.1,0.3,1, for the accuracy over the
+            number of clips.
         out: Folder to write to (default: runs/compare, or runs/compare_quick with --quick).
 
     Returns:
@@ -34,10 +37,19 @@ def compare(
     folder = out or Path("runs/compare_quick" if quick else "runs/compare")
     check_writable(folder)
     from tt_actions.studies import compare as comparing
+    from tt_actions.studies.shares import read_shares
 
     num_seeds = seeds if seeds is not None else 1 if quick else 3
     return comparing.compare(
-        models, num_seeds, folder, data, quick, words, layout=layout, published=published
+        models,
+        num_seeds,
+        folder,
+        data,
+        quick,
+        words,
+        layout=layout,
+        published=published,
+        shares=read_shares(shares),
     )
 
 

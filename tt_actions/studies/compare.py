@@ -14,8 +14,10 @@ from tt_actions.evaluation.interval_text import count_clips, write_accuracy
 from tt_actions.files import lock_folder
 from tt_actions.sources.user_source import data_words, user_source
 from tt_actions.studies.comparison import compare_runs
-from tt_actions.studies.comparison_report import QUICK_NOTE, write_comparison
+from tt_actions.studies.comparison_report import QUICK_NOTE, production_notes, write_comparison
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips, read_finished_run
+from tt_actions.studies.share_report import measure_shares, write_shares
+from tt_actions.studies.shares import share_trainings
 from tt_actions.studies.trainings import (
     Training,
     find_earlier,
@@ -52,6 +54,7 @@ def compare(
     console: Console | None = None,
     layout: str | None = None,
     published: bool = False,
+    shares: Sequence[float] = (),
 ) -> int:
     """Run all missing trainings of a comparison one after the other, and write the comparison.
 
@@ -69,6 +72,7 @@ def compare(
         layout: Layout of the joints in ``data``, for the experiments on joints.
         published: Whether to show the published results of all models that have some, not only those of
             ``cnn_lstm`` on its four strokes.
+        shares: Shares of the training clips, below 1, on which each model is trained as well.
 
     Returns:
         The exit code: 1 if a training failed.
@@ -92,7 +96,7 @@ def compare(
     with lock_folder(out, in_use):
         try:
             with stopping_by_sigterm():
-                return _compare(trainings, out, quick, published, console)
+                return _compare(trainings, shares, out, quick, published, console)
         except KeyboardInterrupt:
             console.print("Stopped. Run the same command again to resume.")
             raise
@@ -176,33 +180,57 @@ def _data_options(config: Path, data: Path | None, layout: str | None, quick: bo
 
 
 def _compare(
-    trainings: Mapping[tuple[str, int], Training], out: Path, quick: bool, published: bool, console: Console
+    trainings: Mapping[tuple[str, int], Training],
+    shares: Sequence[float],
+    out: Path,
+    quick: bool,
+    published: bool,
+    console: Console,
 ) -> int:
     if quick:
         console.print(QUICK_NOTE, style="bold red")
-    runs: dict[str, dict[int, FinishedRun]] = {model: {} for model, _ in trainings}
-    failed = []
-    for number, ((model, seed), training) in enumerate(trainings.items(), 1):
-        label = f"{number}/{len(trainings)}  {model}, seed {seed}:"
-        try:
-            run_dir = _finished_run(training, label, console)
-        except subprocess.SubprocessError as error:
-            failed.append({"model": model, "seed": seed, "error": str(error)})
-            say(f"{label} failed: {error}  (its log: {training.log})", console)
-            continue
-        runs[model][seed] = read_finished_run(run_dir)
-        check_same_clips([run for by_seed in runs.values() for run in by_seed.values()])
-    tested = {model: by_seed for model, by_seed in runs.items() if by_seed}
+    on_shares = share_trainings(trainings, shares)
+    total = len(trainings) + len(on_shares)
+    whole = {(model, seed, 1.0): training for (model, seed), training in trainings.items()}
+    runs, failed = _run_all(whole, 1, total, console)
+    tested: dict[str, dict[int, FinishedRun]] = {}
+    for (model, seed, _), run in runs.items():
+        tested.setdefault(model, {})[seed] = run
     if tested:
         numbers = {**compare_runs(tested), "quick": quick, "all_published": published, "failed": failed}
         write_comparison(out, numbers, console)
+        if on_shares:
+            more, failed_shares = _run_all(on_shares, 1 + len(whole), total, console)
+            failed += failed_shares
+            made_by = production_notes({**numbers, "failed": failed})
+            write_shares(out, measure_shares({**runs, **more}), made_by, console)
         say(f"comparison: {out}", console)
     if failed:
         console.print(
-            f"{len(failed)} of {len(trainings)} trainings failed. Run the same command to try them again.",
+            f"{len(failed)} of {total} trainings failed. Run the same command to try them again.",
             style="red",
         )
     return 1 if failed else 0
+
+
+def _run_all(
+    trainings: Mapping[tuple[str, int, float], Training], first: int, total: int, console: Console
+) -> tuple[dict[tuple[str, int, float], FinishedRun], list[dict[str, Any]]]:
+    """Run the trainings of each model, seed and share; return the finished runs and what failed."""
+    runs: dict[tuple[str, int, float], FinishedRun] = {}
+    failed: list[dict[str, Any]] = []
+    for number, ((model, seed, share), training) in enumerate(trainings.items(), first):
+        label = f"{number}/{total}  {model}{'' if share == 1 else f' on {share:.0%}'}, seed {seed}:"
+        try:
+            run_dir = _finished_run(training, label, console)
+        except subprocess.SubprocessError as error:
+            of_share = {} if share == 1 else {"share": share}
+            failed.append({"model": model, "seed": seed, **of_share, "error": str(error)})
+            say(f"{label} failed: {error}  (its log: {training.log})", console)
+            continue
+        runs[model, seed, share] = read_finished_run(run_dir)
+        check_same_clips([run for (_, s, f), run in runs.items() if f == share and (share == 1 or s == seed)])
+    return runs, failed
 
 
 def _finished_run(training: Training, label: str, console: Console) -> Path:

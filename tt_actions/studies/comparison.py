@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from tt_actions.evaluation.class_table import SCORES as CLASS_SCORES
+from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.significance import (
     accuracy_interval,
@@ -18,10 +20,12 @@ from tt_actions.evaluation.significance import (
     drawable_groups,
     mcnemar,
 )
+from tt_actions.files import finite_or_none
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips
-from tt_actions.studies.resampled_scores import class_scores, overall_scores
+from tt_actions.studies.pairs import compare_pairs
+from tt_actions.studies.resampled_scores import overall_scores, resampled_class_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 
 REFERENCE = "cnn_lstm"
@@ -37,7 +41,8 @@ def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any
     Returns:
         ``made_by`` with the provenance, and ``models`` with the seeds, scores, scores ``per_class`` and
         ``costs`` of each model, and ``mcnemar`` for all but the reference model. Each score has ``mean``,
-        ``std`` (None for one seed), ``interval`` (None if there is none) and ``by_seed``.
+        ``std`` (None for one seed), ``interval`` (None if there is none) and ``by_seed``. ``pairs`` has the
+        tests of all pairs of models: see :func:`tt_actions.studies.pairs.compare_pairs`.
 
     Raises:
         ValueError: If the runs were not tested on the same clips.
@@ -52,7 +57,7 @@ def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any
         name: {
             "seeds": list(by_seed),
             "runs": [str(run.folder) for run in by_seed.values()],
-            **_scores(list(by_seed.values())),
+            **scores_over_seeds(list(by_seed.values())),
             "costs": {
                 **_costs(list(by_seed.values()), tasks[name]),
                 "clips_per_second": clips_per_second[name],
@@ -66,7 +71,7 @@ def compare_runs(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any
         if name != reference:
             test = mcnemar(right[name], right[reference])
             models[name]["mcnemar"] = {"against": reference, **test._asdict()}
-    return {"made_by": _made_by(runs), "models": models}
+    return {"made_by": _made_by(runs), "models": models, "pairs": compare_pairs(right)}
 
 
 def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
@@ -89,11 +94,18 @@ def _made_by(runs: Mapping[str, Mapping[int, FinishedRun]]) -> dict[str, Any]:
     }
 
 
-def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+def scores_over_seeds(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Return the scores of a model, overall and per class, with deviations over seeds and intervals.
+
+    Args:
+        runs: One run per seed, tested on the same clips.
+    """
     classes = list(runs[0].metrics["per_class"])
     num_clips, groups = len(runs[0].names), drawable_groups(runs[0].groups)
     overall = bootstrap_interval(partial(overall_scores, runs), num_clips, groups=groups)  # (2, 4)
-    by_class = bootstrap_interval(partial(class_scores, runs), num_clips, groups=groups)  # (2, K, 2)
+    by_class = bootstrap_interval(
+        partial(resampled_class_scores, runs), num_clips, groups=groups
+    )  # (2, K, 2)
     intervals = dict(zip(OVERALL[:4], overall.T.tolist(), strict=True))
     intervals |= _special_interval(runs, np.arange(num_clips), groups)
 
@@ -102,6 +114,11 @@ def _scores(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         intervals |= _special_interval(runs, np.flatnonzero(runs[0].labels == index), groups)
         values = {key: [run.metrics["per_class"][name][key] for run in runs] for key in BY_CLASS}
         shown = {key: _over_seeds(values[key], intervals.get(key)) for key in BY_CLASS}
+        by_seed = [class_scores(run.confusion) for run in runs]
+        shown |= {
+            key: _over_seeds([finite_or_none(float(getattr(scores, key)[index])) for scores in by_seed])
+            for key in CLASS_SCORES
+        }
         return {**shown, "support": runs[0].metrics["per_class"][name]["support"]}
 
     own = dict.fromkeys(name for run in runs for name in run.metrics.get("metrics", {}))

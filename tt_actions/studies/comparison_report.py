@@ -12,10 +12,13 @@ from tt_actions.evaluation.bars import Bars, bars_figure
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.interval_text import explain_interval
 from tt_actions.evaluation.published import PUBLISHED, PUBLISHED_NOTE, published_results
-from tt_actions.evaluation.style import write_figure
+from tt_actions.evaluation.style import write_figures
 from tt_actions.evaluation.tables import Table
 from tt_actions.files import write_atomically
+from tt_actions.studies.class_comparison import class_comparison_table
 from tt_actions.studies.comparison import REFERENCE
+from tt_actions.studies.pairs import pairs_table, summary
+from tt_actions.studies.score_cells import BOLD_NOTE, bold_in_groups, plain_numbers, spread
 
 QUICK_NOTE = "QUICK: a smoke test on a few clips and epochs. Ignore these numbers."
 SYNTHETIC_NOTE = "Synthetic strokes: these results say nothing about real video."
@@ -33,7 +36,7 @@ Numbers = dict[str, Any]
 
 
 def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
-    """Write ``comparison.json``, three tables and two figures, and print the tables.
+    """Write ``comparison.json``, the tables and figures, and print the tables.
 
     Args:
         folder: Folder to write to; it must exist.
@@ -50,15 +53,18 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
         "table_1": scores_table(numbers),
         "table_2": actions_table(numbers),
         "table_3": costs_table(numbers),
+        "table_4": class_comparison_table(numbers["models"], production_notes(numbers)),
     }
+    if numbers["pairs"]:
+        num_clips = numbers["made_by"]["num_test_clips"]
+        tables["table_5"] = pairs_table(numbers["pairs"], num_clips, production_notes(numbers))
     for name, table in tables.items():
         table.write(folder / name)
         table.show(console)
-    for note in production_notes(numbers):
+    for note in (*[summary(numbers["pairs"])] * bool(numbers["pairs"]), *production_notes(numbers)):
         console.print(note, markup=False)
     for name, figure in {"figure_2": scores_figure(numbers), "figure_3": actions_figure(numbers)}.items():
-        for suffix in (".png", ".svg"):
-            write_figure((folder / name).with_suffix(suffix), figure)
+        write_figures(folder / name, figure)
 
 
 def _published(numbers: Numbers, model: str) -> dict[str, Any]:
@@ -85,9 +91,15 @@ def production_notes(numbers: Numbers) -> list[str]:
         f"model and seed (split_seed {made['split_seed']}); training seeds {seeds}; commit {commits}."
     ]
     if numbers["failed"]:
-        missing = ", ".join(f"{failed['model']} seed {failed['seed']}" for failed in numbers["failed"])
+        missing = ", ".join(
+            f"{failed['model']} seed {failed['seed']}{_of_share(failed)}" for failed in numbers["failed"]
+        )
         notes.append(f"Missing because the training failed: {missing}.")
     return notes + [SYNTHETIC_NOTE] * (made["source"] == "SyntheticStrokes") + [QUICK_NOTE] * numbers["quick"]
+
+
+def _of_share(failed: Mapping[str, Any]) -> str:
+    return f" on {failed['share']:.0%} of the clips" if "share" in failed else ""
 
 
 def _short(commit: str) -> str:
@@ -104,23 +116,26 @@ def scores_table(numbers: Numbers) -> Table:
     rows, records = [], []
     own = tuple(dict.fromkeys(name for one in numbers["models"].values() for name in one.get("metrics", {})))
     columns = (*SCORES, *own)
+    means: list[list[float | None] | None] = []
     for model, scores in numbers["models"].items():
         measured = {**scores, **scores.get("metrics", {})}
-        cells = [_spread(measured[key]) if key in measured else "-" for key in columns]
-        rows.append([model, *cells])
-        records.append({"model": model, "source": "measured", **_plain_numbers(measured, columns)})
+        rows.append([model, *(spread(measured[key]) if key in measured else "-" for key in columns)])
+        means.append([measured[key]["mean"] if key in SCORES else None for key in columns])
+        records.append({"model": model, "source": "measured", **plain_numbers(measured, columns)})
         if published := _published(numbers, model):
             cells = [f"{published[key]:.3f}" if key in SCORES else "-" for key in columns]
             rows.append([f"{model}, published", *cells])
-            records.append({"model": model, "source": "published", **_plain_numbers(published, columns)})
+            means.append(None)
+            records.append({"model": model, "source": "published", **plain_numbers(published, columns)})
     notes = [
         "Measured: mean ± standard deviation over seeds. The resampled scores are averaged over seeds. "
-        "Precision, recall, F1: macro averages.",
+        f"Precision, recall, F1: macro averages. {BOLD_NOTE}",
         *explain_interval(numbers["made_by"]),
         *_published_notes(numbers),
     ]
     headings = ["model", *(SHOWN[key] for key in SCORES), *(name.replace("_", " ") for name in own)]
-    return Table("Table 1: models", headings, rows, records, notes, production_notes(numbers))
+    bold = bold_in_groups(means, ["all"] * len(rows))
+    return Table("Table 1: models", headings, rows, records, notes, production_notes(numbers), bold)
 
 
 def actions_table(numbers: Numbers) -> Table:
@@ -130,29 +145,33 @@ def actions_table(numbers: Numbers) -> Table:
         numbers: As for :func:`write_comparison`.
     """
     rows, records = [], []
+    means: list[list[float | None] | None] = []
     for model, scores in numbers["models"].items():
         published = _published(numbers, model).get("per_class", {})
         support = {"support": numbers["made_by"]["num_test_clips"]}
         for action, own in (*scores["per_class"].items(), ("all", {**scores, **support})):
             names = {"model": model, "action": action}
-            rows.append([f"{model}, {action}", *(_spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
-            bare = _plain_numbers(own, BY_CLASS)
+            rows.append([f"{model}, {action}", *(spread(own[key]) for key in BY_CLASS), f"{own['support']}"])
+            means.append([own[key]["mean"] for key in BY_CLASS])
+            bare = plain_numbers(own, BY_CLASS)
             records.append({**names, "source": "measured", **bare, "test_clips": own["support"]})
             if reported := published.get(action):
                 shown = [f"{reported[key]:.3f}" if key in reported else "-" for key in BY_CLASS]
                 rows.append([f"{model}, {action}, published", *shown, "-"])
-                bare = _plain_numbers(reported, BY_CLASS)
+                means.append(None)
+                bare = plain_numbers(reported, BY_CLASS)
                 records.append({**names, "source": "published", **bare, "test_clips": None})
     notes = [
         "Accuracy: share of the clips of an action that are classified correctly. Temporal consistency: mean "
         "share of adjacent frame pairs with the same predicted class. Frame agreement: mean share of frames "
         "with the class of the clip. For all actions, consistency and agreement are means over the actions. "
-        "Shown: mean ± standard deviation over seeds.",
+        f"Shown: mean ± standard deviation over seeds. {BOLD_NOTE}",
         *explain_interval(numbers["made_by"]),
         *_published_notes(numbers),
     ]
     headings = ["model, action", *(SHOWN[key] for key in BY_CLASS), "clips"]
-    return Table("Table 2: actions", headings, rows, records, notes, production_notes(numbers))
+    bold = bold_in_groups(means, [record["action"] for record in records])
+    return Table("Table 2: actions", headings, rows, records, notes, production_notes(numbers), bold)
 
 
 def costs_table(numbers: Numbers) -> Table:
@@ -170,7 +189,7 @@ def costs_table(numbers: Numbers) -> Table:
                 model,
                 f"{costs['parameters']:,}",
                 f"{costs['multiply_adds'] / 1e6:,.1f}",
-                _spread(seconds, ".0f"),
+                spread(seconds, ".0f"),
                 f"{costs['clips_per_second']:,.0f}",
                 "-" if memory is None else f"{memory:,.0f}",
                 f"{test['only_first']} : {test['only_second']}" if test else "-",
@@ -197,41 +216,15 @@ def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
     if against:
         notes.append(
             f"McNemar: exact two-sided test against {against} on the paired test clips, not corrected for "
-            "the number of tests. The prediction of a model is the class with the highest mean probability "
-            "over its seeds. Only one correct: clips that only this model classifies correctly : clips that "
-            f"only {against} classifies correctly."
+            "the number of tests; table 5 has all pairs, corrected. The prediction of a model is the class "
+            "with the highest mean probability over its seeds. Only one correct: clips that only this model "
+            f"classifies correctly : clips that only {against} classifies correctly."
         )
     return notes
 
 
 def _published_notes(numbers: Numbers) -> list[str]:
     return [PUBLISHED_NOTE] if any(_published(numbers, model) for model in numbers["models"]) else []
-
-
-def _spread(score: Mapping[str, Any], form: str = ".3f") -> str:
-    """Write a score as ``mean ± std [low, high]``; missing parts are omitted.
-
-    >>> _spread({"mean": 0.5, "std": 0.1, "interval": [0.4, 0.625]})
-    '0.500 ± 0.100 [0.400, 0.625]'
-    """
-    if score["mean"] is None:
-        return "-"
-    std = "" if score["std"] is None else f" ± {score['std']:{form}}"
-    ends = (
-        "" if score["interval"] is None else " [{:{form}}, {:{form}}]".format(*score["interval"], form=form)
-    )
-    return f"{score['mean']:{form}}{std}{ends}"
-
-
-def _plain_numbers(scores: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, float | None]:
-    """Return scores as plain numbers by column; a published score is a single number."""
-    bare: dict[str, float | None] = {}
-    for key in keys:
-        score = scores.get(key)
-        parts = score if isinstance(score, Mapping) else {"mean": score, "std": None, "interval": None}
-        low, high = parts["interval"] or (None, None)
-        bare |= {key: parts["mean"], f"{key}_std": parts["std"], f"{key}_low": low, f"{key}_high": high}
-    return bare
 
 
 def _bars(label: str, scores: list[Mapping[str, Any]], published: list[float | None]) -> Bars:

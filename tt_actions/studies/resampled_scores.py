@@ -51,7 +51,7 @@ def macro_scores(confusion: Shares) -> Shares:
     return np.stack([true.sum(-1) / confusion.sum((-2, -1)), *macro], axis=-1)
 
 
-def class_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
+def resampled_class_scores(runs: Sequence[FinishedRun], counts: NDArray[np.int64]) -> Shares:
     """Return per-class accuracy and temporal consistency of resampled clips, averaged over the seeds.
 
     Args:

@@ -14,7 +14,7 @@ from rich.console import Console
 from tt_actions.evaluation.clip_scores import ENDS
 from tt_actions.evaluation.interval_text import write_accuracy
 from tt_actions.evaluation.significance import bootstrap_interval
-from tt_actions.evaluation.style import write_figure
+from tt_actions.evaluation.style import write_figures
 from tt_actions.evaluation.tables import Table
 from tt_actions.studies.comparison_report import SHOWN, SYNTHETIC_NOTE
 from tt_actions.studies.effects_figure import Factor, Level, effects_figure
@@ -63,7 +63,7 @@ def write_sweep(
     options: Sequence[str],
     console: Console,
 ) -> None:
-    """Write the table ``trials`` and the figure ``effects`` (PNG and SVG), and print the table.
+    """Write the table ``trials`` and the figure ``effects`` (PNG, SVG and PDF), and print the table.
 
     Args:
         folder: Folder to write to.
@@ -93,8 +93,7 @@ def write_sweep(
         ]
     )
     figure = effects_figure(factors, titles, f"{file.name}: effect of each factor", note)
-    for suffix in (".png", ".svg"):
-        write_figure(folder / f"effects{suffix}", figure)
+    write_figures(folder / "effects", figure)
 
 
 def trials_table(file: SweepFile, trials: Sequence["FrozenTrial"], options: Sequence[str]) -> Table:

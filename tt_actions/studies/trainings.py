@@ -151,7 +151,12 @@ def _settings_of(run_dir: Path) -> dict[str, Any] | None:
 def _plain(config: Any) -> dict[str, Any]:
     plain = with_current_paths(OmegaConf.to_container(config))
     assert isinstance(plain, dict)
-    others = ("runs", "published")  # the folder may be moved; what is shown changes no result
+    data = plain.get("data")
+    if isinstance(data, dict) and data.get("train_share") == 1:  # runs before it was an option lack it
+        plain["data"] = {
+            key: value for key, value in data.items() if key not in ("train_share", "share_seed")
+        }
+    others = ("runs", "published", "figures")  # the folder may be moved; what is shown changes no result
     return {str(key): value for key, value in plain.items() if key not in others}
 
 

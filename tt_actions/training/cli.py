@@ -37,6 +37,7 @@ from tt_actions.training.run_directory import (
     lock_run_dir,
     resumable_checkpoint,
 )
+from tt_actions.training.run_report import FIGURES_HELP, FigureFormats
 from tt_actions.training.task import StrokeTask
 from tt_actions.training.trainer import (
     ActionTrainer,
@@ -152,6 +153,7 @@ class ActionCLI(LightningCLI):
             "Show published results next to those of a test (default: only for cnn_lstm on its four strokes)."
         )
         parser.add_argument("--published", type=bool | None, default=None, help=shown)
+        parser.add_argument("--figures", type=FigureFormats | None, default=None, help=FIGURES_HELP)
         parser.add_class_arguments(WandbOptions, "wandb")
         for of_data, of_model in LINKS:
             parser.link_arguments(f"data.{of_data}", f"model.{of_model}", apply_on="instantiate")
@@ -246,7 +248,12 @@ class ActionCLI(LightningCLI):
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
         callbacks = run_callbacks(
-            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed, config.published
+            run_dir,
+            config.seed_everything,
+            config.monitor,
+            self.datamodule.is_untrimmed,
+            config.published,
+            config.figures,
         )
         self.trainer_defaults = {"callbacks": callbacks}
         step = None

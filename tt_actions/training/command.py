@@ -38,9 +38,9 @@ COMMON_OPTIONS = {
 ROOTS = frozenset(
     f"--{name}"
     for name in (
-        *("ckpt_path", "compile", "config", "data", "experiment", "help", "metrics", "model", "monitor"),
-        *("published", "print_config", "return_predictions", "runs", "seed_everything", "trainer"),
-        *("verbose", "wandb"),
+        *("ckpt_path", "compile", "config", "data", "experiment", "figures", "help", "metrics", "model"),
+        *("monitor", "published", "print_config", "return_predictions", "runs", "seed_everything"),
+        *("trainer", "verbose", "wandb"),
     )
 )
 """What an option of an experiment begins with."""

@@ -11,10 +11,10 @@ from pytorch_lightning.trainer.states import TrainerFn
 from tt_actions.clips.dataset import NO_NAME, Batch
 from tt_actions.clips.strokes import shift
 from tt_actions.evaluation.clip_report import print_report, write_report
-from tt_actions.evaluation.clip_scores import measure
+from tt_actions.evaluation.clip_scores import OVERALL, measure
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.rally_page import write_rally_page
-from tt_actions.evaluation.rally_report import Recording, print_rally_report, write_rally_report
+from tt_actions.evaluation.rally_report import Recording, hub_scores, print_rally_report, write_rally_report
 from tt_actions.evaluation.run_page import write_run_page
 from tt_actions.evaluation.worst_clips import write_worst_clips
 from tt_actions.models.averages import frame_log_probabilities
@@ -99,11 +99,18 @@ class ClipReport(RunReport[ClipResult]):
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, StrokeTask)
-        folder, facts = self.run_dir / "report", self.facts(trainer, pl_module)
+        folder, facts, made_by = (
+            self.run_dir / "report",
+            self.facts(trainer, pl_module),
+            self.made_by(pl_module),
+        )
         own = {name: float(trainer.callback_metrics[f"test/{name}"]) for name in pl_module.own_metrics}
-        metrics = write_report(folder, predictions, self.made_by(pl_module), facts.history, self.monitor, own)
+        metrics = write_report(
+            folder, predictions, made_by, facts.history, self.monitor, own, formats=self.formats
+        )
         data = trainer.datamodule  # type: ignore[attr-defined]
         records = {record.name: record for record in data.records}
+        self.write_cards(trainer, pl_module, {key: metrics[key] for key in OVERALL[:4]}, made_by)
         preprocessing = pl_module.recognizer.preprocessing
         worst = write_worst_clips(
             folder / "worst_clips", predictions, records, preprocessing, cache=data.cache
@@ -202,9 +209,10 @@ class RallyReport(RunReport[Recording]):
         facts, segmenters = self.facts(trainer, pl_module), make_segmenters(pl_module.recognizer)
         made_by = self.made_by(pl_module)
         metrics = write_rally_report(
-            folder, recordings, segmenters, made_by, loss, facts.history, self.monitor
+            folder, recordings, segmenters, made_by, loss, facts.history, self.monitor, self.formats
         )
         page = write_rally_page(folder, facts, metrics, recordings, segmenters[metrics["used"]])
+        self.write_cards(trainer, pl_module, hub_scores(metrics["segmentation"][metrics["used"]]), made_by)
         for logger in trainer.loggers:
             if isinstance(logger, Tracker):
                 logger.attempt(lambda run: log_rally_report(run, folder))

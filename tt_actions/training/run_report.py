@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -18,10 +19,15 @@ from tt_actions.evaluation.published import published_results
 from tt_actions.evaluation.run_page import RunFacts
 from tt_actions.training.callbacks import RunCheckpoint
 from tt_actions.training.console import say
+from tt_actions.training.hub_cards import write_cards
+from tt_actions.training.run_facts import gather_facts
 from tt_actions.training.task import StrokeTask
 from tt_actions.training.wandb_logger import Tracker, log_best_checkpoint
 
 Result = TypeVar("Result")
+
+FigureFormats = Literal["pdf", "svg", "pdf,svg"]
+FIGURES_HELP = "Formats of the report's figures besides PNG, for papers. Each takes about half a second."
 
 
 class RunReport(Callback, Generic[Result]):
@@ -32,13 +38,22 @@ class RunReport(Callback, Generic[Result]):
         seed: The run's seed.
         monitor: Metric that selects the best checkpoint; None for the last checkpoint.
         published: Whether to show published results. None shows them for ``cnn_lstm`` on their classes alone.
+        figures: Formats of the figures besides PNG, separated by commas; None for none.
 
     Attributes:
         results: The test's results, by the name of the clip or recording.
     """
 
-    def __init__(self, run_dir: Path, seed: int, monitor: str | None, published: bool | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        seed: int,
+        monitor: str | None,
+        published: bool | None = None,
+        figures: FigureFormats | None = None,
+    ) -> None:
         self.run_dir, self.seed, self.monitor, self.published = run_dir, seed, monitor, published
+        self.formats = ("png", *(figures.split(",") if figures else ()))
         self.started_s = time.perf_counter()
         self.results: dict[str, Result] = {}
 
@@ -143,6 +158,25 @@ class RunReport(Callback, Generic[Result]):
         history = self.run_dir / "metrics.csv"
         has_curves = self._has_trained and pl_module.network.learns_by_gradient
         return history if has_curves and history.is_file() else None
+
+    def write_cards(
+        self,
+        trainer: pl.Trainer,
+        task: StrokeTask,
+        scores: Mapping[str, float | None],
+        made_by: dict[str, Any],
+    ) -> None:
+        """Write the model card and the data card of the run into its report.
+
+        Args:
+            trainer: The trainer.
+            task: The model.
+            scores: Scores on the test clips by name.
+            made_by: The provenance of the result.
+        """
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        facts = gather_facts(self.run_dir, data, task, scores, made_by, is_trained=self._has_trained)
+        write_cards(self.run_dir / "report", facts)
 
     @property
     def _config(self) -> str:

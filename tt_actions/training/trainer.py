@@ -22,6 +22,7 @@ from tt_actions.training.console import say
 from tt_actions.training.processes import launched_processes, launcher
 from tt_actions.training.reports import ClipReport, RallyReport
 from tt_actions.training.run_directory import RUN_DIR_VARIABLE
+from tt_actions.training.run_report import FigureFormats
 from tt_actions.training.task import StrokeTask
 
 
@@ -166,7 +167,12 @@ def check_trainer(trainer: pl.Trainer, precision: Any) -> None:
 
 
 def run_callbacks(
-    run_dir: Path, seed: int, monitor: str | None, is_untrimmed: bool, published: bool | None
+    run_dir: Path,
+    seed: int,
+    monitor: str | None,
+    is_untrimmed: bool,
+    published: bool | None,
+    figures: FigureFormats | None = None,
 ) -> list[Callback]:
     """Create the callbacks of every run: checkpoints, seeds, logging and the report.
 
@@ -176,6 +182,7 @@ def run_callbacks(
         monitor: Validation metric that selects the best checkpoint; None for the last checkpoint.
         is_untrimmed: Whether the data are untrimmed recordings, not clips.
         published: Whether to show published results; None for the default.
+        figures: Formats of the report's figures besides PNG; None for none.
     """
     report = RallyReport if is_untrimmed else ClipReport
     folder = run_dir / "checkpoints"
@@ -197,7 +204,7 @@ def run_callbacks(
         LearningRateMonitor(logging_interval="epoch"),
         GradientNorms(),
         EpochLine(monitor),
-        report(run_dir, seed, monitor, published),
+        report(run_dir, seed, monitor, published, figures),
         best,
         last,
         StopNotice(run_dir),

@@ -1,0 +1,177 @@
+"""LaTeX source of tables for papers."""
+
+import re
+from collections.abc import Collection, Sequence
+from itertools import chain
+
+PACKAGES = ("booktabs", "array", "adjustbox")
+"""Packages that every table needs."""
+
+_WRAPPED_LENGTH = 24
+"""Longest cell, in characters, of a column that is not wrapped."""
+
+_SPECIAL = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "…": r"\ldots{}"}
+    | {"[": "{[}", "*": "{*}"}  # after the end of a row, LaTeX reads these as options
+)
+
+
+def escape(text: str) -> str:
+    r"""Escape text for LaTeX; double hyphens stay as they are, as in command-line options.
+
+    Args:
+        text: The text.
+
+    >>> print(escape("--lr < 50%, [0.1 ± 0.2]"))
+    -{}-lr \textless{} 50\%, {[}0.1 $\pm$ 0.2]
+    """
+    return re.sub("-(?=-)", "-{}", " ".join(text.split()).translate(_SPECIAL))
+
+
+def label_of(title: str) -> str:
+    """Return the label of a table, by which the text of a paper refers to it.
+
+    Args:
+        title: Title of the table.
+
+    >>> label_of("Table 1: models"), label_of("Results by class")
+    ('tab:models', 'tab:results-by-class')
+    """
+    return "tab:" + "-".join(re.findall(r"\w+", _caption(title).lower().replace("_", " ")))
+
+
+def latex_table(
+    title: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    notes: Sequence[str],
+    bold: Collection[tuple[int, int]] = (),
+) -> str:
+    r"""Return a table as a float that is never wider than its column.
+
+    The rules are those of ``booktabs``. An interval in brackets gets a line of its own below its value. A
+    column with long cells is wrapped. ``adjustbox`` shrinks the table if it is still too wide.
+
+    Args:
+        title: Title of the table, which becomes its caption and its label. LaTeX numbers it itself.
+        headings: Headings of the columns.
+        rows: The cells; the first cell of a row is its name.
+        notes: Sentences below the table.
+        bold: Row and column of each cell in bold.
+
+    >>> print(latex_table("Table 1: models", ["model", "F1"], [["cnn_lstm", "0.5 [0.4, 0.6]"]], ["50 %."]))
+    % Needs \usepackage{booktabs,array,adjustbox}
+    \begin{table}
+    \centering
+    \caption{Models}
+    \label{tab:models}
+    \small
+    \begin{adjustbox}{max width=\linewidth}
+    \begin{tabular}{@{}lr@{}}
+    \toprule
+    model & F1 \\
+    \midrule
+    cnn\_lstm & 0.5 \\
+     & \scriptsize {[}0.4, 0.6] \\
+    \bottomrule
+    \end{tabular}
+    \end{adjustbox}
+    <BLANKLINE>
+    \smallskip
+    \begin{minipage}{\linewidth}
+    \footnotesize\sloppy
+    50 \%.
+    \end{minipage}
+    \end{table}
+    <BLANKLINE>
+    """
+    body = chain.from_iterable(
+        _row(row, {column for at, column in bold if at == number}) for number, row in enumerate(rows)
+    )
+    lines = [
+        rf"% Needs \usepackage{{{','.join(PACKAGES)}}}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape(_caption(title))}}}",
+        rf"\label{{{label_of(title)}}}",
+        r"\small",
+        r"\begin{adjustbox}{max width=\linewidth}",
+        rf"\begin{{tabular}}{{@{{}}{_columns(headings, rows)}@{{}}}}",
+        r"\toprule",
+        *_row(headings),
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{adjustbox}",
+        *_notes(notes),
+        r"\end{table}",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _caption(title: str) -> str:
+    """Return a title without its number, which LaTeX adds, and with a capital letter."""
+    text = re.sub(r"^Table \d+: ", "", title)
+    return text[:1].upper() + text[1:]
+
+
+def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the columns: names on the left, numbers on the right, and long texts wrapped."""
+    columns = []
+    for number in range(len(headings)):
+        cells = [headings[number], *(part for row in rows for part in _parts(row[number]))]
+        if max(map(len, cells)) > _WRAPPED_LENGTH:
+            columns.append(r">{\raggedright\arraybackslash}p{0.35\linewidth}")
+        else:
+            columns.append("r" if number else "l")
+    return "".join(columns)
+
+
+def _parts(cell: str) -> list[str]:
+    """Divide a cell into its value and, if it has one, its interval.
+
+    >>> _parts("0.5 ± 0.1 [0.4, 0.6]"), _parts("a [b]")
+    (['0.5 ± 0.1', '[0.4, 0.6]'], ['a [b]'])
+    """
+    found = re.fullmatch(r"([\d.].*) (\[[-\d., ]+\])", cell)
+    return [*found.groups()] if found else [cell]
+
+
+def _row(cells: Sequence[str], bold: Collection[int] = ()) -> list[str]:
+    divided = [_parts(cell) for cell in cells]
+    values = [_breakable(parts[0]) for parts in divided]
+    shown = [rf"\textbf{{{value}}}" if number in bold else value for number, value in enumerate(values)]
+    lines = [" & ".join(shown)]
+    if any(len(parts) > 1 for parts in divided):
+        intervals = [rf"\scriptsize {escape(parts[1])}" if len(parts) > 1 else "" for parts in divided]
+        lines.append(" & ".join(intervals))
+    return [rf"{line} \\" for line in lines]
+
+
+def _breakable(cell: str) -> str:
+    """Escape a cell, and allow a line break after every eighth letter of a very long word."""
+    words = [
+        [word[i : i + 8] for i in range(0, len(word), 8)] if len(word) > _WRAPPED_LENGTH else [word]
+        for word in cell.split()
+    ]
+    return " ".join(r"\allowbreak{}".join(map(escape, parts)) for parts in words)
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    if not notes:
+        return []
+    lines = [r"\begin{minipage}{\linewidth}", r"\footnotesize\sloppy", *map(_note, notes), r"\end{minipage}"]
+    return ["", r"\smallskip", *lines]
+
+
+def _note(note: str) -> str:
+    r"""Escape a sentence below a table: code becomes monospaced, and long names may be broken.
+
+    >>> print(_note("Made by `train --lr 1` from data/quick_set."))
+    Made by \texttt{train -{}-lr 1} from data/\allowbreak{}quick\_\allowbreak{}set.
+    """
+    code = re.sub(r"`([^`]*)`", r"\\texttt{\1}", escape(note))
+    return re.sub(r"(/|\\_|=|,(?=\S)|\.(?=[A-Za-z]))", r"\1\\allowbreak{}", code)
