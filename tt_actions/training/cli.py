@@ -247,14 +247,8 @@ class ActionCLI(LightningCLI):
         if not self.resume and is_first_process():
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
-        callbacks = run_callbacks(
-            run_dir,
-            config.seed_everything,
-            config.monitor,
-            self.datamodule.is_untrimmed,
-            config.published,
-            config.figures,
-        )
+        chosen = (config.seed_everything, config.monitor, self.datamodule.is_untrimmed)
+        callbacks = run_callbacks(run_dir, *chosen, config.published, config.figures)
         self.trainer_defaults = {"callbacks": callbacks}
         step = None
         if self.resume:
