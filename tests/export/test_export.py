@@ -7,13 +7,18 @@ from dataclasses import replace
 from operator import attrgetter
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from recurrent_models import Attention, Recurrent
+from torch import nn
 
 from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.export import export
 from tt_actions.export.measurement import Comparison, EngineFigures, table, verdict
+from tt_actions.export.onnx_graphs import OPSET
+from tt_actions.export.recurrent import OnnxRecurrent
 from tt_actions.export.verification import compare_stream
 from tt_actions.main import main
 from tt_actions.models import C3D, CNN, CNNLSTM, CRF, LSTM, MOF, CNNLSTMPlus, HistogramKernel, R3DTransformer
@@ -39,6 +44,11 @@ NETWORKS = {
     "C3D": lambda k: C3D(k, channels=[4, 4], grid=(2, 2), **HEAD),
     "R3DTransformer": lambda k: R3DTransformer(k, channels=[4, 4], num_layers=1, num_heads=2, fc_size=8),
     "CRF": lambda k: CRF(k, lambda k: CNN(k, channels=[4], grid=(2, 2), **HEAD)),
+}
+NETWORKS |= {
+    "GRU of PyTorch": lambda k: Recurrent(k, nn.GRU, 2),
+    "LSTM of PyTorch": lambda k: Recurrent(k, nn.LSTM, 2),
+    "transformer of PyTorch": Attention,
 }
 SLOW = (  # seconds each, and others stand for them: a trained CNNLSTM, and the CNN that is below the CRF
     "CNN",
@@ -102,6 +112,39 @@ def test_onnx_graphs_give_the_logits_of_the_model(name):
     assert ("step" in graphs) == model.network.frame_network.is_causal
     assert export.verify(model, graphs, "onnx") < 1e-4
     assert max(map(len, graphs.values())) < 400_000
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"bias": False, "batch_first": False}])
+def test_a_recurrent_layer_becomes_the_same_operator(kind, options):
+    torch.manual_seed(0)
+    layer = kind(3, 4, 2, **{"batch_first": True, **options}).eval()
+    x = torch.randn(5, 7, 3)
+    exported = torch.export.export(OnnxRecurrent(layer), (x,), strict=False)
+    program = torch.onnx.export(exported, (), opset_version=OPSET, verbose=False)
+    session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
+    (name,) = (node.name for node in session.get_inputs())
+    found = session.run(None, {name: x.numpy()})
+    expected, state = layer(x)
+    parts = state if isinstance(state, tuple) else (state,)
+    for ours, theirs in zip(found, (expected, *parts), strict=True):
+        np.testing.assert_allclose(ours, theirs.detach(), atol=1e-6)
+
+
+def test_an_lstm_with_projections_is_refused():
+    with pytest.raises(ValueError, match="ONNX has no projections, but got 2"):
+        OnnxRecurrent(nn.LSTM(3, 4, proj_size=2))
+
+
+def test_the_description_names_each_input_and_output_of_the_graphs(exported):
+    types = {"uint8": "uint8", "int64": "int64", "float": "float32", "bool": "bool"}
+    for name, told in read_description(exported).graphs.items():
+        session = onnxruntime.InferenceSession(exported / f"{name}.onnx")
+        for side, found in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
+            real = [(node.name, types[node.type[7:-1]], node.shape) for node in found]
+            assert real == [(one["name"], one["type"], one["shape"]) for one in told[side]]
+        frames = told["inputs"][0]
+        assert (frames["shape"][:2], frames["range"]) == (["batch", "time"], [0, 255])
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -11,8 +11,10 @@ from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.errors import UserError
 from tt_actions.models.base import ActionModel, repeat_last_frame
 from tt_actions.models.cnn_lstm_plus import PlusState
-from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.recognition.recognizer import Recognizer
+
+Replace = Callable[[nn.Module], nn.Module | None]
+"""Makes the replacement of a layer, which is called in the same way; None keeps the layer."""
 
 Leaves = list[tuple[str, Tensor]]
 """The tensors of a state with their names."""
@@ -44,18 +46,18 @@ def has_step_graph(model: Recognizer) -> bool:
     return model.network.frame_network.is_causal and isinstance(model.preprocessing, Preprocessing)
 
 
-def copy_network(network: ActionModel, replace: Callable[[PeepholeLSTM], nn.Module]) -> ActionModel:
-    """Copy a network in eval mode and without gradients, with each LSTM replaced by another module.
+def copy_network(network: ActionModel, replace: Replace) -> ActionModel:
+    """Copy a network in eval mode and without gradients, with some layers replaced.
 
     Args:
         network: The network.
-        replace: Function that makes the replacement of an LSTM; it is called in the same way.
+        replace: Makes the replacement of a layer.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for module in list(network.modules()):
         for name, part in list(module.named_children()):
-            if isinstance(part, PeepholeLSTM):
-                setattr(module, name, replace(part))
+            if (replacement := replace(part)) is not None:
+                setattr(module, name, replacement)
     return network
 
 
@@ -68,7 +70,7 @@ class _Graph(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: Recognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
+    def __init__(self, model: Recognizer, replace: Replace) -> None:
         super().__init__()
         self.network = copy_network(model.network.frame_network, replace)
         self.register_buffer("mean", model.normalise.mean.clone())
@@ -94,7 +96,7 @@ class ClipGraph(_Graph):
 
     Args:
         model: The trained model.
-        replace: Function that makes the replacement of an LSTM.
+        replace: Makes the replacement of a layer.
     """
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
@@ -125,12 +127,12 @@ class StepGraph(_Graph):
 
     Args:
         model: The trained model with a causal network.
-        replace: Function that makes the replacement of an LSTM.
+        replace: Makes the replacement of a layer.
     """
 
-    def __init__(self, model: Recognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
+    def __init__(self, model: Recognizer, replace: Replace) -> None:
         super().__init__(model, replace)
-        self.like = example_state(model)
+        self.like, self.dims = example_state(model), batch_dims(model)
 
     def forward(self, frames: Tensor, is_first: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """Return the logits emitted at each frame, and the tensors of the new state.
@@ -147,12 +149,14 @@ class StepGraph(_Graph):
         assert self.network.is_causal
         frames = self.normalise(frames)
         kept = (part.where(~_like_dims(is_first, part), torch.zeros_like(part)) for part in state)
-        before = rebuild(self.like, kept)
+        own = (part.movedim(0, dim) for part, dim in zip(kept, self.dims, strict=True))
+        before = rebuild(self.like, own)
         if isinstance(before, PlusState):  # at the start, the previous frame equals the first: no motion
             first = frames[:, 0]
             before = before._replace(frame=torch.where(_like_dims(is_first, first), first, before.frame))
         logits, after = self.network.advance(frames, before)
-        return logits, *(part for _, part in flatten(after))
+        parts = (part for _, part in flatten(after))
+        return logits, *(part.movedim(dim, 0) for part, dim in zip(parts, self.dims, strict=True))
 
 
 def _like_dims(flags: Tensor, part: Tensor) -> Tensor:
@@ -161,16 +165,50 @@ def _like_dims(flags: Tensor, part: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def example_state(model: Recognizer) -> Any:
+def example_state(model: Recognizer, num_tracks: int = 2) -> Any:
     """Return the state of a causal network after a black frame, which shows its structure and shapes.
 
     Args:
         model: The trained model.
+        num_tracks: Number of tracks.
     """
     network = model.network.frame_network
     assert network.is_causal
-    black = torch.zeros(2, 1, len(model.normalise.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
-    return network.advance(model.normalise(black), None)[1]
+    shape = (num_tracks, 1, len(model.normalise.mean), *model.frame_preprocessing.size)
+    return network.advance(model.normalise(torch.zeros(shape, dtype=torch.uint8)), None)[1]
+
+
+def batch_dims(model: Recognizer) -> list[int]:
+    """Return which dimension of each tensor of the state counts the tracks: in PyTorch's layers, the second.
+
+    Args:
+        model: The trained model.
+
+    Raises:
+        UserError: If a tensor has no such dimension.
+    """
+    dims = []
+    for (name, two), (_, three) in zip(*(flatten(example_state(model, n)) for n in (2, 3)), strict=True):
+        differing = [
+            dim for dim, sizes in enumerate(zip(two.shape, three.shape, strict=True)) if len({*sizes}) > 1
+        ]
+        if len(differing) != 1:
+            raise UserError(
+                f"Expected one dimension of {name} to be the number of clips, but its shape is "
+                f"{tuple(two.shape)} for two clips and {tuple(three.shape)} for three. Keep a state per clip."
+            )
+        dims += differing
+    return dims
+
+
+def state_leaves(model: Recognizer) -> Leaves:
+    """List the tensors of a state as in the step graph, whose first dimension counts the tracks.
+
+    Args:
+        model: The trained model.
+    """
+    leaves = zip(flatten(example_state(model)), batch_dims(model), strict=True)
+    return [(name, part.movedim(dim, 0)) for (name, part), dim in leaves]
 
 
 def flatten(state: Any, name: str = "state") -> Leaves:
@@ -226,5 +264,5 @@ def step_example(model: Recognizer) -> tuple[Tensor, ...]:
         model: The trained model.
     """
     frames = torch.zeros(2, 5, len(model.normalise.mean), *model.frame_preprocessing.size, dtype=torch.uint8)
-    state = (part.clone() for _, part in flatten(example_state(model)))
+    state = (part.clone() for _, part in state_leaves(model))
     return frames, torch.tensor([True, False]), *state

@@ -1,6 +1,5 @@
 """The graph of a network that reads joints, and drawn joints for checking it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
-from tt_actions.export.graphs import copy_network
+from tt_actions.export.graphs import Replace, copy_network
 from tt_actions.models.base import repeat_last_frame
-from tt_actions.models.peephole_lstm import PeepholeLSTM
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.skeleton.layouts import NTU25, PATHS, convert, find_layout
 from tt_actions.sources.synthetic.motion import FPS, clip_motion
@@ -28,10 +26,10 @@ class JointGraph(nn.Module):
 
     Args:
         model: The trained model.
-        replace: Function that makes the replacement of an LSTM.
+        replace: Makes the replacement of a layer.
     """
 
-    def __init__(self, model: Recognizer, replace: Callable[[PeepholeLSTM], nn.Module]) -> None:
+    def __init__(self, model: Recognizer, replace: Replace) -> None:
         super().__init__()
         self.network = copy_network(model.network.frame_network, replace)
         self.eval()

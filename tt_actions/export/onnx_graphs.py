@@ -1,17 +1,20 @@
 """Graphs in ONNX format, written with ``torch.export`` and PyTorch's ONNX exporter."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
-from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, example_state, flatten, step_example
+from tt_actions.export.graphs import ClipGraph, StepGraph, clip_example, state_leaves, step_example
 from tt_actions.export.joint_graph import JointGraph, joint_example
+from tt_actions.export.recurrent import OnnxRecurrent
 from tt_actions.models.peephole_lstm import PeepholeLSTM, State
 from tt_actions.recognition.onnx_joints import INPUTS
 from tt_actions.recognition.recognizer import Recognizer
@@ -32,9 +35,9 @@ def write_clip_graph(model: Recognizer) -> bytes:
     if isinstance(model.preprocessing, JointPreprocessing):
         per_clip = {0: Dim.DYNAMIC}
         dims = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, per_clip, per_clip)
-        return _write(JointGraph(model, OnnxLSTM), joint_example(model), dims, list(INPUTS), ["logits"])
+        return _write(JointGraph(model, onnx_layer), joint_example(model), dims, list(INPUTS), ["logits"])
     dynamic = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC})
-    graph = ClipGraph(model, OnnxLSTM)
+    graph = ClipGraph(model, onnx_layer)
     return _write(graph, clip_example(model), dynamic, ["frames", "lengths"], ["logits"])
 
 
@@ -44,10 +47,10 @@ def write_step_graph(model: Recognizer) -> bytes:
     Args:
         model: The trained model with a causal network.
     """
-    names = [name for name, _ in flatten(example_state(model))]
+    names = [name for name, _ in state_leaves(model)]
     per_track = {0: Dim.DYNAMIC}
     dynamic = ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, per_track, *([(per_track,) * len(names)] if names else []))
-    graph = StepGraph(model, OnnxLSTM)
+    graph = StepGraph(model, onnx_layer)
     inputs, outputs = ["frames", "is_first", *names], ["logits", *(f"new_{name}" for name in names)]
     return _write(graph, step_example(model), dynamic, inputs, outputs)
 
@@ -65,8 +68,34 @@ def _write(
             exported, (), input_names=inputs, output_names=outputs, opset_version=OPSET, verbose=False
         )
     assert program is not None
-    content: bytes = program.model_proto.SerializeToString()
+    proto = program.model_proto
+    _name_axes(proto.graph)
+    content: bytes = proto.SerializeToString()
     return content
+
+
+def _name_axes(graph: Any) -> None:
+    """Name the variable axes of a graph: batch, the first of each input and output, and time."""
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in (*graph.input, *graph.output)}
+    first = shapes[graph.input[0].name]
+    names = {first[1].dim_param: "time", **{dims[0].dim_param: "batch" for dims in shapes.values()}}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            for symbol, name in names.items():
+                if dim.dim_param and symbol:
+                    dim.dim_param = re.sub(rf"\b{re.escape(symbol)}\b", name, dim.dim_param)
+    shapes["logits"][1].dim_param = "time"  # computed from the frames, but as many
+
+
+def onnx_layer(layer: nn.Module) -> nn.Module | None:
+    """Return a recurrent layer as operators of ONNX, or None for any other layer.
+
+    Args:
+        layer: The layer.
+    """
+    if isinstance(layer, PeepholeLSTM):
+        return OnnxLSTM(layer)
+    return OnnxRecurrent(layer) if isinstance(layer, nn.GRU | nn.LSTM) else None
 
 
 @contextmanager

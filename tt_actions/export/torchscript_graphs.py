@@ -26,8 +26,8 @@ def write_clip_graph(model: Recognizer) -> bytes:
         model: The trained model.
     """
     if isinstance(model.preprocessing, JointPreprocessing):
-        return _write(JointGraph(model, ScriptedLSTM), joint_example(model))
-    return _write(ClipGraph(model, ScriptedLSTM), clip_example(model))
+        return _write(JointGraph(model, scripted_layer), joint_example(model))
+    return _write(ClipGraph(model, scripted_layer), clip_example(model))
 
 
 def write_step_graph(model: Recognizer) -> bytes:
@@ -36,7 +36,7 @@ def write_step_graph(model: Recognizer) -> bytes:
     Args:
         model: The trained model with a causal network.
     """
-    return _write(StepGraph(model, ScriptedLSTM), step_example(model))
+    return _write(StepGraph(model, scripted_layer), step_example(model))
 
 
 def _write(graph: nn.Module, example: tuple[Tensor, ...]) -> bytes:
@@ -47,6 +47,15 @@ def _write(graph: nn.Module, example: tuple[Tensor, ...]) -> bytes:
         traced = torch.jit.trace(graph, example, check_trace=False)  # type: ignore[no-untyped-call]  # in torch
         torch.jit.save(traced, file)
     return file.getvalue()
+
+
+def scripted_layer(layer: nn.Module) -> nn.Module | None:
+    """Return a peephole LSTM with a compiled loop, or None for any other layer.
+
+    Args:
+        layer: The layer.
+    """
+    return ScriptedLSTM(layer) if isinstance(layer, PeepholeLSTM) else None
 
 
 class ScriptedLSTM(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tt_actions.errors import UserError
-from tt_actions.export.graphs import example_state, flatten
+from tt_actions.export.graphs import state_leaves
 from tt_actions.recognition.recognizer import Recognizer
 
 TOLERANCE = 1e-4
@@ -85,7 +85,7 @@ def compare_stream(model: Recognizer, run: RunStretch) -> float:
         whole = network.advance(model.normalise(frames), None)[0]
         restarted = network.advance(model.normalise(again), None)[0]
     worst, logits = 0.0, []
-    state = [np.full((2, *part.shape[1:]), np.nan, np.float32) for _, part in flatten(example_state(model))]
+    state = [np.full((2, *part.shape[1:]), np.nan, np.float32) for _, part in state_leaves(model)]
     for first, stretch in _stretches(frames):
         before = state
         found, *state = run(stretch.numpy(), np.full(2, first), before)

@@ -40,6 +40,9 @@ class ModelDescription:
         has_regions: Whether most training clips had a region of their own; absent in older files.
         typical_swing: Medians of training clips of joints: the fields of a ``TypicalSwing``, or None; absent
             in older files.
+        graphs: ``inputs`` and ``outputs`` of each graph in their order, each with ``name``, ``type``,
+            ``shape`` (``batch`` and ``time`` may be any number) and ``range`` (lowest and highest value, None
+            for no limit); absent in older files.
         version: Version of this description.
     """
 
@@ -59,6 +62,7 @@ class ModelDescription:
     int8: dict[str, Any] | None = None
     has_regions: bool = False
     typical_swing: dict[str, Any] | None = None
+    graphs: dict[str, Any] | None = None
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -85,7 +89,7 @@ def read_description(folder: Path) -> ModelDescription:
     try:
         plain = json.loads(path.read_text("utf-8"))
         names = {field.name for field in fields(ModelDescription)}
-        if not isinstance(plain, dict) or {*plain, "has_regions", "typical_swing"} != names:
+        if not isinstance(plain, dict) or {*plain, "has_regions", "typical_swing", "graphs"} != names:
             raise ValueError(f"it must have exactly the fields {', '.join(sorted(names))}")
         if plain["version"] != VERSION or plain["format"] not in get_args(Format):
             raise ValueError(f"it has version {plain['version']} and format '{plain['format']}'")
