@@ -25,7 +25,7 @@ def compare(
         seeds: Number of seeds for each experiment (default: 3, or 1 with --quick).
         data: Your own clips instead of those of the experiments: a folder or a manifest CSV.
         layout: Layout of the joints in your own clips, such as ntu25.
-        quick: Run a smoke test of a few minutes; ignore its numbers.
+        quick: Run a smoke test of about 2 minutes; ignore its numbers.
         published: Show all published results, not only those of cnn_lstm on its four strokes.
         shares: Also train on these shares of the training clips, such as 0.1,0.3,1, for the accuracy over the
             number of clips.

@@ -30,18 +30,19 @@ from tt_actions.training.console import say
 from tt_actions.training.parser import make_data
 
 EXPERIMENTS = Path("experiments")
-_SMALL_SET = {"clips": 60, "players": 15, "seed": 0}
+_SMALL_SET = {"clips": 40, "players": 10, "seed": 0}
 QUICK_SOURCES: dict[str, tuple[str, dict[str, object]]] = {
-    "UserClips": ("SyntheticStrokes", {"out": "data/quick", **_SMALL_SET, "size": "[160,120]"}),
+    "UserClips": ("SyntheticStrokes", {"out": "data/few", **_SMALL_SET, "size": "[160,120]"}),
     "UserDepth": (
         "SyntheticStrokes",
-        {"out": "data/quick_depth", **_SMALL_SET, "size": "[160,120]", "depth": "true"},
+        {"out": "data/few_depth", **_SMALL_SET, "size": "[160,120]", "depth": "true"},
     ),
-    "UserJoints": ("SyntheticSkeletons", {"out": "data/quick_skeletons", **_SMALL_SET, "halls": 40}),
+    "UserJoints": ("SyntheticSkeletons", {"out": "data/few_skeletons", **_SMALL_SET, "halls": 40}),
 }
 """For each source of users' data, the source of a few synthetic clips that ``--quick`` uses instead."""
 
-QUICK_TRAINER = {"max_epochs": 3, "limit_train_batches": 10}
+QUICK_OPTIONS = ("--trainer.max_epochs=2", "--trainer.limit_train_batches=2", "--wandb.mode=disabled")
+"""Options of ``--quick``: W&B takes as long as such a training."""
 
 
 def compare(
@@ -176,7 +177,7 @@ def _data_options(config: Path, data: Path | None, layout: str | None, quick: bo
     if data is None and quick and source in QUICK_SOURCES:  # recordings raise an error later
         drawn, few = QUICK_SOURCES[source]
         words += ["--data.source", drawn, *(f"--data.source.{key}={value}" for key, value in few.items())]
-    return words + [f"--trainer.{key}={value}" for key, value in QUICK_TRAINER.items()] * quick
+    return words + [*QUICK_OPTIONS] * quick
 
 
 def _compare(

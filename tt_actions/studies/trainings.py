@@ -156,7 +156,9 @@ def _plain(config: Any) -> dict[str, Any]:
         plain["data"] = {
             key: value for key, value in data.items() if key not in ("train_share", "share_seed")
         }
-    others = ("runs", "published", "figures")  # the folder may be moved; what is shown changes no result
+    others = {"runs", "published", "figures"}  # the folder may be moved; what is shown changes no result
+    if not plain.get("metrics"):
+        others.add("metrics")  # as in runs before it was an option
     return {str(key): value for key, value in plain.items() if key not in others}
 
 
