@@ -434,7 +434,7 @@ def test_every_experiment_has_few_clips_for_a_quick_comparison():
     words = [f"--data.source.{key}={value}" for key, value in few.items()]
     config = str(EXPERIMENTS / "depth_cnn_lstm.yaml")
     source = read_settings(["train", "--config", config, "--data.source", drawn, *words])["data"]["source"]
-    assert source["init_args"] | {"clips": 60, "depth": True} == source["init_args"]
+    assert source["init_args"] | {"clips": 40, "depth": True} == source["init_args"]
 
 
 def test_experiments_on_synthetic_skeletons_are_tested_on_the_same_clips():
