@@ -11,6 +11,7 @@ from pages import HOSTILE, wait_for
 
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import read_split_clips
+from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.clip_scores import measure
 from tt_actions.evaluation.predictions import Predictions
 from tt_actions.evaluation.run_page import RunFacts, SplitRow, count_splits, describe_result, write_run_page
@@ -170,6 +171,16 @@ def test_the_result_in_sentences_counted_by_hand():
         "Highest accuracy: b (1.00). Lowest: a (0.75).",
         "Most frequent confusion: a predicted as b (1 of 4 clips).",
         "Mean confidence: 0.77, 0.07 below the accuracy (expected calibration error 0.12).",
+    ]
+
+
+def test_precision_and_f1_of_a_class_are_shown(open_page, tmp_path):
+    predictions = predicted(CLASSES)
+    page = open_page(write(tmp_path, predictions))
+    scores = class_scores(predictions.confusion)
+    rows = [row.split("\t") for row in page.locator(".classes tbody tr").all_inner_texts()]
+    assert [row[3:5] for row in rows] == [
+        [f"{precision:.2f}", f"{f1:.2f}"] for precision, f1 in zip(scores.precision, scores.f1, strict=True)
     ]
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tt_actions.evaluation.significance import bootstrap_interval, mcnemar
+from tt_actions.evaluation.significance import accuracy_interval, bootstrap_interval, mcnemar
 
 
 def test_bootstrap_is_that_of_a_loop_over_resamples():
@@ -51,6 +51,44 @@ def test_bootstrap_leaves_out_what_a_resample_does_not_know():
     assert interval[:, 0].tolist() == [1, 1]
     assert np.isnan(interval[:, 1]).all()
     assert interval[:, 2].tolist() == [0, 3]
+
+
+def test_bootstrap_over_groups_draws_whole_groups():
+    values = np.random.default_rng(1).random(40)
+    groups = [f"player {i % 7}" for i in range(40)]
+    names = sorted(set(groups))
+    drawn = np.random.default_rng(0).multinomial(7, [1 / 7] * 7, size=2000)
+    means = []
+    for counts in drawn:
+        chosen = np.concatenate(
+            [
+                values[[g == name for g in groups]]
+                for name, n in zip(names, counts, strict=True)
+                for _ in range(n)
+            ]
+        )
+        means.append(chosen.mean())
+    interval = bootstrap_interval(lambda counts: counts @ values / counts.sum(1), 40, groups=groups)
+    assert interval == pytest.approx(np.quantile(means, [0.025, 0.975]))
+
+
+def test_an_interval_over_groups_is_wider_where_players_differ():
+    right = np.repeat([True, True, True, True, False, False, True, False, True, True], 20)
+    groups = [f"player {i // 20}" for i in range(200)]
+    (low, high), (alone_low, alone_high) = accuracy_interval(right, groups), accuracy_interval(right)
+    assert high - low > 3 * (alone_high - alone_low)
+
+
+def test_an_interval_has_some_width_where_the_bootstrap_can_not_vary():
+    assert accuracy_interval(np.ones(13, bool)) == (pytest.approx(0.025 ** (1 / 13)), 1)
+    assert accuracy_interval(np.zeros(13, bool)) == (0, pytest.approx(1 - 0.025 ** (1 / 13)))
+    exact = binomtest(13, 13).proportion_ci(0.95, "exact")
+    assert accuracy_interval(np.ones(13, bool)) == pytest.approx((exact.low, exact.high))
+    groups = ["p", "q", "r"] * 4
+    assert accuracy_interval(np.ones(12, bool), groups)[0] == pytest.approx(0.025 ** (1 / 3))
+    alike = np.repeat([True, False, False, False], 3)  # one of four clips of each player
+    assert accuracy_interval(alike, groups) == accuracy_interval(alike)
+    assert np.isnan(accuracy_interval(alike, ["p"] * 12)).all()
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 5))

@@ -62,6 +62,7 @@ def class_table(
     provenance: Mapping[str, Any],
     more: Mapping[str, Sequence[float | None]] | None = None,
     things: str = "clips",
+    interval: str = "",
 ) -> Table:
     """Make the table of precision, recall, F1 and support of each class, with their averages below.
 
@@ -73,6 +74,7 @@ def class_table(
         provenance: How the predictions were produced.
         more: Further columns of the CSV file, by class.
         things: What is counted: clips or frames.
+        interval: The 95 % interval of the accuracy in words.
 
     Shape:
         confusion ``(K, K)``, with at least one clip.
@@ -91,7 +93,8 @@ def class_table(
         {"class": name, **{key: values[index] for key, values in listed.items()}}
         for index, name in enumerate(class_names)
     ]
-    accuracy = f"Accuracy {np.trace(confusion) / total:.3f} on {total} {things}."
+    ends = f" {interval}" if interval else ""
+    accuracy = f"Accuracy {np.trace(confusion) / total:.3f}{ends} on {total} {things}."
     notes = [f"{accuracy} Support: number of {things} of the class. {AVERAGES_NOTE}", made_by(provenance)]
     headings = ["class", *SCORES.values(), "support"]
     return Table("Results by class", headings, rows, records, notes, made_by=[])

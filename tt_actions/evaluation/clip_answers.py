@@ -18,6 +18,7 @@ from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.unseen import find_used
 from tt_actions.errors import UserError
+from tt_actions.evaluation.significance import accuracy_interval, drawable_groups
 from tt_actions.files import write_json, write_rows
 from tt_actions.recognition.prediction import ClipPrediction
 from tt_actions.recognition.progress import show_progress
@@ -50,6 +51,15 @@ class Answers:
             for clip, prediction in self.clips
             if clip.label in self.class_names
         ]
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the share of right predictions; None if it is unknown."""
+        if not self.marks:
+            return None
+        groups = [clip.group for clip, _ in self.clips if clip.label in self.class_names]
+        low, high = accuracy_interval(np.array(self.marks), drawable_groups(groups))
+        return None if np.isnan(low) else (low, high)
 
     def place(self, record: ClipRecord) -> str:
         """Return the path of a clip within the folder that all clips share.
@@ -121,22 +131,6 @@ def _predict(model: Recognizer, record: ClipRecord, roi: Roi | None) -> ClipPred
     return model.predict(record.path, record.start_s, record.end_s, own, hand)
 
 
-def accuracy_interval(num_right: int, num_clips: int) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy (Wilson 1927), which takes clips as independent.
-
-    Args:
-        num_right: Number of clips that are classified correctly.
-        num_clips: Number of clips, at least one.
-
-    >>> [round(end, 3) for end in accuracy_interval(11, 13)]
-    [0.578, 0.957]
-    """
-    from scipy.stats import binomtest  # slow to import
-
-    low, high = binomtest(num_right, num_clips).proportion_ci(0.95, "wilson")
-    return float(low), float(high)
-
-
 def print_answers(answers: Answers) -> None:
     """Print a table of the predictions, the accuracy if labels are known, and the clips that failed.
 
@@ -163,11 +157,11 @@ def describe_answers(answers: Answers) -> list[str]:
     """
     sentences, marks = [], answers.marks
     if marks:
-        low, high = accuracy_interval(sum(marks), len(marks))
-        clips = "clip" if len(marks) == 1 else "clips"
-        sentences.append(
-            f"Accuracy: {np.mean(marks):.3f} on {len(marks)} {clips} (95 % interval {low:.3f} to {high:.3f})."
+        ends = (
+            "" if answers.interval is None else " (95 % interval {:.3f} to {:.3f})".format(*answers.interval)
         )
+        clips = "clip" if len(marks) == 1 else "clips"
+        sentences.append(f"Accuracy: {np.mean(marks):.3f} on {len(marks)} {clips}{ends}.")
     if answers.num_used:
         sentences.append(
             f"{answers.num_used} of these clips trained the model or selected it, so expect less on new ones."
@@ -243,7 +237,7 @@ def write_answers(out: Path, answers: Answers, checkpoint: Path) -> None:
             "checkpoint": str(checkpoint),
             "class_names": names,
             "accuracy": float(np.mean(marks)) if marks else None,
-            "accuracy_interval": accuracy_interval(sum(marks), len(marks)) if marks else None,
+            "accuracy_interval": answers.interval,
             "num_labelled": len(marks),
             "num_used_in_training": answers.num_used,
             "clips": [

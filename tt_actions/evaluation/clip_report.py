@@ -62,11 +62,13 @@ def write_report(
     write_predictions(folder / "predictions.csv", predictions)
     per_class = metrics["per_class"].values()
     more = {key: [row[key] for row in per_class] for key in CLASS_COLUMNS}
-    class_table(predictions.confusion, classes, provenance, more).write(folder / "per_class", ADVICE)
+    interval = write_interval(metrics)
+    table = class_table(predictions.confusion, classes, provenance, more, interval=interval)
+    table.write(folder / "per_class", ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
     write_rows(folder / "confusion_matrix.csv", ["label", *classes], counts, ADVICE)
-    confusion = confusion_figure(predictions.confusion, classes, interval=write_interval(metrics))
+    confusion = confusion_figure(predictions.confusion, classes, interval=interval)
     write_figures(folder / "confusion_matrix", confusion, formats, ADVICE)
     for kind, curves in predictions.curves.items():
         header, points = ["class", "threshold", *AXES[kind]], curve_rows(curves, classes)

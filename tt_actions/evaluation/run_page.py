@@ -11,6 +11,7 @@ import numpy as np
 
 from tt_actions.clips.records import ClipRecord, Split
 from tt_actions.evaluation.calibration import calibration_bins, expected_calibration_error
+from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.html_page import build_page
 from tt_actions.evaluation.interval_text import explain_interval, write_interval
 from tt_actions.evaluation.learning_curves import LearningCurves, read_curves
@@ -25,7 +26,7 @@ from tt_actions.evaluation.run_drawings import (
 )
 from tt_actions.evaluation.run_options import describe_options, describe_provenance
 from tt_actions.evaluation.worst_clips import WorstClip
-from tt_actions.files import write_atomically
+from tt_actions.files import finite_or_none, write_atomically
 
 TEMPLATE = Path(__file__).with_name("run_page.html.j2")
 
@@ -146,12 +147,20 @@ def render_run_page(
         unit="clips",
         methods=[],
         published_note=PUBLISHED_NOTE,
+        scores=_class_scores(predictions),
         confusion=draw_confusion(predictions.confusion, predictions.class_names),
         reliability=draw_reliability(bins),
         calibration_error=error,
         videos=[_embed(clip) for clip in worst],
     )
     return page.html
+
+
+def _class_scores(predictions: Predictions) -> dict[str, dict[str, float | None]]:
+    """Return precision and F1 of each class; None for an undefined one."""
+    scores = class_scores(predictions.confusion)
+    values = zip(predictions.class_names, scores.precision.tolist(), scores.f1.tolist(), strict=True)
+    return {name: finite_or_none({"precision": precision, "f1": f1}) for name, precision, f1 in values}
 
 
 def common_values(

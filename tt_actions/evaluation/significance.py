@@ -78,7 +78,8 @@ def accuracy_interval(
 
     It is the bootstrap interval over groups or clips. If all clips are right, or all wrong, each resample is
     too, so the interval is then the exact one of Clopper and Pearson (1934), with a group or clip as one
-    trial. With a single group, of which some clips are right, the interval is unknown.
+    trial. If all groups have the same share of right clips, the interval is over clips. With a single
+    group, of which some clips are right, it is unknown.
 
     Args:
         is_right: Whether each clip is right; at least one clip.
@@ -105,6 +106,8 @@ def accuracy_interval(
     low, high = bootstrap_interval(
         lambda counts: counts @ is_right / counts.sum(1), len(is_right), level, groups=groups
     )
+    if groups is not None and high - low < 1e-9:  # the groups don't differ
+        return accuracy_interval(is_right, None, level)
     return float(low), float(high)
 
 
