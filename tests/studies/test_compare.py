@@ -33,7 +33,7 @@ from tt_actions.studies.trainings import Training, find_earlier, read_settings, 
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SCORES = ["accuracy", "precision", "recall", "f1"]
-FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3) for s in ("png", "svg", "pdf")}
+FILES = {"comparison.json"} | {f"figure_{n}.{s}" for n in (2, 3, 5) for s in ("png", "svg", "pdf")}
 FILES |= {f"table_{n}.{s}" for n in (1, 2, 3, 4, 5) for s in ("md", "csv", "tex")}
 
 

@@ -19,6 +19,7 @@ from tt_actions.studies.class_comparison import class_comparison_table
 from tt_actions.studies.comparison import REFERENCE
 from tt_actions.studies.pairs import pairs_table, summary
 from tt_actions.studies.score_cells import BOLD_NOTE, bold_in_groups, plain_numbers, spread
+from tt_actions.studies.seed_curves import seed_curves_figure
 
 QUICK_NOTE = "QUICK: a smoke test on a few clips and epochs. Ignore these numbers."
 SYNTHETIC_NOTE = "Synthetic strokes: these results say nothing about real video."
@@ -63,8 +64,15 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
         table.show(console)
     for note in (*[summary(numbers["pairs"])] * bool(numbers["pairs"]), *production_notes(numbers)):
         console.print(note, markup=False)
-    for name, figure in {"figure_2": scores_figure(numbers), "figure_3": actions_figure(numbers)}.items():
-        write_figures(folder / name, figure)
+    runs = {name: [*map(Path, scores["runs"])] for name, scores in numbers["models"].items()}
+    figures = {
+        "figure_2": scores_figure(numbers),
+        "figure_3": actions_figure(numbers),
+        "figure_5": seed_curves_figure(runs, production_notes(numbers)),
+    }
+    for name, figure in figures.items():
+        if figure is not None:
+            write_figures(folder / name, figure)
 
 
 def _published(numbers: Numbers, model: str) -> dict[str, Any]:
