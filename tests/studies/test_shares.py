@@ -14,7 +14,7 @@ from tt_actions.studies.compare import compare
 from tt_actions.studies.finished_run import read_finished_run
 from tt_actions.studies.share_report import shares_figure, shares_table
 from tt_actions.studies.shares import read_shares, share_trainings
-from tt_actions.studies.trainings import Training
+from tt_actions.studies.trainings import Training, read_settings
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -137,3 +137,12 @@ def test_shares_are_read_from_the_command_line():
     for wrong in ("0", "1.1", "a"):
         with pytest.raises(ValueError, match=f"`--shares` above 0 and at most 1, but got 0.5,{wrong}"):
             main(["compare", "--shares", f"0.5,{wrong}"])
+
+
+def test_runs_from_before_the_option_still_count_as_finished():
+    words = ["train", "--config", str(EXPERIMENTS / "cnn.yaml"), "--data.source", "UserClips"]
+    words += ["--data.source.path", "clips.csv", "--figures", "pdf"]
+    assert not {"train_share", "share_seed"} & set(read_settings(words)["data"])
+    assert "figures" not in read_settings(words)
+    part = read_settings([*words, "--data.train_share", "0.5", "--data.share_seed", "3"])["data"]
+    assert (part["train_share"], part["share_seed"]) == (0.5, 3)
