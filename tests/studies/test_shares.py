@@ -86,7 +86,7 @@ def test_the_table_has_the_scores_of_the_runs(shared):
 
 
 def test_what_is_done_is_not_trained_again(shared):
-    assert "2/2  cnn on 50%, seed 0: training" in shared.text
+    assert "2/2  cnn on 50 %, seed 0: training" in shared.text
     assert shared.again.count("already done") == 2
     assert ": training" not in shared.again
 

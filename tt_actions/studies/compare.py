@@ -221,7 +221,7 @@ def _run_all(
     runs: dict[tuple[str, int, float], FinishedRun] = {}
     failed: list[dict[str, Any]] = []
     for number, ((model, seed, share), training) in enumerate(trainings.items(), first):
-        label = f"{number}/{total}  {model}{'' if share == 1 else f' on {share:.0%}'}, seed {seed}:"
+        label = f"{number}/{total}  {model}{'' if share == 1 else f' on {100 * share:g} %'}, seed {seed}:"
         try:
             run_dir = _finished_run(training, label, console)
         except subprocess.SubprocessError as error:

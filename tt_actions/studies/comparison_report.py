@@ -107,7 +107,7 @@ def production_notes(numbers: Numbers) -> list[str]:
 
 
 def _of_share(failed: Mapping[str, Any]) -> str:
-    return f" on {failed['share']:.0%} of the clips" if "share" in failed else ""
+    return f" on {100 * failed['share']:g} % of the clips" if "share" in failed else ""
 
 
 def _short(commit: str) -> str:

@@ -92,7 +92,7 @@ def shares_table(models: Mapping[str, Any], made_by: Sequence[str]) -> Table:
         for model, points in models.items():
             for point in (point for point in points if point["share"] == share):
                 scores = [spread(point[key]) for key in SHOWN]
-                rows.append([f"{share:.0%}, {model}", f"{point['num_clips']:.0f}", *scores])
+                rows.append([f"{100 * share:g} %, {model}", f"{point['num_clips']:.0f}", *scores])
                 means.append([None, *(point[key]["mean"] for key in SHOWN)])
                 bare = plain_numbers(point, tuple(SHOWN))
                 records.append({"share": share, "model": model, "num_clips": point["num_clips"], **bare})
