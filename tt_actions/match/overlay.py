@@ -48,7 +48,8 @@ def write_annotated(
     """Write the video with its strokes drawn on it, as an MP4 that every browser plays.
 
     Each frame keeps its time, so all times of the analysis are valid here too. The sound is kept. Frames of
-    more than 1920x1080 pixels are scaled down. If the file breaks off, the part that decodes is written.
+    more than 1920x1080 pixels are scaled down. A band below the picture shows the probabilities. If the file
+    breaks off, the part that decodes is written.
 
     Args:
         path: The ``.mp4`` to write.
@@ -101,7 +102,7 @@ class _Place(NamedTuple):
 
     Args:
         name: The player's name, as a tile.
-        region: Box of the outline, or the whole frame above the band if the player has no region.
+        region: Box of the outline, or the whole picture if the player has no region.
         has_outline: Whether the outline is always visible.
         strokes: The player's strokes in order of their start.
         starts_s: Their starts in seconds.
@@ -124,8 +125,8 @@ class Overlay:
     """Draws the strokes and probabilities of a match on its frames.
 
     Each player's region has an outline. During a stroke, the outline and the arm that plays have the colour
-    of the class, and the corner shows the class and its confidence. The outline flashes at a contact. At the
-    bottom is the :class:`ProbabilityBand`.
+    of the class, and the corner shows the class and its confidence. The outline flashes at a contact. The
+    :class:`ProbabilityBand` is below the picture.
 
     Args:
         analysis: Result of the analysis.
@@ -152,15 +153,14 @@ class Overlay:
         self._line = max(1, round(min(size) / 480))
         self._styles = {style.name: style for style in class_styles(analysis.class_names)}
         self._band = ProbabilityBand(analysis, tracks, size, self._letter, self._line)
-        above = height - self._band.height, width
-        self._places = [self._lay_out(analysis, track, scale, above) for track in tracks]
+        self._places = [self._lay_out(analysis, track, scale, size) for track in tracks]
         self._label = lru_cache(1024)(self._draw_label)
         for place in self._places:
             for name, percent in {(stroke.label, _percent(stroke)) for stroke in place.strokes}:
                 self._label(name, percent, place.region[2] - place.region[0])
 
     def draw(self, time_s: float, image: Image) -> Image:
-        """Draw on a copy of a frame.
+        """Draw on a copy of a frame, and the band below it.
 
         Args:
             time_s: Time of the frame in seconds.
@@ -170,9 +170,12 @@ class Overlay:
             The copy.
 
         Shape:
-            ``(H, W, 3)`` -> ``(H, W, 3)``.
+            ``(H, W, 3)`` -> ``(H + B, W, 3)`` with the height *B* of the band.
         """
-        drawn = np.array(image, order="C")
+        height, width, _ = image.shape
+        whole = np.empty((height + self._band.height, width, 3), np.uint8)
+        drawn = whole[:height]
+        drawn[:] = image
         running = [_running(place, time_s) for place in self._places]
         for place, stroke in zip(self._places, running, strict=True):
             if place.skeleton is not None:
@@ -180,8 +183,8 @@ class Overlay:
                 place.skeleton.draw(drawn, time_s, self._scale, swing=swing)
         for place, stroke in zip(self._places, running, strict=True):
             self._draw_player(drawn, place, stroke, time_s)
-        self._band.draw(drawn, time_s)
-        return drawn
+        whole[height:] = self._band.draw(time_s)
+        return whole
 
     def _draw_player(self, image: Image, place: _Place, stroke: Stroke | None, time_s: float) -> None:
         first, last = np.searchsorted(
@@ -206,11 +209,11 @@ class Overlay:
             paste(image, label, x, y + place.name.shape[0] + self._line)
 
     def _lay_out(
-        self, analysis: MatchAnalysis, track: PlayerTrack, scale: float, above: tuple[int, int]
+        self, analysis: MatchAnalysis, track: PlayerTrack, scale: float, size: tuple[int, int]
     ) -> _Place:
         strokes = [stroke for stroke in analysis.strokes if stroke.player == track.name]
         contacts = [stroke.contact_s for stroke in strokes if stroke.contact_s is not None]
-        region = _fit(track.roi, scale, above)
+        region = _fit(track.roi, scale, size)
         room = region[2] - region[0] - 12 * self._line
         name = cover_within(track.name, self._letter, self._row_height, room)
         return _Place(

@@ -1,9 +1,8 @@
-"""The band at the bottom of a frame: each player's class probabilities over the last seconds."""
+"""The band below the picture: each player's class probabilities over the last seconds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from tt_actions.match.report_drawings import ClassStyle, class_styles
@@ -16,11 +15,11 @@ BAND_S = 5.0
 """Number of seconds that the band shows, up to the current frame."""
 
 BAND_SHARE = 0.115
-"""Share of the frame's height that class names and probabilities take."""
+"""Height of the band relative to the picture, unless its text needs more."""
 
 DARK, LIGHT, GREY = (24, 24, 24), (255, 255, 255), (190, 190, 190)
 
-_OPACITY = 0.85
+_NUM_ROWS = 3  # of text: the class names, and room for a player's name in a strip
 _ROUNDED_S = 1e-6
 
 
@@ -46,14 +45,14 @@ class ProbabilityBand:
     """Draws the probabilities of the last seconds; the right edge is the current time.
 
     Each class has the same colour as on the report page; the height of the colour is its probability. The
-    band is dark where no stroke is likely. Ticks mark contacts. Each player has a strip, in the order of the
-    regions from left to right. Above the strips are the class names; if they don't all fit, the classes with
-    the highest total probability.
+    band is dark where no stroke is likely. A line marks each contact. Each player has a strip; they are in
+    the order of the regions from left to right. Above the strips are the class names; if they don't all fit,
+    the classes with the highest total probability.
 
     Args:
         analysis: Result of the analysis.
         tracks: Regions of the players, in the order of the analysis.
-        size: Height and width of the frames.
+        size: Height and width of the picture.
         letter: Size of letters in pixels.
         line: Width of lines in pixels.
     """
@@ -66,9 +65,9 @@ class ProbabilityBand:
         letter: int,
         line: int,
     ) -> None:
-        self.height = int(BAND_SHARE * size[0])
         self._letter, self._line, self._width = letter, line, size[1]
         self._row_height = round(1.35 * letter)
+        self.height = max(int(BAND_SHARE * size[0]), _NUM_ROWS * self._row_height)
         by_name = {style.name: style for style in class_styles(analysis.class_names)}
         shown = [k for k, name in enumerate(analysis.frame_classes) if name in by_name]
         styles = [by_name[analysis.frame_classes[k]] for k in shown]
@@ -82,30 +81,25 @@ class ProbabilityBand:
         self._strips = [
             self._lay_out(analysis, tracks, number, shown) for number in range(len(analysis.players))
         ]
-        room = self.height - self._top
-        self._has_names = len(tracks) > 1 and 2 * self._row_height <= room
+        self._has_names = len(tracks) > 1
         self._ground = np.full((self.height, self._width, 3), DARK, np.uint8)
         paste(self._ground, legend, 0, 0)
 
-    def draw(self, image: Image, time_s: float) -> None:
-        """Draw the band onto a frame.
+    def draw(self, time_s: float) -> Image:
+        """Return the band, uint8 RGB.
 
         Args:
-            image: The frame, uint8 RGB, contiguous; changed in place.
             time_s: Time of the frame in seconds.
 
         Shape:
-            ``(H, W, 3)``.
+            ``(height, W, 3)``.
         """
-        if self.height == 0:
-            return
         drawn = self._ground.copy()
         for strip in self._strips:
             drawn[self._top :, strip.left : strip.left + strip.width] = self._draw_strip(strip, time_s)
             if self._has_names:
                 paste(drawn, strip.name, strip.left, self._top)
-        band = image[-self.height :]
-        cv2.addWeighted(band, 1 - _OPACITY, drawn, _OPACITY, 0, dst=band)
+        return drawn
 
     def _draw_strip(self, strip: _Strip, time_s: float) -> Image:
         height, width = self.height - self._top, strip.width
@@ -124,7 +118,8 @@ class ProbabilityBand:
         begin, end = np.searchsorted(strip.contacts_s, [columns_s[0], time_s], "right")
         for contact_s in strip.contacts_s[begin:end]:
             x = int((contact_s - columns_s[0]) / BAND_S * width)
-            drawn[: max(2, height // 4), max(0, x + 1 - self._line) : x + 1] = LIGHT
+            drawn[:, max(0, x - 2 * self._line) : x + 1 + self._line] = DARK
+            drawn[:, max(0, x + 1 - self._line) : x + 1] = LIGHT
         drawn[:, -2 * self._line :] = LIGHT
         return drawn
 
@@ -149,8 +144,8 @@ class ProbabilityBand:
         )
 
     def _draw_legend(self, styles: Sequence[ClassStyle], weights: np.ndarray) -> Image:
-        """Draw the class names in a row, or nothing if the band is too low for letters."""
-        if self._row_height > 0.6 * self.height or not styles:
+        """Draw the class names in a row."""
+        if not styles:
             return np.zeros((0, self._width, 3), np.uint8)
         items = [self._draw_item(style) for style in styles]
         rest = self._draw_text(f"+{len(items)}")
