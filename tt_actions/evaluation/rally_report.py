@@ -108,9 +108,12 @@ def measure_recordings(
     return measured
 
 
-def _interval_by(groups: Sequence[str | None]) -> str | None:
-    """Return what the intervals are over; None if there is a single recording and so no interval."""
-    return None if len(groups) == 1 else "groups" if drawable_groups(groups) else "recordings"
+def _describe_groups(groups: Sequence[str | None]) -> dict[str, Any]:
+    """Return the number of groups and what intervals are over: None for a single recording, without any."""
+    return {
+        "interval_by": None if len(groups) == 1 else "groups" if drawable_groups(groups) else "recordings",
+        "num_groups": None if None in groups else len(set(groups)),
+    }
 
 
 def _frame_interval(
@@ -188,11 +191,7 @@ def write_rally_report(
     measured = measure_recordings(recordings, segmenters)
     last = list(segmenters)[-1]
     names = segmenters[last].timing.class_names
-    groups = [recording.group for recording in recordings.values()]
-    over = {
-        "interval_by": _interval_by(groups),
-        "num_groups": None if None in groups else len(set(groups)),
-    }
+    over = _describe_groups([recording.group for recording in recordings.values()])
     metrics: dict[str, Any] = finite_or_none(
         {"segmentation": measured, "used": last, **over, "loss": loss, "provenance": provenance}
     )

@@ -247,8 +247,10 @@ class ActionCLI(LightningCLI):
         if not self.resume and is_first_process():
             self.lock = lock_run_dir(run_dir)
         os.environ[RUN_DIR_VARIABLE] = str(run_dir)
-        chosen = (config.seed_everything, config.monitor, self.datamodule.is_untrimmed)
-        callbacks = run_callbacks(run_dir, *chosen, config.published, config.figures)
+        shown = config.published, config.figures
+        callbacks = run_callbacks(
+            run_dir, config.seed_everything, config.monitor, self.datamodule.is_untrimmed, *shown
+        )
         self.trainer_defaults = {"callbacks": callbacks}
         step = None
         if self.resume:
