@@ -44,7 +44,7 @@ from tt_actions.video.info import probe
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = ROOT / "experiments" / "cnn_lstm.yaml"
-NUM_PLAYERS = 16
+CLIPS_PER_PLAYER = 4  # one of each stroke
 BLOCK = 6  # number of steps per turn
 
 RATIOS = [f"inference_ratio_{model}" for model in MODELS]
@@ -195,7 +195,7 @@ def draw_clips(folder: Path, plan: Plan) -> tuple[Path, float]:
         The manifest, and the seconds for generating the clips on all cores.
     """
     started_s = time.perf_counter()
-    synthesize(folder, plan.drawn, NUM_PLAYERS, size=plan.size)
+    synthesize(folder, plan.drawn, plan.drawn // CLIPS_PER_PLAYER, size=plan.size)
     drawing_s = time.perf_counter() - started_s
     drawn = read_manifest(folder / "manifest.csv")
     players = sorted({str(record.group) for record in drawn})

@@ -16,7 +16,7 @@ Repeats = dict[str, list[float]]
 class Plan(NamedTuple):
     """Numbers of clips, epochs and repeats of a benchmark."""
 
-    drawn: int = 64  # four per player
+    drawn: int = 64
     """Number of synthetic clips."""
     size: tuple[int, int] = (320, 240)
     """Width and height of the clips."""

@@ -75,7 +75,8 @@ def test_a_metric_outside_the_project_is_reported_at_the_first_try(folder):
     ((path, lines),) = ADDED.findall(TEXT)
     with (folder / path).open("a") as file:
         file.write(lines)
-    report = folder / re.findall(r"report: (\S+)", run(folder, COMMANDS[2]))[-1] / "metrics.json"
+    page = folder / re.findall(r"report: (\S+)", run(folder, COMMANDS[2]))[-1]
+    report = page.parent / "metrics.json"
     values = json.loads(report.read_text())["metrics"]
     assert set(values) == {"cohen_kappa", "top_three", "top_two"}
     assert np.isfinite(list(values.values())).all()

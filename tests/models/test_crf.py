@@ -175,5 +175,5 @@ def test_it_is_configured_trained_and_loaded_like_any_other(name, strokes, cache
     assert model.network.transitions.any()
     if name == "CNN":
         again = ["--config", str(run / "config.yaml"), "--runs", str(tmp_path / "again")]
-        main(["predict", *again, "--ckpt_path", str(run / "checkpoints" / "last.ckpt")])
+        main(["test", *again, "--ckpt_path", str(run / "checkpoints" / "last.ckpt")])
         assert (tmp_path / "again" / "crf" / "version_0" / "report" / "predictions.csv").is_file()

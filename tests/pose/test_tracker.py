@@ -24,8 +24,8 @@ class Drawn:
 @pytest.fixture(scope="module")
 def players(tmp_path_factory):
     out = tmp_path_factory.mktemp("players")
-    synthesize(out, 2, 2, seed=3, size=(640, 480), num_workers=1)
-    return [Drawn(video) for video in sorted(out.rglob("*.mp4"))]
+    synthesize(out, 8, 2, seed=3, size=(640, 480), num_workers=2)
+    return [Drawn(video) for video in sorted(out.rglob("*_000[01]_*.mp4"))]
 
 
 def hips(poses):

@@ -34,7 +34,7 @@ def test_one_command_makes_a_small_file_that_names_strokes(folder):
     path = folder / "names" / "table_tennis.ckpt"
     model = load(path)
     assert path.stat().st_size < 2e6
-    assert model.class_names == ("serve", "forehand", "backhand", "smash")
+    assert model.class_names == ("backhand", "forehand", "no_stroke", "serve", "smash")
     (run,) = (folder / "runs" / "names_table_tennis").iterdir()
     trained = load(run / "checkpoints" / "best.ckpt")
     assert model.typical_swing.seconds == pytest.approx(0.8 * trained.typical_swing.seconds)

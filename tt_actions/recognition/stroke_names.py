@@ -42,13 +42,14 @@ def load_names(sport: NamedSport) -> "Recognizer":
     stroke of a clip. Its names are less reliable than those of a model that was trained on your own clips.
 
     Args:
-        sport: ``table_tennis`` for serve, forehand, backhand and smash; ``tennis`` also for volley.
+        sport: ``table_tennis`` for serve, forehand, backhand and smash; ``tennis`` also for volley. Both know
+            movements that are no strokes.
 
     Raises:
         UserError: If there is no network for the sport.
 
     >>> load_names("tennis").class_names
-    ('backhand', 'forehand', 'serve', 'smash', 'volley')
+    ('backhand', 'forehand', 'no_stroke', 'serve', 'smash', 'volley')
     """
     from tt_actions.recognition.loading import load
 
