@@ -94,9 +94,19 @@ def _draw_chart(title: str, lines: dict[str, dict[int, float]], best: int | None
         title,
         drawn,
         [(across(mark), f"{mark:.0f}") for mark in whole if min(epochs) <= mark <= max(epochs)],
-        [(up(mark), f"{mark:.3g}") for mark in marks],
+        [(up(mark), text) for mark, text in zip(marks, _write_marks(marks), strict=True)],
         across(best) if best in epochs else None,
     )
+
+
+def _write_marks(marks: Sequence[float]) -> list[str]:
+    """Write equally spaced marks with as many digits as tell them apart.
+
+    >>> _write_marks([2.0825, 2.085, 2.0875]), _write_marks([0.0, 0.25, 1.0])
+    (['2.0825', '2.085', '2.0875'], ['0', '0.25', '1'])
+    """
+    digits = 1 - math.floor(math.log10(marks[1] - marks[0])) if len(marks) > 1 else 3
+    return [f"{round(mark, digits):.6g}" for mark in marks]
 
 
 class Column(NamedTuple):

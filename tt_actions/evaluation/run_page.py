@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from tt_actions.clips.records import ClipRecord, Split
+from tt_actions.clips.records import ClipRecord, Split, class_names
 from tt_actions.evaluation.calibration import calibration_bins, expected_calibration_error
 from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.html_page import build_page
@@ -255,10 +255,7 @@ def count_splits(records: Sequence[ClipRecord]) -> list[SplitRow]:
     """
     counts = Counter((label, record.split) for record in records for label in record.labels)
     splits = get_args(Split)
-    rows = [
-        SplitRow(name, [counts[name, split] for split in splits])
-        for name in sorted({label for label, _ in counts})
-    ]
+    rows = [SplitRow(name, [counts[name, split] for split in splits]) for name in class_names(records)]
     own = [[record for record in records if record.split == split] for split in splits]
     rows.append(SplitRow("all", [len(clips) for clips in own]))
     groups = [len({clip.group for clip in clips} - {None}) for clips in own]
