@@ -67,6 +67,15 @@ def test_swings_that_are_no_strokes_are_left_out():
     assert [stroke.contact_s for stroke in found] == pytest.approx(lifts, abs=0.07)
 
 
+def test_a_stroke_right_after_another_movement_is_found():
+    reader = StrokeReader(recognizer(("lift", NO_STROKE)), Path("drawn"), 30)
+    times_s = np.arange(180) / 30
+    before, after = landmarks(times_s, [(2.0, "chop", 0.7)]), landmarks(times_s, [(2.6, "lift")])
+    poses = np.where((times_s < 2.3)[:, None, None], before, after)
+    found = [stroke.contact_s for _, stroke in follow(reader, times_s, poses)]
+    assert found == pytest.approx([2.6], abs=0.07)
+
+
 def test_a_cut_ends_the_scene_and_forgets_it(reader):
     times_s = np.arange(150) / 30
     poses = landmarks(times_s, [(2.0, "chop"), (2.6, "lift")])  # too near for one scene

@@ -224,9 +224,8 @@ class ClipDataModule(pl.LightningDataModule):
         """Return statistics of the training clips; None for untrimmed recordings and for joints."""
         if self.is_untrimmed or isinstance(self.preprocessing, JointPreprocessing):
             return None
-        dataset = self.dataset("train")
-        clips = (self.cache.frames(record, dataset.spec) for record in dataset.records)
-        return find_typical(clips, dataset.spec.fps)
+        spec = self.dataset("train").spec
+        return find_typical((self.cache.frames(record, spec) for record in self._strokes()), spec.fps)
 
     def typical_swing(self) -> TypicalSwing | None:
         """Return statistics of the swings in training clips of joints; None for other clips."""
@@ -235,10 +234,19 @@ class ClipDataModule(pl.LightningDataModule):
         layout = find_layout(self.preprocessing.layout)
         if layout in PATHS:
             return None
-        dataset = self.dataset("train")
-        strokes = [record for record in dataset.records if record.label != NO_STROKE]
-        clips = (self.cache.frames(record, dataset.spec) for record in strokes)
-        return find_typical_swing(clips, layout, dataset.spec.fps)
+        spec = self.dataset("train").spec
+        clips = (self.cache.frames(record, spec) for record in self._strokes())
+        return find_typical_swing(clips, layout, spec.fps)
+
+    def _strokes(self) -> list[ClipRecord]:
+        """List the training clips that show strokes."""
+        strokes = [record for record in self.dataset("train").records if record.label != NO_STROKE]
+        if not strokes:
+            raise UserError(
+                f"Expected training clips of strokes, but all have the label '{NO_STROKE}'. Add clips of "
+                "strokes."
+            )
+        return strokes
 
     def has_regions(self) -> bool:
         """Whether most training clips have a region of their own.

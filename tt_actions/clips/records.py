@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from tt_actions.clips.strokes import IDLE, STROKES, Stroke
+from tt_actions.clips.strokes import IDLE, NO_STROKE, STROKES, Stroke, is_stroke
 from tt_actions.errors import UserError
 from tt_actions.video.frames import check_roi
 from tt_actions.video.types import Roi
@@ -222,8 +222,8 @@ def _check_recordings(source: Path, records: Sequence[ClipRecord]) -> None:
             f"{len(clips)} clips, such as '{clips[0].name}', and {len(recordings)} recordings, such as "
             f"'{recordings[0].name}'. Use one kind at a time."
         )
-    if idle := [r.name for r in recordings if any(stroke.label == IDLE for stroke in r.strokes or ())]:
+    if idle := [r.name for r in recordings if not all(is_stroke(stroke.label) for stroke in r.strokes or ())]:
         raise UserError(
-            f"Expected no stroke in '{idle[0]}' to be labelled '{IDLE}', the label of the time between "
-            "strokes, but got one. Remove it."
+            f"Expected no stroke in '{idle[0]}' to be labelled '{IDLE}' or '{NO_STROKE}', but got one. "
+            "Remove it: the time between the strokes of a recording has no label."
         )

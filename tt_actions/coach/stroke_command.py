@@ -10,6 +10,7 @@ import numpy as np
 from tt_actions.clips.cache import FrameCache
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
+from tt_actions.clips.strokes import is_stroke
 from tt_actions.coach.diagnosis import Coach
 from tt_actions.coach.landmarks import of_hand
 from tt_actions.coach.page import ADVICE, findings_table, write_coach_page
@@ -87,6 +88,11 @@ def coach_stroke(
     seen = _see(model, reader, clip, joints) if is_video else None
     prediction = _classify(model, clip, joints or clip.path, seen)
     label = label or prediction.label
+    if not is_stroke(label):
+        raise UserError(
+            f"Expected '{clip.path}' to show a stroke, but the model takes it for another movement. Name the "
+            "stroke by `--class`."
+        )
     coach, left_out = make_coach(reader, *clips, label, clip.path)
     review = _judge(coach, clip, joints or clip.path, seen, prediction.probabilities[label], reader.fps)
     review = replace(review, remarks=(*review.remarks, *left_out))
@@ -165,9 +171,10 @@ def list_references_of(
 def _check_options(model: Recognizer, class_name: str | None, fps: float | None) -> None:
     if fps is not None and not 0 < fps < np.inf:
         raise UserError(f"Expected `--fps` to be positive, but got {fps:g}.")
-    if class_name is not None and class_name not in model.class_names:
+    strokes = tuple(filter(is_stroke, model.class_names))
+    if class_name is not None and class_name not in strokes:
         raise UserError(
-            f"Expected `--class` to be one of the model's classes ({', '.join(model.class_names)}), but got "
+            f"Expected `--class` to be one of the model's strokes ({', '.join(strokes)}), but got "
             f"'{class_name}'. Use one of these."
         )
 

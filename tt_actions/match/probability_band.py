@@ -96,9 +96,11 @@ class ProbabilityBand:
         """
         drawn = self._ground.copy()
         for strip in self._strips:
+            if not strip.width:  # more players than pixels
+                continue
             drawn[self._top :, strip.left : strip.left + strip.width] = self._draw_strip(strip, time_s)
             if self._has_names:
-                paste(drawn, strip.name, strip.left, self._top)
+                paste(drawn, strip.name[:, : strip.width], strip.left, self._top)
         return drawn
 
     def _draw_strip(self, strip: _Strip, time_s: float) -> Image:

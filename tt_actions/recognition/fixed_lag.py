@@ -54,7 +54,7 @@ class FixedLagSegmenter:
         self._states = np.arange(len(self.chain.classes))
         timing = segmenter.timing
         strokes = [is_stroke(name) for name in timing.class_names]
-        self._memory = 2 * lag + 4 * math.ceil(timing.mean_frames[strokes].max()) + 1
+        self._memory = 2 * lag + 4 * math.ceil(timing.mean_frames[strokes].max(initial=1)) + 1
         self._begin()
 
     def _begin(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import Stroke, is_stroke
 from tt_actions.recognition.players import NO_NAME
 
 LEAST_MOTION = 0.5
@@ -90,7 +90,7 @@ def remark_on_frames(
     for number, player in silent:
         start = f"No stroke{'' if player == NO_NAME else f' of {player}'} is found"
         if gate is None:
-            scores = probabilities[number, :, [name != IDLE for name in frame_classes]]
+            scores = probabilities[number, :, [is_stroke(name) for name in frame_classes]]
             remarks.append(f"{start}: {_explain_idle(float(scores.sum(0).max(initial=0)))}")
         else:
             remarks.append(f"{start}: {_explain_gate(gate, number, least_probability)}")

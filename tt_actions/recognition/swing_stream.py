@@ -18,6 +18,7 @@ MIN_WAIT_S = 0.2
 """Shortest such time: before, a peak of the smoothed speed is not known."""
 
 _SAME_TIME_S = 1e-6
+_SAME_PEAK_S = 0.1  # by which later joints may move a peak
 _REACH = 2.0  # length of the joints in memory, relative to the training clips
 
 
@@ -51,7 +52,7 @@ class SwingStream:
         self.reader = reader
         self.wait_s = min(wait_s, max(MIN_WAIT_S, (1 - typical.contact) * typical.seconds))
         self._recent: deque[tuple[float, np.ndarray]] = deque()
-        self._seen_s = self._contact_s = self._end_s = -math.inf
+        self._seen_s = self._contact_s = self._end_s = self._left_out_s = -math.inf
 
     def push(self, time_s: float, pose: np.ndarray, is_new_scene: bool = False) -> list[ScoredStroke]:
         """Add the next joints, and return the strokes that are known now.
@@ -81,7 +82,7 @@ class SwingStream:
         """Return the remaining strokes at the end of a scene, and begin a new one."""
         strokes = self._find(is_over=True)
         self._recent.clear()
-        self._contact_s = -math.inf
+        self._contact_s = self._left_out_s = -math.inf
         return strokes
 
     def _find(self, is_over: bool) -> list[ScoredStroke]:
@@ -102,7 +103,8 @@ class SwingStream:
         gap_s = MIN_GAP * typical.seconds
         for frame in find_peaks(speed, fps, typical, min_gap=0).tolist():
             contact_s = float(at_s[frame])
-            is_new = self._contact_s + gap_s - _SAME_TIME_S <= contact_s <= latest_s + _SAME_TIME_S
+            earliest_s = max(self._contact_s + gap_s - _SAME_TIME_S, self._left_out_s + _SAME_PEAK_S)
+            is_new = earliest_s <= contact_s <= latest_s + _SAME_TIME_S
             if is_new and speed[frame] >= speed[frame : frame + round(gap_s * fps)].max():
                 swing = place_swing(contact_s, first_s, last_s if is_over else math.inf, typical)
                 strokes += self._classify(joints, swing, last_s)
@@ -113,10 +115,10 @@ class SwingStream:
         num_frames = round((swing.end_s - swing.start_s) * self.reader.spec.fps)
         seen = swing._replace(end_s=min(swing.end_s, last_s))
         scores = self.reader.classify(joints, seen, num_frames if seen.end_s < swing.end_s else 0)
-        self._contact_s = swing.contact_s
         if not self.reader.is_stroke(scores):
+            self._left_out_s = swing.contact_s  # a stroke may follow at once
             return []
         start_s = max(seen.start_s, min(self._end_s, seen.contact_s))
         end_s = min(seen.end_s, seen.contact_s + MIN_GAP * self.reader.typical.seconds)
-        self._end_s = end_s
+        self._contact_s, self._end_s = swing.contact_s, end_s
         return [self.reader.name(seen._replace(start_s=start_s, end_s=end_s), scores)]

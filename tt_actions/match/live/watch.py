@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tt_actions.clips.strokes import IDLE, Stroke
+from tt_actions.clips.strokes import Stroke, is_stroke
 from tt_actions.errors import VideoError
 from tt_actions.files import explain_failure
 from tt_actions.local_server import is_local
@@ -194,7 +194,7 @@ def _follow(
     journal: Callable[[Stroke], None],
 ) -> LiveResult:
     width, height = analysis.start()
-    names = tuple(name for name in analysis.reader.frame_classes if name != IDLE)
+    names = tuple(filter(is_stroke, analysis.reader.frame_classes))
     unit, delay_from = analysis.reader.unit, analysis.reader.delay_from
     view = LiveView(analysis.source.title, analysis.tracks, names, width, height, unit, delay_from)
     page = None if address is None else LivePage(view, address[1], address[0])
