@@ -112,7 +112,7 @@ def test_class_and_hand_are_those_that_the_user_names(room, tmp_path):
     told = json.loads((tmp_path / "out" / "findings.json").read_text())
     assert told["class"] == "forehand"
     assert told["left_handed"]
-    with pytest.raises(ValueError, match=r"one of the model's classes \(forehand, smash\)"):
+    with pytest.raises(ValueError, match=r"one of the model's strokes \(forehand, smash\)"):
         coach(*known, ("class", "lob"), ("out", tmp_path / "none"))
     with pytest.raises(ValueError, match="`--fps` to be positive"):
         coach(*known, ("fps", 0), ("out", tmp_path / "none"))
