@@ -427,6 +427,7 @@ def test_a_misspelt_key_of_a_file_is_refused(monkeypatch, capsys, tiny, tmp_path
         (["train", "--resume", "nowhere"], 1, "no 'nowhere/config.yaml'"),
         (["train", "--resume"], 2, "expected one argument"),
         (["check", "nowhere"], 1, "no folder 'nowhere'"),
+        (["names", "--sports", "tenis"], 2, "`--sports` to be table_tennis or tennis, but got 'tenis'"),
         (
             ["synth"],
             2,

@@ -239,7 +239,7 @@ class CommandParser(ArgumentParser):
         del ex
         flags = {option.key: option.flag for option in self.options}
         line = re.sub(
-            r'Parser key "(\w+)":\s*Expected an? (.+?)\. Got value: (.*)',
+            r'Parser key "(\w+)"(?: element \d+)?:\s*Expected an? (.+?)\. Got value: (.*)',
             lambda found: (
                 f"Expected `{flags[found[1]]}` to be {describe_type(found[2])}, but got '{found[3]}'."
             ),
