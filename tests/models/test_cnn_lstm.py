@@ -47,6 +47,31 @@ def test_weights_keep_the_scale_of_what_passes_through():
             x = y.relu()
 
 
+def test_a_large_training_batch_is_processed_in_parts_with_the_same_result(monkeypatch):
+    cnn, frames, seen = FrameCNN(channels=(4, 5), grid=(2, 3)), torch.rand(9, 3, 16, 24), []
+    cnn.layers.register_forward_hook(lambda *call: seen.append(len(call[-1])))
+
+    def features_and_gradients():
+        cnn.zero_grad()
+        features = cnn(frames)
+        features.square().sum().backward()
+        return features, *(weight.grad.clone() for weight in cnn.parameters())
+
+    together = features_and_gradients()
+    monkeypatch.setattr("tt_actions.models.frame_cnn.PART_BYTES", 4 * 4 * 4 * 16 * 24)  # four frames
+    torch.testing.assert_close(features_and_gradients(), together)
+    cnn.eval()(frames)
+    assert seen == [9, 3, 3, 3, 9]
+
+
+def test_batch_normalisation_sees_the_whole_batch(monkeypatch):
+    monkeypatch.setattr("tt_actions.models.frame_cnn.PART_BYTES", 1)
+    cnn, seen = FrameCNN(channels=(4, 5), batch_norm=True), []
+    cnn.layers.register_forward_hook(lambda *call: seen.append(len(call[-1])))
+    cnn(torch.rand(9, 3, 16, 24))
+    assert seen == [9]
+
+
 def test_padding_stays_out_of_the_statistics_of_batch_normalisation():
     frames, lengths = torch.rand(2, 4, 3, 16, 16), torch.tensor([4, 1])
     statistics = []
