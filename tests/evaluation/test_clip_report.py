@@ -310,9 +310,9 @@ def test_printed_class_names_are_whole_and_taken_literally() -> None:
 
 
 def test_provenance_names_config_versions_and_commit() -> None:
-    made = provenance("a: 1\n", seed=7, seconds=12.34)
+    made = provenance("a: 1\n", seed=7, seconds=12.34, processor_seconds=23.45)
     assert made["config_hash"] == hashlib.sha256(b"a: 1\n").hexdigest()
-    assert (made["seed"], made["seconds"]) == (7, 12.3)
+    assert (made["seed"], made["seconds"], made["processor_seconds"]) == (7, 12.3, 23.4)
     assert made["versions"]["torch"] == torch.__version__
     assert 50 < made["peak_memory_mb"] < 100_000
     assert json.loads(json.dumps(made)) == made

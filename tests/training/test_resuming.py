@@ -168,8 +168,11 @@ def test_a_run_that_is_terminated_says_so_and_can_be_resumed(start, tiny, traine
 def test_the_seconds_of_a_resumed_run_count_those_before_it_was_stopped(tiny, tmp_path):
     run = train(tiny, tmp_path, "--trainer.max_epochs", "1", command="fit")
     callbacks = content(run)["callbacks"]
-    before = callbacks["RunReport"]["seconds"]
-    assert 0 < before < 60
+    before = callbacks["RunReport"]
+    assert 0 < before["seconds"] < 60
+    assert 0 < before["processor_seconds"] < 60
     resumed = ClipReport(run, 0, "val/loss")
-    resumed.load_state_dict({"seconds": 100.0})
-    assert 100 < resumed.state_dict()["seconds"] < 110
+    resumed.load_state_dict({"seconds": 100.0, "processor_seconds": 200.0})
+    after = resumed.state_dict()
+    assert 100 < after["seconds"] < 110
+    assert 200 <= after["processor_seconds"] < 210

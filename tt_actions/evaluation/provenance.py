@@ -19,20 +19,27 @@ import torchmetrics
 
 
 def provenance(
-    config_text: str, seed: int | None, seconds: float, device: torch.device | None = None
+    config_text: str,
+    seed: int | None,
+    device: torch.device | None = None,
+    *,
+    seconds: float,
+    processor_seconds: float,
 ) -> dict[str, Any]:
     """Describe how a result was produced.
 
     Args:
         config_text: The complete configuration of the run; only its SHA-256 is stored.
         seed: Random seed of the run.
-        seconds: Wall time of the run in seconds.
         device: Device of the run; None for the CPU.
+        seconds: Wall time of the run in seconds.
+        processor_seconds: Processor time of the run in seconds, over all cores. Other programs that run at
+            the same time hardly change it.
 
     Returns:
-        ``config_hash``, ``seed``, ``seconds``, ``peak_memory_mb`` (of this process so far; None if the system
-        doesn't report it), ``date`` (UTC), ``commit`` (with the suffix ``-dirty`` if files were changed; None
-        outside a checkout), ``device`` and ``versions``.
+        ``config_hash``, ``seed``, ``seconds``, ``processor_seconds``, ``peak_memory_mb`` (of this process so
+        far; None if the system doesn't report it), ``date`` (UTC), ``commit`` (with the suffix ``-dirty`` if
+        files were changed; None outside a checkout), ``device`` and ``versions``.
     """
     if device is not None and device.type == "cuda":
         device_name = torch.cuda.get_device_name(device)
@@ -44,6 +51,7 @@ def provenance(
         "config_hash": hashlib.sha256(config_text.encode()).hexdigest(),
         "seed": seed,
         "seconds": round(seconds, 1),
+        "processor_seconds": round(processor_seconds, 1),
         "peak_memory_mb": _peak_memory_mb(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(Path(__file__).parents[2]),

@@ -62,6 +62,7 @@ def describe_provenance(made_by: Mapping[str, Any]) -> list[tuple[str, str]]:
         "commit": made_by.get("commit"),
         "seed": made_by.get("seed"),
         "duration": _round(made_by.get("seconds"), "s"),
+        "processor time": _round(made_by.get("processor_seconds"), "s"),
         "date": made_by.get("date"),
         "device": made_by.get("device"),
         "peak memory": _round(made_by.get("peak_memory_mb"), "MB"),

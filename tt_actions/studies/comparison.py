@@ -163,5 +163,6 @@ def _costs(runs: Sequence[FinishedRun], task: Recognizer) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in task.network.parameters()),
         "multiply_adds": count_multiply_adds(task),
         "training_seconds": _over_seeds([made["seconds"] for made in made_by]),
+        "processor_seconds": _over_seeds([made.get("processor_seconds") for made in made_by]),
         "peak_memory_mb": max(made.get("peak_memory_mb") or 0 for made in made_by) or None,
     }

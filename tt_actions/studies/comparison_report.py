@@ -191,13 +191,14 @@ def costs_table(numbers: Numbers) -> Table:
     rows, records = [], []
     for model, scores in numbers["models"].items():
         costs, test = scores["costs"], scores.get("mcnemar", {})
-        seconds, memory = costs["training_seconds"], costs["peak_memory_mb"]
+        memory = costs["peak_memory_mb"]
+        durations = {key: costs[key] for key in ("training_seconds", "processor_seconds")}
         rows.append(
             [
                 model,
                 f"{costs['parameters']:,}",
                 f"{costs['multiply_adds'] / 1e6:,.1f}",
-                spread(seconds, ".0f"),
+                *(spread(seconds, ".0f") for seconds in durations.values()),
                 f"{costs['clips_per_second']:,.0f}",
                 "-" if memory is None else f"{memory:,.0f}",
                 f"{test['only_first']} : {test['only_second']}" if test else "-",
@@ -205,10 +206,12 @@ def costs_table(numbers: Numbers) -> Table:
             ]
         )
         counted = {key: test.get(key) for key in ("against", "only_first", "only_second", "p_value")}
-        bare = {**costs, "training_seconds": seconds["mean"], "training_seconds_std": seconds["std"]}
+        bare = dict(costs)
+        for key, seconds in durations.items():
+            bare |= {key: seconds["mean"], f"{key}_std": seconds["std"]}
         records.append({"model": model, **bare, **{f"mcnemar_{key}": counted[key] for key in counted}})
     against = next((test["against"] for s in numbers["models"].values() if (test := s.get("mcnemar"))), None)
-    headings = ["model", "parameters", "MACs (M)", "training (s)", "clips/s", "memory (MB)"]
+    headings = ["model", "parameters", "MACs (M)", "training (s)", "processor (s)", "clips/s", "memory (MB)"]
     headings += ["only one correct", "McNemar p"]
     notes = _cost_notes(numbers, against)
     return Table("Table 3: costs", headings, rows, records, notes, production_notes(numbers))
@@ -217,7 +220,8 @@ def costs_table(numbers: Numbers) -> Table:
 def _cost_notes(numbers: Numbers, against: str | None) -> list[str]:
     notes = [
         "MACs: multiply-adds of convolutions and matrix products, in millions per clip. Training: from the "
-        "start to the report. Clips/s: frames already in memory, batches of 8, median of 7; the models take "
+        "start to the report. Processor: the same in processor time over all cores, which other programs "
+        "hardly change. Clips/s: frames already in memory, batches of 8, median of 7; the models take "
         f"turns on {numbers['made_by']['timed_on']}. Memory: peak of the training process, with PyTorch.",
         f"Trained on {' and '.join(numbers['made_by']['devices'])}.",
     ]

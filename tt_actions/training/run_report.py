@@ -1,5 +1,6 @@
 """Callback that writes the splits and the provenance of a run."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ class RunReport(Callback, Generic[Result]):
     ) -> None:
         self.run_dir, self.seed, self.monitor, self.published = run_dir, seed, monitor, published
         self.formats = ("png", *(figures.split(",") if figures else ()))
-        self.started_s = time.perf_counter()
+        self.started_s, self.processor_started_s = time.perf_counter(), _processor_s()
         self.results: dict[str, Result] = {}
 
     @property
@@ -63,16 +64,20 @@ class RunReport(Callback, Generic[Result]):
         return "RunReport"
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the duration of the run so far."""
-        return {"seconds": time.perf_counter() - self.started_s}
+        """Return the duration and the processor time of the run so far."""
+        return {
+            "seconds": time.perf_counter() - self.started_s,
+            "processor_seconds": _processor_s() - self.processor_started_s,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Add the time before the stop to the duration of a resumed run.
+        """Add the times before the stop to those of a resumed run.
 
         Args:
             state_dict: The value that :meth:`state_dict` returned.
         """
         self.started_s -= state_dict["seconds"]
+        self.processor_started_s -= state_dict.get("processor_seconds", 0)  # runs before it was counted
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the splits and print the network, its size and the number of clips per split.
@@ -125,8 +130,7 @@ class RunReport(Callback, Generic[Result]):
         Args:
             pl_module: The model.
         """
-        seconds = time.perf_counter() - self.started_s
-        return provenance(self._config, self.seed, seconds, pl_module.device)
+        return provenance(self._config, self.seed, pl_module.device, **self.state_dict())
 
     def facts(self, trainer: pl.Trainer, pl_module: StrokeTask) -> RunFacts:
         """Return what the run was asked to do.
@@ -202,3 +206,9 @@ def gather(trainer: pl.Trainer, own: dict[str, Any]) -> dict[str, Any]:
     every = {name: result for part in gathered for name, result in part.items()}
     names = [record.name for record in trainer.datamodule.records]  # type: ignore[attr-defined]
     return {name: every[name] for name in names if name in every}
+
+
+def _processor_s() -> float:
+    """Return the processor time of this process, its threads and its finished worker processes."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
