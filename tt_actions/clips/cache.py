@@ -175,8 +175,8 @@ class FrameCache:
         missing = [record for record in records if _map(self._file(record, spec)) is None]
         if not missing:
             return errors
-        for source in filter(None, {spec.source(record.path) for record in missing}):
-            source.prepare()
+        for first in {spec.source(record.path) or spec for record in missing}:
+            first.prepare()
         # threads suffice, because libav and OpenCV release Python's lock
         with ThreadPoolExecutor(num_workers or os.cpu_count()) as threads:
             results = threads.map(lambda record: self._problem(record, spec), missing)

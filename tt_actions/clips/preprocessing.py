@@ -116,7 +116,11 @@ def make_preprocessing(plain: Mapping[str, Any]) -> Preprocessing | JointPreproc
         ValueError: If a value is out of range.
         TypeError: If a field is unknown or missing.
     """
-    return JointPreprocessing(**plain) if "layout" in plain else Preprocessing(**plain)
+    if "layout" in plain:
+        return JointPreprocessing(**plain)
+    if plain.get("picture") == "silhouette":
+        plain = {"silhouettes": "graph_cut", **plain}  # models of silhouettes without this field learnt from these
+    return Preprocessing(**plain)
 
 
 def require_frames(preprocessing: Preprocessing | JointPreprocessing) -> Preprocessing:

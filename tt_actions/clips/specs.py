@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tt_actions.errors import UserError
+from tt_actions.pose.choice import BUILT_IN, open_pose, pose_digests
+from tt_actions.pose.silhouettes import find_silhouettes
 from tt_actions.video.depth import check_depth_matches, read_depth
 from tt_actions.video.depth_files import find_depth, open_depth
 from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
@@ -107,6 +109,10 @@ class InputSpec(ABC):
 
 Picture = Literal["rgb", "depth", "rgbd", "silhouette"]
 
+Silhouettes = Literal["pose", "graph_cut"]
+
+_SILHOUETTE_VERSION = 1  # increase it when the same video gives other silhouettes by the pose model
+
 
 @dataclass(frozen=True)
 class FrameSpec(InputSpec):
@@ -127,7 +133,9 @@ class FrameSpec(InputSpec):
             as a fourth channel (``rgbd``), or the player's silhouette (``silhouette``, one channel).
             :func:`tt_actions.video.depth_files.find_depth` describes where depth files must be; depth must be
             aligned with the colour frames and have their size.
-            :func:`tt_actions.video.silhouette.segment` computes silhouettes from the colours of the clip.
+        silhouettes: How to find silhouettes. ``pose`` asks the pose model which pixels show the player
+            (:mod:`tt_actions.pose.silhouettes`). ``graph_cut`` needs no network: it segments what moves
+            (:mod:`tt_actions.video.silhouette`).
         depth_range_m: Nearest and farthest depth in metres that levels can distinguish; see
             :func:`tt_actions.video.depth.quantise`.
 
@@ -142,6 +150,7 @@ class FrameSpec(InputSpec):
     crop: Crop = "none"
     flow: bool = False
     picture: Picture = "rgb"
+    silhouettes: Silhouettes = "pose"
     depth_range_m: tuple[float, float] = (0.5, 8.0)
 
     def __post_init__(self) -> None:
@@ -159,6 +168,10 @@ class FrameSpec(InputSpec):
                 f"Expected no `flow` and no `crop` with `picture: {self.picture}`, because both need colour "
                 f"frames, but got {self.flow} and '{self.crop}'. Set them to false and none."
             )
+        if self.silhouettes not in get_args(Silhouettes):
+            raise UserError(
+                f"Expected `silhouettes` to be one of {get_args(Silhouettes)}, but got '{self.silhouettes}'."
+            )
         near, far = self.depth_range_m
         if not 0 <= near < far < math.inf:
             raise UserError(
@@ -169,6 +182,20 @@ class FrameSpec(InputSpec):
     def has_depth(self) -> bool:
         """Whether one of the channels is depth."""
         return self.picture in ("depth", "rgbd")
+
+    @property
+    def needs_pose(self) -> bool:
+        """Whether the pose model finds the silhouettes."""
+        return self.picture == "silhouette" and self.silhouettes == "pose"
+
+    def prepare(self) -> None:
+        """Open the pose model once if it finds the silhouettes; it is downloaded if it is missing.
+
+        Raises:
+            UserError: If that fails, or the model can't be run.
+        """
+        if self.needs_pose:
+            open_pose(BUILT_IN, 1)
 
     def files(self, path: Path) -> tuple[Path, ...]:
         """Return the files that are read for a clip: the video, the depth, or both.
@@ -193,6 +220,8 @@ class FrameSpec(InputSpec):
         pixels: list[Any] = [roi or self.roi, float(self.fps), self.size, self.aspect, self.crop]
         if self.picture != "rgb":
             pixels += [self.picture, self.depth_range_m if self.has_depth else ()]
+        if self.needs_pose:
+            pixels += [self.silhouettes, _SILHOUETTE_VERSION, *pose_digests(BUILT_IN)]
         return [*pixels, "flow"] if self.flow else pixels
 
     def read(
@@ -210,8 +239,12 @@ class FrameSpec(InputSpec):
             Frames ``(T, H, W, C)``, uint8, and their times.
 
         Raises:
-            UnreadableError: If the clip can't be read, or colours and depth differ in length or size.
+            UnreadableError: If the clip can't be read, colours and depth differ in length or size, or no
+                player is found whose silhouette is wanted.
         """
+        if self.needs_pose:
+            own = roi or self.roi
+            return find_silhouettes(path, self.fps, self.size, self.aspect, start_s, end_s, own)
         if self.picture == "silhouette":
             scale = HEIGHT / self.size[0]
             size = (HEIGHT, max(1, round(scale * self.size[1])))

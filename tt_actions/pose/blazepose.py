@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from tt_actions.pose.detections import sigmoid
+from tt_actions.pose.figure import Figure
 from tt_actions.pose.litert import LiteRTNetwork
 from tt_actions.pose.model import Landmarks, PoseModel
 from tt_actions.pose.regions import Region, cut_region, rotation, to_image
@@ -38,6 +39,7 @@ class BlazePose(PoseModel):
             "presence": (1, 1),
             "heat": (1, _INPUT // 4, _INPUT // 4, _NUM_POINTS),
             "world": (1, _NUM_POINTS * 3),
+            "figure": (1, _INPUT, _INPUT, 1),
         }
         self._landmarks = LiteRTNetwork(weights.landmarks, num_threads, _INPUT, outputs)
 
@@ -63,6 +65,7 @@ class BlazePose(PoseModel):
             world * TO_CAMERA,
             points[NUM_LANDMARKS : NUM_LANDMARKS + 2],
             float(found["presence"][0, 0]),
+            Figure(found["figure"][0, ..., 0], region),
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tt_actions.pose.detections import SIZE, Detection, make_anchors, read_detections
 from tt_actions.pose.litert import LiteRTNetwork
+from tt_actions.pose.figure import Figure
 from tt_actions.pose.regions import Region, cut_region
 from tt_actions.video.types import Image
 
@@ -23,6 +24,7 @@ class Landmarks(NamedTuple):
             from the camera; NaN if the model finds joints in the image only.
         anchors: The midpoint of the hips and a point on the circle around the person, in pixels.
         presence: Probability that the region contains a person.
+        figure: Where the person is visible; None if the model finds joints only.
 
     Shape:
         points ``(33, 2)``, visibility ``(33,)``, world ``(33, 3)``, anchors ``(2, 2)``.
@@ -33,6 +35,7 @@ class Landmarks(NamedTuple):
     world: np.ndarray
     anchors: np.ndarray
     presence: float
+    figure: Figure | None = None
 
 
 class PoseModel(ABC):

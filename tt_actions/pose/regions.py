@@ -60,13 +60,33 @@ def cut_region(image: Image, region: Region, size: tuple[int, int], border: int)
     Shape:
         image ``(H, W, 3)`` -> ``(*size, 3)``.
     """
+    transform = _transform(region, size)
+    return cv2.warpAffine(image, transform, size[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def put_back(cut: Image, region: Region, size: tuple[int, int]) -> Image:
+    """Put what belongs to a region where it is in the image; it is 0 elsewhere.
+
+    Args:
+        cut: Values in the region, as :func:`cut_region` returns them.
+        region: The region.
+        size: Height and width of the image.
+
+    Shape:
+        cut ``(h, w, ...)`` -> ``(*size, ...)``.
+    """
+    transform = _transform(region, (cut.shape[0], cut.shape[1]))
+    return cv2.warpAffine(cut, transform, size[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def _transform(region: Region, size: tuple[int, int]) -> np.ndarray:
+    """Return the matrix that maps the image to a cut-out of this size."""
     (height, width), half = size, region.side / 2
     across = half * width / height
     corners = np.array([[-across, half], [-across, -half], [across, -half]])
     source = (corners @ rotation(region.turn).T + (region.x, region.y)).astype(np.float32)
     target = np.array([[0, height], [0, 0], [width, 0]], np.float32)
-    transform = cv2.getAffineTransform(source, target)
-    return cv2.warpAffine(image, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+    return cv2.getAffineTransform(source, target)
 
 
 def to_image(points: np.ndarray, region: Region, aspect: float = 1.0) -> np.ndarray:

@@ -28,9 +28,11 @@ from tt_actions.video.types import Image, Roi, Timed
 POINTS, VISIBILITY, WORLD = slice(0, 2), 2, slice(3, 6)
 """Where the values of a landmark are: position in pixels, visibility, position in metres."""
 
+AHEAD = 8
+"""Images that may be decoded in advance."""
+
 _ROW = (NUM_LANDMARKS, 6)
 _SAME_RATE = 1.2  # a video that is at most this many times as fast as wanted is read at its own rate
-_AHEAD = 8  # images that may be decoded in advance
 _MOST_THREADS = 4  # more do not make a network of this size faster
 
 # by the networks, and by number of threads
@@ -103,7 +105,7 @@ def iter_poses(
     check_times(video, start_s, end_s)
     last_s = math.inf if end_s is None else end_s
     images = read_tracks(video, fps, start_s, last_s, None, "pad", rois, "none", flow=False)
-    return _follow(read_ahead(images, _AHEAD), fps, rois, pose)
+    return _follow(read_ahead(images, AHEAD), fps, rois, pose)
 
 
 def _follow(
@@ -250,9 +252,21 @@ def find_poses(
     times_s, values, _ = zip(*iter_poses(video, fps, [roi], start_s, end_s, pose), strict=True)
     poses = np.concatenate(values)
     if np.isnan(poses).all():
-        raise UnreadableError(
-            f"Expected a player in '{video}' from {start_s:g} s to "
-            f"{'the end' if end_s is None else f'{end_s:g} s'}, but no person was found. "
-            f"{'Pass' if roi is None else 'Enlarge'} the player's region, or remove the clip."
-        )
+        raise no_person(video, start_s, end_s, roi)
     return Timed(poses, np.array(times_s))
+
+
+def no_person(video: Path, start_s: float, end_s: float | None, roi: Roi | None) -> UnreadableError:
+    """Return the error for a stretch of video in which nobody was found.
+
+    Args:
+        video: The video.
+        start_s: Start in seconds.
+        end_s: End in seconds, or None for the end of the video.
+        roi: The region in which the player was looked for, or None.
+    """
+    return UnreadableError(
+        f"Expected a player in '{video}' from {start_s:g} s to "
+        f"{'the end' if end_s is None else f'{end_s:g} s'}, but no person was found. "
+        f"{'Pass' if roi is None else 'Enlarge'} the player's region, or remove the clip."
+    )
