@@ -71,9 +71,15 @@ def find_silhouettes(
 def _silhouette(
     tracker: PoseTracker, cuts: CutDetector, image: Image, size: tuple[int, int], aspect: Aspect
 ) -> Image:
-    """Return the silhouette in the next image, scaled to the frame."""
-    change = cuts.push([image])
-    found = None if change is Change.ODD else tracker.push(image, change is Change.CUT)
+    """Return the silhouette in the next image, scaled to the frame.
+
+    In a tight region, a fast sway of the camera looks like an odd image. The player is followed through it:
+    one wrong silhouette at a real cut is better than a gap at each sway.
+    """
+    was_following = tracker.is_following
+    found = tracker.push(image, cuts.push([image]) is Change.CUT)
+    if found is None and was_following:
+        found = tracker.push(image)  # looks around the place where the player was just lost
     if found is None or found.figure is None:
         return np.zeros((*size, 1), np.uint8)
     height, width = image.shape[:2]

@@ -67,6 +67,11 @@ class PoseTracker:
         self._num_lost = 0
         self._steady = self._new_filter()
 
+    @property
+    def is_following(self) -> bool:
+        """Whether the player was found in the last image."""
+        return self._region is not None
+
     def push(self, image: Image, is_new_scene: bool = False) -> Landmarks | None:
         """Return the player's landmarks in the next image, or None if there is no player.
 
