@@ -310,9 +310,15 @@ def test_explanations_are_measured(measure, trained, strokes):
 def test_silhouettes_are_measured(measure, tmp_path):
     picture = tmp_path / "silhouettes.png"
     printed = measure("measure_silhouettes", "--pictures", picture)
-    overlap = float(re.search(r"^\w+: ([\d.]+)$", printed, re.MULTILINE)[1])
-    assert 0 < overlap < 1
-    assert math.isclose(overlap, float(printed.split("mean IoU ")[1].split(",")[0]))
+    clip = re.search(r"^seed 7, \w+: pose ([\d.]+), graph_cut ([\d.]+)$", printed, re.MULTILINE)
+    for way, overlap in zip(("pose", "graph_cut"), clip.groups(), strict=True):
+        mean, median, worst, share, seconds = re.search(rf"^\| `{way}` \| (.+) s \|$", printed, re.MULTILINE)[
+            1
+        ].split(" | ")
+        assert 0 < float(overlap) < 1
+        assert mean == median == worst == overlap
+        assert float(share) == (float(overlap) < 0.5)
+        assert float(seconds) > 0
     assert picture.is_file()
 
 

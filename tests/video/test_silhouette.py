@@ -24,7 +24,7 @@ def measured(tmp_path_factory):
     """Silhouettes of two synthetic clips, a serve and a forehand."""
     out = tmp_path_factory.mktemp("drawn")
     synthesize(out, 2, 2, seed=7, silhouettes=True, num_workers=1)
-    return [measure(record, fps=8) for record in read_manifest(out / "manifest.csv")]
+    return [measure(record, "graph_cut", fps=8) for record in read_manifest(out / "manifest.csv")]
 
 
 def test_silhouettes_are_those_of_the_drawn_players(measured):
@@ -89,9 +89,10 @@ def test_silhouette_frames_contain_the_share_of_each_pixel():
     assert not frames[1].any()
 
 
-def test_a_spec_of_silhouettes_reads_them(strokes):
+@pytest.mark.parametrize("silhouettes", ["pose", "graph_cut"])
+def test_a_spec_of_silhouettes_reads_them(strokes, silhouettes):
     record = read_manifest(strokes)[0]
-    spec = FrameSpec(fps=5, size=(32, 24), picture="silhouette")
+    spec = FrameSpec(fps=5, size=(32, 24), picture="silhouette", silhouettes=silhouettes)
     frames, times_s = spec.read(record.path, roi=record.roi)
     assert frames.shape == (len(times_s), 32, 24, 1)
     assert 0.03 < (frames > 127).mean() < 0.5
@@ -141,7 +142,7 @@ def test_the_experiment_runs_and_reports(strokes, tmp_path):
         "data.source": "UserClips",
         "data.source.path": strokes,
         "data.cache_dir": tmp_path / "cache",
-        "data.preprocessing.fps": 3,  # graph cut takes time for each frame
+        "data.preprocessing.fps": 3,  # the silhouettes take time for each frame
         "data.preprocessing.num_frames": 4,
         "trainer.max_epochs": 1,
         "trainer.accelerator": "cpu",

@@ -119,7 +119,8 @@ def make_preprocessing(plain: Mapping[str, Any]) -> Preprocessing | JointPreproc
     if "layout" in plain:
         return JointPreprocessing(**plain)
     if plain.get("picture") == "silhouette":
-        plain = {"silhouettes": "graph_cut", **plain}  # models of silhouettes without this field learnt from these
+        # older models of silhouettes, whose checkpoints have no such field, learnt from these
+        plain = {"silhouettes": "graph_cut", **plain}
     return Preprocessing(**plain)
 
 

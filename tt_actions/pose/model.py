@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from tt_actions.pose.detections import SIZE, Detection, make_anchors, read_detections
-from tt_actions.pose.litert import LiteRTNetwork
 from tt_actions.pose.figure import Figure
+from tt_actions.pose.litert import LiteRTNetwork
 from tt_actions.pose.regions import Region, cut_region
 from tt_actions.video.types import Image
 

@@ -1,5 +1,8 @@
 """The player's silhouette in the frames of a clip, segmented by graph cut from motion seeds.
 
+The pose model finds better ones: see :mod:`tt_actions.pose.silhouettes`. Graph cut is the published method,
+and needs no network.
+
 The labelling A of the pixels as figure or background minimises E(A) = lambda R(A) + B(A). R says how badly
 each pixel fits its label, and B counts cut edges between similar neighbours (Boykov & Jolly 2001). GrabCut
 (Rother, Kolmogorov & Blake 2004) fits two Gaussian mixtures, one for the figure and one for the background,
