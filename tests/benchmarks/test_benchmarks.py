@@ -1,7 +1,6 @@
 """Every benchmark and measurement runs, in its quick form, on what is drawn here."""
 
 import json
-import math
 import re
 import shutil
 import sys
