@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Collection, Sequence
-from itertools import chain
 
-PACKAGES = ("booktabs", "array", "adjustbox")
-"""Packages that every table needs."""
+PACKAGES = ("booktabs", "array", "graphicx")
+"""Packages that every table needs; all of them are in every LaTeX installation."""
 
 _WRAPPED_LENGTH = 24
 """Longest cell, in characters, of a column that is not wrapped."""
@@ -52,7 +51,7 @@ def latex_table(
     r"""Return a table as a float that is never wider than its column.
 
     The rules are those of ``booktabs``. An interval in brackets gets a line of its own below its value. A
-    column with long cells is wrapped. ``adjustbox`` shrinks the table if it is still too wide.
+    column with long cells is wrapped. A table that is still too wide is shrunk.
 
     Args:
         title: Title of the table, which becomes its caption and its label. LaTeX numbers it itself.
@@ -62,22 +61,22 @@ def latex_table(
         bold: Row and column of each cell in bold.
 
     >>> print(latex_table("Table 1: models", ["model", "F1"], [["cnn_lstm", "0.5 [0.4, 0.6]"]], ["50 %."]))
-    % Needs \usepackage{booktabs,array,adjustbox}
+    % Needs \usepackage{booktabs,array,graphicx}
     \begin{table}
     \centering
     \caption{Models}
     \label{tab:models}
     \small
-    \begin{adjustbox}{max width=\linewidth}
+    \setlength{\tabcolsep}{4pt}
+    \sbox0{%
     \begin{tabular}{@{}lr@{}}
     \toprule
     model & F1 \\
     \midrule
-    cnn\_lstm & 0.5 \\
-     & \scriptsize {[}0.4, 0.6] \\
+    cnn\_lstm & \begin{tabular}[t]{@{}r@{}}0.5\\\scriptsize {[}0.4, 0.6]\end{tabular} \\[2pt]
     \bottomrule
-    \end{tabular}
-    \end{adjustbox}
+    \end{tabular}}%
+    \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi
     <BLANKLINE>
     \smallskip
     \begin{minipage}{\linewidth}
@@ -87,9 +86,7 @@ def latex_table(
     \end{table}
     <BLANKLINE>
     """
-    body = chain.from_iterable(
-        _row(row, {column for at, column in bold if at == number}) for number, row in enumerate(rows)
-    )
+    body = [_row(row, {column for at, column in bold if at == number}) for number, row in enumerate(rows)]
     lines = [
         rf"% Needs \usepackage{{{','.join(PACKAGES)}}}",
         r"\begin{table}",
@@ -97,15 +94,16 @@ def latex_table(
         rf"\caption{{{escape(_caption(title))}}}",
         rf"\label{{{label_of(title)}}}",
         r"\small",
-        r"\begin{adjustbox}{max width=\linewidth}",
+        r"\setlength{\tabcolsep}{4pt}",
+        r"\sbox0{%",
         rf"\begin{{tabular}}{{@{{}}{_columns(headings, rows)}@{{}}}}",
         r"\toprule",
-        *_row(headings),
+        _row(headings),
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{adjustbox}",
+        r"\end{tabular}}%",
+        r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
         *_notes(notes),
         r"\end{table}",
     ]
@@ -140,15 +138,20 @@ def _parts(cell: str) -> list[str]:
     return [*found.groups()] if found else [cell]
 
 
-def _row(cells: Sequence[str], bold: Collection[int] = ()) -> list[str]:
-    divided = [_parts(cell) for cell in cells]
-    values = [_breakable(parts[0]) for parts in divided]
-    shown = [rf"\textbf{{{value}}}" if number in bold else value for number, value in enumerate(values)]
-    lines = [" & ".join(shown)]
-    if any(len(parts) > 1 for parts in divided):
-        intervals = [rf"\scriptsize {escape(parts[1])}" if len(parts) > 1 else "" for parts in divided]
-        lines.append(" & ".join(intervals))
-    return [rf"{line} \\" for line in lines]
+def _row(cells: Sequence[str], bold: Collection[int] = ()) -> str:
+    gap = "[2pt]" if any(len(_parts(cell)) > 1 for cell in cells) else ""
+    shown = " & ".join(_cell(cell, number in bold) for number, cell in enumerate(cells))
+    return rf"{shown} \\{gap}"
+
+
+def _cell(cell: str, is_bold: bool) -> str:
+    """Return a cell in LaTeX, with its interval below it, whatever the height of the row."""
+    value, *interval = _parts(cell)
+    shown = rf"\textbf{{{_breakable(value)}}}" if is_bold else _breakable(value)
+    if not interval:
+        return shown
+    lines = rf"{shown}\\\scriptsize {escape(interval[0])}"
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
 
 
 def _breakable(cell: str) -> str:
