@@ -92,6 +92,12 @@ def test_an_interval_stands_below_its_value_and_long_cells_are_wrapped():
     assert columns.count("r") == 4 + columns.count("tabular") + columns.count("array") * 2 + 2 * 2
 
 
+def test_a_heading_is_not_wider_than_its_column():
+    rows = [["cnn", "1 : 2", "0.943 [0.910, 0.960]"]]
+    text = Table("T", ["model", "only one correct", "clips/s of all"], rows, [], [], []).latex()
+    assert r"model & \begin{tabular}[b]{@{}r@{}}only one\\correct\end{tabular} & clips/s of all \\" in text
+
+
 def test_the_best_are_in_bold_in_markdown_and_latex_and_ties_share_it():
     best = best_cells([[0.9, 5.0], [0.90004, 7.0], [0.1, None]], lower_is_better=[2])
     rows = [["a", "0.900", "5"], ["b", "0.900", "7"], ["c", "0.100", "-"]]

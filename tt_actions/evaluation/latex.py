@@ -1,6 +1,7 @@
 """LaTeX source of tables for papers."""
 
 import re
+import textwrap
 from collections.abc import Collection, Sequence
 
 PACKAGES = ("booktabs", "array", "graphicx")
@@ -51,7 +52,8 @@ def latex_table(
     r"""Return a table as a float that is never wider than its column.
 
     The rules are those of ``booktabs``. An interval in brackets gets a line of its own below its value. A
-    column with long cells is wrapped. A table that is still too wide is shrunk.
+    column with long cells is wrapped, and so is a heading that is wider than its column. A table that is
+    still too wide is shrunk.
 
     Args:
         title: Title of the table, which becomes its caption and its label. LaTeX numbers it itself.
@@ -66,6 +68,7 @@ def latex_table(
     \centering
     \caption{Models}
     \label{tab:models}
+    \smallskip
     \small
     \setlength{\tabcolsep}{4pt}
     \sbox0{%
@@ -93,12 +96,13 @@ def latex_table(
         r"\centering",
         rf"\caption{{{escape(_caption(title))}}}",
         rf"\label{{{label_of(title)}}}",
+        r"\smallskip",
         r"\small",
         r"\setlength{\tabcolsep}{4pt}",
         r"\sbox0{%",
         rf"\begin{{tabular}}{{@{{}}{_columns(headings, rows)}@{{}}}}",
         r"\toprule",
-        _row(headings),
+        _headings(headings, rows),
         r"\midrule",
         *body,
         r"\bottomrule",
@@ -128,6 +132,17 @@ def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(columns)
 
 
+def _headings(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the row of headings, each of them on as many lines as its column is narrow."""
+    shown = []
+    for number, heading in enumerate(headings):
+        cells = [part for row in rows for part in _parts(row[number])]
+        width = max(map(len, [*cells, *heading.split(), "only one"]))
+        lines = [escape(line) for line in textwrap.wrap(heading, width)]
+        shown.append(_stack(lines, "l" if number == 0 else "r", "b") if len(lines) > 1 else escape(heading))
+    return rf"{' & '.join(shown)} \\"
+
+
 def _parts(cell: str) -> list[str]:
     """Divide a cell into its value and, if it has one, its interval.
 
@@ -150,8 +165,13 @@ def _cell(cell: str, is_bold: bool) -> str:
     shown = rf"\textbf{{{_breakable(value)}}}" if is_bold else _breakable(value)
     if not interval:
         return shown
-    lines = rf"{shown}\\\scriptsize {escape(interval[0])}"
-    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
+    return _stack([shown, rf"\scriptsize {escape(interval[0])}"], "r", "t")
+
+
+def _stack(lines: Sequence[str], align: str, place: str) -> str:
+    """Return lines above each other, of which the top (t) or bottom one (b) stands on the line of the row."""
+    body = r"\\".join(lines)
+    return rf"\begin{{tabular}}[{place}]{{@{{}}{align}@{{}}}}{body}\end{{tabular}}"
 
 
 def _breakable(cell: str) -> str:
