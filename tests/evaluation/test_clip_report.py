@@ -240,6 +240,9 @@ def printed(metrics: dict[str, Any], width: int = 80, asked: bool | None = None,
     return console.file.getvalue()
 
 
+OVERALL_WORDS = ("accuracy", "precision", "recall", "F1")
+
+
 def cells(text: str) -> dict[str, list[str]]:
     """The words of the first line that starts with each word."""
     rows = [line.split() for line in text.splitlines() if line.strip()]
@@ -251,7 +254,7 @@ def test_cnn_lstm_on_four_strokes_is_printed_beside_the_published_figures() -> N
     assert max(map(len, text.splitlines())) <= 80
     assert "published (private data)" in text
     lines = cells(text)
-    assert lines["published"][:4] == ["0.923", "0.918", "0.925", "0.921"]
+    assert [lines[name][-1] for name in OVERALL_WORDS] == ["0.923", "0.918", "0.925", "0.921"]
     assert lines["backhand"][-2:] == ["0.920", "0.884"]
     assert set(PUBLISHED["cnn_lstm"]["per_class"]) == set(STROKES)
 
@@ -260,21 +263,22 @@ def test_other_models_are_printed_beside_published_figures_on_request_alone() ->
     metrics = measure(at_random(STROKES, 115))
     assert "published" not in printed(metrics, name="stgcn")
     assert "published" not in printed(metrics, name="cnn_lstm", asked=False)
-    assert cells(printed(metrics, name="stgcn", asked=True))["published"][0] == "0.923"
-    assert cells(printed(metrics, name="cnn", asked=True))["published"][0] == "0.875"
+    assert cells(printed(metrics, name="stgcn", asked=True))["accuracy"][-1] == "0.923"
+    assert cells(printed(metrics, name="cnn", asked=True))["accuracy"][-1] == "0.875"
     others = measure(by_hand())
     assert "published" not in printed(others, name="cnn_lstm")
     text = printed(others, name="cnn_lstm", asked=True)
-    assert cells(text)["published"][0] == "0.923"
+    assert cells(text)["accuracy"][-1] == "0.923"
     assert cells(text)["a"][-2:] == ["-", "-"]  # no such stroke was published
 
 
 def test_an_accuracy_is_printed_with_its_interval_its_clips_and_what_it_is_over() -> None:
     text = printed(measure(by_hand()))
     assert "Test on 3 clips" in text
-    lines = text.splitlines()
-    [below] = [lines[i + 1] for i, line in enumerate(lines) if line.strip().startswith("measured")]
-    assert below.split() == ["[0.00,", "1.00]"]
+    lines = cells(text)
+    assert lines["accuracy"] == ["0.667", "[0.00,", "1.00]"]
+    assert lines["F1"] == ["0.667", "[0.00,", "1.00]"]
+    assert lines["temporal"][:2] == ["consistency", "0.583"]
     words = " ".join(text.split())
     assert "95 % interval, bootstrap over clips" in words
     assert "the same players may be in the training set and in the test set" in words
@@ -288,7 +292,7 @@ def test_an_accuracy_is_printed_with_its_interval_its_clips_and_what_it_is_over(
 def test_results_without_intervals_are_printed_as_they_are() -> None:
     metrics = measure(by_hand())  # as an earlier version wrote them
     for row in (metrics, *metrics["per_class"].values()):
-        for key in ("accuracy_low", "accuracy_high", "interval_by", "num_groups"):
+        for key in [key for key in row if key.endswith(("_low", "_high"))] + ["interval_by", "num_groups"]:
             row.pop(key, None)
     assert "[" not in printed(metrics)
 
@@ -297,7 +301,8 @@ def test_other_classes_are_printed_alone_and_unknowns_as_dashes() -> None:
     text = printed(measure(by_hand()))
     assert "published" not in text
     lines = cells(text)
-    assert lines["measured"] == ["0.667", "0.750", "0.750", "0.667", "0.583", f"{(0.775 + 1) / 2:.3f}"]
+    assert [lines[name][0] for name in OVERALL_WORDS] == ["0.667", "0.750", "0.750", "0.667"]
+    assert (lines["temporal"][1], lines["frame"][1]) == ("0.583", f"{(0.775 + 1) / 2:.3f}")
     assert lines["a"] == ["0.500", "0.583", "0.775", "2"]
     assert lines["c"] == ["-", "-", "-", "0"]
 

@@ -13,10 +13,12 @@ from tt_actions.clips.timing import StrokeTiming
 from tt_actions.evaluation.rally_page import Style, draw_timelines
 from tt_actions.evaluation.rally_report import (
     Recording,
+    find_strokes,
     measure_recordings,
     print_rally_report,
     write_rally_report,
 )
+from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.recognition.segmenter import Segmenter
 
@@ -75,9 +77,46 @@ def test_a_frame_accuracy_is_printed_with_its_interval(segmenter, tmp_path):
     frames = metrics["segmentation"]["argmax"]["frames"]
     text = printed(metrics)
     assert "Test on 6 recordings" in text
-    ends = f"[{frames['accuracy_low']:.2f}, {frames['accuracy_high']:.2f}]"
-    assert f"Frame accuracy: argmax {frames['accuracy']:.3f} {ends}." in text
+    [above, below] = [line.split() for line in text.splitlines() if "[" in line or line.strip().endswith("]")]
+    assert (above[0], below[0]) == (f"[{frames['accuracy_low']:.2f},", f"{frames['accuracy_high']:.2f}]")
+    assert f"{frames['accuracy']:.3f}" in text
+    assert max(map(len, text.splitlines())) <= 80
     assert "bootstrap over recordings" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("groups", [None, ["p", "p", "q", "q", "r", "r"]])
+def test_intervals_of_strokes_are_the_quantiles_of_resampled_recordings(segmenter, groups):
+    """Against resamples that are drawn one by one and measured as a whole."""
+    recordings = some_recordings(6, groups)
+    measured = measure_recordings(recordings, {"argmax": segmenter})["argmax"]
+    found, classes = find_strokes(recordings, segmenter)
+    names, labels = list(recordings), {name: recording.labels for name, recording in recordings.items()}
+    units = np.arange(6) if groups is None else np.unique(groups, return_inverse=True)[1]
+    num_units = units.max() + 1
+    values = {"f1_50": [], "edit": [], "matched": [], "classes": []}
+    draws = np.random.default_rng(0).multinomial(num_units, np.full(num_units, 1 / num_units), size=2000)
+    for draw in draws[:, units]:
+        own = [f"{name}#{i}" for name, number in zip(names, draw, strict=True) for i in range(number)]
+        bare = [name.partition("#")[0] for name in own]
+        scores = measure_strokes(
+            {name: found[b] for name, b in zip(own, bare, strict=True)},
+            {name: recordings[b].strokes for name, b in zip(own, bare, strict=True)},
+            ["serve", "idle"],
+            10.0,
+        )
+        frames = (np.concatenate([of[b] for b in bare]) for of in (classes, labels))
+        values["f1_50"].append(scores["f1"]["0.50"]["f1"])
+        values["edit"].append(scores["edit_score"])
+        values["matched"].append(scores["matched"]["class_accuracy"])
+        values["classes"].append(frame_metrics(*frames, ["serve", "idle"])["mean_class_accuracy"])
+    for key, drawn in values.items():
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        ends = [measured["intervals"][f"{key}_{end}"] for end in ("low", "high")]
+        if high - low < 1e-9:
+            assert np.isnan(ends).all()
+        else:
+            assert ends == pytest.approx([low, high])
+            assert key != "matched"
 
 
 def test_timelines_counted_by_hand():

@@ -74,6 +74,9 @@ def test_a_training_writes_a_page_that_shows_what_came_out(trained, open_page, w
     tile = page.locator(".tiles div").first.inner_text()
     assert f"{metrics['accuracy']:.3f}" in tile
     assert f"[{metrics['accuracy_low']:.2f}, {metrics['accuracy_high']:.2f}]" in tile
+    for tile, key in zip(page.locator(".tiles div").all()[1:3], ("f1", "temporal_consistency"), strict=True):
+        assert f"{metrics[key]:.3f}" in tile.inner_text()
+        assert f"[{metrics[f'{key}_low']:.2f}, {metrics[f'{key}_high']:.2f}]" in tile.inner_text()
     for row, (name, numbers) in zip(
         page.locator(".classes tbody tr").all(), metrics["per_class"].items(), strict=True
     ):
@@ -168,7 +171,7 @@ def test_the_result_in_sentences_counted_by_hand():
     assert describe_result(measure(predictions), predictions, 0.125, None) == [
         "5 of 6 test clips are classified correctly. Always predicting the most frequent class, a, would be "
         "correct for 67%.",
-        "Highest accuracy: b (1.00). Lowest: a (0.75).",
+        "Highest accuracy: b (1.00 [0.16, 1.00] on 2 clips). Lowest: a (0.75 [0.25, 1.00] on 4 clips).",
         "Most frequent confusion: a predicted as b (1 of 4 clips).",
         "Mean confidence: 0.77, 0.07 below the accuracy (expected calibration error 0.12).",
     ]

@@ -93,7 +93,7 @@ def test_a_person_marks_fifty_strokes_by_keyboard_and_trains(desk, drawn, open_p
     assert [round(start_s, 3) for start_s, _ in rows] == starts
     assert [label for _, label in rows] == LABELS
     press(page, "t")
-    said(page, "^Trained")
+    said(page, r"^Trained\. Learnt from \d+ marks\. .* \(95 % interval: \d+% to \d+%\)")
     assert page.locator("#curve circle").count() == 1
     assert re.search(r"\d+\s% after 50", page.get_attribute("#curve", "aria-label"))
     counts = dict(row.split() for row in page.locator("#counts tr").all_inner_texts())

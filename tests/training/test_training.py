@@ -10,6 +10,7 @@ import torch
 from run_files import content, rows, same_weights, train
 
 from tt_actions.clips.manifest import read_manifest, write_manifest
+from tt_actions.evaluation.significance import wilson_interval
 from tt_actions.recognition.loading import load
 
 
@@ -74,7 +75,17 @@ def test_without_a_monitor_validation_is_shown_but_decides_nothing(tiny, tmp_pat
     shown = ["--monitor=null", "--model.frame_loss=100", "--trainer.max_epochs=3"]
     run = train(tiny, tmp_path, *shown, command="fit")
     assert content(run, "best")["epoch"] == 2
-    assert len(re.findall(r"^epoch \d/3 .* val loss \S+ .* s$", capsys.readouterr().out, re.M)) == 3
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"^epoch \d/3 .* val loss \S+ .* s$", printed, re.M)) == 3
+    num_clips = sum(row["split"] == "val" for row in rows(run / "splits.csv"))
+    explained = f"In brackets: 95 % interval of the accuracy on {num_clips} clips for validation, as if"
+    assert printed.count(explained) == 1
+    shown = re.findall(r"val loss \S+  accuracy (\S+) \[(\S+), (\S+)\]  consistency", printed)
+    measured = [float(row["val/accuracy"]) for row in rows(run / "metrics.csv") if row["val/accuracy"]]
+    assert shown == [
+        (f"{accuracy:.3f}", *(f"{end:.2f}" for end in wilson_interval(accuracy, num_clips)))
+        for accuracy in measured
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
@@ -170,9 +181,7 @@ def test_validate_measures_the_checkpoint_as_the_training_did(tiny, trained, tmp
     printed = capsys.readouterr().out
     num_clips = sum(row["split"] == "val" for row in rows(run / "splits.csv"))
     assert f"Validation on {num_clips} clips of " in printed
-    assert re.search(
-        rf"measured +{float(measured['val/accuracy']):.3f} .*\n +\[\d\.\d\d, \d\.\d\d\]", printed
-    )
+    assert re.search(rf"accuracy +{float(measured['val/accuracy']):.3f} +\[\d\.\d\d, \d\.\d\d\]", printed)
 
 
 @pytest.mark.parametrize("command", ["validate", "test"])

@@ -63,6 +63,7 @@ def class_table(
     more: Mapping[str, Sequence[float | None]] | None = None,
     things: str = "clips",
     interval: str = "",
+    macro: Sequence[str] = (),
 ) -> Table:
     """Make the table of precision, recall, F1 and support of each class, with their averages below.
 
@@ -75,6 +76,7 @@ def class_table(
         more: Further columns of the CSV file, by class.
         things: What is counted: clips or frames.
         interval: The 95 % interval of the accuracy in words.
+        macro: The 95 % intervals of the macro averages in words, empty ones for unknown intervals.
 
     Shape:
         confusion ``(K, K)``, with at least one clip.
@@ -87,6 +89,8 @@ def class_table(
     ]
     total = int(scores.support.sum())
     rows += [[name, *map(_cell, values), str(total)] for name, values in _averages(scores).items()]
+    for number, ends in enumerate(macro, 1):
+        rows[len(class_names)][number] = f"{rows[len(class_names)][number]} {ends}".strip()
     listed = {key: list(values) for key, values in (more or {}).items()}
     listed |= dict(zip(SCORES, columns, strict=True)) | {"support": scores.support.tolist()}
     records = [
@@ -95,7 +99,11 @@ def class_table(
     ]
     ends = f" {interval}" if interval else ""
     accuracy = f"Accuracy {np.trace(confusion) / total:.3f}{ends} on {total} {things}."
-    notes = [f"{accuracy} Support: number of {things} of the class. {AVERAGES_NOTE}", made_by(provenance)]
+    brackets = " In brackets: 95 % interval." if interval or any(macro) else ""
+    notes = [
+        f"{accuracy}{brackets} Support: number of {things} of the class. {AVERAGES_NOTE}",
+        made_by(provenance),
+    ]
     headings = ["class", *SCORES.values(), "support"]
     return Table("Results by class", headings, rows, records, notes, made_by=[])
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tt_actions.evaluation.class_table import class_table
+from tt_actions.evaluation.class_table import SCORES, class_table
 from tt_actions.evaluation.clip_scores import BY_CLASS, CLASS_COLUMNS, OVERALL, measure
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.interval_text import count_clips, explain_interval, write_interval
@@ -19,7 +19,8 @@ from tt_actions.evaluation.style import write_figures
 from tt_actions.evaluation.tables import screen_table
 from tt_actions.files import finite_or_none, write_json, write_rows
 
-HEADINGS = ("accuracy", "precision", "recall", "F1", "temporal\nconsistency", "frame\nagreement")
+SHOWN = {key: "F1" if key == "f1" else key.replace("_", " ") for key in OVERALL}
+"""Names of the overall scores."""
 
 
 def write_report(
@@ -63,7 +64,8 @@ def write_report(
     per_class = metrics["per_class"].values()
     more = {key: [row[key] for row in per_class] for key in CLASS_COLUMNS}
     interval = write_interval(metrics)
-    table = class_table(predictions.confusion, classes, provenance, more, interval=interval)
+    macro = [write_interval(metrics, key) for key in SCORES]
+    table = class_table(predictions.confusion, classes, provenance, more, interval=interval, macro=macro)
     table.write(folder / "per_class", ADVICE)
     matrix = zip(classes, predictions.confusion.tolist(), strict=True)
     counts = ([name, *row] for name, row in matrix)
@@ -86,7 +88,7 @@ def print_report(
     console: Console | None = None,
     title: str = "Test",
 ) -> None:
-    """Print the overall and per-class results, with the intervals of accuracies below them.
+    """Print the overall and per-class results with their intervals.
 
     Args:
         metrics: The result of :func:`write_report`, or the contents of a ``metrics.json``.
@@ -96,20 +98,17 @@ def print_report(
         title: What was done with the clips.
     """
     console, published = console or Console(), published or {}
-    overall = screen_table(f"{title} on {count_clips(metrics)}", [*HEADINGS])
-    overall.add_row("measured", *(_cell(metrics[key]) for key in OVERALL))
-    if interval := write_interval(metrics):
-        overall.add_row("", interval)
-    if published:
-        overall.add_row("published", *(_cell(published.get(key)) for key in OVERALL), style="dim")
+    headings = ["measured", "95 % interval", *["published"] * bool(published)]
+    overall = screen_table(f"{title} on {count_clips(metrics)}", headings)
+    for key, name in SHOWN.items():
+        others = [Text(_cell(published.get(key)), style="dim")] * bool(published)
+        overall.add_row(name, _cell(metrics[key]), write_interval(metrics, key), *others)
+    for key, value in metrics.get("metrics", {}).items():
+        overall.add_row(Text(key), _cell(value))
     console.print(overall)
-    if own := metrics.get("metrics"):
-        added = screen_table("Metrics of the experiment", list(own))
-        added.add_row("measured", *map(_cell, own.values()))
-        console.print(added)
 
     by_class = published.get("per_class", {})
-    headings = [HEADINGS[0], *HEADINGS[4:], "clips"]
+    headings = [*(SHOWN[key].replace(" ", "\n") for key in BY_CLASS), "clips"]
     per_class = screen_table(
         "By class", headings + ["published\naccuracy", "published\nconsistency"] * bool(by_class)
     )

@@ -13,12 +13,16 @@ from torchmetrics.functional.classification import (
 
 from tt_actions.evaluation.pr_roc import AREAS
 from tt_actions.evaluation.predictions import Predictions, mean_or_nan
+from tt_actions.evaluation.score_intervals import RESAMPLED, ends_of, score_intervals
 from tt_actions.evaluation.significance import accuracy_interval, drawable_groups
 from tt_actions.files import finite_or_none
 
 OVERALL = ("accuracy", "precision", "recall", "f1", "temporal_consistency", "frame_agreement")
 BY_CLASS = ("accuracy", "temporal_consistency", "frame_agreement")
-ENDS = ("accuracy_low", "accuracy_high")
+ENDS = ends_of("accuracy")
+ALL_ENDS = (*ENDS, *(end for score in RESAMPLED for end in ends_of(score)))
+"""Ends of the intervals of all overall scores."""
+
 CLASS_COLUMNS = (*BY_CLASS[:1], *ENDS, *BY_CLASS[1:], *AREAS.values(), "support")
 """The numbers of a class, in the order of tables."""
 
@@ -44,7 +48,8 @@ def measure(predictions: Predictions) -> dict[str, Any]:
 
     Returns:
         ``accuracy``, ``precision``, ``recall``, ``f1``, ``temporal_consistency``, ``frame_agreement``,
-        ``accuracy_low`` and ``accuracy_high`` (the 95 % interval), ``interval_by`` (groups or clips),
+        ``<score>_low`` and ``<score>_high`` of each of these (the 95 % interval: see
+        :func:`tt_actions.evaluation.score_intervals.score_intervals`), ``interval_by`` (groups or clips),
         ``num_groups`` (None if a clip has no group), ``loss``, ``num_clips`` and ``per_class``. A number
         that is not finite or undefined is None, such as the accuracy of a class without clips.
     """
@@ -73,6 +78,7 @@ def measure(predictions: Predictions) -> dict[str, Any]:
         },
         **{key: mean_or_nan(np.array([row[key] for row in per_class.values()])) for key in OVERALL[4:]},
         **intervals[None],
+        **score_intervals(predictions),
         "loss": float(predictions.loss),
         "num_clips": len(predictions.names),
         "per_class": per_class,

@@ -3,37 +3,39 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tt_actions.evaluation.clip_scores import ENDS
+from tt_actions.evaluation.score_intervals import ends_of
 
 FEW_GROUPS = 10
 """Number of groups below which a bootstrap interval over groups is clearly too narrow."""
 
 
-def write_interval(scores: Mapping[str, Any]) -> str:
-    """Write the interval of an accuracy; empty if it is unknown.
+def write_interval(scores: Mapping[str, Any], score: str = "accuracy") -> str:
+    """Write the interval of a score; empty if it is unknown.
 
     Args:
-        scores: ``accuracy_low`` and ``accuracy_high``, if they are known.
+        scores: The ends, such as ``accuracy_low`` and ``accuracy_high``, if they are known.
+        score: Name of the score.
 
     >>> write_interval({"accuracy_low": 0.75, "accuracy_high": 1.0})
     '[0.75, 1.00]'
     """
-    low, high = (scores.get(end) for end in ENDS)
+    low, high = (scores.get(end) for end in ends_of(score))
     return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
 
 
-def write_accuracy(scores: Mapping[str, Any]) -> str:
-    """Write an accuracy with its interval, if it is known.
+def write_accuracy(scores: Mapping[str, Any], score: str = "accuracy") -> str:
+    """Write an accuracy, or another score, with its interval, if it is known.
 
     Args:
         scores: ``accuracy`` and, if they are known, ``accuracy_low`` and ``accuracy_high``.
+        score: Name of another score.
 
     >>> write_accuracy({"accuracy": 0.9, "accuracy_low": 0.75, "accuracy_high": 1.0})
     '0.900 [0.75, 1.00]'
     >>> write_accuracy({"accuracy": 0.9})
     '0.900'
     """
-    return f"{scores['accuracy']:.3f} {write_interval(scores)}".strip()
+    return f"{scores[score]:.3f} {write_interval(scores, score)}".strip()
 
 
 def count_clips(metrics: Mapping[str, Any]) -> str:

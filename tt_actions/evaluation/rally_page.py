@@ -10,9 +10,22 @@ from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.evaluation.html_page import build_page
 from tt_actions.evaluation.interval_text import write_interval
 from tt_actions.evaluation.predictions import ADVICE, count_confusions
-from tt_actions.evaluation.rally_report import COLUMNS, Recording, find_strokes, table_metrics
+from tt_actions.evaluation.rally_report import (
+    COLUMNS,
+    Recording,
+    find_strokes,
+    table_intervals,
+    table_metrics,
+)
 from tt_actions.evaluation.run_drawings import draw_confusion
-from tt_actions.evaluation.run_page import TEMPLATE, RunFacts, Tile, common_values, describe_best_epoch
+from tt_actions.evaluation.run_page import (
+    TEMPLATE,
+    RunFacts,
+    Tile,
+    common_values,
+    describe_best_epoch,
+    own_tiles,
+)
 from tt_actions.evaluation.style import COLOURS
 from tt_actions.files import write_atomically
 from tt_actions.recognition.segmenter import Segmenter
@@ -109,10 +122,11 @@ def render_rally_page(
             *describe_best_epoch(curves),
         ],
         tiles=[
-            Tile("F1@50", used["f1"]["0.50"]["f1"]),
+            Tile("F1@50", used["f1"]["0.50"]["f1"], table_intervals(used)["f1_50"]),
             Tile("frame accuracy", used["frames"]["accuracy"], write_interval(used["frames"])),
             Tile("test recordings", used["num_recordings"]),
             Tile("true strokes", used["num_true"]),
+            *own_tiles(metrics),
         ],
         unit="frames",
         videos=[],
@@ -126,12 +140,9 @@ def render_rally_page(
 
 
 def _cells(measured: dict[str, Any]) -> list[tuple[float | None, str]]:
-    """Return the values of a method with their intervals, of which only the frame accuracy has one."""
-    values = table_metrics(measured)
-    return [
-        (value, write_interval(measured["frames"]) if key == "frames" else "")
-        for key, value in values.items()
-    ]
+    """Return the values of a method with their intervals in words."""
+    intervals = table_intervals(measured)
+    return [(value, intervals[key]) for key, value in table_metrics(measured).items()]
 
 
 def draw_timelines(

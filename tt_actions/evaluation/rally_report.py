@@ -14,9 +14,10 @@ from tt_actions.clips.strokes import IDLE, Stroke
 from tt_actions.evaluation.class_table import class_table
 from tt_actions.evaluation.clip_scores import ENDS
 from tt_actions.evaluation.confusion_matrix import confusion_figure
-from tt_actions.evaluation.interval_text import explain_interval, write_accuracy, write_interval
+from tt_actions.evaluation.interval_text import explain_interval, write_interval
 from tt_actions.evaluation.learning_curves import curves_figure
 from tt_actions.evaluation.predictions import count_confusions
+from tt_actions.evaluation.rally_intervals import rally_intervals
 from tt_actions.evaluation.segment_metrics import frame_metrics, measure_strokes
 from tt_actions.evaluation.significance import drawable_groups, share_interval
 from tt_actions.evaluation.style import COLOURS, GREY, HATCHES, tidy, write_figures
@@ -89,10 +90,12 @@ def measure_recordings(
         segmenters: The methods by name.
 
     Returns:
-        For each method, the results of :func:`measure_strokes` and, under ``frames``, those of
-        :func:`frame_metrics` with the 95 % interval of the accuracy.
+        For each method, the results of :func:`measure_strokes`; under ``frames``, those of
+        :func:`frame_metrics` with the 95 % interval of the accuracy; and under ``intervals``, those of
+        :func:`tt_actions.evaluation.rally_intervals.rally_intervals`.
     """
     true = {name: recording.strokes for name, recording in recordings.items()}
+    groups = drawable_groups([recording.group for recording in recordings.values()])
     labels = np.concatenate([recording.labels for recording in recordings.values()])
     measured = {}
     for method, segmenter in segmenters.items():
@@ -104,6 +107,12 @@ def measure_recordings(
                 **frame_metrics(np.concatenate(list(classes.values())), labels, names),
                 **dict(zip(ENDS, _frame_interval(recordings, classes), strict=True)),
             },
+            "intervals": rally_intervals(
+                {name: (strokes[name], true[name]) for name in recordings},
+                {name: (classes[name], recording.labels) for name, recording in recordings.items()},
+                len(names),
+                groups,
+            ),
         }
     return measured
 
@@ -145,6 +154,17 @@ def table_metrics(metrics: dict[str, Any]) -> dict[str, float | None]:
     }
 
 
+def table_intervals(metrics: dict[str, Any]) -> dict[str, str]:
+    """Return the 95 % intervals in words of the metrics that the table shows, empty for unknown ones.
+
+    Args:
+        metrics: The result of :func:`measure_recordings` for one method.
+    """
+    known = metrics.get("intervals", {})
+    intervals = {key: write_interval(known, key) for key in COLUMNS}
+    return {**intervals, "frames": write_interval(metrics["frames"])}
+
+
 def hub_scores(metrics: dict[str, Any]) -> dict[str, float | None]:
     """Return the scores of one method that a model card shows.
 
@@ -153,6 +173,29 @@ def hub_scores(metrics: dict[str, Any]) -> dict[str, float | None]:
     """
     shown = table_metrics(metrics)
     return {"frame_accuracy": shown["frames"], "edit_score": shown["edit"], "f1_at_50": shown["f1_50"]}
+
+
+def rally_metrics(
+    recordings: Mapping[str, Recording],
+    segmenters: Mapping[str, Segmenter],
+    own: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return the contents of ``metrics.json`` without the loss and the provenance.
+
+    Args:
+        recordings: The recordings by name; at least one.
+        segmenters: The methods of finding strokes, by name; the last one is the model's result.
+        own: Values of the metrics that the experiment adds; they are ``metrics``.
+    """
+    metrics: dict[str, Any] = finite_or_none(
+        {
+            "segmentation": measure_recordings(recordings, segmenters),
+            "used": list(segmenters)[-1],
+            **_describe_groups([recording.group for recording in recordings.values()]),
+            **({"metrics": dict(own)} if own else {}),
+        }
+    )
+    return metrics
 
 
 def write_rally_report(
@@ -164,6 +207,7 @@ def write_rally_report(
     history: Path | None,
     monitor: str | None,
     formats: Sequence[str] = ("png",),
+    own: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Write a report on untrimmed recordings: numbers, tables and figures, each file atomically.
 
@@ -181,6 +225,7 @@ def write_rally_report(
         history: The training's ``metrics.csv``, or None without a training.
         monitor: The column of ``history`` that decided which epoch is best; None for the last epoch.
         formats: Formats of the figures.
+        own: Values of the metrics that the experiment adds; they are ``metrics`` in ``metrics.json``.
 
     Returns:
         The contents of ``metrics.json``.
@@ -188,13 +233,10 @@ def write_rally_report(
     Raises:
         OSError: If a file can't be written.
     """
-    measured = measure_recordings(recordings, segmenters)
-    last = list(segmenters)[-1]
+    about = {"loss": loss, "provenance": provenance}
+    metrics: dict[str, Any] = finite_or_none({**rally_metrics(recordings, segmenters, own), **about})
+    last = metrics["used"]
     names = segmenters[last].timing.class_names
-    over = _describe_groups([recording.group for recording in recordings.values()])
-    metrics: dict[str, Any] = finite_or_none(
-        {"segmentation": measured, "used": last, **over, "loss": loss, "provenance": provenance}
-    )
     write_json(folder / "metrics.json", metrics, ADVICE)
     rows = ([method, *table_metrics(metrics["segmentation"][method]).values()] for method in segmenters)
     write_rows(folder / "segmentation.csv", ["way", *COLUMNS], rows, ADVICE)
@@ -271,24 +313,28 @@ def timelines_figure(
     return figure
 
 
-def print_rally_report(metrics: dict[str, Any], console: Console | None = None) -> None:
-    """Print a table of the metrics of each method: see :data:`COLUMNS`.
+def print_rally_report(metrics: dict[str, Any], console: Console | None = None, title: str = "Test") -> None:
+    """Print a table of the metrics of each method with their intervals: see :data:`COLUMNS`.
 
     Args:
-        metrics: The result of :func:`write_rally_report`.
+        metrics: The result of :func:`rally_metrics` or :func:`write_rally_report`.
         console: Console to print to; None for standard output.
+        title: What was done with the recordings.
     """
     used = metrics["segmentation"][metrics["used"]]
-    title = f"Test on {used['num_recordings']} recordings with {used['num_true']} strokes"
-    table = screen_table(title, list(COLUMNS.values()))
+    on = f"{used['num_recordings']} recordings with {used['num_true']} strokes"
+    table = screen_table(f"{title} on {on}", list(COLUMNS.values()))
     for method, measured in metrics["segmentation"].items():
         cells = table_metrics(measured).values()
         table.add_row(Text(method), *("-" if value is None else f"{value:.3f}" for value in cells))
+        if any(intervals := table_intervals(measured).values()):
+            table.add_row("", *(interval.replace(" ", "\n") for interval in intervals))
     console = console or Console()
     console.print(table)
-    intervals = (
-        f"{method} {write_accuracy(measured['frames'])}"
-        for method, measured in metrics["segmentation"].items()
-    )
-    for note in (f"Frame accuracy: {', '.join(intervals)}.", *explain_interval(metrics)):
+    if own := metrics.get("metrics"):
+        added = screen_table("Metrics of the experiment, of frames", ["measured"])
+        for name, value in own.items():
+            added.add_row(Text(name), "-" if value is None else f"{value:.3f}")
+        console.print(added)
+    for note in explain_interval(metrics):
         console.print(Text(note, style="dim"))

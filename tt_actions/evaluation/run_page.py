@@ -13,7 +13,7 @@ from tt_actions.clips.records import ClipRecord, Split, class_names
 from tt_actions.evaluation.calibration import calibration_bins, expected_calibration_error
 from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.html_page import build_page
-from tt_actions.evaluation.interval_text import explain_interval, write_interval
+from tt_actions.evaluation.interval_text import count_clips, explain_interval, write_interval
 from tt_actions.evaluation.learning_curves import LearningCurves, read_curves
 from tt_actions.evaluation.predictions import ADVICE, Predictions
 from tt_actions.evaluation.published import PUBLISHED_NOTE
@@ -140,9 +140,14 @@ def render_run_page(
         findings=describe_result(metrics, predictions, error, curves),
         tiles=[
             Tile("accuracy", metrics["accuracy"], write_interval(metrics)),
-            Tile("F1", metrics["f1"]),
-            Tile("temporal consistency", metrics["temporal_consistency"]),
+            Tile("F1", metrics["f1"], write_interval(metrics, "f1")),
+            Tile(
+                "temporal consistency",
+                metrics["temporal_consistency"],
+                write_interval(metrics, "temporal_consistency"),
+            ),
             Tile("test clips", metrics["num_clips"]),
+            *own_tiles(metrics),
         ],
         unit="clips",
         methods=[],
@@ -154,6 +159,15 @@ def render_run_page(
         videos=[_embed(clip) for clip in worst],
     )
     return page.html
+
+
+def own_tiles(metrics: Mapping[str, Any]) -> list[Tile]:
+    """Return the numbers of the metrics that the experiment adds.
+
+    Args:
+        metrics: The contents of ``metrics.json``.
+    """
+    return [Tile(name.replace("_", " "), value) for name, value in metrics.get("metrics", {}).items()]
 
 
 def _class_scores(predictions: Predictions) -> dict[str, dict[str, float | None]]:
@@ -212,7 +226,7 @@ def describe_result(
     best, weakest = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
     if known[best] > known[weakest]:
         sentences.append(
-            f"Highest accuracy: {best} ({known[best]:.2f}). Lowest: {weakest} ({known[weakest]:.2f})."
+            f"Highest accuracy: {_of_class(metrics, best)}. Lowest: {_of_class(metrics, weakest)}."
         )
     wrong = matrix - np.diag(np.diag(matrix))
     if wrong.any():
@@ -227,6 +241,12 @@ def describe_result(
         f"(expected calibration error {calibration_error:.2f})."
     )
     return sentences + describe_best_epoch(curves)
+
+
+def _of_class(metrics: Mapping[str, Any], name: str) -> str:
+    row = metrics["per_class"][name]
+    accuracy = f"{row['accuracy']:.2f} {write_interval(row)}".strip()
+    return f"{name} ({accuracy} on {count_clips({'num_clips': row['support']})})"
 
 
 def describe_best_epoch(curves: LearningCurves | None) -> list[str]:

@@ -3,12 +3,16 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tt_actions.errors import UserError
+
+_NO_WIDTH = 1e-9
+"""Widest interval that only has a width because of floating-point errors."""
 
 
 def bootstrap_interval(
@@ -56,6 +60,35 @@ def bootstrap_interval(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN")  # the result is nan then
         return np.asarray(np.nanquantile(statistic(counts), [tail, 1 - tail], axis=0))
+
+
+def varied_interval(
+    statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    num_clips: int,
+    groups: Sequence[str] | None = None,
+) -> NDArray[np.float64]:
+    """Return the 95 % bootstrap interval of a statistic, or nan where no resample differs from the others.
+
+    A value that is the same in all resamples of groups has the interval over clips, as an accuracy has: see
+    :func:`accuracy_interval`.
+
+    Args:
+        statistic: As for :func:`bootstrap_interval`.
+        num_clips: Number of clips *N*.
+        groups: Group of each clip, or None to draw clips.
+
+    Shape:
+        statistic ``(R, N)`` -> ``(R, ...)``; result ``(2, ...)``.
+
+    >>> varied_interval(lambda counts: np.full(len(counts), 0.5), num_clips=4).tolist()
+    [nan, nan]
+    """
+    ends = bootstrap_interval(statistic, num_clips, groups=groups)
+    is_flat = ~(ends[1] - ends[0] > _NO_WIDTH)
+    if groups is not None and is_flat.any():
+        ends = np.where(is_flat, varied_interval(statistic, num_clips), ends)
+        is_flat = np.isnan(ends[0])
+    return np.where(is_flat, np.nan, ends)
 
 
 def drawable_groups(groups: Sequence[str | None]) -> list[str] | None:
@@ -106,14 +139,14 @@ def accuracy_interval(
     low, high = bootstrap_interval(
         lambda counts: counts @ is_right / counts.sum(1), len(is_right), level, groups=groups
     )
-    if groups is not None and high - low < 1e-9:  # the groups don't differ
+    if groups is not None and high - low < _NO_WIDTH:  # the groups don't differ
         return accuracy_interval(is_right, None, level)
     return float(low), float(high)
 
 
 def share_interval(
-    num_right: NDArray[np.integer],
-    num_frames: NDArray[np.integer],
+    num_right: NDArray[np.integer | np.floating],
+    num_frames: NDArray[np.integer | np.floating],
     groups: Sequence[str] | None = None,
     level: float = 0.95,
 ) -> tuple[float, float]:
@@ -126,7 +159,8 @@ def share_interval(
         level: Share of the resamples within the interval.
 
     Returns:
-        The lower and the upper end; nan for a single recording or group.
+        The lower and the upper end; nan for a single recording or group, and if no resample differs from
+        the others.
 
     Shape:
         num_right and num_frames ``(N,)``.
@@ -136,13 +170,36 @@ def share_interval(
     """
     if len(num_right if groups is None else set(groups)) == 1:
         return math.nan, math.nan
-    low, high = bootstrap_interval(
-        lambda counts: counts @ num_right / np.maximum(counts @ num_frames, 1),
-        len(num_right),
-        level,
-        groups=groups,
-    )
-    return float(low), float(high)
+
+    def share(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore"):  # without any frame, 0 / 0 = nan
+            return np.asarray(counts @ num_right / (counts @ num_frames))
+
+    low, high = bootstrap_interval(share, len(num_right), level, groups=groups)
+    return (float(low), float(high)) if high - low > _NO_WIDTH else (math.nan, math.nan)
+
+
+def wilson_interval(share: float, num_clips: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the score interval of a share of right clips (Wilson 1927), which needs no resamples.
+
+    It treats clips as independent.
+
+    Args:
+        share: Share of right clips.
+        num_clips: Number of clips; at least one.
+        level: Probability that the interval contains the share of all clips.
+
+    Returns:
+        The lower and the upper end.
+
+    >>> [round(end, 3) for end in wilson_interval(0.9, 10)]
+    [0.596, 0.982]
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    shrink = 1 + z * z / num_clips
+    centre = (share + z * z / (2 * num_clips)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / num_clips + (z / (2 * num_clips)) ** 2)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 class McNemar(NamedTuple):

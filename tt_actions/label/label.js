@@ -320,8 +320,7 @@
     const content = answer ? await answer.json().catch(() => ({})) : {};
     if (answer && answer.ok) {
       await inTurn(async () => { await refresh(); place = 0; });
-      const last = content.history.at(-1);
-      say(last && last.accuracy !== null ? `Trained. The names are ${percent(last.accuracy)} right so far.` : "Trained.");
+      say(content.message ? `Trained. ${content.message}` : "Trained.");
     } else if (answer) say(content.message || `The server answered ${answer.status}.`, true);
     renderLearning();
   }

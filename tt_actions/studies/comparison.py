@@ -16,9 +16,9 @@ from tt_actions.evaluation.class_table import class_scores
 from tt_actions.evaluation.clip_scores import BY_CLASS, OVERALL
 from tt_actions.evaluation.significance import (
     accuracy_interval,
-    bootstrap_interval,
     drawable_groups,
     mcnemar,
+    varied_interval,
 )
 from tt_actions.files import finite_or_none
 from tt_actions.recognition.loading import load
@@ -102,11 +102,9 @@ def scores_over_seeds(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     """
     classes = list(runs[0].metrics["per_class"])
     num_clips, groups = len(runs[0].names), drawable_groups(runs[0].groups)
-    overall = bootstrap_interval(partial(overall_scores, runs), num_clips, groups=groups)  # (2, 4)
-    by_class = bootstrap_interval(
-        partial(resampled_class_scores, runs), num_clips, groups=groups
-    )  # (2, K, 2)
-    intervals = dict(zip(OVERALL[:4], overall.T.tolist(), strict=True))
+    overall = varied_interval(partial(overall_scores, runs), num_clips, groups)  # (2, 5)
+    by_class = varied_interval(partial(resampled_class_scores, runs), num_clips, groups)  # (2, K, 2)
+    intervals = dict(zip(OVERALL[:5], overall.T.tolist(), strict=True))
     intervals |= _special_interval(runs, np.arange(num_clips), groups)
 
     def of_class(name: str, index: int) -> dict[str, Any]:

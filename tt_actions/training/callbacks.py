@@ -11,6 +11,10 @@ import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from tt_actions.clips.dataset import NO_LABEL, Batch
+from tt_actions.evaluation.clip_scores import ENDS
+from tt_actions.evaluation.interval_text import count_clips, write_accuracy
+from tt_actions.evaluation.significance import wilson_interval
 from tt_actions.training.console import say
 from tt_actions.training.task import StrokeTask
 
@@ -99,6 +103,11 @@ class GradientNorms(Callback):
 class EpochLine(Callback):
     """Prints one line per epoch: losses, validation metrics and time.
 
+    The accuracy of the validation clips has Wilson's interval, because a bootstrap after each epoch costs too
+    much. A line above the first epoch explains it. The accuracy of recordings is one of frames, which are far
+    from independent, so it has no such interval. The accuracy of the training is measured while the weights
+    change, and on augmented clips; it estimates nothing.
+
     Args:
         monitor: Metric that selects the best checkpoint. A star marks each new best value. None for no
             marks.
@@ -118,6 +127,8 @@ class EpochLine(Callback):
         self.sign = -1 if monitor and monitor.endswith("loss") else 1
         self.best = -float("inf")
         self.started_s = 0.0
+        self.num_clips = torch.tensor(0)
+        self.has_explained = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value so far."""
@@ -143,6 +154,45 @@ class EpochLine(Callback):
         self._print(trainer, trainer.current_epoch)
         self.started_s = time.perf_counter()
 
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Start to count the validation clips.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        self.num_clips = torch.tensor(0, device=pl_module.device)
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002 - Lightning's signature
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Count the clips of a batch whose label is known.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+            outputs: Outputs of the step.
+            batch: The clips.
+            batch_idx: Index of the batch in the epoch.
+            dataloader_idx: Index of the data loader.
+        """
+        self.num_clips = self.num_clips + (batch.label != NO_LABEL).sum()
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Add up the clips of all processes.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        self.num_clips = trainer.strategy.reduce(self.num_clips, reduce_op="sum")
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Print the last epoch.
 
@@ -158,11 +208,29 @@ class EpochLine(Callback):
             return
         score = self.sign * values.get(self.monitor or "", -self.sign * math.inf)
         better, self.best = score > self.best, max(self.best, score)
-        shown = "  ".join(f"{title} {values[name]:.3f}" for name, title in self.COLUMNS if name in values)
+        if not trainer.is_global_zero:
+            return
+        scores = {name: {"accuracy": value} for name, value in values.items()}
+        if "val/accuracy" in scores:
+            scores["val/accuracy"] |= self._interval(trainer, values["val/accuracy"])
+        columns = [(title, scores[name]) for name, title in self.COLUMNS if name in scores]
+        shown = "  ".join(f"{title} {write_accuracy(score)}" for title, score in columns)
         width, seconds = len(str(trainer.max_epochs)), time.perf_counter() - self.started_s
-        if trainer.is_global_zero:
-            mark = "  *" if better else ""
-            say(f"epoch {epochs_done:>{width}}/{trainer.max_epochs}  {shown}  {seconds:.1f} s{mark}")
+        mark = "  *" if better else ""
+        say(f"epoch {epochs_done:>{width}}/{trainer.max_epochs}  {shown}  {seconds:.1f} s{mark}")
+
+    def _interval(self, trainer: pl.Trainer, accuracy: float) -> dict[str, float]:
+        """Return the ends of the interval of the validation accuracy, if it has one, and explain it once."""
+        num_clips = int(self.num_clips)
+        if not num_clips or trainer.datamodule.is_untrimmed:  # type: ignore[attr-defined]
+            return {}
+        if not self.has_explained:
+            self.has_explained = True
+            say(
+                f"In brackets: 95 % interval of the accuracy on {count_clips({'num_clips': num_clips})} for "
+                "validation, as if they were independent."
+            )
+        return dict(zip(ENDS, wilson_interval(accuracy, num_clips), strict=True))
 
 
 class StopNotice(Callback):
