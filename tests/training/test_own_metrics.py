@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import cohen_kappa_score
+from wandb_file import read_run
 
 from tt_actions.class_paths import trust
 from tt_actions.errors import UserError
@@ -79,10 +81,12 @@ def run_dir(own_parts, strokes, tmp_path_factory):  # noqa: ARG001 - the package
     lines = TINY.read_text("utf-8").splitlines()
     unnamed = "\n".join(line for line in lines if not line.startswith("experiment:"))
     experiment.write_text(unnamed + METRICS, "utf-8")
-    options = {"runs": folder / "runs", "data.cache_dir": folder / "cache", "wandb.mode": "disabled"}
+    options = {"runs": folder / "runs", "data.cache_dir": folder / "cache", "wandb.mode": "offline"}
     options |= {"trainer.max_epochs": 1, "trainer.accelerator": "cpu", "monitor": "val/top_two"}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    main(["train", "--config", str(experiment), "--data", str(strokes), *words])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WANDB_DATA_DIR", str(folder / "staged"))
+        main(["train", "--config", str(experiment), "--data", str(strokes), *words])
     return folder / "runs" / "graded" / "version_0"  # the name of the file
 
 
@@ -100,6 +104,54 @@ def test_values_are_logged_and_in_the_report(run_dir):
     assert report["metrics"]["cohen_kappa"] == pytest.approx(np.nan_to_num(kappa), abs=1e-6)
     top_two = (best[:, :2] == run.labels[:, None]).any(1).mean()
     assert report["metrics"]["top_two"] == pytest.approx(top_two, abs=1e-6)
+
+
+def test_wandb_carries_them_by_epoch_and_in_the_summary(run_dir):
+    written = read_run(run_dir)
+    report = json.loads((run_dir / "report" / "metrics.json").read_text())
+    for name, value in report["metrics"].items():
+        assert written.summary[f"report/{name}"] == value
+        assert len(written.logged(f"val/{name}")) == len(written.logged(f"test/{name}")) == 1
+    assert written.summary["val/top_two"] == {"max": pytest.approx(written.logged("val/top_two")[0])}
+
+
+def test_the_page_shows_them(run_dir, visits):
+    report = json.loads((run_dir / "report" / "metrics.json").read_text())
+    page = visits.open((run_dir / "report" / "index.html").as_uri())
+    tiles = page.locator(".tiles").inner_text().lower()
+    visits.close()
+    for name, value in report["metrics"].items():
+        assert f"{name.replace('_', ' ')}\n{value:.3f}" in re.sub("\n+", "\n", tiles)
+
+
+@pytest.mark.parametrize(("command", "stage"), [("validate", "val"), ("test", "test")])
+def test_they_are_printed(run_dir, tmp_path, capsys, command, stage):
+    again = ["--config", str(run_dir / "config.yaml"), "--runs", str(tmp_path), "--wandb.mode=disabled"]
+    main([command, *again, "--ckpt_path", str(run_dir / "checkpoints" / "best.ckpt")])
+    printed = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines() if len(line.split()) > 1)
+    with (tmp_path / "graded" / "version_0" / "metrics.csv").open(newline="") as file:
+        [measured] = csv.DictReader(file)
+    for name in ("cohen_kappa", "top_3", "top_two", "specificity"):
+        assert printed[name] == f"{float(measured[f'{stage}/{name}']):.3f}"
+
+
+@pytest.mark.parametrize(("command", "stage"), [("validate", "val"), ("test", "test")])
+def test_those_of_frames_of_recordings_are_printed_and_in_the_report(
+    rally_run, tmp_path, capsys, command, stage
+):
+    again = ["--config", str(rally_run / "config.yaml"), "--runs", str(tmp_path)]
+    checkpoint = ["--ckpt_path", str(rally_run / "checkpoints" / "best.ckpt")]
+    main([command, *again, *checkpoint, "--metrics", '["MulticlassCohenKappa"]'])
+    run = tmp_path / "rally_cnn_lstm" / "version_0"
+    with (run / "metrics.csv").open(newline="") as file:
+        [measured] = csv.DictReader(file)
+    kappa = float(measured[f"{stage}/cohen_kappa"])
+    printed = capsys.readouterr().out
+    assert re.search(rf"cohen_kappa +{kappa:.3f}\n", re.sub(" +\n", "\n", printed))
+    assert ("Validation on" in printed) == (command == "validate")
+    if command == "test":
+        report = json.loads((run / "report" / "metrics.json").read_text())
+        assert report["metrics"] == {"cohen_kappa": pytest.approx(kappa)}
 
 
 def test_a_comparison_shows_them(run_dir):

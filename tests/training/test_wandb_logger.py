@@ -152,7 +152,7 @@ def table(files, said):
 def test_a_run_carries_the_figures_of_the_report(tracked, written, files):
     report = tracked["offline"][0] / "report"
     metrics = json.loads((report / "metrics.json").read_text())
-    for name in ("accuracy", "f1", "num_clips"):
+    for name in ("accuracy", "f1", "f1_low", "num_clips"):
         assert written.summary[f"report/{name}"] == metrics[name]
     [by_class] = written.logged("report/per_class")
     assert {row.pop("class"): row for row in table(files, by_class)} == metrics["per_class"]

@@ -14,9 +14,16 @@ from tt_actions.evaluation.clip_report import print_report, write_report
 from tt_actions.evaluation.clip_scores import OVERALL, measure
 from tt_actions.evaluation.predictions import Predictions, write_predictions
 from tt_actions.evaluation.rally_page import write_rally_page
-from tt_actions.evaluation.rally_report import Recording, hub_scores, print_rally_report, write_rally_report
+from tt_actions.evaluation.rally_report import (
+    Recording,
+    hub_scores,
+    print_rally_report,
+    rally_metrics,
+    write_rally_report,
+)
 from tt_actions.evaluation.run_page import write_run_page
 from tt_actions.evaluation.worst_clips import write_worst_clips
+from tt_actions.files import finite_or_none
 from tt_actions.models.averages import frame_log_probabilities
 from tt_actions.recognition.segmenter import make_segmenters
 from tt_actions.training.console import say
@@ -31,6 +38,18 @@ class ClipResult(NamedTuple):
     label: int
     probabilities: np.ndarray
     frame_classes: np.ndarray
+
+
+def own_values(trainer: pl.Trainer, task: pl.LightningModule, stage: str) -> dict[str, float]:
+    """Return the values of the metrics that the experiment adds.
+
+    Args:
+        trainer: The trainer.
+        task: The model.
+        stage: The stage that has just been run: val or test.
+    """
+    assert isinstance(task, StrokeTask)
+    return {name: float(trainer.callback_metrics[f"{stage}/{name}"]) for name in task.own_metrics}
 
 
 class ClipReport(RunReport[ClipResult]):
@@ -86,7 +105,8 @@ class ClipReport(RunReport[ClipResult]):
         if trainer.state.fn == TrainerFn.VALIDATING:
             predictions = self._predictions(trainer, pl_module, "val/loss")
             if trainer.is_global_zero:
-                print_report(measure(predictions), title="Validation")
+                metrics = {**measure(predictions), "metrics": own_values(trainer, pl_module, "val")}
+                print_report(finite_or_none(metrics), title="Validation")
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write and print the report.
@@ -104,7 +124,7 @@ class ClipReport(RunReport[ClipResult]):
             self.facts(trainer, pl_module),
             self.made_by(pl_module),
         )
-        own = {name: float(trainer.callback_metrics[f"test/{name}"]) for name in pl_module.own_metrics}
+        own = own_values(trainer, pl_module, "test")
         metrics = write_report(
             folder, predictions, made_by, facts.history, self.monitor, own, formats=self.formats
         )
@@ -194,6 +214,31 @@ class RallyReport(RunReport[Recording]):
                 record.group,
             )
 
+    def on_validation_batch_end(self, trainer: pl.Trainer, *others: Any, **more: Any) -> None:
+        """Store the predictions for a batch, unless it is validated during a training.
+
+        Args:
+            trainer: The trainer.
+            others: The same as for :meth:`on_test_batch_end`.
+            more: The same.
+        """
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.on_test_batch_end(trainer, *others, **more)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print the results of the command ``validate``.
+
+        Args:
+            trainer: The trainer.
+            pl_module: The model.
+        """
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            recordings = gather(trainer, self.results)
+            if trainer.is_global_zero:
+                assert isinstance(pl_module, StrokeTask)
+                segmenters, own = make_segmenters(pl_module.recognizer), own_values(trainer, pl_module, "val")
+                print_rally_report(rally_metrics(recordings, segmenters, own), title="Validation")
+
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write and print the report.
 
@@ -208,8 +253,9 @@ class RallyReport(RunReport[Recording]):
         folder, loss = self.run_dir / "report", float(trainer.callback_metrics.get("test/loss", math.nan))
         facts, segmenters = self.facts(trainer, pl_module), make_segmenters(pl_module.recognizer)
         made_by = self.made_by(pl_module)
+        own = own_values(trainer, pl_module, "test")
         metrics = write_rally_report(
-            folder, recordings, segmenters, made_by, loss, facts.history, self.monitor, self.formats
+            folder, recordings, segmenters, made_by, loss, facts.history, self.monitor, self.formats, own
         )
         page = write_rally_page(folder, facts, metrics, recordings, segmenters[metrics["used"]])
         self.write_cards(trainer, pl_module, hub_scores(metrics["segmentation"][metrics["used"]]), made_by)

@@ -13,7 +13,7 @@ import numpy as np
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
-from tt_actions.evaluation.clip_scores import CLASS_COLUMNS, ENDS, OVERALL
+from tt_actions.evaluation.clip_scores import ALL_ENDS, CLASS_COLUMNS, OVERALL
 from tt_actions.evaluation.pr_roc import AXES, CurveKind
 from tt_actions.evaluation.predictions import Predictions, prediction_rows
 from tt_actions.evaluation.worst_clips import WorstClip
@@ -218,7 +218,7 @@ def log_report(run: "wandb.Run", folder: Path, predictions: Predictions, worst: 
     import wandb
 
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, *ENDS, "loss", "num_clips")})
+    run.summary.update({f"report/{key}": metrics[key] for key in (*OVERALL, *ALL_ENDS, "loss", "num_clips")})
     run.summary.update({f"report/{key}": value for key, value in metrics.get("metrics", {}).items()})
     by_class = [[name, *(row[key] for key in CLASS_COLUMNS)] for name, row in metrics["per_class"].items()]
     logged = {
@@ -248,6 +248,8 @@ def log_rally_report(run: "wandb.Run", folder: Path) -> None:
     """
     import wandb
 
+    own = json.loads((folder / "metrics.json").read_text("utf-8")).get("metrics", {})
+    run.summary.update({f"report/{key}": value for key, value in own.items()})
     with (folder / "segmentation.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             way = row.pop("way")
