@@ -17,7 +17,7 @@ from tt_actions.evaluation.bars import Bars, bars_figure
 from tt_actions.evaluation.confusion_matrix import confusion_figure
 from tt_actions.evaluation.history import read_history
 from tt_actions.evaluation.learning_curves import curves_figure
-from tt_actions.evaluation.style import FONTS, write_figure
+from tt_actions.evaluation.style import FONTS, write_figure, write_figures
 
 
 def write_history(path: Path, num_epochs: int, columns: tuple[str, ...] = ()) -> Path:
@@ -170,3 +170,11 @@ def test_bars_are_measured_values_and_published_ones_are_no_bars(tmp_path: Path)
     write_figure(tmp_path / "1.svg", figure)
     write_figure(tmp_path / "2.svg", bars_figure(["x", "y"], [first, second], "title", "note"))
     assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
+
+
+def test_a_figure_in_fewer_formats_leaves_no_earlier_one(tmp_path):
+    figure = confusion_figure(np.eye(2, dtype=int), ["a", "b"])
+    write_figures(tmp_path / "matrix", figure)
+    (tmp_path / "matrix.csv").touch()
+    write_figures(tmp_path / "matrix", figure, ("png",))
+    assert {path.name for path in tmp_path.iterdir()} == {"matrix.png", "matrix.csv"}

@@ -17,6 +17,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from tt_actions.clips.manifest import read_manifest, write_manifest
 from tt_actions.clips.preprocessing import Preprocessing
 from tt_actions.evaluation.published import PUBLISHED
+from tt_actions.evaluation.score_intervals import macro_scores
 from tt_actions.evaluation.significance import bootstrap_interval
 from tt_actions.files import lock_folder
 from tt_actions.main import main
@@ -27,7 +28,6 @@ from tt_actions.studies.compare import QUICK_SOURCES, compare
 from tt_actions.studies.comparison import compare_runs
 from tt_actions.studies.comparison_report import write_comparison
 from tt_actions.studies.finished_run import check_same_clips, read_finished_run
-from tt_actions.studies.resampled_scores import macro_scores
 from tt_actions.studies.speed import count_multiply_adds, measure_clips_per_second
 from tt_actions.studies.trainings import Training, find_earlier, read_settings, train
 
@@ -212,6 +212,23 @@ def test_a_stopped_comparison_goes_on_where_it_was(start, strokes, options, tmp_
     assert log.read_text().count("epoch  2/40") == 1
     assert "epoch 40/40" in log.read_text()
     assert list(run.parent.iterdir()) == [run]
+
+
+def test_results_that_a_later_comparison_does_not_have_are_removed(compared, options, tmp_path):
+    """A pair of models has ``table_5``, one model has none; a comparison without results has nothing."""
+    out = tmp_path / "out"
+    shutil.copytree(compared.out, out)
+    for name in ("table_6.md", "figure_4.pdf", "shares.json", "figure_5.eps", "my_table_5.md", "table_7.md"):
+        (out / name).touch()
+    one = compare_tiny(compared.models[:1], out, compared.data, options)
+    own = {"figure_5.eps", "my_table_5.md", "table_7.md"}
+    without_pairs = {name for name in FILES if not name.startswith("table_5")}
+    assert one.code == 0
+    assert {path.name for path in out.iterdir() if path.is_file()} - {".lock"} == without_pairs | own
+    failing = [*options, "--trainer.limit_test_batches", "0"]
+    assert compare_tiny(compared.models[:1], out, compared.data, failing).code == 1
+    assert {path.name for path in out.iterdir() if path.is_file()} - {".lock"} == own
+    assert one.run("cnn").is_dir()
 
 
 @pytest.mark.parametrize(

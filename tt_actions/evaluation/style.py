@@ -108,6 +108,8 @@ def write_figures(
 ) -> None:
     """Write a figure in several formats: see :func:`write_figure`.
 
+    An earlier figure of that name in another format is removed.
+
     Args:
         path: The files, without a suffix.
         figure: The figure.
@@ -116,6 +118,8 @@ def write_figures(
     """
     for suffix in formats:
         write_figure(path.with_suffix(f".{suffix}"), figure, advice)
+    for suffix in set(FIGURE_FORMATS) - set(formats):
+        path.with_suffix(f".{suffix}").unlink(missing_ok=True)
 
 
 def write_figure(path: Path, figure: Figure, advice: str = "and run it again") -> None:

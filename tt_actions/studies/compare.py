@@ -14,7 +14,12 @@ from tt_actions.evaluation.interval_text import count_clips, write_accuracy
 from tt_actions.files import lock_folder
 from tt_actions.sources.user_source import data_words, user_source
 from tt_actions.studies.comparison import compare_runs
-from tt_actions.studies.comparison_report import QUICK_NOTE, production_notes, write_comparison
+from tt_actions.studies.comparison_report import (
+    QUICK_NOTE,
+    production_notes,
+    remove_results,
+    write_comparison,
+)
 from tt_actions.studies.finished_run import FinishedRun, check_same_clips, read_finished_run
 from tt_actions.studies.share_report import measure_shares, write_shares
 from tt_actions.studies.shares import share_trainings
@@ -206,6 +211,8 @@ def _compare(
             made_by = production_notes({**numbers, "failed": failed})
             write_shares(out, measure_shares({**runs, **more}), made_by, console)
         say(f"comparison: {out}", console)
+    else:
+        remove_results(out)
     if failed:
         console.print(
             f"{len(failed)} of {total} trainings failed. Run the same command to try them again.",

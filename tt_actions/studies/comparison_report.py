@@ -1,7 +1,8 @@
 """The report of a comparison: tables and figures in files, and the tables on the screen."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,30 @@ SHOWN = {
     "frame_agreement": "frame agreement",
 }
 
+_RESULT = re.compile(r"(?:table_[1-6]|figure_[2-5]|comparison|shares)\.(?:md|csv|tex|png|svg|pdf|json)")
+"""Files of all results that a comparison may write."""
+
 Numbers = dict[str, Any]
+
+
+def remove_results(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove the results of an earlier comparison, so that only results of the latest one are in the folder.
+
+    Runs and other files stay.
+
+    Args:
+        folder: Folder of the comparison.
+        keep: Names, without a suffix, of the results to keep.
+    """
+    for path in folder.iterdir():
+        if _RESULT.fullmatch(path.name) and path.stem not in keep:
+            path.unlink()
 
 
 def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
     """Write ``comparison.json``, the tables and figures, and print the tables.
+
+    Results of an earlier comparison that this one does not have are removed.
 
     Args:
         folder: Folder to write to; it must exist.
@@ -65,14 +85,12 @@ def write_comparison(folder: Path, numbers: Numbers, console: Console) -> None:
     for note in (*[summary(numbers["pairs"])] * bool(numbers["pairs"]), *production_notes(numbers)):
         console.print(note, markup=False)
     runs = {name: [*map(Path, scores["runs"])] for name, scores in numbers["models"].items()}
-    figures = {
-        "figure_2": scores_figure(numbers),
-        "figure_3": actions_figure(numbers),
-        "figure_5": seed_curves_figure(runs, production_notes(numbers)),
-    }
+    figures = {"figure_2": scores_figure(numbers), "figure_3": actions_figure(numbers)}
+    curves = seed_curves_figure(runs, production_notes(numbers))
+    figures |= {} if curves is None else {"figure_5": curves}
     for name, figure in figures.items():
-        if figure is not None:
-            write_figures(folder / name, figure)
+        write_figures(folder / name, figure)
+    remove_results(folder, keep=["comparison", *tables, *figures])
 
 
 def _published(numbers: Numbers, model: str) -> dict[str, Any]:

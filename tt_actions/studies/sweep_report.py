@@ -82,6 +82,8 @@ def write_sweep(
         factor for parameter in file.parameters if len((factor := _factor(parameter, file, done)).levels) > 1
     ]
     if not factors:
+        for old in folder.glob("effects.*"):  # of an earlier sweep of that name
+            old.unlink()
         return
     titles = [f"validation {SHOWN[key]}" for key in MEASURED]
     note = " ".join(
