@@ -40,6 +40,24 @@ def describe_unknown(words: str, known: Sequence[str]) -> str:
     return f"Expected an option that exists, but got `{word}`{meant}"
 
 
+def describe_unknown_of(owner: str, key: str, option: str, known: Sequence[str]) -> str:
+    """Describe an option that a class does not have, with the nearest one that it has, or all of them.
+
+    Args:
+        owner: Name of the class.
+        key: The options' common beginning.
+        option: The unknown name after it.
+        known: The names that exist.
+
+    >>> describe_unknown_of("LSTM", "model.network", "hiden", ["hidden", "grid"])
+    'Expected an option that `LSTM` has, but got `model.network.hiden`. Did you mean `model.network.hidden`?'
+    """
+    line = f"Expected an option that `{owner}` has, but got `{key}.{option}`"
+    if nearest := difflib.get_close_matches(option, known, n=1, cutoff=0.7):
+        return f"{line}. Did you mean `{key}.{nearest[0]}`?"
+    return f"{line}. It has {', '.join(known) or 'none'}"
+
+
 def describe_type(kind: str) -> str:
     """Describe the type of an option in plain words.
 

@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,37 +83,17 @@ def check_writable(folder: Path | None) -> None:
         folder: The folder, which need not exist; with None, nothing is checked.
 
     Raises:
+        UserError: If it is a file.
         OSError: If the folder, or the nearest one above it that exists, can't be written to.
     """
     if folder is not None:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(
+                f"Expected a folder to write to, but '{folder}' is a file. Choose another folder."
+            )
         nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with explain_failure(folder, "or choose another folder"):
             tempfile.TemporaryFile(dir=nearest).close()
-
-
-@contextmanager
-def open_folder(out: Path) -> Iterator[None]:
-    """Create a folder for results before the work, to report a wrong path first; remove it if it stays empty.
-
-    Args:
-        out: The folder that `--out` names.
-
-    Raises:
-        UserError: If it is a file.
-        OSError: If it can't be written.
-    """
-    if out.exists() and not out.is_dir():
-        raise UserError(f"Expected a folder to write to, but '{out}' is a file. Choose another `--out`.")
-    with explain_failure(out, "or choose another `--out`"):
-        is_new = not out.exists()
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    try:
-        yield
-    finally:
-        if is_new:
-            with suppress(OSError):  # it has results
-                out.rmdir()
 
 
 def write_rows(

@@ -231,7 +231,7 @@ def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):
     refuse("without `--checkpoint`", "--from", folder, "--players", "left,right")
     refuse("to be a video file, but", tmp_path)
     refuse("1 videos and 2 folders", "a.mp4", "--from", folder, folder)
-    refuse("no file 'strokes.json'", "--from", tmp_path / "none", error=FileNotFoundError)
+    refuse("none', but there is no such", "--from", tmp_path / "none", error=FileNotFoundError)
     refuse("there is no 'gone.mp4'", "gone.mp4", "--from", folder, error=FileNotFoundError)
     film(tmp_path / "other.mp4", 3.0)
     refuse("either `checkpoint` or `sport`", "other.mp4", "--checkpoint", "b.ckpt", "--sport", "tennis")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tt_actions.clips.records import ClipRecord, Hand
 from tt_actions.errors import UserError
-from tt_actions.files import open_folder
+from tt_actions.files import check_writable
 from tt_actions.video.types import Roi
 
 FORMER_FLAGS = ("--input",)
@@ -63,23 +63,23 @@ def coach(
         OSError: If a file is missing or can't be written.
     """
     _check_exist(checkpoint, source, reference, joints)
-    with open_folder(out):
-        from tt_actions.coach.match_command import MatchInput, coach_match
-        from tt_actions.coach.stroke_command import coach_stroke, list_references_of, make_reader
-        from tt_actions.skeleton.files import SUFFIXES
+    check_writable(out)
+    from tt_actions.coach.match_command import MatchInput, coach_match
+    from tt_actions.coach.stroke_command import coach_stroke, list_references_of, make_reader
+    from tt_actions.skeleton.files import SUFFIXES
 
-        is_video = source.suffix.lower() not in SUFFIXES
-        _check_input(source, is_video, joints, pose, roi)
-        _check_match(match, is_video and not joints, players, player, roi, against == "own", reference)
-        model, reader = make_reader(checkpoint, pose, class_, fps, cache_dir)
-        clips = None if against == "own" else list_references_of(model, checkpoint, reference)
-        if match:
-            of_player = MatchInput(source, tuple(players), tuple(roi), player, class_, hand)
-            coach_match(model, reader, of_player, clips, out)
-        else:
-            assert clips is not None
-            clip = ClipRecord(source, roi=next(iter(roi), None), hand=hand)
-            coach_stroke(model, reader, clip, joints, class_, clips, out)
+    is_video = source.suffix.lower() not in SUFFIXES
+    _check_input(source, is_video, joints, pose, roi)
+    _check_match(match, is_video and not joints, players, player, roi, against == "own", reference)
+    model, reader = make_reader(checkpoint, pose, class_, fps, cache_dir)
+    clips = None if against == "own" else list_references_of(model, checkpoint, reference)
+    if match:
+        of_player = MatchInput(source, tuple(players), tuple(roi), player, class_, hand)
+        coach_match(model, reader, of_player, clips, out)
+    else:
+        assert clips is not None
+        clip = ClipRecord(source, roi=next(iter(roi), None), hand=hand)
+        coach_stroke(model, reader, clip, joints, class_, clips, out)
 
 
 def _check_exist(*paths: Path | None) -> None:

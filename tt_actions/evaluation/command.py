@@ -42,8 +42,6 @@ def explain(
         ValueError: If the checkpoint, the clip, the class or a number is invalid.
         OSError: If there is no checkpoint, or a file can't be written.
     """
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
     check_writable(out)
     from tt_actions.evaluation import explain as explaining
     from tt_actions.recognition.loading import load

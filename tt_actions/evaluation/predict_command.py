@@ -1,9 +1,8 @@
 """The ``predict`` command."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
-from tt_actions.files import open_folder
+from tt_actions.files import check_writable
 from tt_actions.video.types import Roi
 
 
@@ -42,12 +41,12 @@ def predict(
         raise FileNotFoundError(
             f"Expected a checkpoint, but there is no file '{checkpoint}'. Check the path."
         )
-    with nullcontext() if out is None else open_folder(out):
-        from tt_actions.evaluation.clip_answers import answer, print_answers, write_answers
-        from tt_actions.recognition.loading import load
+    check_writable(out)
+    from tt_actions.evaluation.clip_answers import answer, print_answers, write_answers
+    from tt_actions.recognition.loading import load
 
-        answers = answer(load(checkpoint, pose=pose), source, checkpoint.absolute().parent.parent, roi)
-        print_answers(answers)
-        if out is not None:
-            write_answers(out, answers, checkpoint)
+    answers = answer(load(checkpoint, pose=pose), source, checkpoint.absolute().parent.parent, roi)
+    print_answers(answers)
+    if out is not None:
+        write_answers(out, answers, checkpoint)
     return 1 if answers.failures else 0

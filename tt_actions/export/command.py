@@ -39,8 +39,6 @@ def export(
         raise UserError(
             f"Expected `format` to be onnx, or torchscript without `int8`, but got '{format}' with `int8`."
         )
-    if out is not None and out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"Expected a folder to write to, but '{out}' is a file. Choose another.")
     check_writable(out)
     from tt_actions.export.export import export_model
     from tt_actions.recognition.onnx_recognizer import check_installed, default_folder

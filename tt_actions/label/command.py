@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tt_actions.errors import UserError
+from tt_actions.label.store import check_place
 from tt_actions.recognition.stroke_names import NamedSport
 from tt_actions.video.types import Roi
 
@@ -46,8 +48,29 @@ def label(
         UserError: If there are no proposals, or the videos, the folders or the marks can't be used.
         OSError: If a file is missing or can't be written, or the port isn't available.
     """
+    _check_exist(*from_, checkpoint)
+    if not from_:
+        _check_files(videos)
+    if out is not None:
+        check_place(out)
     from tt_actions.label.marking import mark
     from tt_actions.match.jobs import Options
 
     options = Options(players, tuple(roi), pose=pose, sport=sport)
     mark(videos, from_, checkpoint, options, out, port, no_browser)
+
+
+def _check_exist(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and not path.exists():
+            raise FileNotFoundError(
+                f"Expected '{path}', but there is no such file or folder. Check the path."
+            )
+
+
+def _check_files(videos: list[Path]) -> None:
+    for video in videos:
+        if not video.is_file():
+            raise UserError(
+                f"Expected VIDEO to be a video file, but '{video}' is none. Give the files one by one."
+            )

@@ -161,10 +161,6 @@ def _check_videos(videos: Sequence[Path]) -> None:
             "Expected a video or the folder of an analysis, but got none. Give VIDEO, or `--from`."
         )
     for video in videos:
-        if not video.is_file():
-            raise UserError(
-                f"Expected VIDEO to be a video file, but '{video}' is none. Give the files one by one."
-            )
         check_name(video)
         probe(video)  # another one may take long before this one's turn comes
     if twice := [video for i, video in enumerate(videos) if video.resolve() in map(Path.resolve, videos[:i])]:

@@ -24,7 +24,8 @@ from tt_actions.recognition.loading import with_pose
 from tt_actions.training.checkpoints import check_fits, lineage
 from tt_actions.training.compatibility import check_exact_fit, check_frames_are_learnt, check_one_process
 from tt_actions.training.libraries import keep_freed_memory, quieten_libraries
-from tt_actions.training.links import LINKS, TakenLinks
+from tt_actions.training.links import TakenLinks
+from tt_actions.training.option_names import LINKS
 from tt_actions.training.own_metrics import METRICS_HELP, check_metrics, check_validation_metric, make_metrics
 from tt_actions.training.parser import QuietParser, check_classes, errors_of_options, refused_by_library
 from tt_actions.training.resuming import check_changes

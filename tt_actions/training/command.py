@@ -9,9 +9,16 @@ from contextlib import redirect_stdout, suppress
 from itertools import pairwise
 from pathlib import Path
 
-from tt_actions.errors import UserError, describe_unknown
+from tt_actions.errors import UserError, describe_unknown, describe_unknown_of
 from tt_actions.files import check_writable
-from tt_actions.training.option_names import names_of
+from tt_actions.training.option_names import (
+    OWN_CLASSES,
+    PREPROCESSINGS,
+    arguments_of,
+    chosen_class,
+    linked_to,
+    names_of,
+)
 
 COMMON_OPTIONS = {
     "--config": "YAML file of the experiment, such as experiments/cnn_lstm.yaml",
@@ -162,6 +169,7 @@ def run(
         )
     _check_names(command, words)
     _check_exist(_configs(words)[0], resume, None if "--print_config" in words else data)
+    _check_arguments(command, words, resume, has_own_clips=data is not None)
     for name, value in pairwise([*words, ""]):
         if name == "--runs" or name.startswith("--runs="):
             check_writable(Path(name.partition("=")[2] or value))
@@ -249,6 +257,50 @@ def _check_names(command: str, words: Sequence[str]) -> None:
         text = describe_unknown(flag, known)
         ending = "" if text.endswith("?") else "."
         raise UserError(f"{text}{ending} `tt-actions {command} --help-all` lists all options.")
+
+
+def _check_arguments(command: str, words: Sequence[str], resume: Path | None, has_own_clips: bool) -> None:
+    """Raise an error for an argument that a class of ours does not have before anything slow is imported.
+
+    What is not known without imports, such as a class of another package, is checked later.
+    """
+    parts = {part: _arguments_given(part, words) for part in OWN_CLASSES}
+    if has_own_clips:
+        del parts["data.source"]  # it depends on the files
+    if not any(parts.values()):
+        return
+    contents = _contents([*([] if resume is None else [resume / "config.yaml"]), *_configs(words)[0]])
+    for part, flags in parts.items():
+        name = chosen_class(part, words, contents)
+        names = PREPROCESSINGS if name is None and part == "data.preprocessing" else [name] if name else []
+        known = list(dict.fromkeys(known for name in names for known in arguments_of(part, name)))
+        for flag in flags:
+            option = flag.removeprefix(f"--{part}.").removeprefix("init_args.").partition(".")[0].rstrip("+")
+            if known and option not in (*known, "class_path", "init_args", "dict_kwargs", "help"):
+                own = [name for name in known if name not in linked_to(part)]
+                text = describe_unknown_of("` or `".join(names), part, option, own)
+                ending = "" if text.endswith("?") else "."
+                raise UserError(f"{text}{ending} `tt-actions {command} --help-all` lists all options.")
+
+
+def _arguments_given(part: str, words: Sequence[str]) -> list[str]:
+    """Return the flags of a class's arguments; the choice of another class drops those before it."""
+    flags = [word.partition("=")[0] for word in words]
+    choices = [index for index, flag in enumerate(flags) if flag in (f"--{part}", f"--{part}.class_path")]
+    return [flag for flag in flags[max(choices, default=0) :] if flag.startswith(f"--{part}.")]
+
+
+def _contents(configs: Sequence[Path]) -> list[dict[str, object]]:
+    """Return the contents of YAML files; one that can't be read is refused later."""
+    import yaml
+
+    contents = []
+    for config in configs:
+        with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+            content = yaml.safe_load(config.read_text("utf-8"))
+            if isinstance(content, dict):
+                contents.append(content)
+    return contents
 
 
 def _check_exist(configs: Sequence[Path], resume: Path | None, data: Path | None) -> None:

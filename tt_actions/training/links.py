@@ -5,19 +5,6 @@ from typing import Any
 
 from pytorch_lightning.cli import _InstantiatorFn
 
-LINKS = (
-    ("plain_preprocessing", "preprocessing"),
-    ("class_names", "class_names"),
-    ("num_classes", "network.init_args.num_classes"),
-    ("num_channels", "network.init_args.in_channels"),
-    ("layout", "network.init_args.layout"),
-    ("layout", "augmentation.init_args.layout"),
-)
-"""Pairs of a data attribute and the model argument that it sets.
-
-A link is skipped if the network or augmentation has no such argument.
-"""
-
 
 class TakenLinks(_InstantiatorFn):
     """Instantiates the model and saves in its checkpoint only the linked arguments that its parts accept.

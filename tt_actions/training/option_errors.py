@@ -6,8 +6,8 @@ import re
 from importlib import import_module
 
 from tt_actions.class_paths import refused_import
-from tt_actions.errors import describe_type
-from tt_actions.training.links import LINKS
+from tt_actions.errors import describe_type, describe_unknown_of
+from tt_actions.training.option_names import LINKS
 
 OTHER_KINDS = (
     "does not correspond to a subclass",
@@ -78,10 +78,7 @@ def _unknown_option(key: str, option: str, class_path: str) -> str:
     linked = {of_model.rpartition(".")[2] for _, of_model in LINKS} if key.startswith("model.") else set()
     parameters = inspect.signature(getattr(import_module(module), name)).parameters
     own = [parameter for parameter in parameters if parameter not in linked]
-    line = f"Expected an option that `{name}` has, but got `{key}.{option}`"
-    if nearest := difflib.get_close_matches(option, own, n=1, cutoff=0.7):
-        return f"{line}. Did you mean `{key}.{nearest[0]}`?"
-    return f"{line}. It has {', '.join(own) or 'none'}"
+    return describe_unknown_of(name, key, option, own)
 
 
 def _unknown_class(key: str, unknown: re.Match[str], classes: tuple[str, ...]) -> str:
