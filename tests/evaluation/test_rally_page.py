@@ -12,6 +12,7 @@ from tt_actions.clips.strokes import Stroke
 from tt_actions.clips.timing import StrokeTiming
 from tt_actions.evaluation.rally_page import Style, draw_timelines
 from tt_actions.evaluation.rally_report import (
+    COLUMNS,
     Recording,
     find_strokes,
     measure_recordings,
@@ -79,6 +80,9 @@ def test_a_frame_accuracy_is_printed_with_its_interval(segmenter, tmp_path):
     assert "Test on 6 recordings" in text
     [above, below] = [line.split() for line in text.splitlines() if "[" in line or line.strip().endswith("]")]
     assert (above[0], below[0]) == (f"[{frames['accuracy_low']:.2f},", f"{frames['accuracy_high']:.2f}]")
+    numbers = next(line for line in text.splitlines() if line.strip().startswith("argmax")).split()[1:]
+    assert len(numbers) == len(COLUMNS)
+    assert {len(number) for number in numbers if number != "-"} == {len("0.000")}, text
     assert f"{frames['accuracy']:.3f}" in text
     assert max(map(len, text.splitlines())) <= 80
     assert "bootstrap over recordings" in " ".join(text.split())

@@ -234,7 +234,7 @@ def test_what_is_missing_is_named(folder, tmp_path, monkeypatch):
     refuse("none', but there is no such", "--from", tmp_path / "none", error=FileNotFoundError)
     refuse("there is no 'gone.mp4'", "gone.mp4", "--from", folder, error=FileNotFoundError)
     film(tmp_path / "other.mp4", 3.0)
-    refuse("either `checkpoint` or `sport`", "other.mp4", "--checkpoint", "b.ckpt", "--sport", "tennis")
+    refuse("either `checkpoint` or `sport`", "other.mp4", "--checkpoint", "other.mp4", "--sport", "tennis")
     refuse(r"which is 10\.0 s long, but 'other\.mp4' is 3\.0 s", "other.mp4", "--from", folder)
     (tmp_path / "text.mp4").write_text("not a video")
     refuse(r"text\.mp4' to be a video", "text.mp4", "--from", folder)

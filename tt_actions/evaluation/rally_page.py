@@ -104,11 +104,8 @@ def render_rally_page(
     """
     names, used, curves = segmenter.timing.class_names, metrics["segmentation"][metrics["used"]], facts.curves
     strokes, classes = find_strokes(recordings, segmenter)
-    matrix = count_confusions(
-        np.concatenate([recording.labels for recording in recordings.values()]),
-        np.concatenate([classes[name] for name in recordings]),
-        len(names),
-    )
+    labels = np.concatenate([recording.labels for recording in recordings.values()])
+    matrix = count_confusions(labels, np.concatenate([classes[name] for name in recordings]), len(names))
     styles = [Style(number, name) for number, name in enumerate(name for name in names if name != IDLE)]
     colours = "".join(f".k{s.number}{{fill:{COLOURS[s.number % len(COLOURS)]}}}\n" for s in styles)
     found = sum(map(len, strokes.values()))

@@ -324,6 +324,7 @@ def print_rally_report(metrics: dict[str, Any], console: Console | None = None, 
     used = metrics["segmentation"][metrics["used"]]
     on = f"{used['num_recordings']} recordings with {used['num_true']} strokes"
     table = screen_table(f"{title} on {on}", list(COLUMNS.values()))
+    table.padding = 0  # so that all columns fit into 80
     for method, measured in metrics["segmentation"].items():
         cells = table_metrics(measured).values()
         table.add_row(Text(method), *("-" if value is None else f"{value:.3f}" for value in cells))
