@@ -14,6 +14,7 @@ from tt_actions.pose.choice import BUILT_IN, open_pose, pose_digests
 from tt_actions.pose.silhouettes import find_silhouettes
 from tt_actions.video.depth import check_depth_matches, read_depth
 from tt_actions.video.depth_files import find_depth, open_depth
+from tt_actions.video.flow import DETAIL
 from tt_actions.video.frames import check_request, check_roi, check_times, read_frames
 from tt_actions.video.info import probe
 from tt_actions.video.regions import Crop, read_tracks
@@ -197,6 +198,14 @@ class FrameSpec(InputSpec):
         if self.needs_pose:
             open_pose(BUILT_IN, 1)
 
+    @property
+    def decoded_size(self) -> tuple[int, int]:
+        """Height and width to which colours are scaled first: flow and silhouettes need more than a frame."""
+        height, width = self.size
+        if self.picture == "silhouette" and not self.needs_pose:
+            return HEIGHT, max(1, round(HEIGHT / height * width))
+        return (height * DETAIL, width * DETAIL) if self.flow else self.size
+
     def files(self, path: Path) -> tuple[Path, ...]:
         """Return the files that are read for a clip: the video, the depth, or both.
 
@@ -246,9 +255,7 @@ class FrameSpec(InputSpec):
             own = roi or self.roi
             return find_silhouettes(path, self.fps, self.size, self.aspect, start_s, end_s, own)
         if self.picture == "silhouette":
-            scale = HEIGHT / self.size[0]
-            size = (HEIGHT, max(1, round(scale * self.size[1])))
-            frames, times_s = self._read_colours(path, start_s, end_s, roi, size)
+            frames, times_s = self._read_colours(path, start_s, end_s, roi, self.decoded_size)
             return Timed(shrink_masks(segment(frames), self.size), times_s)
         if not self.has_depth:
             return self._read_colours(path, start_s, end_s, roi, self.size)

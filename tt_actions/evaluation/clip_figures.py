@@ -1,11 +1,9 @@
-"""Figures of one clip: its frames with a heat map, joints or flow, and its probabilities over time."""
+"""Figures of one clip: its frames with joints or flow, and its probabilities over time."""
 
-import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,40 +19,13 @@ from tt_actions.evaluation.style import COLOURS, FONTS, GREY, line_look, shorten
 from tt_actions.video.flow import optical_flow
 from tt_actions.video.following import camera_motion
 
-HEAT_COLOURS = "inferno"
-MAX_OPACITY = 0.75
 NUM_COLUMNS = 8
 _WIDTH = 11.0  # inches
-
-
-def overlay_heat(frames: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Overlay a heat map on frames: hotter positions are brighter and more opaque.
-
-    Args:
-        frames: RGB frames.
-        heat: Heat map with values from 0 to 1, of any resolution.
-
-    Shape:
-        frames ``(T, H, W, 3)``, heat ``(T, h, w)`` -> ``(T, H, W, 3)``.
-
-    >>> grey = np.full((1, 2, 2, 3), 100, np.uint8)
-    >>> overlay_heat(grey, np.zeros((1, 1, 1))).ravel().tolist() == grey.ravel().tolist()
-    True
-    """
-    height, width = frames.shape[1:3]
-    mixed = np.empty_like(frames)
-    for t, (frame, coarse) in enumerate(zip(frames, heat, strict=True)):
-        fine = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-        opacity = MAX_OPACITY * fine[..., None]
-        colour = 255 * matplotlib.colormaps[HEAT_COLOURS](0.4 + 0.55 * fine)[..., :3]  # not the darkest
-        mixed[t] = (frame * (1 - opacity) + colour * opacity).round()
-    return mixed
 
 
 def frame_strip(
     frames: NDArray[np.uint8],
     times_s: NDArray[np.floating],
-    heat: NDArray[np.floating] | None = None,
     title: str = "",
     max_frames: int = 2 * NUM_COLUMNS,
     joints: NDArray[np.floating] | None = None,
@@ -65,7 +36,6 @@ def frame_strip(
     Args:
         frames: RGB frames.
         times_s: When each frame is shown, in seconds.
-        heat: Heat map to overlay, with values from 0 to 1 and of any resolution, or None.
         title: Title of the figure.
         max_frames: Maximum number of frames to draw; of more frames, evenly spaced ones are chosen.
         joints: Position of each joint of a skeleton in each frame, in pixels from the frame's corner (x to
@@ -73,10 +43,10 @@ def frame_strip(
         bones: Pairs of joints to connect with lines.
 
     Shape:
-        frames ``(T, H, W, 3)``, times_s ``(T,)``, heat ``(T, h, w)``, joints ``(T, V, 2)``.
+        frames ``(T, H, W, 3)``, times_s ``(T,)``, joints ``(T, V, 2)``.
     """
     figure = Figure(figsize=(_WIDTH, _strip_height(frames, max_frames)), layout="constrained", dpi=150)
-    drawn = _draw_strip(figure, frames, times_s, heat, max_frames)
+    drawn = _draw_strip(figure, frames, times_s, max_frames)
     if joints is not None:
         for t, axes in drawn.items():
             _draw_skeleton(axes, joints[t], bones)
@@ -89,9 +59,7 @@ def clip_figure(
     times_s: NDArray[np.floating],
     probabilities: NDArray[np.floating],
     class_names: Sequence[str],
-    heat: NDArray[np.floating] | None = None,
     title: str = "",
-    note: str = "",
     marked: str | None = None,
 ) -> Figure:
     """Draw the frames of a clip and below them the probability of each class over time.
@@ -101,24 +69,19 @@ def clip_figure(
         times_s: When each frame is shown, in seconds.
         probabilities: Probability of each class at each frame.
         class_names: Names of the *K* classes.
-        heat: Heat map to overlay, with values from 0 to 1 and of any resolution, or None.
         title: Title of the figure.
-        note: Small print below the figure.
         marked: The class to draw with a thicker line, or None.
 
     Shape:
-        frames ``(T, H, W, 3)``, times_s ``(T,)``, probabilities ``(T, K)``, heat ``(T, h, w)``.
+        frames ``(T, H, W, 3)``, times_s ``(T,)``, probabilities ``(T, K)``.
     """
     heights = _strip_height(frames, 2 * NUM_COLUMNS), _plot_height(class_names)
     figure = Figure(figsize=(_WIDTH, sum(heights) + 0.5), layout="constrained", dpi=150)
     parts: Any = figure.subfigures(2, 1, height_ratios=heights)
     above, below = parts
-    _draw_strip(above, frames, times_s, heat, 2 * NUM_COLUMNS)
-    _draw_probabilities(below.add_subplot(), probabilities, times_s, class_names, marked)
+    _draw_strip(above, frames, times_s, 2 * NUM_COLUMNS)
+    draw_probabilities(below.add_subplot(), probabilities, times_s, class_names, marked)
     _write_title(figure, title)
-    if note:
-        text = textwrap.fill(note, int(_WIDTH * 16))
-        _plain(figure.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=GREY))
     return figure
 
 
@@ -136,19 +99,17 @@ def _draw_strip(
     figure: Figure | SubFigure,
     frames: NDArray[np.uint8],
     times_s: NDArray[np.floating],
-    heat: NDArray[np.floating] | None,
     max_frames: int,
 ) -> dict[int, Axes]:
     """Draw frames in rows, and return the axes of each frame drawn, by index."""
-    images = frames if heat is None else overlay_heat(frames, heat)
-    chosen = np.linspace(0, len(images) - 1, min(len(images), max_frames)).round().astype(int)
+    chosen = np.linspace(0, len(frames) - 1, min(len(frames), max_frames)).round().astype(int)
     num_rows = -(-len(chosen) // NUM_COLUMNS)
     grid = figure.subplots(num_rows, NUM_COLUMNS, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
     drawn = dict(zip(chosen.tolist(), grid, strict=False))
     for t, axes in drawn.items():
-        axes.imshow(images[t], interpolation="nearest")
+        axes.imshow(frames[t], interpolation="nearest")
         axes.set_title(f"{times_s[t]:.2f} s", fontsize=8, color=GREY, pad=2)
     return drawn
 
@@ -161,13 +122,25 @@ def _draw_skeleton(axes: Axes, joints: NDArray[np.floating], bones: Sequence[tup
     axes.plot(*joints.T, "o", ms=2.4, color="white", mec="black", mew=0.5)
 
 
-def _draw_probabilities(
+def draw_probabilities(
     axes: Axes,
     probabilities: NDArray[np.floating],
     times_s: NDArray[np.floating],
     class_names: Sequence[str],
     marked: str | None,
 ) -> None:
+    """Draw the probability of each class over time, with a legend to the right.
+
+    Args:
+        axes: The axes.
+        probabilities: Probability of each class at each frame.
+        times_s: When each frame is shown, in seconds.
+        class_names: Names of the *K* classes.
+        marked: The class to draw with a thicker line, or None.
+
+    Shape:
+        probabilities ``(T, K)``, times_s ``(T,)``.
+    """
     for number, values in enumerate(probabilities.T):
         axes.plot(
             times_s,
@@ -189,16 +162,20 @@ def _draw_probabilities(
     for text, name in zip(legend.get_texts(), class_names, strict=True):
         text.set_text(shortened(name))
         text.set_fontweight("bold" if name == marked else "normal")
-        _plain(text)
+        plain(text)
 
 
 def _write_title(figure: Figure, title: str) -> None:
     if title:
-        _plain(figure.suptitle(title, fontsize=12))
+        plain(figure.suptitle(title, fontsize=12))
 
 
-def _plain(text: Text) -> None:
-    """Show text in any language literally, never as a formula."""
+def plain(text: Text) -> None:
+    """Show text in any language literally, never as a formula.
+
+    Args:
+        text: A text of a figure.
+    """
     text.set_parse_math(False)
     text.set_fontfamily(FONTS)
 

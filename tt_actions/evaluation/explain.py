@@ -18,7 +18,7 @@ from tt_actions.files import write_atomically
 from tt_actions.recognition.recognizer import Recognizer
 from tt_actions.video.types import Roi
 
-PIXEL_METHODS: tuple[Method, ...] = ("hirescam", "grad-cam")
+PIXEL_METHODS: tuple[Method, ...] = ("hirescam", "grad-cam", "occlusion")
 JOINT_METHODS: tuple[Method, ...] = ("occlusion",)
 
 
@@ -44,8 +44,9 @@ def explain(
         end_s: End of the clip in seconds, or None for the end of the file.
         roi: Region (x0, y0, x1, y1) in pixels; None for that of the preprocessing, if it has one.
         class_name: The class to explain, or None for the most likely class.
-        method: For frames, how to weight a feature map: ``hirescam`` position by position, or ``grad-cam`` by
-            its mean gradient over the frame. For joints, ``occlusion``. None for the first that fits.
+        method: For frames, ``hirescam`` or ``grad-cam``, which need a network with feature maps and weight
+            them position by position or by their mean gradient over the frame; or ``occlusion``. For joints,
+            ``occlusion``. None for the first that fits.
         hand: Playing hand of the player, for a model that reads joints; None if it is unknown.
 
     Raises:
@@ -73,7 +74,7 @@ def explain(
     label = folder if folder in model.class_names else None
     clip = ClipRecord(Path(path), label, start_s, end_s, roi, hand=hand)
     if is_pixels:
-        return explain_pixels(model, clip, class_name, method or PIXEL_METHODS[0])
+        return explain_pixels(model, clip, class_name, method)
     return explain_joints(model, clip, class_name)
 
 
@@ -81,7 +82,8 @@ def write_explanation(folder: Path, explanation: Explanation, model: Recognizer,
     """Write ``explanation.png``, ``heatmaps.npz`` and ``explanation.json``, each atomically.
 
     The archive contains ``heat``, ``times_s``, ``frame_probabilities`` and, in their order, ``class_names``.
-    For joints, it also contains ``falls``, ``limbs``, ``hidden_probabilities`` and ``joints``.
+    For frames, it also contains ``boxes`` and ``regions``; for joints, ``falls``, ``limbs``,
+    ``hidden_probabilities`` and ``joints``.
 
     Args:
         folder: Folder to write to; created if it doesn't exist.

@@ -27,8 +27,7 @@ class Explanation(ABC):
         class_name: The explained class.
         heat: Heat of each frame and pixel, or of each frame and limb; 1 is the maximum of the clip. All
             values are 0 if nothing supports the class.
-        method: ``hirescam``, ``grad-cam``, ``occlusion``, or ``input gradient`` for a network of frames
-            without feature maps.
+        method: ``hirescam``, ``grad-cam`` or ``occlusion``.
 
     Shape:
         heat ``(T, h, w)`` of pixels or ``(T, L)`` of limbs, float32 in [0, 1].

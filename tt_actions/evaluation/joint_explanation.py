@@ -1,22 +1,21 @@
-"""Explanations of predictions from joints: which limb supports a class, and when, by occlusion.
+"""Explanations of predictions from joints: which joint supports a class, and when, by occlusion.
 
-Occlusion (Zeiler & Fergus 2014, arXiv:1311.2901) hides a part of the input and measures how much less likely
-the class becomes. It needs no gradient and no feature map, so it works with every model of joints, also with
-those that are fitted in closed form. Here a part is a limb for a short time: its joints move to their median
-positions over the clip; their mean positions would keep a trace of the movement. They move there smoothly,
-because a jump would be a movement of its own. The score is the log-odds of the class, as for pixels. Unlike
-its probability, they still change where the model is certain.
+Each joint is hidden for a short time (:mod:`tt_actions.evaluation.occlusion`): it moves to its median
+position over the clip; its mean position would keep a trace of the movement. It moves there smoothly, because
+a jump would be a movement of its own. A trajectory travels, so its median position may be far away: a hidden
+part of it is a straight line instead.
 
 What this can't show:
 
-- It hides the movement of a limb, but not its usual position. A model that identifies a stroke by a posture
+- It hides the movement of a joint, but not its usual position. A model that identifies a stroke by a posture
   that the player keeps for the whole clip loses nothing.
-- If either of two limbs, or of two times, is enough for the model, hiding one of them changes little.
-- A hidden limb can give a body that no training clip shows, so a fall may be surprise rather than evidence.
-- Windows are about a twelfth of the clip long, and limbs are hidden one at a time.
+- If either of two joints, or of two times, is enough for the model, hiding one of them changes little. Each
+  limb is therefore also hidden as a whole, during the whole clip.
+- A hidden joint can give a body that no training clip shows, so a fall may be surprise rather than evidence.
+- Windows are about a twelfth of the clip long, and joints are hidden one at a time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,22 +25,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from tt_actions.clips.dataset import HANDS
-from tt_actions.clips.joint_preprocessing import JointPreprocessing
+from tt_actions.clips.joint_preprocessing import JointPreprocessing, JointSpec
 from tt_actions.clips.records import ClipRecord
 from tt_actions.evaluation.explanation import Explanation, evaluating
 from tt_actions.evaluation.joint_figure import draw_explanation
+from tt_actions.evaluation.occlusion import NORMALISATION, SCORE, log_odds, smooth_windows
 from tt_actions.evaluation.player_pictures import PlayerPictures, cut_out_player
 from tt_actions.pose.video import POINTS, pose_rate
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.skeleton.layouts import BLAZEPOSE33_2D, convert, find_layout
+from tt_actions.skeleton.layouts import BLAZEPOSE33_2D, PATHS, Layout, convert, find_layout
 from tt_actions.skeleton.limbs import find_limbs
 
-SCORE = "log-odds of the class"
-REST = "median position of each joint over the clip"
-NORMALISATION = "positive falls of the score, divided by the maximum of the clip"
-
-MAX_WINDOWS = 12
-"""Number of windows of time in which limbs are hidden; of a clip with fewer frames, one per frame."""
+MEDIAN = "median position of each joint over the clip"
+STRAIGHT = "straight line from before to after the hidden time"
 
 NUM_KEY_FRAMES = 8
 """Number of moments that the figure shows."""
@@ -51,12 +47,13 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class JointExplanation(Explanation):
-    """Which limbs support a class, and when.
+    """Which joints support a class, and when.
 
     Args:
-        limbs: Names of the limbs.
-        falls: How much the log-odds of the class fall at most when a limb is hidden around a frame; negative
+        falls: How much the log-odds of the class fall at most when a joint is hidden around a frame; negative
             if they rise.
+        limbs: Names of the limbs.
+        limb_falls: How much the log-odds fall if a limb is hidden during the whole clip.
         hidden_probabilities: Probability of the class if a limb is hidden during the whole clip.
         joints: The joints that the model read, of a left-hander as they were recorded.
         layout: Name of their layout.
@@ -64,12 +61,13 @@ class JointExplanation(Explanation):
         pictures: The player in the key frames of a video; None for a joint file.
 
     Shape:
-        heat and falls ``(T, L)``, float32, hidden_probabilities ``(L,)``, joints ``(T, V, C)``, key_frames
-        ``(N,)``.
+        heat and falls ``(T, V)``, float32, limb_falls and hidden_probabilities ``(L,)``, joints
+        ``(T, V, C)``, key_frames ``(N,)``.
     """
 
-    limbs: tuple[str, ...]
     falls: np.ndarray
+    limbs: tuple[str, ...]
+    limb_falls: np.ndarray
     hidden_probabilities: np.ndarray
     joints: np.ndarray
     layout: str
@@ -82,21 +80,31 @@ class JointExplanation(Explanation):
         Args:
             model: The explained model.
         """
+        meaning = _MEANING_OF_PATH if find_layout(self.layout) in PATHS else _MEANING
         if not self.heat.any():
             return (
-                f"Nothing supports {self.class_name}: hiding any limb for a short time does not make it less "
-                f"likely. {_MEANING}"
+                f"Nothing supports {self.class_name}: hiding a part for a short time does not make it less "
+                f"likely. {meaning}"
             )
-        frame, limb = np.unravel_index(self.heat.argmax(), self.heat.shape)
+        frame, joint = np.unravel_index(self.heat.argmax(), self.heat.shape)
+        limbs = find_limbs(find_layout(self.layout))
+        name, limb = next((name, i) for i, (name, of) in enumerate(limbs.items()) if joint in of)
         hidden, now = self.hidden_probabilities[limb], self.prediction.probabilities[self.class_name]
-        name, time_s = self.limbs[limb], self.prediction.times_s[frame]
+        fall = self.limb_falls[limb]
         return (
-            f"The {name} at {time_s:.2f} s supports {self.class_name} most. With the {name} hidden during "
-            f"the whole clip, the probability is {hidden:.2f} instead of {now:.2f}. {_MEANING}"
+            f"The {self.joint_names[joint]} at {self.prediction.times_s[frame]:.2f} s supports "
+            f"{self.class_name} most. With the {name} hidden during the whole clip, the log-odds "
+            f"{'fall' if fall >= 0 else 'rise'} by {abs(fall):.2f}, and the probability is {hidden:.2f} "
+            f"instead of {now:.2f}. {meaning}"
         )
 
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the joints, in the order of the heat, such as ``left wrist``."""
+        return tuple(name.replace("_", " ") for name in find_layout(self.layout).joints)
+
     def draw(self, model: Recognizer) -> Figure:
-        """Draw the key frames with coloured limbs, and the heat map of limbs and time.
+        """Draw the key frames with coloured joints, and the heat map of joints and time.
 
         Args:
             model: The explained model.
@@ -107,9 +115,8 @@ class JointExplanation(Explanation):
             times_s=self.prediction.times_s,
             falls=self.falls,
             limbs=find_limbs(find_layout(self.layout)),
+            limb_falls=self.limb_falls,
             hidden_probabilities=self.hidden_probabilities,
-            probability=self.prediction.probabilities[self.class_name],
-            class_name=self.class_name,
             key_frames=self.key_frames,
             pictures=self.pictures,
             title=self.title,
@@ -120,8 +127,9 @@ class JointExplanation(Explanation):
         """Return, as plain types, what is known about the method besides its name."""
         return {
             "score": SCORE,
-            "rest": REST,
+            "rest": STRAIGHT if find_layout(self.layout) in PATHS else MEDIAN,
             "normalisation": NORMALISATION,
+            "joints": self.joint_names,
             "limbs": self.limbs,
             "hidden_probabilities": dict(zip(self.limbs, self.hidden_probabilities.tolist(), strict=True)),
             "largest_fall": float(self.falls.max()),
@@ -131,16 +139,22 @@ class JointExplanation(Explanation):
         """Return the numbers of the explanation by name."""
         return super().arrays() | {
             "falls": self.falls,
+            "joint_names": np.array(self.joint_names),
             "limbs": np.array(self.limbs),
+            "limb_falls": self.limb_falls,
             "hidden_probabilities": self.hidden_probabilities,
             "joints": self.joints,
         }
 
 
 _MEANING = (
-    "Orange limbs support the class, blue ones speak against it. A limb is hidden by moving its joints to "
-    "their median positions over the clip. This shows neither the effect of a posture that lasts for the "
-    "whole clip, nor that of two limbs of which either is enough."
+    "Orange joints support the class, blue ones speak against it. A joint is hidden by moving it to its "
+    "median position over the clip. This shows neither the effect of a posture that lasts for the whole "
+    "clip, nor that of two joints of which either is enough."
+)
+_MEANING_OF_PATH = (
+    "Orange times support the class, blue ones speak against it. A time is hidden by a straight line from "
+    "before to after it. This does not show the effect of two times of which either is enough."
 )
 
 
@@ -154,7 +168,7 @@ class _Clip(NamedTuple):
 
 
 def explain_joints(model: Recognizer, clip: ClipRecord, class_name: str | None) -> JointExplanation:
-    """Compute which limbs support a class, and when.
+    """Compute which joints support a class, and when.
 
     Args:
         model: A trained model that reads joints.
@@ -175,7 +189,7 @@ def explain_joints(model: Recognizer, clip: ClipRecord, class_name: str | None) 
         class_name = class_name or prediction.label
         limbs = find_limbs(find_layout(preprocessing.layout))
         index = model.class_names.index(class_name)
-        falls, hidden = measure_falls(model, read.joints, limbs, index, clip)
+        falls, limb_falls, hidden = measure_falls(model, read.joints, list(limbs.values()), index, clip)
     heat = falls.clip(min=0)
     peak = int(heat.max(1).argmax())
     key_frames = choose_key_frames(len(heat), peak)
@@ -190,8 +204,9 @@ def explain_joints(model: Recognizer, clip: ClipRecord, class_name: str | None) 
         class_name=class_name,
         heat=heat / heat.max() if heat.any() else heat,
         method="occlusion",
-        limbs=tuple(limbs),
         falls=falls,
+        limbs=tuple(limbs),
+        limb_falls=limb_falls,
         hidden_probabilities=hidden,
         joints=read.joints,
         layout=preprocessing.layout,
@@ -212,9 +227,9 @@ def _read(preprocessing: JointPreprocessing, clip: ClipRecord) -> _Clip:
 
 
 def measure_falls(
-    model: Recognizer, joints: np.ndarray, limbs: Mapping[str, tuple[int, ...]], index: int, clip: ClipRecord
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return by how much the log-odds of a class fall when a limb is hidden.
+    model: Recognizer, joints: np.ndarray, limbs: Sequence[tuple[int, ...]], index: int, clip: ClipRecord
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return by how much the log-odds of a class fall when a joint or a limb is hidden.
 
     Args:
         model: The model, in eval mode.
@@ -224,57 +239,24 @@ def measure_falls(
         clip: The clip, with the playing hand.
 
     Returns:
-        The fall around each frame, interpolated between the windows; and the probability of the class if a
-        limb is hidden during the whole clip.
+        The fall when a joint is hidden around each frame, interpolated between the windows; the fall when a
+        limb is hidden during the whole clip; and the probability of the class then.
 
     Shape:
-        joints ``(T, V, C)`` -> ``(T, L)``, ``(L,)``, float32.
+        joints ``(T, V, C)`` -> ``(T, V)``, ``(L,)``, ``(L,)``, float32.
     """
-    windows = time_windows(len(joints))
-    masks = [np.zeros(joints.shape[:2])]
-    for chosen in limbs.values():
-        spans = (*windows, np.ones(len(joints)))
-        masks += [limb_mask(span, chosen, joints.shape[1]) for span in spans]
-    log_probs = score_hidden(model, joints, np.stack(masks), clip)
-    others = torch.arange(log_probs.shape[1]) != index
-    odds = (log_probs[:, index] - log_probs[:, others].logsumexp(1)).numpy()
-    falls = (odds[0] - odds[1:]).reshape(len(limbs), len(windows) + 1)[:, :-1]
-    hidden = log_probs[1:, index].exp().numpy().reshape(len(limbs), -1)[:, -1]
-    return (windows.T @ falls.T).astype(np.float32), hidden.astype(np.float32)
-
-
-def time_windows(num_frames: int) -> np.ndarray:
-    """Return evenly spaced windows of time that overlap smoothly and sum to 1 at every frame.
-
-    Args:
-        num_frames: Number of frames *T*.
-
-    Shape:
-        ``(W, T)``, from 0 to 1.
-
-    >>> time_windows(3).tolist()
-    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    num = min(num_frames, MAX_WINDOWS)
-    centres = np.linspace(0, num_frames - 1, num)
-    hop = (num_frames - 1) / (num - 1) if num > 1 else 1.0
-    distance = np.abs(np.arange(num_frames) - centres[:, None]) / hop
-    return np.asarray(np.cos(np.pi / 2 * distance.clip(max=1)) ** 2).round(9)
-
-
-def limb_mask(window: np.ndarray, joints: tuple[int, ...], num_joints: int) -> np.ndarray:
-    """Return how far each joint is hidden at each frame, for a limb in a window of time.
-
-    Args:
-        window: How far the limb is hidden at each frame.
-        joints: Indices of the limb's joints.
-        num_joints: Number of all joints *V*.
-
-    Shape:
-        window ``(T,)`` -> ``(T, V)``.
-    """
-    is_chosen = np.isin(np.arange(num_joints), joints)
-    return np.asarray(window[:, None] * is_chosen)
+    num_frames, num_joints = joints.shape[:2]
+    windows = smooth_windows(num_frames)
+    each = np.eye(num_joints)
+    by_joint = (windows[:, None, :, None] * each[:, None]).reshape(-1, num_frames, num_joints)
+    by_limb = np.stack([np.tile(each[list(limb)].sum(0), (num_frames, 1)) for limb in limbs])
+    masks = np.concatenate([np.zeros_like(by_limb[:1]), by_limb, by_joint])
+    log_probs = score_hidden(model, joints, masks, clip)
+    odds = log_odds(log_probs, index).numpy()
+    falls = (odds[0] - odds[1:]).astype(np.float32)
+    of_joints = windows.T @ falls[len(limbs) :].reshape(len(windows), num_joints)
+    of_limbs, hidden = falls[: len(limbs)], log_probs[1 : 1 + len(limbs), index].exp().numpy()
+    return of_joints.astype(np.float32), of_limbs, hidden
 
 
 @torch.no_grad()
@@ -284,23 +266,50 @@ def score_hidden(model: Recognizer, joints: np.ndarray, masks: np.ndarray, clip:
     Args:
         model: The model, in eval mode.
         joints: The joints of the clip.
-        masks: How far each joint moves to its median position at each frame, from 0 to 1.
+        masks: How far each joint is hidden at each frame, from 0 to 1: see :func:`hide_joints`.
         clip: The clip, with the playing hand.
 
     Shape:
         joints ``(T, V, C)``, masks ``(N, T, V)`` -> ``(N, K)``, on the CPU.
     """
-    rest = np.median(joints, 0)
+    spec = model.preprocessing.spec
+    assert isinstance(spec, JointSpec)
+    layout = find_layout(spec.layout)
     found = []
     for part in np.array_split(masks, -(-len(masks) // _BATCH)):
-        hidden = (joints + part[..., None] * (rest - joints)).astype(np.float32)  # (n, T, V, C)
+        hidden = np.stack([hide_joints(joints, mask, layout) for mask in part])  # (n, T, V, C)
         if clip.hand == "left":
-            hidden = np.stack([model.preprocessing.spec.to_right_handed(one) for one in hidden])
+            hidden = np.stack([spec.to_right_handed(one) for one in hidden])
         inputs = torch.from_numpy(hidden).movedim(-1, 2).to(model.device)
         lengths = torch.full((len(hidden),), len(joints), device=model.device)
         logits = model(inputs, lengths, torch.full_like(lengths, HANDS[clip.hand]))
         found.append(model.network.clip_log_probability(logits, lengths).cpu())
     return torch.cat(found)
+
+
+def hide_joints(joints: np.ndarray, mask: np.ndarray, layout: Layout) -> np.ndarray:
+    """Take the movement out of the hidden joints of a body, or of the hidden time of a trajectory.
+
+    Args:
+        joints: The joints of a clip.
+        mask: How far each joint moves to its median position at each frame, from 0 to 1. A trajectory is
+            straight wherever this is not 0.
+        layout: Layout of the joints.
+
+    Shape:
+        joints ``(T, V, C)``, mask ``(T, V)`` -> ``(T, V, C)``, float32.
+
+    >>> path = np.array([0.0, 1.0, 9.0, 3.0]).reshape(4, 1, 1)
+    >>> hide_joints(path, np.array([[0], [0], [1], [0]]), find_layout("ball")).ravel().tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    rest = np.median(joints, 0)
+    shown = np.flatnonzero(mask[:, 0] == 0)
+    if layout not in PATHS or len(shown) == 0:
+        return np.asarray(joints + mask[..., None] * (rest - joints), np.float32)
+    frames = np.arange(len(joints))
+    values = [np.interp(frames, shown, joints[shown, 0, axis]) for axis in range(joints.shape[2])]
+    return np.stack(values, 1)[:, None].astype(np.float32)
 
 
 def choose_key_frames(num_frames: int, peak: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""The figure of an explanation from joints: coloured skeletons, and a heat map of limbs and time."""
+"""The figure of an explanation from joints: coloured skeletons, and a heat map of joints and time."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tt_actions.evaluation.player_pictures import PlayerPictures
-from tt_actions.evaluation.style import COLOURS, FONTS, GREY, shortened, tidy
+from tt_actions.evaluation.style import COLOURS, FONTS, GREY, tidy
 from tt_actions.skeleton.drawing import seen_from_the_front
 from tt_actions.skeleton.layouts import PATHS, Layout
 
@@ -28,36 +28,34 @@ def draw_explanation(
     times_s: np.ndarray,
     falls: np.ndarray,
     limbs: Mapping[str, tuple[int, ...]],
+    limb_falls: np.ndarray,
     hidden_probabilities: np.ndarray,
-    probability: float,
-    class_name: str,
     key_frames: np.ndarray,
     pictures: PlayerPictures | None,
     title: str,
     note: str,
 ) -> Figure:
-    """Draw key frames of a clip with coloured limbs, and below them a heat map of limbs and time.
+    """Draw key frames of a clip with coloured joints, and below them a heat map of joints and time.
 
     Args:
         joints: The joints, with y up.
         layout: Their layout.
         times_s: When each frame is shown, in seconds.
-        falls: How much the log-odds of the class fall when a limb is hidden around a frame.
+        falls: How much the log-odds of the class fall when a joint is hidden around a frame.
         limbs: The joints of each limb.
-        hidden_probabilities: Probability of the class if a limb is hidden during the whole clip.
-        probability: Its probability if none is.
-        class_name: The explained class.
+        limb_falls: How much they fall if a limb is hidden during the whole clip.
+        hidden_probabilities: Probability of the class then.
         key_frames: Indices of the frames to show.
         pictures: The player in the key frames of a video, or None.
         title: Title of the figure.
         note: Small print below the figure.
 
     Shape:
-        joints ``(T, V, C)``, times_s ``(T,)``, falls ``(T, L)``, hidden_probabilities ``(L,)``, key_frames
-        ``(N,)``.
+        joints ``(T, V, C)``, times_s ``(T,)``, falls ``(T, V)``, limb_falls and hidden_probabilities
+        ``(L,)``, key_frames ``(N,)``.
     """
-    colours = colour_joints(falls, limbs, len(layout.joints))  # (T, V, 4)
-    num_rows, map_height = 1 if pictures is None else 2, 0.8 + 0.3 * len(limbs)
+    colours = COLOUR_MAP(_norm(falls)(falls))  # (T, V, 4)
+    num_rows, map_height = 1 if pictures is None else 2, 0.9 + 0.17 * max(len(layout.joints), 4)
     strip_height = num_rows * 1.6
     size = (_WIDTH, strip_height + map_height + 0.9)
     figure = Figure(figsize=size, layout="constrained", dpi=150)
@@ -70,30 +68,12 @@ def draw_explanation(
         _draw_skeleton(grid[-1, column], points, frame, colours, layout)
         grid[0, column].set_title(f"{times_s[frame]:.2f} s", fontsize=8, color=GREY, pad=2)
     left, right = parts[1].subplots(1, 2, width_ratios=[3.4, 1], sharey=True)
-    _draw_map(left, falls, list(limbs), times_s, key_frames)
-    _draw_bars(right, hidden_probabilities, probability, class_name)
+    _draw_map(left, falls, limbs, layout, times_s, key_frames)
+    _draw_bars(right, limbs, limb_falls, hidden_probabilities)
     _plain(figure.suptitle(title, fontsize=12))
     text = textwrap.fill(note, int(_WIDTH * 16))
     _plain(figure.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=GREY))
     return figure
-
-
-def colour_joints(falls: np.ndarray, limbs: Mapping[str, tuple[int, ...]], num_joints: int) -> np.ndarray:
-    """Return the colour of each joint at each frame.
-
-    Args:
-        falls: How much the log-odds of the class fall when a limb is hidden around a frame.
-        limbs: The joints of each limb.
-        num_joints: Number of joints *V*.
-
-    Shape:
-        falls ``(T, L)`` -> RGBA ``(T, V, 4)``.
-    """
-    colours = COLOUR_MAP(_norm(falls)(falls))  # (T, L, 4)
-    found = np.empty((len(falls), num_joints, 4))
-    for limb, chosen in enumerate(limbs.values()):
-        found[:, list(chosen)] = colours[:, limb, None]
-    return found
 
 
 def _norm(falls: np.ndarray) -> Normalize:
@@ -110,6 +90,7 @@ def _draw_skeleton(axes: Axes, points: np.ndarray, frame: int, colours: np.ndarr
     axes.set_aspect("equal")
     axes.set_axis_off()
     if layout in PATHS:
+        axes.plot(*points[:, 0].T, color="#E4E4E4", lw=1)  # all of it
         path = points[: frame + 1, 0]
         lines = np.stack([path[:-1], path[1:]], 1)
         axes.add_collection(LineCollection(list(lines), colors=colours[1 : frame + 1, 0], lw=2.5))
@@ -135,43 +116,59 @@ def _draw_bones(
     if outlined:
         axes.add_collection(LineCollection(lines, colors="black", lw=width + 1.4, capstyle="round"))
     axes.add_collection(LineCollection(lines, colors=list(colours[ends[:, 0]]), lw=width, capstyle="round"))
+    edge = "black" if outlined else "none"
+    axes.scatter(points[:, 0], points[:, 1], 4 * width**2, colours, lw=0.4, ec=edge, zorder=3)
 
 
 def _draw_map(
-    axes: Axes, falls: np.ndarray, limbs: Sequence[str], times_s: np.ndarray, key_frames: np.ndarray
+    axes: Axes,
+    falls: np.ndarray,
+    limbs: Mapping[str, tuple[int, ...]],
+    layout: Layout,
+    times_s: np.ndarray,
+    key_frames: np.ndarray,
 ) -> None:
+    """Draw a row for each joint, with the joints of a limb below each other."""
     edges = np.concatenate([times_s[:1], (times_s[1:] + times_s[:-1]) / 2, times_s[-1:]])
     if len(times_s) == 1:
         edges = times_s[0] + np.array([-0.5, 0.5])
-    rows = np.arange(len(limbs) + 1) - 0.5
-    mesh = axes.pcolormesh(edges, rows, falls.T, cmap=COLOUR_MAP, norm=_norm(falls), rasterized=True)
-    axes.set_yticks(range(len(limbs)), limbs)
+    order = [joint for of_limb in limbs.values() for joint in of_limb]
+    rows = np.arange(len(order) + 1) - 0.5
+    mesh = axes.pcolormesh(edges, rows, falls.T[order], cmap=COLOUR_MAP, norm=_norm(falls), rasterized=True)
+    axes.set_yticks(range(len(order)), [layout.joints[joint].replace("_", " ") for joint in order])
     axes.invert_yaxis()
-    axes.hlines(rows[1:-1], edges[0], edges[-1], color="white", lw=2)
+    between = np.cumsum([len(of_limb) for of_limb in limbs.values()])[:-1] - 0.5
+    axes.hlines(between, edges[0], edges[-1], color="white", lw=3)
     axes.plot(times_s[key_frames], [-0.5] * len(key_frames), "v", color=GREY, ms=4, clip_on=False)
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=9)
+    axes.tick_params(length=0, labelsize=8)
     axes.set_xlabel("seconds", fontsize=9)
     bar = axes.get_figure(root=True).colorbar(mesh, ax=axes, pad=0.01, fraction=0.04)  # type: ignore[union-attr]
     bar.ax.set_ylim(min(float(falls.min()), 0), max(float(falls.max()), 1e-6))
-    bar.set_label("fall of the log-odds if hidden", fontsize=8)
+    bar.set_label("fall of the log-odds", fontsize=8)
     bar.ax.tick_params(labelsize=8, length=0)
     bar.ax.spines[:].set_visible(False)
 
 
-def _draw_bars(axes: Axes, hidden: np.ndarray, probability: float, class_name: str) -> None:
-    axes.barh(range(len(hidden)), hidden, height=0.6, color=COLOURS[0])
-    axes.axvline(probability, color=GREY, lw=1.2, ls="--")
-    for row, value in enumerate(hidden):
-        x, colour = (0.03, "white") if value > 0.25 else (value + 0.03, "black")
-        axes.text(x, row, f"{value:.2f}", va="center", fontsize=8, color=colour)
+def _draw_bars(
+    axes: Axes, limbs: Mapping[str, tuple[int, ...]], falls: np.ndarray, hidden: np.ndarray
+) -> None:
+    """Draw a bar for each limb, as high as the rows of its joints."""
+    heights = np.array([len(of_limb) for of_limb in limbs.values()])
+    middles = heights.cumsum() - heights / 2 - 0.5
+    colours = [COLOURS[5] if fall > 0 else COLOURS[0] for fall in falls]
+    axes.barh(middles, falls, height=heights - 0.4, color=colours, alpha=0.55)
+    for name, row, value in zip(limbs, middles, hidden, strict=True):
+        text = f" {name}: probability {value:.2f}"
+        axes.text(0, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7.5)
     tidy(axes)
+    axes.axvline(0, color=GREY, lw=0.8)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0, labelleft=False)
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.5, 1])
+    axes.tick_params(labelsize=8)
+    axes.margins(x=0.05)
     axes.set_title("limb hidden during the whole clip", fontsize=9)
-    _plain(axes.set_xlabel(f"probability of {shortened(class_name)}", fontsize=9))
+    axes.set_xlabel("fall of the log-odds", fontsize=9)
 
 
 def _plain(text: Text) -> None:

@@ -1,20 +1,14 @@
-"""Explanations of predictions: which pixels of a clip support a class, by HiResCAM or Grad-CAM.
+"""Explanations of predictions from frames: which pixels of a clip support a class, and when.
 
-HiResCAM (Draelos & Carin 2020, arXiv:2011.08891) multiplies the last feature maps of the network, position by
-position, with the gradient of the class's score. The positive part of the sum over the maps is the heat.
-Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) averages the gradient over the frame instead. Each frame
-(each time step of a 3D network) is treated separately.
+For a network with feature maps, the heat comes from these (:mod:`tt_actions.evaluation.class_activation`).
+For any other model, parts of the frames are hidden (:mod:`tt_actions.evaluation.occlusion`). A hidden pixel
+gets the median colour of the visible part of its frame; without the flow of the pixels, it stands still; of a
+silhouette, it is background. ``HistogramKernel``, which reads motion boundaries, leaves out those of the
+hidden part instead, because a change of the picture would have boundaries of its own.
 
-The score is the class's log-odds, averaged over the frames. Two other scores are worse. The gradient of the
-clip's log-probability vanishes in the frames in which the network is confident, so the heat would show the
-doubtful ones. A single logit may rise together with the logits of all other classes.
-
-Both methods agree if the network averages its maps over the frame, as ``R3DTransformer`` does. If its
-head reads a grid of positions, it weighs each one separately. Grad-CAM can then miss the relevant positions,
-or find none. HiResCAM is therefore the default.
+Nothing is in the black bars of a frame with padding, so heat is never there.
 """
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,31 +19,50 @@ from torch import Tensor, nn
 
 from tt_actions.clips.preprocessing import as_colours
 from tt_actions.clips.records import ClipRecord
-from tt_actions.evaluation.clip_figures import clip_figure
+from tt_actions.errors import UserError
+from tt_actions.evaluation import class_activation, occlusion
 from tt_actions.evaluation.explanation import Explanation, Method, evaluating
+from tt_actions.evaluation.frame_places import Place, WholeFrames, read_whole_frames
+from tt_actions.evaluation.pixel_figure import draw_explanation
 from tt_actions.models.base import ActionModel, FeatureMaps
-from tt_actions.recognition.prediction import make_prediction
 from tt_actions.recognition.recognizer import Recognizer
 
-SCORE = "log-odds of the class, averaged over the frames"
-NORMALISATION = "divided by the maximum of the clip"
-TITLES = {"grad-cam": "Grad-CAM", "hirescam": "HiResCAM"}
+TITLES = {"grad-cam": "Grad-CAM", "hirescam": "HiResCAM", "occlusion": "occlusion"}
+
+NUM_SHOWN = 16
+"""Number of frames that the figure shows."""
 
 
 @dataclass(frozen=True)
 class PixelExplanation(Explanation):
-    """Which pixels of a clip support a class; the heat has the resolution of the feature maps.
+    """Which pixels of a clip support a class, and when; the heat covers the network's input.
 
     Args:
         frames: The frames that the model read, as RGB; depth or silhouettes in shades of grey.
+        whole: The whole frames of the video from which these were cut, and where they lie on them.
         layer: Name of the layer of the feature maps, or None.
+        unseen: Share of the heat that was removed because it lay outside of the picture, on black bars.
 
     Shape:
         heat ``(T, h, w)``, float32 in [0, 1]; frames ``(T, H, W, 3)``, uint8.
     """
 
     frames: np.ndarray
+    whole: WholeFrames
     layer: str | None
+    unseen: float
+
+    def heat_on_frame(self, index: int) -> np.ndarray:
+        """Return the heat of a frame on the whole frame of the video, 0 where the model saw nothing.
+
+        Args:
+            index: Index of one of the frames in ``whole.images``.
+
+        Shape:
+            ``(H, W)`` of the video, float32 in [0, 1].
+        """
+        size = self.whole.images[index].shape[:2]
+        return self.whole.places[index].spread(self.heat[index], (size[0], size[1]))
 
     def note(self, model: Recognizer) -> str:
         """Return sentences that say what the heat is and how it was computed.
@@ -58,18 +71,23 @@ class PixelExplanation(Explanation):
             model: The explained model.
         """
         network = type(model.network).__name__
+        if not self.heat.any():
+            found = f"No pixel supports {self.class_name}."
+        else:
+            hottest = float(self.prediction.times_s[self.heat.sum((1, 2)).argmax()])
+            found = f"Heat map: the pixels that support {self.class_name}, most of all at {hottest:.2f} s."
         if self.layer is None:
-            return (
-                f"Heat map: where a change matters most for {self.class_name}. {network} has no feature "
-                f"maps for HiResCAM, so this is the size of the input gradient of the score: {SCORE}."
+            how = f"Computed by occlusion: by how much the {occlusion.SCORE} fall if a part is hidden."
+        else:
+            height, width = self.heat.shape[1:]
+            how = (
+                f"Computed by {TITLES[self.method]} at {network}.{self.layer} ({width} x {height} per frame) "
+                f"for the score: {class_activation.SCORE}."
             )
-        height, width = self.heat.shape[1:]
-        nothing = "" if self.heat.any() else " No pixel supports it."
-        source = f"{TITLES[self.method]} at {network}.{self.layer} ({width} x {height} per frame)"
-        return (
-            f"Heat map: the pixels that support {self.class_name}.{nothing} "
-            f"Computed by {source} for the score: {SCORE}."
-        )
+        bars = ""
+        if self.unseen > 0.1:
+            bars = f" Another {self.unseen:.0%} of the heat lay outside of the picture and is left out."
+        return f"{found} {how}{bars}"
 
     def draw(self, model: Recognizer) -> Figure:
         """Draw the frames with the heat over them, and the probabilities over time.
@@ -77,81 +95,102 @@ class PixelExplanation(Explanation):
         Args:
             model: The explained model.
         """
-        return clip_figure(
-            self.frames,
+        return draw_explanation(
+            self.whole,
+            self.heat,
             self.prediction.times_s,
             self.prediction.frame_probabilities,
             model.class_names,
-            heat=self.heat,
+            marked=self.class_name,
             title=self.title,
             note=self.note(model),
-            marked=self.class_name,
         )
 
     def facts(self) -> dict[str, Any]:
         """Return, as plain types, what is known about the method besides its name."""
-        size = self.heat.shape[1:]
-        return {"score": SCORE, "layer": self.layer, "heat_size": size, "normalisation": NORMALISATION}
+        of = occlusion if self.layer is None else class_activation
+        return {
+            "score": of.SCORE,
+            "layer": self.layer,
+            "heat_size": self.heat.shape[1:],
+            "normalisation": of.NORMALISATION,
+            "unseen_share": round(self.unseen, 4),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the numbers of the explanation by name."""
+        places = self.whole.places
+        boxes, regions = (np.array([place[part] for place in places]) for part in (0, 1))
+        return super().arrays() | {"boxes": boxes, "regions": regions}
 
 
 def explain_pixels(
-    model: Recognizer, clip: ClipRecord, class_name: str | None, method: Method
+    model: Recognizer, clip: ClipRecord, class_name: str | None, method: Method | None
 ) -> PixelExplanation:
-    """Compute which pixels of a clip support a class.
-
-    For a network without feature maps (``feature_maps()`` of :class:`ActionModel`), the heat is the size of
-    the score's gradient in each pixel (Simonyan et al. 2014, arXiv:1312.6034). It shows where a change would
-    matter, for the class or against it. All frames count equally, even with learned frame weights.
+    """Compute which pixels of a clip support a class, and when.
 
     Args:
         model: A trained model that reads frames.
         clip: The clip.
         class_name: The class to explain, or None for the most likely class.
-        method: How to weight a feature map: position by position, or by its mean gradient over the frame.
+        method: ``hirescam`` or ``grad-cam`` for a network with feature maps, or ``occlusion``; None for the
+            first of these that fits.
 
     Raises:
-        UserError: If the model was trained on regions, but there is none.
+        UserError: If the model was trained on regions, but there is none, or the method needs feature maps
+            that the network lacks.
         VideoError: If the clip can't be read.
     """
-    frames, times_s = model.frame_preprocessing.read_clip(clip.path, clip.start_s, clip.end_s, clip.roi)
+    preprocessing, network = model.frame_preprocessing, model.network
+    maps = network.feature_maps()
+    if maps is None and method not in (None, "occlusion"):
+        raise UserError(
+            f"Expected `method` to be occlusion, because {type(network).__name__} has no feature maps, but "
+            f"got '{method}'. Leave it out."
+        )
+    frames, times_s = preprocessing.read_clip(clip.path, clip.start_s, clip.end_s, clip.roi)
     model.check_region(clip.roi)
-    maps = model.network.feature_maps()
-    with evaluating(model.network), torch.inference_mode(False), torch.enable_grad():
-        shown = torch.from_numpy(frames).permute(0, 3, 1, 2)[None].to(model.device, torch.float32) / 255
-        source, logits = _forward(model, shown.requires_grad_(), maps)
-        prediction = make_prediction(model.network, model.class_names, logits.detach(), times_s)
+    shown = np.linspace(0, len(frames) - 1, min(len(frames), NUM_SHOWN)).round().astype(int)
+    whole = read_whole_frames(preprocessing, clip, times_s, shown.tolist())
+    with evaluating(network):
+        prediction = model.classify(frames, times_s)
         class_name = class_name or prediction.label
-        score = mean_log_odds(logits[0], model.class_names.index(class_name))
-        (gradient,) = torch.autograd.grad(score, source)
-    heat = _heat(source.detach(), gradient, maps, method)[: len(frames)]
+        inputs = model.normalise(torch.from_numpy(frames).movedim(-1, 1)[None].to(model.device))[0]
+        index = model.class_names.index(class_name)
+        if maps is None or method == "occlusion":
+            method, maps = "occlusion", None
+            rest = _rest(inputs, whole.places)
+            heat = occlusion.pixel_falls(network, inputs, rest, index).relu()
+        else:
+            method = "grad-cam" if method == "grad-cam" else "hirescam"
+            heat = class_activation.activation_heat(network, inputs, index, maps, method)
+    found, unseen = _visible(heat.float().cpu().numpy(), whole.places)
     return PixelExplanation(
         clip=clip,
         prediction=prediction,
         class_name=class_name,
-        heat=(heat / heat.max() if heat.any() else heat).cpu().numpy(),
-        method=method if maps else "input gradient",
+        heat=found,
+        method=method,
         frames=as_colours(frames),
-        layer=_layer_name(model.network, maps),
+        whole=whole,
+        layer=_layer_name(network, maps),
+        unseen=unseen,
     )
 
 
-def _forward(model: Recognizer, clip: Tensor, maps: FeatureMaps | None) -> tuple[Tensor, Tensor]:
-    """Return the feature maps (or the clip, if the network has none), and the logits."""
-    read = [clip]
-    hook = maps.module.register_forward_hook(lambda *call: read.append(call[-1])) if maps else nullcontext()
-    with hook:
-        logits = model(clip, torch.tensor([clip.shape[1]], device=clip.device))
-    return read[-1], logits
+def _rest(inputs: Tensor, places: tuple[Place, ...]) -> Tensor:
+    """Return the median of each channel over the visible part of each frame: ``(T, C)``."""
+    size = inputs.shape[2], inputs.shape[3]
+    seen = [torch.from_numpy(place.is_seen(size)).to(inputs.device) for place in places]
+    return torch.stack([frame[:, part].median(1).values for frame, part in zip(inputs, seen, strict=True)])
 
 
-def _heat(source: Tensor, gradient: Tensor, maps: FeatureMaps | None, method: Method) -> Tensor:
-    """Return the unnormalised heat of each frame, possibly with extra frames at the end."""
-    if maps is None:
-        return gradient[0].abs().amax(1)
-    if source.ndim == 5:  # (1, C, T / stride, h, w)
-        source, gradient = source[0].transpose(0, 1), gradient[0].transpose(0, 1)
-    combine = grad_cam if method == "grad-cam" else hires_cam
-    return combine(source, gradient).repeat_interleave(maps.stride, 0)
+def _visible(heat: np.ndarray, places: tuple[Place, ...]) -> tuple[np.ndarray, float]:
+    """Return the heat on the picture, divided by its maximum, and the share of the rest."""
+    size = heat.shape[1], heat.shape[2]
+    visible = heat * np.stack([place.is_seen(size) for place in places])
+    unseen = 1 - float(visible.sum()) / float(heat.sum()) if heat.any() else 0.0
+    return visible / visible.max() if visible.any() else visible, unseen
 
 
 def _layer_name(network: ActionModel, maps: FeatureMaps | None) -> str | None:
@@ -159,57 +198,3 @@ def _layer_name(network: ActionModel, maps: FeatureMaps | None) -> str | None:
         return None
     names: dict[nn.Module, str] = {module: name for name, module in network.named_modules()}
     return names[maps.module]
-
-
-def mean_log_odds(logits: Tensor, index: int) -> Tensor:
-    """Return the log-odds of a class against all others, averaged over the frames.
-
-    Args:
-        logits: Logits of each frame.
-        index: Index of the class.
-
-    Shape:
-        logits ``(T, K)`` -> ``()``.
-
-    >>> mean_log_odds(torch.tensor([[0.75, 0.25], [0.25, 0.75]]).log(), 0).item()
-    0.0
-    """
-    others = torch.arange(logits.shape[1], device=logits.device) != index
-    return (logits[:, index] - logits[:, others].logsumexp(1)).mean()
-
-
-def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Combine feature maps into a heat map for each frame: equations 1 and 2 of Selvaraju et al. (2017).
-
-    Args:
-        maps: Feature maps.
-        gradients: Gradient of the class's score with respect to the maps.
-
-    Shape:
-        maps and gradients ``(N, C, h, w)`` -> heat ``(N, h, w)``, not negative.
-
-    >>> maps = torch.tensor([[[[1.0, 2.0]], [[3.0, 1.0]]]])
-    >>> grad_cam(maps, torch.tensor([[[[3.0, 1.0]], [[-1.0, -1.0]]]]))
-    tensor([[[0., 3.]]])
-    """
-    weights = gradients.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
-    return (weights * maps).sum(1).relu()
-
-
-def hires_cam(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Combine feature maps into a heat map for each frame, as in Draelos & Carin (2020).
-
-    It equals :func:`grad_cam` for a network that averages its maps over the frame.
-
-    Args:
-        maps: Feature maps.
-        gradients: Gradient of the class's score with respect to the maps.
-
-    Shape:
-        maps and gradients ``(N, C, h, w)`` -> heat ``(N, h, w)``, not negative.
-
-    >>> maps = torch.tensor([[[[1.0, 2.0]], [[3.0, 1.0]]]])
-    >>> hires_cam(maps, torch.tensor([[[[3.0, 1.0]], [[-1.0, -1.0]]]]))
-    tensor([[[0., 1.]]])
-    """
-    return (gradients * maps).sum(1).relu()

@@ -127,6 +127,24 @@ class ActionModel(nn.Module, ABC):
         logits: Tensor = self(inputs, lengths)
         return logits
 
+    def forward_hidden(self, clip: Tensor, masks: Tensor, rest: Tensor) -> Tensor:
+        """Return the logits of one clip of frames with parts of it hidden, for explanations.
+
+        By default, a hidden pixel gets a neutral value. A model that describes motion removes the motion
+        there instead.
+
+        Args:
+            clip: The frames of one clip.
+            masks: How far each pixel is hidden, from 0 to 1, in several ways.
+            rest: Neutral value of each channel in each frame.
+
+        Shape:
+            clip ``(T, C, H, W)``, masks ``(N, T, H, W)``, rest ``(T, C)`` -> logits ``(N, T, K)``.
+        """
+        hidden = clip + masks[:, :, None] * (rest[..., None, None] - clip)  # (N, T, C, H, W)
+        logits: Tensor = self(hidden, masks.new_full((len(masks),), len(clip)).long())
+        return logits
+
     def objective(
         self,
         inputs: Tensor,

@@ -87,28 +87,65 @@ class HistogramKernel(KernelModel):
             clips = zip(inputs, lengths.tolist(), strict=True)
             return torch.stack([self._describe(clip[:length].float()) for clip, length in clips])
 
+    def forward_hidden(self, clip: Tensor, masks: Tensor, rest: Tensor) -> Tensor:  # noqa: ARG002
+        """Return the logits of one clip as if what is hidden stood still, without an edge.
+
+        The hidden part of each pixel's edges and motion does not count in the histograms. A changed picture
+        would have motion boundaries of its own, where it changes.
+
+        Args:
+            clip: The frames of the clip.
+            masks: How far each pixel is hidden, from 0 to 1, in several ways.
+            rest: Not used.
+
+        Shape:
+            clip ``(T, 5, H, W)``, masks ``(N, T, H, W)``, rest ``(T, 5)`` -> logits ``(N, T, K)``.
+        """
+        with torch.autocast(clip.device.type, enabled=False):
+            maps = self._direction_maps(clip.float())
+            sums = [self._sum(one) for one in maps]
+            features = []
+            for mask in masks:
+                hidden = [self._sum(one, mask) if mask.any() else 0 for one in maps]
+                left = [(total - part).clamp(min=0) for total, part in zip(sums, hidden, strict=True)]
+                features.append(self._join(left))
+        return self.regress(torch.stack(features), len(clip))
+
     def _describe(self, clip: Tensor) -> Tensor:
         """Return the descriptors ``(D,)`` of the frames ``(T, 5, H, W)`` of one clip."""
+        return self._join([self._sum(maps) for maps in self._direction_maps(clip)])
+
+    def _direction_maps(self, clip: Tensor) -> list[Tensor]:
+        """Return the direction bins ``(F, T, num_directions, H, W)`` of the fields of each descriptor."""
         fields: dict[Descriptor, list[Tensor]] = {
             "hog": [gradient(clip[:, :3].mean(1))],
             "hof": [clip[:, 3:]],
             "mbh": [gradient(clip[:, 3]), gradient(clip[:, 4])],
         }
-        described = []
-        for name in self.descriptors:
-            min_length = self.min_speed if name == "hof" else 0.0
-            histograms = torch.cat([self._histograms(field, min_length) for field in fields[name]])
-            described.append(F.normalize((histograms + BIN_OFFSET).sqrt(), dim=0))
-        return torch.cat(described)
+        slowest = {"hog": 0.0, "hof": self.min_speed, "mbh": 0.0}
+        return [
+            torch.stack([direction_bins(field, self.num_directions, slowest[name]) for field in fields[name]])
+            for name in self.descriptors
+        ]
 
-    def _histograms(self, field: Tensor, min_length: float) -> Tensor:
-        """Histograms of a vector field ``(T, 2, H, W)`` in all cells and temporal parts."""
-        maps = direction_bins(field, self.num_directions, min_length)
-        for dim, num_cells in enumerate((self.parts, self.num_directions, *self.grid)):
-            if dim != 1:
-                weights = cell_weights(maps.shape[dim], num_cells).to(maps)
-                maps = torch.tensordot(maps, weights, ([dim], [1])).movedim(-1, dim)
-        return maps.flatten()
+    def _sum(self, maps: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Sum direction bins ``(F, T, num_directions, H, W)`` in all cells and temporal parts.
+
+        With a mask ``(T, H, W)``, each pixel counts by its share in the mask.
+        """
+        cells = {1: self.parts, 3: self.grid[0], 4: self.grid[1]}
+        weights = [cell_weights(maps.shape[dim], num).to(maps) for dim, num in cells.items()]
+        if mask is not None:  # most masks are small
+            t, y, x = extent = [slice(int(at.min()), int(at.max()) + 1) for at in mask.nonzero().T]
+            maps = maps[:, t, :, y, x] * mask[t, None, y, x]
+            weights = [of_all[:, part] for of_all, part in zip(weights, extent, strict=True)]
+        for dim, of_cells in zip(cells, weights, strict=True):
+            maps = torch.tensordot(maps, of_cells, ([dim], [1])).movedim(-1, dim)
+        return maps
+
+    def _join(self, sums: list[Tensor]) -> Tensor:
+        """Return the descriptors ``(D,)`` of a clip, each of length 1."""
+        return torch.cat([F.normalize((one.flatten() + BIN_OFFSET).sqrt(), dim=0) for one in sums])
 
     def compare(self, some: Tensor, others: Tensor) -> Tensor:
         """Return the Gaussian kernel between descriptors, each made of unit vectors.

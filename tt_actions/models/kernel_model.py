@@ -85,12 +85,24 @@ class KernelModel(ClosedFormModel):
         Shape:
             inputs ``(B, T, ...)``, lengths ``(B,)`` -> logits ``(B, T, K)``.
         """
-        features = self.describe(inputs, lengths).double()  # as in the fit; small distances need it
+        return self.regress(self.describe(inputs, lengths), inputs.shape[1])
+
+    def regress(self, features: Tensor, num_frames: int) -> Tensor:
+        """Return the logits of clips with these descriptors, repeated for each frame.
+
+        Args:
+            features: Descriptors.
+            num_frames: Number of frames *T*.
+
+        Shape:
+            features ``(B, D)`` -> logits ``(B, T, K)``.
+        """
+        features = features.double()  # as in the fit; small distances need it
         with torch.autocast(features.device.type, enabled=False):
             described, coefficients = self.described.to(features), self.coefficients.to(features)
             scores = self.compare(features, described) @ coefficients
             logits = scores.to(self.temperature) / self.temperature
-        return logits[:, None].expand(-1, inputs.shape[1], -1)
+        return logits[:, None].expand(-1, num_frames, -1)
 
     def collect(self, inputs: Tensor, lengths: Tensor, labels: Tensor, hands: Tensor | None = None) -> None:
         """Store the descriptors of a batch of training clips.
