@@ -16,7 +16,7 @@ import torch
 
 from tt_actions.clips.manifest import read_manifest
 from tt_actions.evaluation.explain import PIXEL_METHODS, explain
-from tt_actions.evaluation.pixel_explanation import mean_log_odds
+from tt_actions.evaluation.occlusion import log_odds
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
 
@@ -32,10 +32,10 @@ def greyed(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def log_odds(model: Recognizer, frames: np.ndarray, index: int) -> float:
+def mean_log_odds(model: Recognizer, frames: np.ndarray, index: int) -> float:
     """Return the log-odds of a class, averaged over the frames."""
     clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None]
-    return mean_log_odds(model(clip, torch.tensor([len(frames)]))[0], index).item()
+    return log_odds(model(clip, torch.tensor([len(frames)]))[0], index).mean().item()
 
 
 def main() -> None:
@@ -57,10 +57,10 @@ def main() -> None:
             if not found.heat.any():
                 continue
             index = model.class_names.index(found.class_name)
-            before = log_odds(model, found.frames, index)
-            falls.append(before - log_odds(model, greyed(found.frames, found.heat), index))
+            before = mean_log_odds(model, found.frames, index)
+            falls.append(before - mean_log_odds(model, greyed(found.frames, found.heat), index))
             other = rng.permutation(found.heat.ravel()).reshape(found.heat.shape)
-            shuffled.append(before - log_odds(model, greyed(found.frames, other), index))
+            shuffled.append(before - mean_log_odds(model, greyed(found.frames, other), index))
         print(
             f"{method}: nothing in {len(records) - len(falls)} of {len(records)} clips",
             end="; " if falls else "\n",

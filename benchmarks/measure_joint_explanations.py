@@ -10,16 +10,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from tt_actions.clips.records import ClipRecord
 from tt_actions.clips.splits import read_split_clips
 from tt_actions.evaluation.explain import explain
 from tt_actions.evaluation.joint_explanation import JointExplanation, score_hidden
+from tt_actions.evaluation.occlusion import log_odds
 from tt_actions.recognition.loading import load
 from tt_actions.recognition.recognizer import Recognizer
-from tt_actions.skeleton.layouts import find_layout
-from tt_actions.skeleton.limbs import find_limbs
 
 NUM_ELSEWHERE = 16
 
@@ -35,14 +33,10 @@ def measure_clip(model: Recognizer, record: ClipRecord, rng: np.random.Generator
         for _ in range(NUM_ELSEWHERE)
     )
     masks = np.zeros((2 + NUM_ELSEWHERE, *found.joints.shape[:2]))  # the first hides nothing
-    limbs = find_limbs(find_layout(found.layout)).values()
-    for mask, chosen in zip(masks[1:], [hot, *elsewhere], strict=True):
-        for limb, joints in enumerate(limbs):
-            mask[:, list(joints)] = chosen[:, limb, None]
+    masks[1:] = [hot, *elsewhere]
     log_probs = score_hidden(model, found.joints, masks, found.clip)
     index = model.class_names.index(found.class_name)
-    others = torch.arange(log_probs.shape[1]) != index
-    odds = log_probs[:, index] - log_probs[:, others].logsumexp(1)
+    odds = log_odds(log_probs, index)
     return float(odds[0] - odds[1]), float(odds[0] - odds[2:].mean())
 
 

@@ -11,7 +11,6 @@ from tt_actions.evaluation.clip_figures import (
     flow_colours,
     flow_figure,
     frame_strip,
-    overlay_heat,
 )
 from tt_actions.evaluation.style import write_figure
 
@@ -27,17 +26,6 @@ def drawn_clip(num_frames, num_classes=3):
 def drawn_texts(figure):
     figure.canvas.draw()
     return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
-
-
-def test_heat_changes_the_frame_where_it_is():
-    frames = np.full((2, 8, 8, 3), 100, np.uint8)
-    heat = np.zeros((2, 8, 8))
-    heat[1, :4] = 1
-    mixed = overlay_heat(frames, heat)
-    np.testing.assert_array_equal(mixed[0], frames[0])
-    np.testing.assert_array_equal(mixed[1, 4:], frames[1, 4:])
-    assert (mixed[1, :4, :, 0] > 180).all()  # what is hot is bright
-    assert frames.max() == 100
 
 
 @pytest.mark.parametrize(("num_frames", "num_drawn", "num_cells"), [(1, 1, 8), (9, 9, 16), (40, 16, 16)])
@@ -127,10 +115,7 @@ def test_probabilities_are_drawn_over_time_by_class():
 def test_a_clip_of_any_length_and_classes_fits(num_frames, num_classes, tmp_path):
     frames, times_s, probabilities = drawn_clip(num_frames, num_classes)
     names = [f"class {number} $_{{" for number in range(num_classes)]
-    heat = np.linspace(0, 1, num_frames * 6).reshape(num_frames, 2, 3)
-    figure = clip_figure(
-        frames, times_s, probabilities, names, heat, title="a $ title", note="a note " * 60, marked=names[0]
-    )
+    figure = clip_figure(frames, times_s, probabilities, names, title="a $ title", marked=names[0])
     write_figure(tmp_path / "clip.png", figure)
     figure.canvas.draw()
     styles = {(line.get_color(), str(line._dash_pattern)) for line in figure.axes[-1].lines}

@@ -11,7 +11,8 @@ import tt_actions
 from tt_actions.clips.joint_preprocessing import JointPreprocessing
 from tt_actions.clips.records import ClipRecord
 from tt_actions.evaluation.explain import explain, write_explanation
-from tt_actions.evaluation.joint_explanation import choose_key_frames, score_hidden, time_windows
+from tt_actions.evaluation.joint_explanation import choose_key_frames, score_hidden
+from tt_actions.evaluation.occlusion import smooth_windows
 from tt_actions.evaluation.player_pictures import cut_out_player
 from tt_actions.main import main
 from tt_actions.models import Fisher, HMMClassifier, JointKernel, SkeletonLSTM, TrajectoryCNN
@@ -84,10 +85,11 @@ def test_a_model_that_sees_only_one_arm_is_explained_by_this_arm(name, tmp_path)
         found = explain(model, write_joints(tmp_path / "clip.npy", standing(raises, 99 + raises)))
         assert found.prediction.label == found.class_name == class_name
         limb, now = found.limbs.index("right arm"), found.prediction.probabilities[class_name]
-        assert np.abs(np.delete(found.falls, limb, 1)).max() < 1e-3
+        assert np.abs(np.delete(found.falls, ARM, 1)).max() < 1e-3
+        assert np.abs(np.delete(found.limb_falls, limb)).max() < 1e-3
         assert np.delete(found.hidden_probabilities, limb) == pytest.approx(now, abs=1e-4)
         assert abs(found.hidden_probabilities[limb] - now) > 1e-3
-        highest.append(found.falls[:, limb].max())
+        highest.append(found.falls[:, ARM].max())
     assert max(highest) > 0.1  # a class that is the answer without evidence needs no support
 
 
@@ -97,8 +99,11 @@ def test_the_arm_that_makes_the_difference_explains_it(name, tmp_path):
     clips = [PREPROCESSING.normalise(standing(y, seed), "drawn") for seed, y in enumerate(labels)]
     model = teach(MODELS[name](), clips, labels, ("lowers", "raises"))
     found = explain(model, write_joints(tmp_path / "clip.npy", standing(True, 99)))
-    frame, limb = np.unravel_index(found.heat.argmax(), found.heat.shape)
-    assert (found.class_name, found.limbs[limb]) == ("raises", "right arm")
+    frame, joint = np.unravel_index(found.heat.argmax(), found.heat.shape)
+    assert found.class_name == "raises"
+    assert joint in ARM
+    limb = found.limbs.index("right arm")
+    assert found.limb_falls.argmax() == limb
     assert RAISED.start - 2 <= frame < RAISED.stop + 2
     assert found.hidden_probabilities.argmin() == limb
 
@@ -106,21 +111,17 @@ def test_the_arm_that_makes_the_difference_explains_it(name, tmp_path):
 def test_hiding_what_is_hot_hurts_more_than_hiding_as_much_elsewhere(drawn, tmp_path):
     clips, labels = drawn
     model = teach(JointKernel(4, "ntu25"), clips[:32], labels[:32])
-    limbs = find_limbs(NTU25)
     rng = np.random.default_rng(0)
     hot_falls, other_falls = [], []
     for clip, label in zip(clips[32:], labels[32:], strict=True):
         path = write_joints(tmp_path / "clip.npy", clip)
         found = explain(model, path, class_name=CLASSES[label])
-        cells = np.zeros((len(clip), len(limbs)))
-        cells.flat[found.heat.argsort(None)[-cells.size // 8 :]] = 1
+        hot = np.zeros(found.heat.shape)
+        hot.flat[found.heat.argsort(None)[-hot.size // 8 :]] = 1
         elsewhere = [
-            np.roll(cells, rng.integers(len(clip)), 0)[:, rng.permutation(len(limbs))] for _ in range(8)
+            np.roll(hot, rng.integers(len(hot)), 0)[:, rng.permutation(hot.shape[1])] for _ in range(8)
         ]
-        masks = np.zeros((10, *found.joints.shape[:2]))  # the first hides nothing
-        for mask, chosen in zip(masks[1:], [cells, *elsewhere], strict=True):
-            for limb, joints in enumerate(limbs.values()):
-                mask[:, list(joints)] = chosen[:, limb, None]
+        masks = np.stack([np.zeros_like(hot), hot, *elsewhere])
         log_probs = score_hidden(model, found.joints, masks, ClipRecord(path))[:, label].numpy()
         hot_falls.append(log_probs[0] - log_probs[1])
         other_falls.append((log_probs[0] - log_probs[2:]).mean())
@@ -134,7 +135,7 @@ def test_a_left_hander_is_read_mirrored_but_shown_as_recorded(tmp_path):
     model = teach(JointKernel(2, "ntu25"), clips, labels, ("lowers", "raises"))
     path = write_joints(tmp_path / "clip.npy", standing(True, 99, arm="left"))
     found = explain(model, path, hand="left")
-    assert found.limbs[found.heat.max(0).argmax()] == "left arm"
+    assert found.heat.max(0).argmax() in [NTU25.mirrored[joint] for joint in ARM]
     assert found.prediction.probabilities == pytest.approx(model.predict(path, hand="left").probabilities)
     lifted = found.joints[25] - found.joints[0]
     assert lifted[NTU25.index("left_hand"), 1] > 5 * abs(lifted[NTU25.index("right_hand"), 1])
@@ -146,21 +147,46 @@ def test_nothing_supports_a_clip_in_which_nothing_moves(drawn, tmp_path):
     for num_frames in (1, 5):
         still = np.repeat(draw_stroke(0, "serve")[:1], num_frames, 0)
         found = explain(model, write_joints(tmp_path / "clip.npy", still))
-        assert found.heat.shape == (num_frames, 6)
+        assert found.heat.shape == (num_frames, 25)
         assert np.abs(found.falls).max() < 1e-3
         write_explanation(tmp_path / "out", found, model, "none")
 
 
-def test_a_trajectory_is_one_limb(tmp_path):
-    times = np.linspace(0, 1, 30)
-    clips = [np.stack([times, sign * times**2, 0 * times], 1)[:, None] for sign in (-1, 1) * 8]
+BUMP = slice(30, 40)
+"""When a drawn trajectory, which travels all the time, leaves its way."""
+
+
+def drawn_path(goes_up, seed, start=BUMP.start):
+    """A racket that travels and leaves its way once, upwards or downwards."""
+    rng = np.random.default_rng(seed)
+    times = np.linspace(0, 1, 60)
+    path = np.stack([1.2 * times, 0.3 * np.sin(3 * times + rng.uniform()), 0.2 * times], 1)[:, None]
+    path = path + 0.01 * rng.normal(size=path.shape)
+    path[start : start + 10, 0, 1] += (0.2 if goes_up else -0.2) * np.hanning(10)
+    return path
+
+
+@pytest.mark.parametrize("name", ["JointKernel", "Fisher"])
+def test_the_time_at_which_a_trajectory_makes_the_difference_is_hot(name, tmp_path):
+    networks = {
+        "JointKernel": lambda: JointKernel(2, "racket"),
+        "Fisher": lambda: Fisher(2, "racket", num_gaussians=4),
+    }
     rng = np.random.default_rng(0)
     spec = JointPreprocessing("racket", sampling="all")
-    clips = [spec.normalise(x + 0.02 * rng.normal(size=x.shape), "drawn") for x in clips]
-    model = teach(Fisher(2, "racket", num_gaussians=2), clips, [0, 1] * 8, ("falls", "rises"), spec)
-    found = explain(model, write_joints(tmp_path / "clip.npy", clips[1]))
-    assert (found.limbs, found.class_name) == (("racket",), "rises")
-    assert found.heat.shape == (30, 1)
+    labels = [seed % 2 for seed in range(48)]
+    starts = rng.integers(12, 38, 48)
+    clips = [spec.normalise(drawn_path(y, seed, starts[seed]), "drawn") for seed, y in enumerate(labels)]
+    model = teach(networks[name](), clips, labels, ("down", "up"), spec)
+    on_bump, before = [], []
+    for seed in range(100, 112):
+        path = write_joints(tmp_path / "clip.npy", drawn_path(seed % 2, seed))
+        found = explain(model, path, class_name=("down", "up")[seed % 2])
+        assert (found.limbs, found.joint_names) == (("racket",), ("racket",))
+        assert found.heat.shape == (60, 1)
+        on_bump.append(found.falls[BUMP].mean())
+        before.append(np.delete(found.falls, np.r_[25:45], 0).mean())
+    assert np.mean(on_bump) > 3 * max(np.mean(np.abs(before)), 0)
     write_explanation(tmp_path / "out", found, model, "none")
 
 
@@ -175,7 +201,7 @@ def test_every_joint_belongs_to_one_limb(layout):
 
 @pytest.mark.parametrize("num_frames", [1, 2, 11, 12, 13, 64])
 def test_windows_cover_every_frame_once(num_frames):
-    windows = time_windows(num_frames)
+    windows = smooth_windows(num_frames)
     assert len(windows) == min(num_frames, 12)
     assert windows.sum(0) == pytest.approx(1)
     assert windows.min() >= 0
@@ -207,7 +233,8 @@ def test_the_command_explains_a_video_by_its_joints(posed_run, posed_clips, tmp_
     assert metadata["made_by"]["limbs"][2] == "left arm"
     assert metadata["true_label"] == video.parent.name
     with np.load(out / "heatmaps.npz") as arrays:
-        assert arrays["heat"].shape == (len(expected.times_s), 6)
+        assert arrays["heat"].shape == (len(expected.times_s), 25)
+        assert arrays["joint_names"][11] == "right hand"
         assert arrays["heat"] == pytest.approx(arrays["falls"].clip(0) / arrays["falls"].max())
     assert "supports" in capsys.readouterr().out
     found = explain(model, video)
