@@ -125,3 +125,22 @@ def draw_shake(
     shake[:, :2, :2] = turn
     shake[:, :2, 2] = middle - turn @ middle + np.stack([x, y], -1) * size[1]
     return shake
+
+
+def view_of(camera: np.ndarray) -> np.ndarray:
+    """Return the directions of an upright camera: to the right, down and ahead.
+
+    Args:
+        camera: Camera matrix, as from :func:`look_at`.
+
+    Shape:
+        camera ``(3, 4)`` -> ``(3, 3)``, unit vectors in rows.
+
+    >>> camera = look_at(np.zeros(3), np.array([2.0, 0.0, 0.0]), 500.0, np.array([160.0, 120.0]))
+    >>> view_of(camera).round(3).tolist()
+    [[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]
+    """
+    ahead = camera[2, :3]
+    right = np.cross(ahead, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(ahead, right), ahead])

@@ -17,11 +17,13 @@ from tt_actions.clips.records import ClipRecord
 from tt_actions.files import lock_folder, write_atomically
 from tt_actions.sources.synthetic.camera import Size, project
 from tt_actions.sources.synthetic.draw import draw_pictures, draw_truth
+from tt_actions.sources.synthetic.excerpts import excerpt_motion
 from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, Sport, draw_player
+from tt_actions.sources.synthetic.pose_errors import find_motion
 from tt_actions.sources.synthetic.scene import Scene, World, draw_scene
-from tt_actions.sources.synthetic.settings import CLIPS, RALLIES, REGIONS, Settings, claim_folder
+from tt_actions.sources.synthetic.settings import CLIPS, ERRORS, RALLIES, REGIONS, Settings, claim_folder
 from tt_actions.video.encoder import write_video
 from tt_actions.video.types import Roi
 
@@ -46,6 +48,7 @@ def synthesize(
     faults: bool = False,
     sport: Sport = "table_tennis",
     pauses: int = 0,
+    filmed: bool = False,
 ) -> None:
     """Generate the missing files of a dataset of synthetic strokes.
 
@@ -77,6 +80,9 @@ def synthesize(
         sport: What is played. Tennis also has volleys, and neither rallies nor faults.
         pauses: Number of further clips in which the player waits, walks, runs, picks up a ball or bounces it;
             their label is ``no_stroke``.
+        filmed: Whether the strokes, without pictures, are as from real video: cut from rallies of varied
+            players, with the errors of a pose model. ``racket_position`` is NaN where the racket is lost. The
+            exact values are then in ``true_joints_3d``, ``true_joints_2d`` and ``true_racket_position``.
 
     Raises:
         ValueError: If a setting is out of range, or the folder was generated with other settings.
@@ -84,7 +90,7 @@ def synthesize(
     """
     settings = Settings(
         num_clips, num_players, seed, size, num_rallies, rally_s, depth, silhouettes, world, pictures,
-        faults=faults, sport=sport, pauses=pauses,
+        faults=faults, sport=sport, pauses=pauses, filmed=filmed,
     )  # fmt: skip
     claim_folder(out, settings)
     manifest = out / "manifest.csv"
@@ -190,9 +196,13 @@ def _make_clip(settings: Settings, out: Path, index: int) -> None:
     player, duration_s = settings.player(number), rng.uniform(*world.clip_s)
     if fault:
         motion = faulty_motion(rng, player, label, duration_s, fault, fault_size)
+    elif settings.filmed:
+        motion = excerpt_motion(rng, player, label)
     else:
         motion = clip_motion(rng, player, label, duration_s, opponent)
     scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, world)
+    if settings.filmed:
+        known |= find_motion(settings.rng(ERRORS, index), motion.players[0], scene.still, scene.camera)
     _write(path, settings, scene, motion, known)
 
 
@@ -234,7 +244,7 @@ def _write(
 ) -> None:
     if _is_done(path):
         return
-    known |= _truth(scene, motion)
+    known = _truth(scene, motion) | known
     if settings.depth or settings.silhouettes:
         depth, silhouettes = zip(*draw_truth(scene, motion), strict=True)
         known |= {"depth": np.stack(depth).astype(np.float16)} if settings.depth else {}

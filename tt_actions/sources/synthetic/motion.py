@@ -130,7 +130,9 @@ _BARRIERS_M = 4.5  # distance from the net
 
 
 @dataclass(frozen=True)
-class _Exchange:
+class Exchange:
+    """The hits of a rally, or of one stroke, in order of time, and the flights of the ball between them."""
+
     hits: Sequence[Hit]
     arcs: Sequence[Arc]
 
@@ -174,11 +176,11 @@ def clip_motion(
     exchange = None
     if player.sport == "tennis":
         hit, arcs = draw_tennis_hit(rng, player, label, duration_s)
-        exchange = _Exchange([hit], arcs)
+        exchange = Exchange([hit], arcs)
     while exchange is None:
         exchange = _draw_clip(rng, player, label, duration_s, plan)
     players = (player,) if opponent is None else (player, opponent)
-    return _move(rng, players, [exchange], duration_s)
+    return move(rng, players, [exchange], duration_s)
 
 
 def _pause_motion(rng: np.random.Generator, player: Player, duration_s: float) -> Motion:
@@ -189,7 +191,7 @@ def _pause_motion(rng: np.random.Generator, player: Player, duration_s: float) -
 
 def _draw_clip(
     rng: np.random.Generator, player: Player, label: str, duration_s: float, plan: Plan
-) -> _Exchange | None:
+) -> Exchange | None:
     """Generate the stroke and the flights to and from it, or return None if the ball can't reach it."""
     hit = draw_hit(rng, [player], 0, label, plan)
     assert hit.swing is not None
@@ -201,7 +203,7 @@ def _draw_clip(
         if feed is None:
             return None
         hits, arcs = [feed[0], hit], feed[1]
-    return _Exchange(hits, [*arcs, *unreturned_flight(rng, hit)])
+    return Exchange(hits, [*arcs, *unreturned_flight(rng, hit)])
 
 
 def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s: float) -> Motion:
@@ -221,22 +223,31 @@ def rally_motion(rng: np.random.Generator, players: Sequence[Player], duration_s
         raise UserError(
             f"Expected `duration_s` to be at least {SHORTEST_CLIP_S + 1:g}, but got {duration_s}."
         )
-    exchanges: list[_Exchange] = []
+    exchanges: list[Exchange] = []
     now_s = rng.uniform(0.1, 0.9)
     server = 0
     while now_s < duration_s:
-        exchange = _draw_rally(rng, players, server, now_s, duration_s)
+        exchange = draw_rally(rng, players, server, now_s, duration_s)
         if exchange.hits:
             exchanges.append(exchange)
             now_s = exchange.hits[-1].time_s
         now_s += rng.uniform(1.4, 3.2)
         server = int(rng.random() < 0.5)
-    return _move(rng, players, exchanges, duration_s)
+    return move(rng, players, exchanges, duration_s)
 
 
-def _draw_rally(
+def draw_rally(
     rng: np.random.Generator, players: Sequence[Player], server: int, start_s: float, end_s: float
-) -> _Exchange:
+) -> Exchange:
+    """Generate an exchange that begins with a serve.
+
+    Args:
+        rng: Random generator.
+        players: The visible players, the near one first.
+        server: Index of the player who serves.
+        start_s: Start of the serve in seconds.
+        end_s: Time at which the last stroke has ended.
+    """
     hit = draw_hit(rng, players, server, "serve")
     hit = replace(hit, time_s=start_s - (hit.swing.start_s if hit.swing else -0.5))
     hits: list[Hit] = []
@@ -253,16 +264,24 @@ def _draw_rally(
         if answer is None:
             break
         hit, to_here = answer
-    return _Exchange(hits, [*arcs, *unreturned_flight(rng, hits[-1])] if hits else [])
+    return Exchange(hits, [*arcs, *unreturned_flight(rng, hits[-1])] if hits else [])
 
 
 def _ends_before(hit: Hit, end_s: float) -> bool:
     return hit.time_s + (hit.swing.end_s if hit.swing else 0) < end_s
 
 
-def _move(
-    rng: np.random.Generator, players: Sequence[Player], exchanges: Sequence[_Exchange], duration_s: float
+def move(
+    rng: np.random.Generator, players: Sequence[Player], exchanges: Sequence[Exchange], duration_s: float
 ) -> Motion:
+    """Generate the motion of the visible players and of the ball in given exchanges.
+
+    Args:
+        rng: Random generator.
+        players: The visible players, the near one first.
+        exchanges: The exchanges, in order of time.
+        duration_s: Length in seconds.
+    """
     times_s = np.arange(round(duration_s * FPS)) / FPS
     hits = [hit for exchange in exchanges for hit in exchange.hits]
     ball = _fly(times_s, exchanges)
@@ -283,7 +302,7 @@ def _move(
     return Motion(tuple(player_motions), ball.astype(np.float32), _strokes(hits, duration_s))
 
 
-def _fly(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
+def _fly(times_s: np.ndarray, exchanges: Sequence[Exchange]) -> np.ndarray:
     """Place the ball of every exchange; a ball disappears when the next one is taken out."""
     ball = np.full((len(times_s), 3), np.nan)
     for exchange in exchanges:
@@ -305,7 +324,7 @@ def _held(times_s: np.ndarray, hit: Hit) -> np.ndarray:
     )
 
 
-def _relaxed(times_s: np.ndarray, exchanges: Sequence[_Exchange]) -> np.ndarray:
+def _relaxed(times_s: np.ndarray, exchanges: Sequence[Exchange]) -> np.ndarray:
     relaxed = np.ones_like(times_s)
     for exchange in exchanges:
         first, last = exchange.hits[0], exchange.hits[-1]

@@ -1,6 +1,6 @@
 """A player's build, habits and clothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,19 @@ HAIRS: tuple[Rgb, ...] = ((24, 20, 18), (52, 36, 26), (98, 66, 40), (170, 130, 7
 RED: Rgb = (196, 30, 36)
 BLACK: Rgb = (26, 26, 28)
 GRIPS: tuple[Rgb, ...] = ((168, 122, 74), (120, 80, 50), (90, 90, 96))
+
+_MORE = 2.0
+"""How much more varied players differ from the average."""
+_LEFT_HANDED = 0.3
+_HABITS = {
+    "tempo": (1.01, 0.6, 1.5),
+    "amplitude": (0.95, 0.4, 1.5),
+    "turn": (0.95, 0.3, 1.6),
+    "lean_rad": (0.0, -0.3, 0.3),
+    "crouch_m": (0.01, -0.06, 0.12),
+    "restlessness": (1.05, 0.2, 3.0),
+}
+"""The average of a habit, its least and its largest value."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class Player:
         backhand_rubber: Colour of the other side, RGB.
         grip: Colour of the handle, RGB.
         sport: What the player plays.
+        variation: Differences between strokes of a class, relative to the average.
     """
 
     name: str
@@ -78,6 +92,7 @@ class Player:
     backhand_rubber: Rgb
     grip: Rgb
     sport: Sport = "table_tennis"
+    variation: float = 1.0
 
 
 def draw_player(rng: np.random.Generator, name: str) -> Player:
@@ -116,6 +131,36 @@ def draw_player(rng: np.random.Generator, name: str) -> Player:
         forehand_rubber=RED if red_forehand else BLACK,
         backhand_rubber=BLACK if red_forehand else RED,
         grip=GRIPS[rng.integers(len(GRIPS))],
+    )
+
+
+def draw_varied_player(rng: np.random.Generator, name: str) -> Player:
+    """Generate a random player whose habits differ twice as much from the average, as those of all levels do.
+
+    About 30 % are left-handed.
+
+    Args:
+        rng: Random generator.
+        name: Identifier, unique in a dataset.
+    """
+    player = draw_player(rng, name)
+
+    def more(habit: str) -> float:
+        average, low, high = _HABITS[habit]
+        return float(np.clip(average + _MORE * (getattr(player, habit) - average), low, high))
+
+    forward, outward, up = (_MORE * shift for shift in player.contact_m)
+    return replace(
+        player,
+        tempo=more("tempo"),
+        amplitude=more("amplitude"),
+        turn=more("turn"),
+        lean_rad=more("lean_rad"),
+        crouch_m=more("crouch_m"),
+        restlessness=more("restlessness"),
+        contact_m=(forward, outward, up),
+        variation=_MORE,
+        left_handed=bool(rng.random() < _LEFT_HANDED),
     )
 
 

@@ -13,7 +13,7 @@ from tt_actions.errors import UserError
 from tt_actions.files import write_atomically
 from tt_actions.sources.synthetic.camera import Size
 from tt_actions.sources.synthetic.motion import SHORTEST_CLIP_S, strokes_of
-from tt_actions.sources.synthetic.player import Player, Sport, draw_player
+from tt_actions.sources.synthetic.player import Player, Sport, draw_player, draw_varied_player
 from tt_actions.sources.synthetic.scene import Hall, World, draw_hall
 
 EDITION = 2
@@ -24,7 +24,7 @@ SPREAD_EDITION = 3
 """Version of datasets with fewer clips than players times strokes: their players were numbered differently in
 :data:`EDITION`. Raise both together."""
 
-PLAYERS, CLIPS, RALLIES, HALLS, REGIONS = range(5)
+PLAYERS, CLIPS, RALLIES, HALLS, REGIONS, ERRORS = range(6)
 """Purpose of each random stream; see :meth:`Settings.rng`."""
 
 _ABSENT: dict[str, object] = {
@@ -32,6 +32,7 @@ _ABSENT: dict[str, object] = {
     "faults": False,
     "sport": "table_tennis",
     "pauses": 0,
+    "filmed": False,
 }  # values of settings that older folders don't contain
 
 
@@ -53,6 +54,7 @@ class Settings:
         faults: Whether three out of four strokes have a fault.
         sport: What is played.
         pauses: Number of further clips, without a stroke.
+        filmed: Whether clips are cut from rallies of varied players, with the errors of a pose model.
 
     Raises:
         ValueError: If a number or the size is out of range.
@@ -71,6 +73,7 @@ class Settings:
     faults: bool = False
     sport: Sport = "table_tennis"
     pauses: int = 0
+    filmed: bool = False
 
     def __post_init__(self) -> None:
         for name, minimum in (
@@ -88,6 +91,11 @@ class Settings:
             raise UserError(
                 "Expected clips without faults for `sport` tennis, but got rallies or faults, which only "
                 "table tennis has. Leave them out."
+            )
+        if self.filmed and (self.pictures or self.faults or self.pauses or self.sport != "table_tennis"):
+            raise UserError(
+                "Expected `filmed` only for joints of table tennis, without pictures, faults or pauses, but "
+                "got one of these. Leave it out."
             )
         if self.world.halls < 1:
             raise UserError(f"Expected `halls` to be at least 1, but got {self.world.halls}.")
@@ -131,7 +139,8 @@ class Settings:
         Args:
             index: Number of the player.
         """
-        return replace(draw_player(self.rng(PLAYERS, index), f"player_{index:02d}"), sport=self.sport)
+        draw = draw_varied_player if self.filmed else draw_player
+        return replace(draw(self.rng(PLAYERS, index), f"player_{index:02d}"), sport=self.sport)
 
     @property
     def edition(self) -> int:

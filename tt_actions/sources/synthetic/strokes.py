@@ -182,24 +182,25 @@ def _vary(rng: np.random.Generator, player: Player, label: str, keys: np.ndarray
         keys[:, channels] = keys[contact, channels] + size * (keys[:, channels] - keys[contact, channels])
     turns = slice(HIP_YAW, CHEST_YAW + 1)
     keys[:, turns] *= player.turn * np.sqrt(amplitude) * rng.uniform(0.9, 1.1)
-    keys[:, LEAN] += player.lean_rad + rng.normal(0, 0.04)
-    keys[:, HIPS.start + 2] += rng.normal(0, 0.015) - player.crouch_m
+    vary = player.variation
+    keys[:, LEAN] += player.lean_rad + vary * rng.normal(0, 0.04)
+    keys[:, HIPS.start + 2] += vary * rng.normal(0, 0.015) - player.crouch_m
 
     freedom = 0.5 if label == "serve" else 1.0
-    shift = player.contact_m * np.array([1, -1, 1]) + rng.normal(0, [0.04, 0.05, 0.06])
+    shift = player.contact_m * np.array([1, -1, 1]) + vary * rng.normal(0, [0.04, 0.05, 0.06])
     follows = np.full((len(keys), 1), 0.6)  # the rest of the path partly follows the contact point
     follows[contact] = 1
-    keys[:, BLADE] += follows * np.clip(freedom * shift, -0.13, 0.13)
+    keys[:, BLADE] += follows * np.clip(freedom * shift, -0.13 * vary, 0.13 * vary)
     for channels, spread in ((BLADE, 0.02), (AXIS, 0.06), (NORMAL, 0.06), (FREE_HAND, 0.012)):
-        keys[:, channels] += rng.normal(0, spread, (len(keys), 3))
-    keys[:, HIP_YAW : TILT + 1] += rng.normal(0, 0.03, (len(keys), 4))
+        keys[:, channels] += vary * rng.normal(0, spread, (len(keys), 3))
+    keys[:, HIP_YAW : TILT + 1] += vary * rng.normal(0, 0.03, (len(keys), 4))
     height = BLADE.start + 2
     keys[contact, height] = max(keys[contact, height], LOWEST_CONTACT_M)
     if label == "serve":  # the toss leads to the contact point
         aside = keys[contact, BLADE][:2] - keys[contact - 2, FREE_HAND][:2]
         keys[: contact - 1, FREE_HAND] += [*(rng.uniform(0.5, 0.8) * aside), 0]
     else:
-        keys[:, FREE_HAND] += rng.normal(0, 0.03, 3)
+        keys[:, FREE_HAND] += vary * rng.normal(0, 0.03, 3)
 
 
 def _draw_toss_s(rng: np.random.Generator, hand: np.ndarray, blade: np.ndarray) -> float:
