@@ -327,6 +327,20 @@ def test_explanations_from_joints_are_measured(measure, posed_run):
     assert line.rstrip().endswith("clips")
 
 
+def test_errors_of_the_pose_model_are_measured(measure, tmp_path):
+    measure("measure_pose_errors", "--out", tmp_path)
+    found = rows(tmp_path / "pose_errors.csv")
+    assert {row["joint"] for row in found} >= {"wrist", "hip"}
+    assert {(row["errors"], row["kind"]) for row in found} == {
+        (who, kind) for who in ("pose model", "drawn") for kind in ("constant", "changing")
+    }
+    of_wrist, of_hip = (
+        [float(row["z"]) for row in found if row["joint"] == joint and row["kind"] == "changing"]
+        for joint in ("wrist", "hip")
+    )
+    assert all(wrist > hip >= 0 for wrist, hip in zip(of_wrist, of_hip, strict=True))
+
+
 def test_names_without_labels_are_measured(measure, posed_clips, posed_cache, experts, tmp_path):
     (tmp_path / "joints").symlink_to(posed_cache)
     printed = measure("measure_names", "tennis", "--data", posed_clips, "--out", tmp_path)

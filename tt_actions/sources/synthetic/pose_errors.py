@@ -72,7 +72,9 @@ def find_motion(
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 
-def find_joints(rng: np.random.Generator, joints: np.ndarray, still: np.ndarray) -> np.ndarray:
+def find_joints(
+    rng: np.random.Generator, joints: np.ndarray, still: np.ndarray, strength: float | None = None
+) -> np.ndarray:
     """Return joints as a pose model finds them from one camera.
 
     Depth is far less certain than the position in the picture, and movement in depth appears too small.
@@ -85,6 +87,7 @@ def find_joints(rng: np.random.Generator, joints: np.ndarray, still: np.ndarray)
         rng: Random generator.
         joints: True joints in NTU RGB+D order, in metres.
         still: Camera matrix.
+        strength: Size of the errors relative to those of BlazePose, or None for a random one.
 
     Shape:
         joints ``(T, 25, 3)``, still ``(3, 4)`` -> ``(T, 25, 3)``.
@@ -96,7 +99,8 @@ def find_joints(rng: np.random.Generator, joints: np.ndarray, still: np.ndarray)
     found = body.copy()
     mean = body[..., 2].mean(0)
     found[..., 2] = mean + rng.uniform(*_DEPTH) * (body[..., 2] - mean)
-    strength = np.exp(rng.uniform(*np.log(_STRENGTH)))
+    if strength is None:
+        strength = np.exp(rng.uniform(*np.log(_STRENGTH)))
     trunk_m = np.median(np.linalg.norm(body[:, _CHEST], axis=-1))
     found += trunk_m * strength * _errors(rng, body)
     return np.asarray((smooth(_with_lengths(rng, found, body, strength)) + hips) @ view)
