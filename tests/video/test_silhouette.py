@@ -155,7 +155,7 @@ def test_the_experiment_runs_and_reports(strokes, tmp_path):
     assert len(list((run / "report" / "worst_clips").glob("*.mp4"))) == 4
     clip = ClipRecord.from_name(rows(run / "report" / "predictions.csv")[0]["name"])
     explained = explain(model, clip.path, roi=clip.roi)
-    assert explained.method == "input gradient"
+    assert explained.method == "occlusion"
     assert np.isfinite(explained.heat).all()
     assert explained.heat.max() == 1
     with pytest.raises(ValueError, match="this one reads `picture: silhouette`"):

@@ -22,7 +22,7 @@ def explain(
     hand: Hand | None = None,
     pose: str | None = None,
 ) -> None:
-    """Show which pixels of a clip, or which limbs and when, support a class.
+    """Show which pixels of a clip, or which joints and when, support a class.
 
     Args:
         checkpoint: Checkpoint of a trained model.
@@ -33,7 +33,8 @@ def explain(
         roi: Region of the frame in pixels (default: that of the training).
         class_: Class to explain (default: the most likely).
         method: For frames, how to weight a feature map: position by position (hirescam, the default), or by
-            its mean gradient (grad-cam). For joints, always occlusion.
+            its mean gradient (grad-cam); or what hiding parts changes (occlusion, the default of a model
+            without feature maps). For joints, always occlusion.
         hand: Playing hand, for a model of joints: right or left (default: unknown).
         pose: Model that finds the joints in a video, if the checkpoint reads joints: blazepose, or onnx:PATH
             (default: as in training).
