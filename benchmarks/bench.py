@@ -302,7 +302,7 @@ def measure_video(folder: Path, data: ClipDataModule, plan: Plan) -> Repeats:
 
 def measure(folder: Path, plan: Plan) -> Iterator[dict[str, Any]]:
     """Measure everything in an empty folder; yield the contents of bench.json after each measurement."""
-    started_s = time.perf_counter()
+    started_s, started_processor_s = time.perf_counter(), sum(os.times()[:4])
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     manifest, drawing_s = draw_clips(folder / "drawn", plan)
     cli, found = measure_training(folder, manifest, plan)
@@ -311,7 +311,11 @@ def measure(folder: Path, plan: Plan) -> Iterator[dict[str, Any]]:
     settings = settings_of(cli) | {"load_before": load, **plan._asdict()}
 
     def so_far() -> dict[str, Any]:
-        source = provenance(EXPERIMENT.read_text("utf-8"), 0, time.perf_counter() - started_s, device)
+        spent = {
+            "seconds": time.perf_counter() - started_s,
+            "processor_seconds": sum(os.times()[:4]) - started_processor_s,
+        }
+        source = provenance(EXPERIMENT.read_text("utf-8"), 0, device, **spent)
         return summarize(found) | {"settings": settings, "provenance": source}
 
     yield so_far()

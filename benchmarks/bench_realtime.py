@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short videos, each measured once")
     options = parser.parse_args()
     plan, repeats = (QUICK, 1) if options.quick else (Plan(), options.repeats)
-    made_by = provenance(str(options.checkpoint), None, 0.0)
+    made_by = provenance(str(options.checkpoint), None, seconds=0.0, processor_seconds=0.0)
     rows = []
     for row in measure(options.checkpoint, plan, repeats):
         rows.append(row)

@@ -80,9 +80,10 @@ class FrameCNN(nn.Module):
         Shape:
             frames ``(N, C, H, W)`` -> features ``(N, D)``.
         """
-        parts = frames.chunk(self._num_parts(frames))
+        num_parts = self._num_parts(frames)
+        parts = (frames,) if num_parts == 1 else frames.chunk(num_parts)
         features = [self.adjust_scale(self.layers(part)) for part in parts]
-        return features[0] if len(features) == 1 else torch.cat(features)
+        return features[0] if num_parts == 1 else torch.cat(features)
 
     def _num_parts(self, frames: Tensor) -> int:
         """Return in how many parts to process a batch; only one if a GPU or nobody waits for gradients."""

@@ -21,7 +21,6 @@ from tt_actions.sources.synthetic.excerpts import excerpt_motion
 from tt_actions.sources.synthetic.faults import draw_fault, faulty_motion
 from tt_actions.sources.synthetic.motion import FPS, Motion, clip_motion, rally_motion
 from tt_actions.sources.synthetic.player import Player, Sport, draw_player
-from tt_actions.sources.synthetic.pose_errors import find_motion
 from tt_actions.sources.synthetic.scene import Scene, World, draw_scene
 from tt_actions.sources.synthetic.settings import CLIPS, ERRORS, RALLIES, REGIONS, Settings, claim_folder
 from tt_actions.video.encoder import write_video
@@ -202,6 +201,8 @@ def _make_clip(settings: Settings, out: Path, index: int) -> None:
         motion = clip_motion(rng, player, label, duration_s, opponent)
     scene = draw_scene(rng, settings.hall(rng), motion, wide, settings.size, world)
     if settings.filmed:
+        from tt_actions.sources.synthetic.pose_errors import find_motion  # loads SciPy
+
         known |= find_motion(settings.rng(ERRORS, index), motion.players[0], scene.still, scene.camera)
     _write(path, settings, scene, motion, known)
 

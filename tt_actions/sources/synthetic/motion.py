@@ -131,7 +131,12 @@ _BARRIERS_M = 4.5  # distance from the net
 
 @dataclass(frozen=True)
 class Exchange:
-    """The hits of a rally, or of one stroke, in order of time, and the flights of the ball between them."""
+    """The hits of a rally, or of one stroke, and the flights of the ball between them.
+
+    Args:
+        hits: The hits in order of time.
+        arcs: The flights in order of time.
+    """
 
     hits: Sequence[Hit]
     arcs: Sequence[Arc]
