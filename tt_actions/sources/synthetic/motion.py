@@ -259,7 +259,7 @@ def draw_rally(
     arcs = [*hit.toss()]
     to_here = arcs
     num_hits = 2 + rng.geometric(0.25)
-    while _ends_before(hit, end_s):
+    while hit.time_s + (hit.swing.end_s if hit.swing else 0) < end_s:
         hits, arcs = [*hits, hit], [*arcs, *to_here]
         if len(hits) == num_hits or (hit.label == "smash" and rng.random() < 0.6):
             break
@@ -270,10 +270,6 @@ def draw_rally(
             break
         hit, to_here = answer
     return Exchange(hits, [*arcs, *unreturned_flight(rng, hits[-1])] if hits else [])
-
-
-def _ends_before(hit: Hit, end_s: float) -> bool:
-    return hit.time_s + (hit.swing.end_s if hit.swing else 0) < end_s
 
 
 def move(
